@@ -1,0 +1,79 @@
+"""What is kept of a call's bodies: free of keys (P5) and of the sources' text (trap 10), equal ones once."""
+
+import hashlib
+import json
+import zlib
+from typing import Any
+
+from fini_admin.audit.models import Body
+from fini_admin.fini.secrets import without_keys
+
+MOST = 1024 * 1024
+EXCERPT = 300
+TEXT_KEYS = ("paragraphs", "oldParagraphs")
+
+
+def kept_request(payload: bytes, secret: str) -> str:
+    """A request's body, whole up to 1 MiB."""
+    return cut(without_keys(payload.decode("utf-8", "replace"), secret), len(payload))
+
+
+def kept_answer(body: bytes, secret: str) -> str:
+    """An answer with the sources' text replaced by its measure; one that is no JSON keeps an excerpt."""
+    try:
+        shape = measured(json.loads(body))
+    except (ValueError, RecursionError):
+        start = without_keys(body[: 4 * EXCERPT].decode("utf-8", "replace"), secret)[:EXCERPT]
+        return described(start, len(body), hashlib.sha256(body).hexdigest()) if body else ""
+    text = json.dumps(shape, ensure_ascii=False, separators=(",", ":"))
+    return cut(without_keys(text, secret), len(body))
+
+
+def measured(value: Any) -> Any:
+    """The same value, each list of paragraphs replaced by count, length and hash."""
+    if isinstance(value, list):
+        return [measured(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {name: measure(held) if name in TEXT_KEYS else measured(held) for name, held in value.items()}
+
+
+def measure(paragraphs: Any) -> Any:
+    """Count, characters and SHA-256 of a list of paragraphs; an empty list stays."""
+    if not paragraphs:
+        return paragraphs
+    text = "\n".join(map(str, paragraphs)) if isinstance(paragraphs, list) else str(paragraphs)
+    digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+    return {"paragraphs": len(paragraphs), "characters": len(text), "sha256": digest}
+
+
+def cut(text: str, size: int) -> str:
+    """The text, or where it is over 1 MiB its beginning with the length and hash of the whole."""
+    if len(text) <= MOST:
+        return text
+    return described(text[:MOST], size, hashlib.sha256(text.encode("utf-8", "replace")).hexdigest())
+
+
+def described(start: str, size: int, digest: str) -> str:
+    """A beginning, and the measure of what it is the beginning of."""
+    return json.dumps({"begins": start, "bytes": size, "sha256": digest}, ensure_ascii=False)
+
+
+def store(chain: str, text: str) -> str | None:
+    """Keep a text once per chain and return its hash; nothing is kept of an empty one.
+
+    Call it with the chain's head locked, so that two calls never store the same text at once.
+    """
+    if not text:
+        return None
+    raw = text.encode("utf-8", "replace")
+    sha256 = hashlib.sha256(raw).hexdigest()
+    if not Body.objects.filter(chain=chain, sha256=sha256).exists():
+        Body.objects.create(chain=chain, sha256=sha256, content=zlib.compress(raw, 6))
+    return sha256
+
+
+def load(chain: str, sha256: str) -> str | None:
+    """A kept text; None when it is not there. Raises zlib.error when it was damaged."""
+    body = Body.objects.filter(chain=chain, sha256=sha256).first()
+    return zlib.decompress(bytes(body.content)).decode("utf-8", "replace") if body else None

@@ -1,0 +1,89 @@
+"""The hash chain: append a row, and say what a row's hash is of (P2).
+
+A chain is a workspace's (its ID) or the installation's own (`-`). A row's hash covers its whole line, the line
+holds the hash of the row before, and the head moves in the same transaction.
+"""
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db import transaction
+
+from fini_admin import keyring
+from fini_admin.audit.models import Entry, Head
+from fini_admin.fini.wire import clean
+
+INSTALLATION = "-"
+START = "0" * 64
+PURPOSE = "audit head"
+COLUMNS = tuple(field.name for field in Entry._meta.concrete_fields if field.name not in ("pk", "hash"))
+
+
+def now_text() -> str:
+    """The time as the trail writes it: UTC, microseconds, fixed width, so that it sorts as text."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def line(values: dict[str, Any]) -> str:
+    """A row's line without its hash: sorted keys, no spaces, null where not meant (design 5)."""
+    return json.dumps(values, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def digest(values: dict[str, Any]) -> str:
+    """SHA-256 in hex of a row's line."""
+    return hashlib.sha256(line(values).encode()).hexdigest()
+
+
+def head_mac(chain: str, seq: int, hash_: str) -> str:
+    """What the head of a chain is authenticated with."""
+    return keyring.sign(head_message(chain, seq, hash_), PURPOSE)
+
+
+def head_holds(head: Head) -> bool:
+    """Whether a head was written by someone who holds an encryption key."""
+    return keyring.signed(head_message(head.chain, head.seq, head.hash), PURPOSE, head.mac)
+
+
+def head_message(chain: str, seq: int, hash_: str) -> bytes:
+    """The text that a head's MAC is of."""
+    return f"{chain}|{seq}|{hash_}".encode()
+
+
+def start(chain: str) -> None:
+    """Make a chain's head, together with what the chain is of."""
+    Head.objects.get_or_create(chain=chain, defaults={"seq": 0, "hash": START, "mac": head_mac(chain, 0, START)})
+
+
+def append(chain: str, values: dict[str, Any]) -> int:
+    """Append one row and move the head, inside the caller's transaction; returns the row's number.
+
+    The head's lock is held until that transaction ends: append last, and never before a call (spike 10).
+    """
+    if not transaction.get_connection().in_atomic_block:
+        raise transaction.TransactionManagementError("a trail row belongs to the transaction of what it records")
+    head = Head.objects.select_for_update().get(chain=chain)
+    row = dict.fromkeys(COLUMNS) | {
+        name: clean(value) if isinstance(value, str) else value for name, value in values.items()
+    }
+    row |= {"chain": chain, "seq": head.seq + 1, "at": now_text(), "prev": head.hash}
+    hash_ = digest(row)
+    Entry.objects.create(**row, hash=hash_)
+    seq = head.seq + 1
+    Head.objects.filter(chain=chain).update(seq=seq, hash=hash_, mac=head_mac(chain, seq, hash_))
+    return seq
+
+
+def record(
+    *,
+    chain: str,
+    kind: str,
+    actor: str,
+    origin: str,
+    detail: dict[str, object] | None = None,
+    run: int | None = None,
+) -> None:
+    """Record something a person did, in the transaction that does it."""
+    values = {"kind": str(kind), "actor": actor, "origin": origin, "run": run}
+    append(chain, values | {"detail": line(detail) if detail else None})

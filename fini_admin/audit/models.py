@@ -1,0 +1,81 @@
+"""The audit trail's tables. `trail_…` are insert-only, guarded by triggers (triggers.py); values are plain (P2)."""
+
+from django.db import models
+from django.db.models import Q
+
+from fini_admin.audit.names import OUTCOME_KINDS, CallKind
+
+
+class Entry(models.Model):
+    """One row of a chain. Every column is in the row's line, which `hash` is the SHA-256 of (chain.py).
+
+    `at` is UTC text with microseconds, so that what is stored is what was hashed. `request_sha256` is of the
+    bytes sent; `request_body` and `answer_body` are hashes of what is kept of them (Body). `detail` is JSON.
+    """
+
+    pk = models.CompositePrimaryKey("chain", "seq")
+    chain = models.CharField(max_length=36)
+    seq = models.BigIntegerField()
+    at = models.CharField(max_length=27)
+    kind = models.CharField(max_length=40)
+    call = models.CharField(max_length=36, null=True)
+    method = models.CharField(max_length=8, null=True)
+    route = models.CharField(max_length=20, null=True)
+    path = models.TextField(null=True)
+    request_sha256 = models.CharField(max_length=64, null=True)
+    status = models.IntegerField(null=True)
+    outcome = models.CharField(max_length=10, null=True)
+    error = models.TextField(null=True)
+    duration_ms = models.IntegerField(null=True)
+    actor = models.TextField(null=True)
+    origin = models.CharField(max_length=20, null=True)
+    run = models.BigIntegerField(null=True)
+    key = models.TextField(null=True)
+    key_id = models.CharField(max_length=36, null=True)
+    attempt = models.IntegerField(null=True)
+    request_body = models.CharField(max_length=64, null=True)
+    answer_body = models.CharField(max_length=64, null=True)
+    detail = models.TextField(null=True)
+    covers = models.BigIntegerField(null=True)
+    prev = models.CharField(max_length=64)
+    hash = models.CharField(max_length=64)
+
+    class Meta:
+        db_table = "trail_entry"
+        constraints = (
+            models.UniqueConstraint(fields=["chain", "call"], condition=Q(kind=CallKind.ASKED), name="one_asked_per_call"),
+            models.UniqueConstraint(
+                fields=["chain", "call"], condition=Q(kind__in=OUTCOME_KINDS), name="one_outcome_per_call"
+            ),
+        )
+        indexes = (models.Index(fields=["chain", "run", "seq"], name="trail_by_run"),)
+
+
+class Body(models.Model):
+    """What is kept of a body, compressed, once per chain; `sha256` is of the text before compression."""
+
+    pk = models.CompositePrimaryKey("chain", "sha256")
+    chain = models.CharField(max_length=36)
+    sha256 = models.CharField(max_length=64)
+    content = models.BinaryField()
+
+    class Meta:
+        db_table = "trail_body"
+
+
+class Head(models.Model):
+    """A chain's newest row: number and hash, authenticated with a key outside the database (P2)."""
+
+    chain = models.CharField(max_length=36, primary_key=True)
+    seq = models.BigIntegerField(default=0)
+    hash = models.CharField(max_length=64, default="")
+    mac = models.CharField(max_length=72)
+
+
+class OpenCall(models.Model):
+    """A call that was asked and has no outcome yet. When its lease runs out, whoever sent it is gone."""
+
+    call = models.CharField(max_length=36, primary_key=True)
+    chain = models.CharField(max_length=36)
+    owner = models.CharField(max_length=36)
+    lease_until = models.DateTimeField(db_index=True)

@@ -1,0 +1,153 @@
+"""Where a call is recorded (P1): its *asked* row before the first byte leaves, then exactly one *outcome* row.
+
+A call that was asked and has no outcome is open; the row that says so carries a lease, and whoever finds the
+lease run out closes the call as lost. Closing takes the open row away, so it happens once.
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
+from uuid import uuid4
+
+from django.db import transaction
+
+from fini_admin.audit import bodies, chain
+from fini_admin.audit.models import Entry, Head, OpenCall
+from fini_admin.audit.names import CallKind
+from fini_admin.fini.client import Request
+from fini_admin.fini.errors import FiniError, Outcome
+
+LEASE = timedelta(seconds=15)
+ERROR_LIMIT = 300
+
+
+class Revealable(Protocol):
+    """A key that shows itself only when asked to."""
+
+    def reveal(self) -> str:
+        """The key's text."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Who calls, why and with which key: plain values, as the rows keep them.
+
+    `owner` is the process that sends; `lease` how long it may be silent before the call counts as lost.
+    """
+
+    chain: str
+    actor: str
+    origin: str
+    key: str
+    key_id: str
+    secret: Revealable
+    run: int | None = None
+    attempt: int = 1
+    owner: str = field(default_factory=lambda: str(uuid4()))
+    lease: timedelta = LEASE
+
+
+class Superseded(Exception):
+    """The call was closed as lost meanwhile: its answer comes too late and is not used."""
+
+
+def write_asked(call: str, request: Request[Any], context: Context) -> None:
+    """The *asked* row and the open call, inside the caller's transaction."""
+    Head.objects.select_for_update().get(chain=context.chain)
+    payload = request.payload
+    values = described(call, request, context) | {
+        "kind": str(CallKind.ASKED),
+        "request_body": bodies.store(context.chain, bodies.kept_request(payload, context.secret.reveal())),
+    }
+    lease_until = datetime.now(UTC) + context.lease
+    OpenCall.objects.create(call=call, chain=context.chain, owner=context.owner, lease_until=lease_until)
+    chain.append(context.chain, values)
+
+
+def write_outcome(
+    call: str,
+    request: Request[Any],
+    context: Context,
+    *,
+    error: FiniError | None,
+    kind: CallKind,
+    status: int | None,
+    kept: str,
+    seconds: float,
+) -> None:
+    """The *outcome* row, inside the transaction that also writes what the answer says (P3).
+
+    Raises Superseded when the call has its outcome already.
+    """
+    close(call)
+    Head.objects.select_for_update().get(chain=context.chain)
+    values = described(call, request, context) | {
+        "kind": str(kind),
+        "status": status,
+        "outcome": str(error.outcome if error else Outcome.DONE),
+        "error": str(error)[:ERROR_LIMIT] if error else None,
+        "duration_ms": round(seconds * 1000),
+        "answer_body": bodies.store(context.chain, kept),
+    }
+    chain.append(context.chain, values)
+
+
+def described(call: str, request: Request[Any], context: Context) -> dict[str, Any]:
+    """What both rows of a call say."""
+    return {
+        "call": call,
+        "method": request.method,
+        "route": request.route,
+        "path": request.target,
+        "request_sha256": hashlib.sha256(request.payload).hexdigest(),
+        "actor": context.actor,
+        "origin": context.origin,
+        "run": context.run,
+        "key": context.key,
+        "key_id": context.key_id,
+        "attempt": context.attempt,
+    }
+
+
+def close(call: str) -> None:
+    """Take the open call away; raises Superseded when it is gone already."""
+    closed, _ = OpenCall.objects.filter(call=call).delete()
+    if not closed:
+        raise Superseded(call)
+
+
+def write_lost(call: str) -> None:
+    """Close a call whose sender is gone: outcome unknown, may not have been sent. Inside a transaction."""
+    asked = Entry.objects.filter(call=call, kind=CallKind.ASKED).values().get()
+    close(call)
+    dropped = ("seq", "at", "prev", "hash", "request_body", "pk")
+    values = {name: value for name, value in asked.items() if name not in dropped}
+    error = "The process that sent this ended: outcome unknown, may not have been sent"
+    values |= {"kind": str(CallKind.LOST), "outcome": str(Outcome.UNKNOWN), "error": error}
+    chain.append(asked["chain"], values)
+
+
+def lose(calls: list[str]) -> list[str]:
+    """Close open calls as lost, each in a transaction of its own; returns those that were still open."""
+    closed = []
+    for call in calls:
+        try:
+            with transaction.atomic():
+                write_lost(call)
+        except Superseded:
+            continue
+        closed.append(call)
+    return closed
+
+
+def lose_overdue() -> list[str]:
+    """Close every open call whose lease ran out."""
+    overdue = OpenCall.objects.filter(lease_until__lt=datetime.now(UTC)).values_list("call", flat=True)
+    return lose(list(overdue[:500]))
+
+
+def extend(owner: str) -> None:
+    """The heartbeat of a process that is still there."""
+    OpenCall.objects.filter(owner=owner).update(lease_until=datetime.now(UTC) + LEASE)

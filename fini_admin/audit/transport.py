@@ -1,0 +1,241 @@
+"""Where a request is sent: the only way to Fini, and it records (P1).
+
+    asked      one short transaction: whatever the caller claims (lease, step, budget) and the *asked* row
+    network    no transaction; nothing is sent when more than 5 s passed since that commit (P4)
+    outcome    one transaction: whatever the caller settles from the answer, and the *outcome* row (P3)
+"""
+
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Generic
+from uuid import uuid4
+
+import requests
+import urllib3
+from django.conf import settings
+from django.db import transaction
+from requests.adapters import HTTPAdapter
+
+from fini_admin import __version__
+from fini_admin.audit import bodies
+from fini_admin.audit.names import CallKind
+from fini_admin.audit.recording import Context, write_asked, write_outcome
+from fini_admin.fini.client import Answer, Request, T
+from fini_admin.fini.errors import Dropped, FiniError, NotUnderstood, TimedOut, Unreachable
+from fini_admin.fini.secrets import without_keys
+
+STALE = 5.0
+CHUNK = 64 * 1024
+CONNECT_TIMEOUT = 10
+LONGEST_ADVICE = 3_600.0
+NO_CONNECTION = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
+HANDSHAKE = ("CERTIFICATE", "HANDSHAKE", "VERSION", "PROTOCOL", "UNKNOWN_CA", "WRONG_SIGNATURE", "HTTP_REQUEST")
+
+threads = threading.local()
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange(Generic[T]):
+    """One call and what came of it: `value` when it went well, else `error`; `size` of the answer in bytes."""
+
+    call: str
+    value: T | None
+    error: FiniError | None
+    asked_at: datetime
+    sent_at: datetime
+    size: int = 0
+
+
+class NotSent(Unreachable):
+    """Too much time passed between the claim and the send: another process may have taken over."""
+
+    cause = "Not sent: this process was held up after it had recorded the call"
+
+
+def exchange(
+    request: Request[T],
+    context: Context,
+    *,
+    claim: Callable[[str], None] = lambda _call: None,
+    settle: Callable[[Exchange[T]], None] = lambda _exchange: None,
+) -> Exchange[T]:
+    """Send one request, recorded; returns what came of it.
+
+    `claim` runs in the *asked* transaction and may raise to call the whole thing off: then nothing was recorded
+    or sent. `settle` runs in the *outcome* transaction: what it writes stands with the outcome, or not at all.
+    Raises recording.Superseded when the call was closed as lost before its answer came.
+    """
+    call, asked_at = str(uuid4()), datetime.now(UTC)
+    with transaction.atomic(durable=True):
+        claim(call)
+        write_asked(call, request, context)
+        claimed = time.monotonic()
+    sent_at, started = datetime.now(UTC), time.monotonic()
+    answer, error = attempt(request, call, context, started - claimed)
+    seconds = time.monotonic() - started
+    value, error = understood(request, answer, error)
+    done = Exchange(call, value, error, asked_at, sent_at, len(answer.body) if answer else 0)
+    kept = bodies.kept_answer(answer.body, context.secret.reveal()) if answer else ""
+    with transaction.atomic(durable=True):
+        settle(done)
+        write_outcome(
+            call,
+            request,
+            context,
+            error=error,
+            kind=outcome_kind(answer, error),
+            status=answer.status if answer else None,
+            kept=kept,
+            seconds=seconds,
+        )
+    return done
+
+
+def outcome_kind(answer: Answer | None, error: FiniError | None) -> CallKind:
+    """Answered: a whole answer came. Unsent: it certainly did not leave. Lost: anything between (design 5)."""
+    if answer:
+        return CallKind.ANSWERED
+    return CallKind.UNSENT if isinstance(error, Unreachable) else CallKind.LOST
+
+
+def understood(
+    request: Request[T], answer: Answer | None, error: FiniError | None
+) -> tuple[T | None, FiniError | None]:
+    """What the answer says, or the error that explains why it says nothing."""
+    if answer is None:
+        return None, error
+    try:
+        return request.read(answer), None
+    except FiniError as failed:
+        return None, failed
+
+
+def attempt(
+    request: Request[Any], call: str, context: Context, waited: float
+) -> tuple[Answer | None, FiniError | None]:
+    """Send and read the whole answer, freed of the key; every way to fail is a FiniError."""
+    if waited > STALE:
+        return None, NotSent()
+    try:
+        answer = send(request, call, context.secret.reveal())
+    except FiniError as error:
+        return None, error
+    except requests.RequestException as error:
+        return None, failure(error)
+    return answer, None
+
+
+def send(request: Request[Any], call: str, secret: str) -> Answer:
+    """One HTTP request, its answer read within the bounds of size and time."""
+    deadline = time.monotonic() + settings.FINI_TIMEOUT
+    session = fresh_session() if request.fresh else own_session()
+    try:
+        response = session.request(
+            request.method,
+            settings.FINI_API_BASE_URL + request.target,
+            data=request.payload or None,
+            headers=headers(request, call, secret),
+            timeout=(min(CONNECT_TIMEOUT, settings.FINI_TIMEOUT), settings.FINI_TIMEOUT),
+            allow_redirects=False,
+            stream=True,
+        )
+        with response:
+            body = read_bounded(response, request.most, deadline)
+            clean = without_keys(body.decode("utf-8", "surrogateescape"), secret)
+            advice = retry_after(response.headers.get("Retry-After", ""))
+            return Answer(response.status_code, clean.encode("utf-8", "surrogateescape"), advice)
+    finally:
+        if request.fresh:
+            session.close()
+
+
+def headers(request: Request[Any], call: str, secret: str) -> dict[str, str | bytes]:
+    """What every request carries; the call's ID lets Fini's people find it."""
+    own: dict[str, str | bytes] = {
+        "Accept": "application/json",
+        "Authorization": b"Bearer " + secret.encode(),
+        "User-Agent": f"fini-admin/{__version__}",
+        "X-Request-ID": call,
+    }
+    return own | ({"Content-Type": "application/json"} if request.payload else {})
+
+
+def read_bounded(response: requests.Response, most: int, deadline: float) -> bytes:
+    """The body; raises NotUnderstood past `most` bytes, TimedOut past the deadline, Dropped when cut short."""
+    parts, size = [], 0
+    try:
+        while part := response.raw.read1(CHUNK, decode_content=True):
+            parts.append(part)
+            size += len(part)
+            if size > most:
+                raise NotUnderstood(f"more than {most // (1024 * 1024)} MB", status=response.status_code)
+            if time.monotonic() > deadline:
+                raise TimedOut(f"no whole answer within {settings.FINI_TIMEOUT} s")
+    except urllib3.exceptions.ReadTimeoutError as error:
+        raise TimedOut(f"no whole answer within {settings.FINI_TIMEOUT} s") from error
+    except urllib3.exceptions.DecodeError as error:
+        raise NotUnderstood("it cannot be decompressed", status=response.status_code) from error
+    except (urllib3.exceptions.HTTPError, OSError) as error:
+        raise Dropped("the answer was cut short") from error
+    return b"".join(parts)
+
+
+def failure(error: requests.RequestException) -> FiniError:
+    """The cause of a request that got no answer; only what is certain counts as not sent (trap 3)."""
+    if any(never_connected(link) for link in causes(error)):
+        return Unreachable(plain(error))
+    if isinstance(error, requests.Timeout):
+        return TimedOut(f"no answer within {settings.FINI_TIMEOUT} s")
+    return Dropped(plain(error))
+
+
+def never_connected(error: BaseException) -> bool:
+    """Whether no request can have left: no connection, or TLS failed before it stood."""
+    if isinstance(error, ssl.SSLError):
+        return any(word in (error.reason or "").upper() for word in HANDSHAKE)
+    return isinstance(error, NO_CONNECTION)
+
+
+def causes(error: BaseException) -> list[BaseException]:
+    """An error and all that it was raised from, urllib3's `reason` and wrapped arguments included."""
+    found: list[BaseException] = []
+    waiting: list[Any] = [error]
+    while waiting:
+        link = waiting.pop()
+        if isinstance(link, BaseException) and link not in found:
+            found.append(link)
+            waiting += [link.__cause__, link.__context__, getattr(link, "reason", None), *link.args]
+    return found
+
+
+def plain(error: BaseException) -> str:
+    """The innermost cause in its own words, without addresses of objects."""
+    last = [link for link in causes(error) if isinstance(link, OSError) and link.strerror]
+    return str(last[-1].strerror) if last else type(error).__name__
+
+
+def retry_after(value: str) -> float | None:
+    """The header's seconds; a date or nonsense is no advice."""
+    return min(float(value), LONGEST_ADVICE) if value.isascii() and value.isdigit() else None
+
+
+def own_session() -> requests.Session:
+    """The thread's session, its connections kept alive between reads."""
+    if not hasattr(threads, "session"):
+        threads.session = fresh_session()
+    session: requests.Session = threads.session
+    return session
+
+
+def fresh_session() -> requests.Session:
+    """A session that takes nothing from its surroundings: no .netrc, no proxy variables, no retries."""
+    session = requests.Session()
+    session.trust_env = False
+    session.proxies = {"https": settings.FINI_PROXY, "http": settings.FINI_PROXY} if settings.FINI_PROXY else {}
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, HTTPAdapter(max_retries=0))
+    return session

@@ -1,0 +1,119 @@
+"""Verifying a chain: every row's hash, its place, and the head outside of which nothing may stand (P2)."""
+
+import hashlib
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+from django.db import DatabaseError
+
+from fini_admin.audit import chain
+from fini_admin.audit.chain import COLUMNS
+from fini_admin.audit.models import Body, Entry, Head
+
+CHUNK = 1_000
+
+
+class Broken(Exception):
+    """The first break of a chain, in one line."""
+
+
+def verify(name: str, *, with_bodies: bool = False) -> int:
+    """Check a whole chain; returns the number of its rows, raises Broken at the first break."""
+    seq, prev = 0, chain.START
+    for row in safely(name):
+        prev = checked(row, seq + 1, prev)
+        seq += 1
+        if with_bodies:
+            check_bodies(row)
+    check_head(name, seq, prev)
+    return seq
+
+
+def safely(name: str) -> Iterator[dict[str, Any]]:
+    """The rows in order; one that the database cannot even hand over is a break, and named."""
+    after = 0
+    while True:
+        page = page_after(name, after, CHUNK)
+        yield from page
+        if len(page) < CHUNK:
+            return
+        after = page[-1]["seq"]
+
+
+def page_after(name: str, after: int, size: int) -> list[dict[str, Any]]:
+    """Up to `size` rows above a number. Raises Broken for a row that cannot be read, with its number."""
+    wanted = Entry.objects.filter(chain=name, seq__gt=after).order_by("seq").values(*COLUMNS, "hash")
+    try:
+        rows = list(wanted[:size])
+    except (DatabaseError, ValueError, TypeError, UnicodeError) as error:
+        if size == 1:
+            raise Broken(f"row {after + 1} cannot be read") from error
+        return one_by_one(name, after, size)
+    if not all(isinstance(row["seq"], int) for row in rows):
+        raise Broken(f"a row after row {after} has no number")
+    return rows
+
+
+def one_by_one(name: str, after: int, size: int) -> list[dict[str, Any]]:
+    """The same rows, read singly to find the one that cannot be read."""
+    rows: list[dict[str, Any]] = []
+    while len(rows) < size:
+        page = page_after(name, rows[-1]["seq"] if rows else after, 1)
+        if not page:
+            break
+        rows += page
+    return rows
+
+
+def checked(row: dict[str, Any], seq: int, prev: str) -> str:
+    """A row stands in its place and is what it was; returns its hash."""
+    if row["seq"] != seq:
+        raise Broken(f"row {seq} is missing (the next is {row['seq']})")
+    if row["prev"] != prev:
+        raise Broken(f"row {seq} does not follow row {seq - 1}: its link was changed")
+    hash_ = row.pop("hash")
+    try:
+        actual = chain.digest(row)
+    except (TypeError, ValueError) as error:
+        raise Broken(f"row {seq} was changed: it holds what no row can hold") from error
+    if actual != hash_:
+        raise Broken(f"row {seq} was changed: its hash does not fit")
+    return actual
+
+
+def check_head(name: str, seq: int, prev: str) -> None:
+    """The head is ours and names the newest row, so that newest rows cannot go unseen."""
+    head = Head.objects.filter(chain=name).first()
+    if head is None:
+        raise Broken("the head is missing")
+    try:
+        ours = chain.head_holds(head)
+    except (AttributeError, TypeError, ValueError):
+        ours = False
+    if not ours:
+        raise Broken("the head was changed, or ENCRYPTION_KEYS does not hold the key that it was written with")
+    if head.seq > seq:
+        raise Broken(f"row {seq + 1} is missing: the head names row {head.seq} as the newest")
+    if head.seq < seq or head.hash != prev:
+        raise Broken(f"row {head.seq + 1} was added behind the head" if head.seq < seq else f"row {seq} was replaced")
+
+
+def check_bodies(row: dict[str, Any]) -> None:
+    """What is kept of a row's bodies is there and fits its hash."""
+    for column in ("request_body", "answer_body"):
+        if row[column]:
+            check_body(row, column)
+
+
+def check_body(row: dict[str, Any], column: str) -> None:
+    """One kept body."""
+    kept = Body.objects.filter(chain=row["chain"], sha256=row[column]).first()
+    if kept is None:
+        raise Broken(f"row {row['seq']}: its {column.replace('_', ' ')} is missing")
+    try:
+        text = zlib.decompress(bytes(kept.content))
+    except (zlib.error, TypeError, ValueError):
+        text = b""
+    if hashlib.sha256(text).hexdigest() != row[column]:
+        raise Broken(f"row {row['seq']}: its {column.replace('_', ' ')} was changed")

@@ -1,0 +1,76 @@
+"""Settings from the environment, read strictly: a typo is an error, never a silent default."""
+
+import base64
+import binascii
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+env = environ.Env()
+
+TRUE = {"1", "true", "yes", "on"}
+FALSE = {"0", "false", "no", "off", ""}
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+
+def flag(name: str, *, default: bool = False) -> bool:
+    """A boolean; `env.bool` would read any typo as False."""
+    word = text(name, "true" if default else "false").lower()
+    if word not in TRUE | FALSE:
+        raise ImproperlyConfigured(f"{name}={word!r} is neither yes nor no")
+    return word in TRUE
+
+
+def text(name: str, default: str = "") -> str:
+    """A text as it stands; `env.str` would take a value that begins with `$` for another variable's name."""
+    return env.ENVIRON.get(name, default).strip()
+
+
+def words(name: str) -> list[str]:
+    """A comma-separated list, blanks dropped."""
+    return [word.strip() for word in text(name).split(",") if word.strip()]
+
+
+def number(name: str, default: int, *, least: int = 1) -> int:
+    """A whole number of at least `least`."""
+    raw = text(name, str(default)) or str(default)
+    if not raw.isascii() or not raw.isdigit() or int(raw) < least:
+        raise ImproperlyConfigured(f"{name}={raw!r} is not a whole number of at least {least}")
+    return int(raw)
+
+
+def secret(name: str) -> str:
+    """A secret from NAME, or from the file that NAME_FILE names."""
+    file = text(f"{name}_FILE")
+    return Path(file).read_text().strip() if file else text(name)
+
+
+def encryption_keys(raw: str) -> list[bytes]:
+    """ENCRYPTION_KEYS as bytes, newest first; each is 32 bytes in URL-safe base64 (design 5)."""
+    keys = [decoded_key(word.strip()) for word in raw.split(",") if word.strip()]
+    if len(set(keys)) != len(keys):
+        raise ImproperlyConfigured("ENCRYPTION_KEYS names one key twice")
+    return keys
+
+
+def decoded_key(word: str) -> bytes:
+    """One of ENCRYPTION_KEYS; the error never repeats what was given."""
+    try:
+        key = base64.b64decode(word + "=" * (-len(word) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if len(key) != 32:
+        raise ImproperlyConfigured("ENCRYPTION_KEYS: each key is 32 bytes in URL-safe base64")
+    return key
+
+
+def https_url(name: str, default: str) -> str:
+    """An address without a trailing slash; plain HTTP is taken only for this machine itself."""
+    url = text(name, default).rstrip("/")
+    parts = urlsplit(url)
+    local = parts.scheme == "http" and parts.hostname in LOOPBACK
+    if not parts.hostname or not (parts.scheme == "https" or local):
+        raise ImproperlyConfigured(f"{name} must be an https:// address (http:// only on this machine)")
+    return url

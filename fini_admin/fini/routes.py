@@ -1,0 +1,153 @@
+"""Fini's eight Sources routes as requests, strict on what is sent (contract 3 to 9)."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from urllib.parse import quote, urlsplit
+
+from fini_admin.fini import wire
+from fini_admin.fini.client import MIB, Request, T
+from fini_admin.fini.providers import PROVIDERS, Node, provider_of
+from fini_admin.fini.wire import SOURCE_ID, Deleted, Document, IdLists, Json, ListPage
+
+ROOT = "/v2/documents/public"
+INGESTIBLE = ("web", "googledrive", "notion", "zendesk", "confluence")
+SOURCES = ("web", "files", "googledrive", "zendesk", "notion", "confluence")
+
+
+class InvalidRequest(ValueError):
+    """What was to be sent breaks a rule that we can check ourselves (traps 4 and 8)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One importable resource as register wants it: the four required keys, and `object` (contract 6)."""
+
+    external_id: str
+    title: str
+    original_url: str
+    mime_type: str
+    object: str = ""
+
+    def body(self) -> dict[str, str]:
+        """The wire's form; raises InvalidRequest when one of the four is missing."""
+        required = {
+            "originalUrl": self.original_url,
+            "title": self.title,
+            "externalId": self.external_id,
+            "mimeType": self.mime_type,
+        }
+        for name, value in required.items():
+            if not value.strip():
+                raise InvalidRequest(f"{name} is missing")
+        return required | ({"object": self.object} if self.object else {})
+
+
+def list_sources(*, limit: int, cursor: str = "", source: str = "", changed: bool | None = None) -> Request[ListPage]:
+    """A page of the list, newest first; with a cursor the page of older ones after it (contract 3)."""
+    query = {"limit": str(limit)}
+    if cursor:
+        query |= {"cursor": cursor, "direction": "next"}
+    if source:
+        query["source"] = source
+    if changed is not None:
+        query["changed"] = str(changed).lower()
+    return Request("list", "GET", ROOT, ListPage.parse, query=query)
+
+
+def get_source(source_id: str) -> Request[Document]:
+    """One source's record (contract 4)."""
+    checked_ids([source_id])
+    return Request("get", "GET", f"{ROOT}/{quote(source_id, safe='')}", Document.parse)
+
+
+def discover(provider: str) -> Request[list[Node]]:
+    """What can be imported from a connected provider, as one tree (contract 5)."""
+    adapter = provider_of(provider)
+    return Request("discover", "GET", f"{ROOT}/resources/{provider}", adapter.tree, most=64 * MIB)
+
+
+def register(provider: str, resources: Sequence[Resource]) -> Request[IdLists]:
+    """Create or update source records; an upsert, so it may be repeated (contract 6, trap 3)."""
+    if provider not in PROVIDERS:
+        raise InvalidRequest(f"{provider!r} has no register route")
+    if not resources:
+        raise InvalidRequest("nothing to register")
+    ids = [resource.external_id for resource in resources]
+    if len(set(ids)) != len(ids):
+        raise InvalidRequest("one externalId stands twice in a batch")
+    body = {"resources": [resource.body() for resource in resources]}
+    return Request("register", "POST", f"{ROOT}/resources/{provider}", IdLists.parse, body=body, writes=True)
+
+
+def ingest(
+    source: str, *, add: Sequence[str], refresh: Sequence[str], english: bool | None = None, baser: bool | None = None
+) -> Request[IdLists]:
+    """Start processing: URLs for `web`, source IDs for every other source (contract 7, trap 8)."""
+    if source not in INGESTIBLE:
+        raise InvalidRequest(f"{source!r} cannot be ingested by the API")
+    if not add and not refresh:
+        raise InvalidRequest("nothing to ingest")
+    entries = [*add, *refresh]
+    checked_urls(entries) if source == "web" else checked_ids(entries)
+    body: dict[str, Json] = {"source": source, "documentIdsToAdd": list(add), "documentIdsToRefresh": list(refresh)}
+    body |= {name: value for name, value in (("english", english), ("baser", baser)) if value is not None}
+    return once("ingest", "POST", ROOT, IdLists.parse, body)
+
+
+def refresh(source_ids: Sequence[str]) -> Request[list[str]]:
+    """Process sources again by ID, of any provider but raw files (contract 9)."""
+    return once("refresh", "POST", f"{ROOT}/refresh", wire.refreshed, {"documentIds": checked_ids(source_ids)})
+
+
+def delete(source_ids: Sequence[str], *, with_articles: bool = False) -> Request[Deleted]:
+    """Delete sources; their articles stay unless asked for (contract 9)."""
+    body = {"documentIds": checked_ids(source_ids), "deleteArticles": with_articles}
+    return once("delete", "DELETE", ROOT, Deleted.parse, body)
+
+
+def crawl(urls: Sequence[str], *, limit: int = 250) -> Request[list[str]]:
+    """The addresses below the seeds; stores nothing, so it may be repeated (contract 8)."""
+    body = {"links": checked_urls(urls), "limit": limit}
+    return Request("crawl", "POST", f"{ROOT}/deep-crawl/links", wire.crawled, body=body)
+
+
+def once(route: str, method: str, path: str, parse: Callable[[Json], T], body: Json) -> Request[T]:
+    """A write that may not be repeated before a read-back (trap 3)."""
+    return Request(route, method, path, parse, body=body, writes=True, repeatable=False, fresh=True)
+
+
+def checked_ids(entries: Sequence[str]) -> list[str]:
+    """Source IDs, each once and none an address (traps 4 and 8); raises InvalidRequest."""
+    if not entries:
+        raise InvalidRequest("no source IDs")
+    for entry in entries:
+        if not SOURCE_ID.fullmatch(entry):
+            raise InvalidRequest(f"{entry[:80]!r} is not a source ID")
+    return distinct(entries)
+
+
+def checked_urls(entries: Sequence[str]) -> list[str]:
+    """Addresses, each once and none an ID (trap 8); raises InvalidRequest."""
+    if not entries:
+        raise InvalidRequest("no addresses")
+    for entry in entries:
+        if not is_url(entry):
+            raise InvalidRequest(f"{entry[:80]!r} is not an http(s) address")
+    return distinct(entries)
+
+
+def distinct(entries: Sequence[str]) -> list[str]:
+    """The entries as a list; raises InvalidRequest when one stands twice."""
+    if len(set(entries)) != len(entries):
+        raise InvalidRequest("one entry stands twice in a batch")
+    return list(entries)
+
+
+def is_url(value: str) -> bool:
+    """Whether it is an http(s) address with a host and without white space."""
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and not re.search(r"\s", value)

@@ -1,0 +1,211 @@
+"""What goes over the wire, read tolerantly: every field may be missing, every enum may grow (contract 2, 13)."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fini_admin.fini.errors import NotUnderstood
+
+EXCERPT = 300
+IDENTITY = 300
+SOURCE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
+Json = Any
+
+
+def clean(value: str) -> str:
+    """A text that every database gives back as it got it: no NUL, no lone surrogate."""
+    return value.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def text(value: Json) -> str:
+    """A wire value as text: null is empty, a number is its digits."""
+    if value is None:
+        return ""
+    return clean(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+
+
+def flag(value: Json) -> bool | None:
+    """A wire boolean; anything else is unknown."""
+    return value if isinstance(value, bool) else None
+
+
+def strings(value: Json) -> list[str]:
+    """The texts of a list; what is no text is left out."""
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+
+def source_ids(value: Json) -> list[str]:
+    """A list of source IDs, null as none; anything else in it cannot be understood."""
+    ids = [] if value is None else value
+    if not isinstance(ids, list) or not all(isinstance(item, str) and SOURCE_ID.fullmatch(item) for item in ids):
+        raise NotUnderstood("a list of source IDs was expected")
+    return ids
+
+
+def mapping(value: Json) -> Mapping[str, Json]:
+    """An object, or NotUnderstood."""
+    if not isinstance(value, dict):
+        raise NotUnderstood(f"an object was expected, not {type(value).__name__}")
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A source's text as we keep it: never the text itself (trap 10). `paragraphs` counts those with text."""
+
+    paragraphs: int
+    characters: int
+    sha256: str
+    excerpt: str
+
+    @classmethod
+    def of(cls, paragraphs: list[str]) -> "Content":
+        """What is kept of these paragraphs."""
+        whole = "\n".join(paragraphs)
+        digest = hashlib.sha256(whole.encode("utf-8", "replace")).hexdigest() if whole.strip() else ""
+        return cls(sum(bool(part.strip()) for part in paragraphs), len(whole), digest, clean(whole[:EXCERPT]))
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One source record as *list* and *get* answer it (contract 2); `source` is the wire's word for provider."""
+
+    id: str
+    source: str
+    external_id: str
+    title: str
+    original_url: str
+    mime_type: str
+    kind: str
+    english: bool | None
+    baser: bool | None
+    success: bool
+    error: str
+    job_id: str
+    job_status: str
+    knowledge_id: str
+    operation: str
+    reason: str
+    changed: bool | None
+    created_at: str
+    updated_at: str
+    content: Content
+
+    @classmethod
+    def parse(cls, value: Json) -> "Document":
+        """A record; only its ID is needed. Raises NotUnderstood."""
+        record = mapping(value)
+        identity = record.get("id")
+        if not isinstance(identity, str) or not SOURCE_ID.fullmatch(identity):
+            raise NotUnderstood("a record without a usable ID")
+        return cls(
+            id=identity,
+            source=text(record.get("source")),
+            external_id=text(record.get("externalId"))[:IDENTITY],
+            title=text(record.get("title")),
+            original_url=text(record.get("originalUrl")),
+            mime_type=text(record.get("mimeType")),
+            kind=text(record.get("type")),
+            english=flag(record.get("english")),
+            baser=flag(record.get("baser")),
+            success=record.get("success") is True,
+            error=text(record.get("error")),
+            job_id=text(record.get("linkedJobId")),
+            job_status=text(record.get("linkedJobStatus")),
+            knowledge_id=text(record.get("linkedKnowledgeId")),
+            operation=text(record.get("linkedOperation")),
+            reason=text(record.get("linkedReason")),
+            changed=flag(record.get("changed")),
+            created_at=text(record.get("createdAt")),
+            updated_at=text(record.get("updatedAt")),
+            content=Content.of(strings(record.get("paragraphs"))),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ListPage:
+    """One page of the list (contract 3)."""
+
+    documents: list[Document]
+    has_more: bool
+
+    @classmethod
+    def parse(cls, value: Json) -> "ListPage":
+        """A page; a record that cannot be read spoils it, for nothing may be skipped silently."""
+        page = mapping(value)
+        documents = page.get("documents")
+        if not isinstance(documents, list):
+            raise NotUnderstood("a list page without documents")
+        return cls([Document.parse(item) for item in documents], page.get("hasMore") is True)
+
+
+@dataclass(frozen=True, slots=True)
+class IdLists:
+    """The answer of register and ingest: two bare lists, order unstated (trap 1)."""
+
+    added: list[str]
+    updated: list[str]
+
+    @property
+    def all(self) -> list[str]:
+        """Every ID once."""
+        return list(dict.fromkeys(self.added + self.updated))
+
+    @classmethod
+    def parse(cls, value: Json) -> "IdLists":
+        """Both lists; one may be missing, not both."""
+        body = mapping(value)
+        if not isinstance(body.get("addedDocumentIds", body.get("updatedDocumentIds")), list):
+            raise NotUnderstood("neither addedDocumentIds nor updatedDocumentIds")
+        return cls(source_ids(body.get("addedDocumentIds")), source_ids(body.get("updatedDocumentIds")))
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """The answer of delete: what Fini says it deleted (contract 9)."""
+
+    documents: list[str]
+    articles: list[str]
+
+    @classmethod
+    def parse(cls, value: Json) -> "Deleted":
+        """The IDs of both lists."""
+        body = mapping(value)
+        if not isinstance(body.get("deletedDocuments"), list):
+            raise NotUnderstood("no deletedDocuments")
+        return cls(ids_of(body.get("deletedDocuments")), ids_of(body.get("deletedArticles")))
+
+
+def ids_of(records: Json) -> list[str]:
+    """The `id` of each record of a list."""
+    if not isinstance(records, list):
+        return []
+    return [item["id"] for item in records if isinstance(item, dict) and isinstance(item.get("id"), str)]
+
+
+def refreshed(value: Json) -> list[str]:
+    """The answer of refresh: a bare list of IDs."""
+    if not isinstance(value, list):
+        raise NotUnderstood("a list of source IDs was expected")
+    return source_ids(value)
+
+
+def crawled(value: Json) -> list[str]:
+    """The answer of crawl: the addresses found."""
+    found = mapping(value).get("data")
+    if not isinstance(found, list):
+        raise NotUnderstood("no data")
+    return strings(found)
+
+
+def message(value: Json) -> str:
+    """An error envelope's text: `message` may be a text or a list of texts (contract 1)."""
+    if not isinstance(value, dict):
+        return ""
+    said = value.get("message")
+    if isinstance(said, list):
+        return "; ".join(text(part) for part in said)
+    return text(said) or text(value.get("error"))

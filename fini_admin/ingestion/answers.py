@@ -1,0 +1,177 @@
+"""What an answer, or the lack of one, means for a step and its items. Inside the outcome's transaction (P3)."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+
+from fini_admin.audit import chain
+from fini_admin.audit.names import Activity
+from fini_admin.audit.transport import Exchange
+from fini_admin.fini.errors import FiniError, KeyRefused, Outcome as CallOutcome
+from fini_admin.fini.errors import ScopeMissing
+from fini_admin.fini.retry import pause_before_retry
+from fini_admin.ingestion import queue, splitting
+from fini_admin.ingestion.follow import follow, look_at
+from fini_admin.ingestion.models import Item, Kind, Outcome, Run, Stage, Step, StepState, Watch
+from fini_admin.ingestion.runs import end_items, plan
+from fini_admin.sources import actions
+from fini_admin.sources.actions import Origin
+from fini_admin.sources.models import Source
+from fini_admin.sources.states import State
+from fini_admin.workspaces.models import ApiKey, KeyState
+
+GRACE = timedelta(seconds=5)
+# What is about the provider, the body or the key concerns every batch alike (trap 4).
+ABOUT_ALL = re.compile(r"not connected|connect the provider|unsupported provider|provider|scope|should not exist", re.I)
+
+
+def accepted(step: Step, items: list[Item], done: Exchange[Any]) -> None:
+    """Fini answered that it did what was asked."""
+    origin = Origin(done.call, done.asked_at, step.run.number)
+    if step.kind == Kind.DISCOVER:
+        discovered(step, done.value)
+    elif step.kind == Kind.REGISTER:
+        registered(step, items, done.value.all, origin)
+    else:
+        taken(step, items, done.value.all, origin, done.sent_at)
+
+
+def close_step(step: Step, **fields: object) -> None:
+    """The step is done with."""
+    Step.objects.filter(pk=step.pk).update(state=StepState.DONE, owner="", lease_until=None, **fields)
+
+
+def discovered(step: Step, tree: Any) -> None:
+    """The provider's tree: each leaf is an ID of the run, and done."""
+    run = step.run
+    actions.list_resources(run.workspace, step.provider, tree, run.number)
+    leaves = {leaf.external_id for node in tree for leaf in node.leaves()}
+    ended = {"stage": Stage.ENDED, "outcome": Outcome.DONE, "provider": step.provider}
+    Item.objects.bulk_create(
+        (Item(run=run, position=n, external_id=leaf, **ended) for n, leaf in enumerate(sorted(leaves))), batch_size=500
+    )
+    Run.objects.filter(pk=run.pk).update(total=len(leaves))
+    close_step(step)
+
+
+def registered(step: Step, items: list[Item], ids: list[str], origin: Origin) -> None:
+    """Every ID that came back is a source and queued (P3); which is which, the records tell (trap 1)."""
+    run = step.run
+    sources = actions.ensure(run.workspace, step.provider, ids, origin)
+    queue.enqueue(sources, run)
+    Source.objects.filter(pk__in=[source.pk for source in sources]).update(run=run.number)
+    resting = [source for source in sources if source.state not in (State.SENT, State.RUNNING, State.UNKNOWN)]
+    actions.move_all(resting, State.QUEUED, origin)
+    Item.objects.filter(pk__in=[item.pk for item in items]).update(stage=Stage.PAIR, step=step)
+    look_at(run.workspace, sources, datetime.now(UTC))
+    close_step(step)
+
+
+def taken(step: Step, items: list[Item], ids: list[str], origin: Origin, sent_at: datetime) -> None:
+    """What Fini says it took is followed; what it left out is read back first (trap 4)."""
+    named = set(ids)
+    sources = actions.ensure(step.run.workspace, step.provider, ids, origin)
+    urls = {source.original_url for source in sources if source.provider == "web"}
+    took = [item for item in items if item.source and (item.source.fini_id in named or item.source.original_url in urls)]
+    follow(step.run, took, origin)
+    left = [item for item in items if item not in took]
+    if left:
+        check(step, left, settle_after=sent_at + patience(), note="Fini's answer left it out", call=origin.call)
+    else:
+        close_step(step)
+
+
+def patience() -> timedelta:
+    """How long Fini may still be working after we gave up (trap 3)."""
+    return timedelta(seconds=settings.FINI_TIMEOUT) + GRACE
+
+
+def failed(step: Step, items: list[Item], error: FiniError, *, call: str, sent_at: datetime) -> None:
+    """The call did not end well: try again, read back, halve, or give up, as its outcome allows."""
+    repeatable = step.kind in (Kind.DISCOVER, Kind.REGISTER)
+    pause = pause_before_retry(error, tries=step.tries, repeatable=repeatable)
+    if isinstance(error, KeyRefused):
+        key_refused(step, error)
+    elif pause is not None:
+        later(step, pause)
+    elif error.outcome is CallOutcome.REFUSED:
+        refused(step, items, error, call=call)
+    elif step.kind == Kind.INGEST and error.outcome is CallOutcome.UNKNOWN:
+        check(step, items, settle_after=sent_at + patience(), note=str(error), call=call)
+    else:
+        give_up(step, items, error)
+
+
+def later(step: Step, pause: float) -> None:
+    """The same call once more, after a pause in seconds."""
+    due_at = datetime.now(UTC) + timedelta(seconds=pause)
+    Step.objects.filter(pk=step.pk).update(state=StepState.READY, due_at=due_at, owner="", lease_until=None)
+
+
+def key_refused(step: Step, error: FiniError) -> None:
+    """The key is refused: the workspace's work waits for another instead of burning calls."""
+    workspace = step.run.workspace
+    refuse_key(workspace, str(error))
+    later(step, 0)
+
+
+def refuse_key(workspace: Any, reason: str) -> None:
+    """Note the first refusal of the live key, in the key and in the audit trail."""
+    keys = ApiKey.objects.filter(workspace=workspace, state=KeyState.LIVE, refused_at=None)
+    for key in keys:
+        detail: dict[str, object] = {"label": key.label, "reason": reason}
+        chain.record(chain=str(workspace.pk), kind=Activity.KEY_REFUSED, actor="Fini", origin="worker", detail=detail)
+    keys.update(refused_at=datetime.now(UTC))
+
+
+def give_up(step: Step, items: list[Item], error: FiniError) -> None:
+    """Tried often enough."""
+    Run.objects.filter(pk=step.run_id).update(error=str(error))
+    outcome = Outcome.UNKNOWN if error.outcome is CallOutcome.UNKNOWN else Outcome.FAILED
+    end_items(step.run, items, outcome, str(error))
+    close_step(step)
+
+
+def refused(step: Step, items: list[Item], error: FiniError, *, call: str) -> None:
+    """Refused: for all alike, for its size, or for one of its items (trap 4)."""
+    if step.kind == Kind.DISCOVER or concerns_all(error):
+        refuse_all(step, items, error)
+    elif step.kind == Kind.INGEST:
+        now = datetime.now(UTC)
+        Step.objects.filter(pk=step.pk).update(refusal=str(error))
+        check(step, items, settle_after=now, note=str(error), call=call)
+    else:
+        splitting.split(step, items, str(error))
+
+
+def concerns_all(error: FiniError) -> bool:
+    """Whether the refusal is about the provider, the body or the key rather than about one item."""
+    return isinstance(error, ScopeMissing) or bool(ABOUT_ALL.search(error.message))
+
+
+def refuse_all(step: Step, items: list[Item], error: FiniError) -> None:
+    """What Fini refuses for the whole kind is not tried batch after batch."""
+    run, reason = step.run, str(error)
+    Run.objects.filter(pk=run.pk).update(error=reason)
+    alike = Step.objects.filter(run=run, kind=step.kind, provider=step.provider, state=StepState.READY)
+    waiting = list(Item.objects.filter(step__in=alike).exclude(stage=Stage.ENDED))
+    end_items(run, [*items, *waiting], Outcome.REFUSED, reason)
+    alike.update(state=StepState.DONE, refusal=reason)
+    close_step(step, refusal=reason)
+    plan(run)
+
+
+def check(step: Step, items: list[Item], *, settle_after: datetime, note: str, call: str) -> None:
+    """Only a read-back can say what became of these (trap 3). A trace settles at once, its lack only later."""
+    sources = [item.source for item in items if item.source]
+    pks = [source.pk for source in sources]
+    now = datetime.now(UTC)
+    Source.objects.filter(pk__in=pks).update(sent_at=now)
+    actions.move_all(sources, State.UNKNOWN, Origin(call, now, step.run.number), note)
+    look_at(step.run.workspace, sources, settle_after)
+    Step.objects.filter(pk=step.pk).update(
+        state=StepState.CHECK, settle_after=settle_after, owner="", lease_until=None
+    )
+    Watch.objects.filter(workspace=step.run.workspace).update(next_at=now)

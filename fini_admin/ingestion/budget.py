@@ -1,0 +1,67 @@
+"""The budget (trap 7): calls of a workspace are numbered; number n waits until number n − limit is 60 s old."""
+
+from datetime import UTC, datetime, timedelta
+
+from django.conf import settings
+from django.db.models import Max
+
+from fini_admin.audit.transport import STALE
+from fini_admin.fini.errors import Throttled
+from fini_admin.fini.retry import LONGEST
+from fini_admin.ingestion.models import Budget, Slot, Watch
+from fini_admin.workspaces.models import Workspace
+
+# Fini's clock starts when a request arrives: the half second is the way there.
+WINDOW = timedelta(seconds=60.5)
+AT_THE_LATEST = timedelta(seconds=STALE)
+KEPT = 32
+
+
+class Spent(Exception):
+    """No call may go out before `until`."""
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__(f"the budget is spent until {until:%H:%M:%S}")
+        self.until = until
+
+
+def lock(workspace: Workspace) -> Budget:
+    """The workspace's budget, locked until the transaction ends.
+
+    Whoever writes runs, steps, sources or the queue of a workspace takes it first, so that nobody waits crosswise.
+    """
+    Budget.objects.bulk_create([Budget(workspace=workspace)], ignore_conflicts=True)
+    Watch.objects.bulk_create([Watch(workspace=workspace)], ignore_conflicts=True)
+    return Budget.objects.select_for_update().get(workspace=workspace)
+
+
+def share(*, urgent: bool) -> int:
+    """Calls a minute: all of them for what a person waits for, a tenth less for everything else."""
+    limit: int = settings.FINI_CALLS_PER_MINUTE
+    return limit if urgent else max(1, limit - max(1, limit // 10) if limit > 1 else 1)
+
+
+def take(budget: Budget, call: str, *, urgent: bool) -> None:
+    """Give the next number to a call, inside its *asked* transaction; raises Spent."""
+    now, number = datetime.now(UTC), budget.number + 1
+    if budget.blocked_until and budget.blocked_until > now:
+        raise Spent(budget.blocked_until)
+    slots = Slot.objects.filter(workspace_id=budget.workspace_id)
+    earlier = slots.filter(number__lte=number - share(urgent=urgent)).aggregate(Max("sent_at"))["sent_at__max"]
+    if earlier and earlier + WINDOW > now:
+        raise Spent(earlier + WINDOW)
+    Slot.objects.create(workspace_id=budget.workspace_id, number=number, call=call, sent_at=now + AT_THE_LATEST)
+    slots.filter(number__lt=number - settings.FINI_CALLS_PER_MINUTE - KEPT).delete()
+    Budget.objects.filter(pk=budget.pk).update(number=number)
+
+
+def settle(budget: Budget, call: str, sent_at: datetime, error: Exception | None) -> None:
+    """A call's number gets the time it was really sent; Fini's wish to slow down holds for the workspace."""
+    Slot.objects.filter(call=call).update(sent_at=sent_at)
+    if isinstance(error, Throttled):
+        throttled = budget.throttled + 1
+        pause = max(error.retry_after or 0.0, min(LONGEST, 2.0**throttled))
+        until = datetime.now(UTC) + timedelta(seconds=pause)
+        Budget.objects.filter(pk=budget.pk).update(throttled=throttled, blocked_until=until)
+    elif budget.throttled and error is None:
+        Budget.objects.filter(pk=budget.pk).update(throttled=0, blocked_until=None)

@@ -1,0 +1,44 @@
+"""Who calls, and with which key: where a run's or a watch's call gets its context."""
+
+from django.db.models import Exists, OuterRef
+
+from fini_admin.audit.recording import Context
+from fini_admin.ingestion.models import Run
+from fini_admin.workspaces.models import ApiKey, KeyState, Workspace
+from fini_admin.workspaces.queries import live_key
+from fini_admin.workspaces.vault import open_key
+
+
+class NoKey(Exception):
+    """The workspace has no live key that Fini takes: its work waits for one."""
+
+
+def usable_key(workspace_ref: str) -> Exists:
+    """A condition: the workspace that `workspace_ref` names has a live key that Fini did not refuse."""
+    keys = ApiKey.objects.filter(workspace=OuterRef(workspace_ref), state=KeyState.LIVE, refused_at=None)
+    return Exists(keys)
+
+
+def context_for(run: Run, *, owner: str, attempt: int = 1) -> Context:
+    """The context of a call for a run; raises NoKey."""
+    return context(run.workspace, actor=run.actor, origin="worker", run=run.number, owner=owner, attempt=attempt)
+
+
+def context(
+    workspace: Workspace, *, actor: str, origin: str, owner: str, run: int | None = None, attempt: int = 1
+) -> Context:
+    """The context of any call of a workspace; raises NoKey."""
+    key = live_key(workspace)
+    if key is None or key.refused_at:
+        raise NoKey(f"{workspace.slug} has no key that Fini takes")
+    return Context(
+        chain=str(workspace.pk),
+        actor=actor,
+        origin=origin,
+        key=key.label,
+        key_id=str(key.pk),
+        secret=open_key(key),
+        run=run,
+        attempt=attempt,
+        owner=owner,
+    )

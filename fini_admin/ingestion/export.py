@@ -1,0 +1,54 @@
+"""Exports of the mirror: sources, and what discovery listed."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db.models import Exists, OuterRef
+
+from fini_admin.ingestion.models import QueueEntry
+from fini_admin.sources.models import Resource, Source
+from fini_admin.sources.states import ever_ingested
+from fini_admin.workspaces.models import Workspace
+
+
+def utc(moment: datetime) -> str:
+    """UTC text with microseconds (design 7: UTC in exports)."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def sources(workspace: Workspace) -> Iterator[dict[str, Any]]:
+    """Every source of a workspace as `export_sources` prints it, oldest first (design 5)."""
+    waiting = QueueEntry.objects.filter(source=OuterRef("pk"), closed_at=None)
+    mirrored = Source.objects.filter(workspace=workspace).annotate(waits=Exists(waiting)).order_by("pk")
+    for source in mirrored.iterator(1000):
+        lane = ("refresh" if ever_ingested(source) else "add") if source.waits else None
+        yield {
+            "id": source.fini_id,
+            "source": source.provider,
+            "externalId": source.external_id,
+            "title": source.title,
+            "originalUrl": source.original_url,
+            "state": source.state,
+            "lane": lane,
+            "run": source.run,
+            "first_seen": utc(source.first_seen),
+            "last_seen": utc(source.last_seen),
+        }
+
+
+def resources(workspace: Workspace, provider: str) -> Iterator[dict[str, str]]:
+    """What discovery listed of a provider, as `register` takes it, each resource once."""
+    listed = Resource.objects.filter(workspace=workspace, provider=provider, leaf=True).order_by("position", "pk")
+    seen: set[str] = set()
+    for resource in listed.iterator(1000):
+        if resource.external_id in seen:
+            continue
+        seen.add(resource.external_id)
+        yield {
+            "originalUrl": resource.original_url,
+            "title": resource.title,
+            "externalId": resource.external_id,
+            "mimeType": resource.mime_type,
+            "object": resource.object,
+        }

@@ -1,0 +1,184 @@
+"""What follows from having read records: pairing, ends, and what became of unknown sends (traps 1, 2, 3)."""
+
+from datetime import UTC, datetime, timedelta
+
+from django.db.models import Q, QuerySet
+
+from fini_admin.ingestion import queue, splitting
+from fini_admin.ingestion.models import Item, Kind, Outcome, Run, RunState, Stage, Step, StepState, Watch
+from fini_admin.ingestion.runs import add_step, end_items, finish, plan
+from fini_admin.sources import actions
+from fini_admin.sources.actions import Origin
+from fini_admin.sources.models import Source, StateChange
+from fini_admin.sources.states import ENDED, Before, State, has_trace
+from fini_admin.workspaces.models import Workspace
+
+FIRST_GAP = 2.0
+SENDS = 5
+OUTCOMES = {State.USABLE: Outcome.DONE, State.EMPTY: Outcome.FAILED, State.FAILED: Outcome.FAILED}
+
+
+def look_at(workspace: Workspace, sources: list[Source], since: datetime) -> None:
+    """Have these records read by a call asked at or after `since`."""
+    Source.objects.filter(pk__in=[source.pk for source in sources]).update(wanted_since=since, missed_walks=0)
+    watch_from(workspace, max(since, datetime.now(UTC)))
+
+
+def watch_from(workspace: Workspace, at: datetime) -> None:
+    """Walk the list no later than then, with the shortest gap again."""
+    watch = Watch.objects.filter(workspace=workspace)
+    watch.update(gap=FIRST_GAP, news_at=datetime.now(UTC))
+    watch.filter(Q(next_at=None) | Q(next_at__gt=at)).update(next_at=at, tries=0)
+
+
+def follow(run: Run, items: list[Item], origin: Origin) -> None:
+    """Fini took these: their entries close, and their jobs are followed to an end."""
+    sources = list(Source.objects.filter(pk__in=[item.source_id for item in items]))
+    now, history = datetime.now(UTC), list[StateChange]()
+    for source in sources:
+        source.sent_at, source.run, source.missed_walks = now, run.number, 0
+        if source.state == State.UNKNOWN:
+            source.state = State.SENT
+            history.append(StateChange(source=source, at=now, old=State.UNKNOWN, new=State.SENT, call=origin.call, run=run.number))
+        new = actions.next_state(source, queued=False)
+        if new != source.state:
+            history.append(actions.move(source, new, origin, now))
+    Source.objects.bulk_update(sources, ["state", "state_since", "sent_at", "run", "missed_walks"])
+    StateChange.objects.bulk_create(history)
+    queue.close(sources, "sent")
+    Item.objects.filter(pk__in=[item.pk for item in items]).update(stage=Stage.FOLLOW)
+    end_followed(sources)
+    watch_from(run.workspace, now + timedelta(seconds=FIRST_GAP))
+
+
+def consequences(workspace: Workspace, sources: list[Source]) -> None:
+    """All that follows from these records having been read."""
+    pair(workspace, [source for source in sources if source.wanted_since is None])
+    end_followed(sources)
+    resolve_checks(workspace)
+    finish(workspace)
+
+
+def paired_items(workspace: Workspace, sources: list[Source]) -> QuerySet[Item]:
+    """The items that wait for one of these records."""
+    waiting = Item.objects.filter(run__workspace=workspace, run__state=RunState.RUNNING, stage=Stage.PAIR)
+    by_address = Q(source=None, external_id__in=[source.external_id for source in sources if source.external_id])
+    return waiting.filter(by_address | Q(source__in=sources)).select_related("run").order_by("run_id", "position")
+
+
+def pair(workspace: Workspace, sources: list[Source]) -> None:
+    """Match items with records on (provider, externalId), and give each its lane (traps 1 and 2)."""
+    if not sources:
+        return
+    by_place = {(source.provider, source.external_id): source for source in sources}
+    by_pk = {source.pk: source for source in sources}
+    matched: list[Item] = []
+    for item in paired_items(workspace, sources):
+        source = by_pk.get(item.source_id or 0) or by_place.get((item.provider, item.external_id))
+        if source:
+            item.source, item.external_id, item.provider = source, source.external_id, source.provider
+            matched.append(item)
+    Item.objects.bulk_update(matched, ["source", "external_id", "provider"])
+    queue.set_lanes(sources)
+    for run in {item.run_id: item.run for item in matched}.values():
+        move_on(run, [item for item in matched if item.run_id == run.pk])
+
+
+def move_on(run: Run, items: list[Item]) -> None:
+    """Registered and read back: on to ingestion, or done."""
+    if run.then_ingest or run.kind == Kind.INGEST:
+        Item.objects.filter(pk__in=[item.pk for item in items]).update(stage=Stage.INGEST, step=None)
+        plan(run)
+    else:
+        end_items(run, items, Outcome.DONE)
+
+
+def leftovers(workspace: Workspace) -> None:
+    """Everything wanted was read, and some items still have no record: say so (trap 1)."""
+    if Source.objects.filter(workspace=workspace, wanted_since__isnull=False).exists():
+        return
+    waiting = Item.objects.filter(run__workspace=workspace, run__state=RunState.RUNNING, stage=Stage.PAIR)
+    names = set(waiting.values_list("external_id", flat=True))
+    if not names:
+        return
+    pair(workspace, list(Source.objects.filter(workspace=workspace, external_id__in=names)))
+    for run in Run.objects.filter(workspace=workspace, state=RunState.RUNNING):
+        left = list(Item.objects.filter(run=run, stage=Stage.PAIR))
+        end_items(run, left, Outcome.UNKNOWN, "Fini registered the batch, but no record with this external ID was found")
+        plan(run)
+
+
+def end_followed(sources: list[Source]) -> None:
+    """A source that has its end gives it to the items that follow it."""
+    ended = {source.pk: source for source in sources if source.state in ENDED}
+    items = Item.objects.filter(source__in=ended, stage=Stage.FOLLOW)
+    for item in items:
+        source = ended[item.source_id or 0]
+        item.stage, item.outcome = Stage.ENDED, OUTCOMES[State(source.state)]
+        item.reason = why(source)
+    Item.objects.bulk_update(items, ["stage", "outcome", "reason"])
+
+
+def why(source: Source) -> str:
+    """The reason kept with an outcome; none where all is well."""
+    if source.state == State.USABLE:
+        return ""
+    if source.state == State.EMPTY:
+        return "Fini completed it and found nothing usable"
+    return f"Fini failed on it: {source.error}" if source.error else "Fini failed on it and did not say why"
+
+
+def gone(source: Source, origin: Origin) -> None:
+    """Fini does not know the ID any more: the items that need it fail, its entry closes."""
+    actions.move_all([source], State.GONE, origin, "Fini answered 404")
+    Source.objects.filter(pk=source.pk).update(sent_at=None, wanted_since=None, missed_walks=0)
+    queue.close([source], "gone")
+    open_items = Item.objects.filter(source=source).exclude(stage=Stage.ENDED).select_related("run")
+    for item in open_items:
+        end_items(item.run, [item], Outcome.FAILED, "It is no longer in Fini")
+        plan(item.run)
+    resolve_checks(source.workspace)
+
+
+def resolve_checks(workspace: Workspace) -> None:
+    """What became of the steps whose outcome only a read-back can tell (trap 3)."""
+    steps = Step.objects.filter(run__workspace=workspace, state=StepState.CHECK, run__state=RunState.RUNNING)
+    for step in steps.select_related("run__workspace", "root").order_by("pk"):
+        resolve(step)
+
+
+def resolve(step: Step) -> None:
+    """A trace settles an item at once; all others together, when each was read late enough."""
+    items = list(step.items.filter(stage=Stage.INGEST).select_related("source").order_by("position"))
+    traced = [item for item in items if item.source and shows_trace(item.source)]
+    if traced:
+        follow(step.run, traced, Origin(step.call, datetime.now(UTC), step.run.number))
+    silent = [item for item in items if item not in traced]
+    if all(read_late_enough(item.source, step) for item in silent):
+        not_done(step, silent)
+
+
+def shows_trace(source: Source) -> bool:
+    """Whether the record differs from what was stored before sending."""
+    return has_trace(source, Before(source.before_job, source.before_status, source.before_updated))
+
+
+def read_late_enough(source: Source | None, step: Step) -> bool:
+    """Whether the record was read when Fini could no longer be working on the call."""
+    return bool(source and source.read_at and step.settle_after and source.read_at >= step.settle_after)
+
+
+def not_done(step: Step, items: list[Item]) -> None:
+    """No trace: these were not taken. A refused batch is halved, any other may now be sent again."""
+    sources = [item.source for item in items if item.source]
+    Source.objects.filter(pk__in=[source.pk for source in sources]).update(sent_at=None)
+    note = "No trace of the call: it was not done"
+    actions.move_all(sources, State.QUEUED, Origin(step.call, datetime.now(UTC), step.run.number), note)
+    if items and step.refusal:
+        splitting.split(step, items, step.refusal)
+        return
+    Step.objects.filter(pk=step.pk).update(state=StepState.DONE, owner="", lease_until=None)
+    if items and step.tries >= SENDS:
+        end_items(step.run, items, Outcome.FAILED, f"Sent {step.tries} times, and Fini never took it")
+    elif items:
+        add_step(step.run, Kind.INGEST, step.provider, items, tries=step.tries)

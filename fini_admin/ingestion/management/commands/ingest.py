@@ -1,0 +1,19 @@
+"""`manage.py ingest SLUG`."""
+
+from typing import Any
+
+from fini_admin.ingestion.commands import RunCommand
+from fini_admin.ingestion.models import Run
+from fini_admin.ingestion.runs import start_ingest
+from fini_admin.workspaces import commands
+from fini_admin.workspaces.models import Workspace
+
+
+class Command(RunCommand):
+    """Send the whole queue, both lanes."""
+
+    help = "Send the whole queue to ingestion, both lanes; prints the run's number."
+
+    def start(self, workspace: Workspace, **_: Any) -> Run:
+        """Write the run."""
+        return start_ingest(actor=commands.operator(), origin=commands.ORIGIN, workspace=workspace)

@@ -1,0 +1,79 @@
+"""`manage.py run_worker`: one foreground process that does all background work."""
+
+import logging
+import threading
+import time
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+from django.db import close_old_connections, connection
+from huey.contrib.djhuey import HUEY
+
+from fini_admin.ingestion import work
+from fini_admin.ingestion.models import Worker
+from fini_admin.ingestion.tasks import Process, look
+
+log = logging.getLogger(__name__)
+TICK = 1.0
+BEAT = 3.0
+SWEEP = 60.0
+IN_FLIGHT = 8
+
+
+class Command(BaseCommand):
+    """huey's consumer, and a clock that asks once a second whether anything is due."""
+
+    help = "Do the background work: send steps, follow sources. Any number may run; SIGTERM stops within 10 s."
+
+    def handle(self, **_: Any) -> None:
+        """Run until told to stop, then leave nothing behind."""
+        Process.owner = str(uuid4())
+        now = datetime.now(UTC)
+        Worker.objects.create(pk=Process.owner, started_at=now, seen_at=now)
+        consumer = HUEY.create_consumer(
+            **{**settings.HUEY["consumer"], "graceful_signal": "TERM", "shutdown_timeout": IN_FLIGHT}
+        )
+        Process.stopping = consumer.stop_flag
+        for target, pause in ((tick, TICK), (beat, BEAT), (sweep, SWEEP)):
+            threading.Thread(target=repeat, args=(target, pause, consumer.stop_flag), daemon=True).start()
+        self.stdout.write(f"worker {Process.owner[:8]} is at work")
+        try:
+            consumer.run()
+        finally:
+            Process.stopping.set()
+            work.abandon(Process.owner)
+            connection.close()
+
+
+def repeat(target: Any, pause: float, stopping: threading.Event) -> None:
+    """Call `target` every `pause` seconds until the process stops; an error is logged and the clock goes on."""
+    while not stopping.is_set():
+        started = time.monotonic()
+        try:
+            close_old_connections()
+            target()
+        except Exception:
+            log.exception("the worker's clock")
+        stopping.wait(max(0.05, pause - (time.monotonic() - started)))
+    connection.close()
+
+
+def tick() -> None:
+    """Close the calls of dead processes, and ring for every workspace in which something is due."""
+    work.recover()
+    if HUEY.pending_count() < settings.HUEY["consumer"]["workers"]:
+        for workspace_id in work.due_workspaces():
+            look(str(workspace_id))
+
+
+def beat() -> None:
+    """The heartbeat."""
+    work.beat(Process.owner)
+
+
+def sweep() -> None:
+    """What needs no haste."""
+    work.mark_stuck()

@@ -1,0 +1,242 @@
+"""The queue, runs with their steps and items, the budget, and who is at work."""
+
+from django.db import models
+from django.db.models import Q
+
+from fini_admin.sources.models import Source
+from fini_admin.workspaces.models import Workspace
+
+
+class Kind(models.TextChoices):
+    """What a run does, and what a step's call is."""
+
+    DISCOVER = "discover"
+    REGISTER = "register"
+    INGEST = "ingest"
+    REFRESH = "refresh"
+
+
+class Outcome(models.TextChoices):
+    """The end of one ID in a run (design 1)."""
+
+    DONE = "done"
+    REFUSED = "refused"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    SKIPPED = "skipped"
+
+
+class Lane(models.TextChoices):
+    """For the first time, or again."""
+
+    ADD = "add"
+    REFRESH = "refresh"
+
+
+class Stage(models.TextChoices):
+    """Where an item of a run stands. *pair*: registered, its record not yet read back (trap 1)."""
+
+    REGISTER = "register"
+    PAIR = "pair"
+    INGEST = "ingest"
+    FOLLOW = "follow"
+    ENDED = "ended"
+
+
+class StepState(models.TextChoices):
+    """*check*: sent, and only a read-back can say what became of it (trap 3)."""
+
+    READY = "ready"
+    SENT = "sent"
+    CHECK = "check"
+    DONE = "done"
+
+
+class RunState(models.TextChoices):
+    """A run goes on until every ID has its end."""
+
+    RUNNING = "running"
+    ENDED = "ended"
+
+
+class Run(models.Model):
+    """One operation on Fini that a person or a schedule started."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
+    number = models.PositiveBigIntegerField()
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    provider = models.CharField(max_length=20, blank=True)
+    state = models.CharField(max_length=10, choices=RunState.choices, default=RunState.RUNNING)
+    total = models.PositiveIntegerField(default=0)
+    then_ingest = models.BooleanField(default=False)
+    actor = models.TextField()
+    origin = models.CharField(max_length=20)
+    reason = models.TextField(blank=True)
+    error = models.TextField(blank=True)
+    token = models.CharField(max_length=64, null=True)
+    created_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["workspace", "number"], name="one_run_per_number"),
+            models.UniqueConstraint(fields=["workspace", "token"], name="one_run_per_token"),
+        )
+
+    def __str__(self) -> str:
+        return f"run {self.number}"
+
+
+class Step(models.Model):
+    """The part of a run that one call carries. The lease says which process has it, and until when (P4).
+
+    `root` is the step that this one was cut from after a refusal, `splits` how many calls that cost so far, kept
+    at the root (trap 4). `refusal` is what Fini said when it refused the step. A read asked at or after
+    `settle_after` settles a step in *check* even if it shows no trace.
+    """
+
+    run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="steps")
+    number = models.PositiveIntegerField()
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    provider = models.CharField(max_length=40, blank=True)
+    state = models.CharField(max_length=6, choices=StepState.choices, default=StepState.READY)
+    due_at = models.DateTimeField()
+    tries = models.PositiveIntegerField(default=0)
+    call = models.CharField(max_length=36, blank=True)
+    owner = models.CharField(max_length=36, blank=True)
+    lease_until = models.DateTimeField(null=True)
+    root = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="+")
+    splits = models.PositiveIntegerField(default=0)
+    refusal = models.TextField(blank=True)
+    settle_after = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["run", "number"], name="one_step_per_number"),)
+        indexes = (
+            models.Index(fields=["due_at"], name="step_ready", condition=Q(state=StepState.READY)),
+            models.Index(fields=["lease_until"], name="step_sent", condition=Q(state=StepState.SENT)),
+            models.Index(fields=["run"], name="step_check", condition=Q(state=StepState.CHECK)),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.run} step {self.number}"
+
+
+class Item(models.Model):
+    """One ID of a run, with its outcome once it has one; `resource` is what register sends of it."""
+
+    run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="items")
+    position = models.PositiveIntegerField()
+    stage = models.CharField(max_length=8, choices=Stage.choices)
+    step = models.ForeignKey(Step, null=True, on_delete=models.PROTECT, related_name="items")
+    source = models.ForeignKey(Source, null=True, on_delete=models.PROTECT, related_name="+")
+    provider = models.CharField(max_length=40, blank=True)
+    external_id = models.TextField(blank=True)
+    resource = models.JSONField(null=True)
+    lane = models.CharField(max_length=7, choices=Lane.choices, blank=True)
+    outcome = models.CharField(max_length=7, choices=Outcome.choices, null=True)
+    reason = models.TextField(blank=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["run", "position"], name="one_item_per_position"),)
+        indexes = (
+            models.Index(fields=["run", "stage"], name="item_by_stage"),
+            models.Index(fields=["run", "outcome"], name="item_by_outcome"),
+            models.Index(fields=["source"], name="item_followed", condition=~Q(stage=Stage.ENDED)),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.run} item {self.position}"
+
+
+class QueueEntry(models.Model):
+    """A source's wait for ingestion. `lane` is empty until the record was read (trap 2); `run` has taken it."""
+
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="entries")
+    lane = models.CharField(max_length=7, choices=Lane.choices, blank=True)
+    opened_at = models.DateTimeField()
+    opened_by = models.TextField()
+    opened_run = models.PositiveBigIntegerField(null=True)
+    run = models.ForeignKey(Run, null=True, on_delete=models.PROTECT, related_name="+")
+    closed_at = models.DateTimeField(null=True)
+    closed_how = models.CharField(max_length=10, blank=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["source"], condition=Q(closed_at__isnull=True), name="one_open_entry"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.source} waits"
+
+
+class Budget(models.Model):
+    """A workspace's calls: the last number given out, and until when nothing goes out (trap 7).
+
+    `blocked_until`: Fini asked us to slow down. `spent_until`: background work has used its share. `page_size` is the
+    list page that answers in bounds (trap 10), `page_limit` the most Fini takes, `batch_limit` what a batch may hold.
+    """
+
+    workspace = models.OneToOneField(Workspace, on_delete=models.PROTECT, primary_key=True)
+    number = models.PositiveBigIntegerField(default=0)
+    blocked_until = models.DateTimeField(null=True)
+    spent_until = models.DateTimeField(null=True)
+    throttled = models.PositiveIntegerField(default=0)
+    page_size = models.PositiveIntegerField(default=100)
+    page_limit = models.PositiveIntegerField(default=100)
+    batch_limit = models.PositiveIntegerField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.workspace} call {self.number}"
+
+
+class Slot(models.Model):
+    """A numbered call of a workspace; until it is known when it was sent, it counts as sent at its latest."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
+    number = models.PositiveBigIntegerField()
+    call = models.CharField(max_length=36, unique=True)
+    sent_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["workspace", "number"], name="one_call_per_slot"),)
+
+    def __str__(self) -> str:
+        return f"{self.workspace} call {self.number}"
+
+
+class Watch(models.Model):
+    """How a workspace's list is followed: one walk at a time, page by page, kept here between calls (trap 6)."""
+
+    workspace = models.OneToOneField(Workspace, on_delete=models.PROTECT, primary_key=True)
+    next_at = models.DateTimeField(null=True)
+    owner = models.CharField(max_length=36, blank=True)
+    lease_until = models.DateTimeField(null=True)
+    call = models.CharField(max_length=36, blank=True)
+    gap = models.FloatField(default=2.0)
+    news_at = models.DateTimeField(null=True)
+    whole_at = models.DateTimeField(null=True)
+    walk_started = models.DateTimeField(null=True)
+    cursor = models.CharField(max_length=128, blank=True)
+    whole = models.BooleanField(default=False)
+    had_news = models.BooleanField(default=False)
+    pages = models.PositiveIntegerField(default=0)
+    restarts = models.PositiveIntegerField(default=0)
+    tries = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        indexes = (models.Index(fields=["next_at"], name="watch_due"),)
+
+    def __str__(self) -> str:
+        return f"watch of {self.workspace}"
+
+
+class Worker(models.Model):
+    """A process that does the background work, and when it last said so."""
+
+    id = models.CharField(max_length=36, primary_key=True)
+    started_at = models.DateTimeField()
+    seen_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return self.id

@@ -1,0 +1,188 @@
+"""Starting a run, cutting it into steps, and its end."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Max, Q
+
+from fini_admin.audit import chain
+from fini_admin.audit.names import Activity
+from fini_admin.fini.providers import PROVIDERS
+from fini_admin.fini.routes import Resource
+from fini_admin.ingestion import queue
+from fini_admin.ingestion.budget import lock
+from fini_admin.ingestion.models import (
+    Budget,
+    Item,
+    Kind,
+    Outcome,
+    QueueEntry,
+    Run,
+    RunState,
+    Stage,
+    Step,
+    StepState,
+    Watch,
+)
+from fini_admin.ingestion.wakeup import wake
+from fini_admin.sources.models import Source
+from fini_admin.workspaces.models import Workspace
+
+V = TypeVar("V")
+
+
+class NothingToDo(Exception):
+    """The run would have no single ID."""
+
+
+def start_discover(*, actor: str, origin: str, workspace: Workspace, provider: str) -> Run:
+    """Ask a provider what can be imported."""
+    with transaction.atomic():
+        lock(workspace)
+        run = new_run(workspace, Kind.DISCOVER, actor=actor, origin=origin, provider=provider)
+        add_step(run, Kind.DISCOVER, provider, [])
+    return run
+
+
+def start_register(
+    *, actor: str, origin: str, workspace: Workspace, provider: str, resources: Sequence[Resource], then_ingest: bool
+) -> Run:
+    """Register these resources, in batches in their order; with `then_ingest` the run also ingests them."""
+    if provider not in PROVIDERS or not resources:
+        raise NothingToDo("There is nothing to register")
+    with transaction.atomic():
+        budget = lock(workspace)
+        run = new_run(
+            workspace,
+            Kind.REGISTER,
+            actor=actor,
+            origin=origin,
+            provider=provider,
+            total=len(resources),
+            then_ingest=then_ingest,
+        )
+        Item.objects.bulk_create(register_items(run, resources), batch_size=500)
+        items = list(Item.objects.filter(run=run).order_by("position"))
+        for batch in batches(items, batch_size(budget)):
+            add_step(run, Kind.REGISTER, provider, batch)
+    return run
+
+
+def register_items(run: Run, resources: Sequence[Resource]) -> Iterator[Item]:
+    """One item a resource, in the given order."""
+    for position, resource in enumerate(resources):
+        yield Item(
+            run=run,
+            position=position,
+            stage=Stage.REGISTER,
+            provider=run.provider,
+            external_id=resource.external_id,
+            resource=asdict(resource),
+        )
+
+
+def start_ingest(*, actor: str, origin: str, workspace: Workspace) -> Run:
+    """Send the whole queue, both lanes, as it stands now; raises NothingToDo when nobody waits."""
+    with transaction.atomic():
+        lock(workspace)
+        waiting = QueueEntry.objects.filter(source__workspace=workspace, closed_at=None, run=None)
+        entries = list(waiting.select_related("source").order_by("pk"))
+        if not entries:
+            raise NothingToDo("The queue is empty: nothing awaits ingestion")
+        run = new_run(workspace, Kind.INGEST, actor=actor, origin=origin, total=len(entries))
+        for batch in batches(entries, 500):
+            QueueEntry.objects.filter(pk__in=[entry.pk for entry in batch]).update(run=run)
+        Item.objects.bulk_create(ingest_items(run, entries), batch_size=500)
+        plan(run)
+        Watch.objects.filter(workspace=workspace, next_at=None).update(next_at=datetime.now(UTC))
+    return run
+
+
+def ingest_items(run: Run, entries: Sequence[QueueEntry]) -> Iterator[Item]:
+    """One item a waiting source; one without a lane is read first (trap 2)."""
+    for position, entry in enumerate(entries):
+        yield Item(
+            run=run,
+            position=position,
+            stage=Stage.INGEST if entry.lane else Stage.PAIR,
+            provider=entry.source.provider,
+            external_id=entry.source.external_id,
+            source=entry.source,
+            lane=entry.lane,
+        )
+
+
+def new_run(workspace: Workspace, kind: Kind, *, actor: str, origin: str, **fields: object) -> Run:
+    """The next run of a workspace, with its entry in the audit trail."""
+    last = Run.objects.filter(workspace=workspace).aggregate(Max("number"))["number__max"] or 0
+    run = Run(workspace=workspace, number=last + 1, kind=kind, actor=actor, origin=origin, created_at=datetime.now(UTC))
+    for name, value in fields.items():
+        setattr(run, name, value)
+    run.save(force_insert=True)
+    detail: dict[str, object] = {"kind": str(kind), "provider": run.provider, "total": run.total}
+    chain.record(
+        chain=str(workspace.pk), kind=Activity.RUN_STARTED, actor=actor, origin=origin, run=run.number, detail=detail
+    )
+    wake(workspace.pk)
+    return run
+
+
+def add_step(
+    run: Run, kind: Kind, provider: str, items: Sequence[Item], *, root: Step | None = None, tries: int = 0
+) -> Step:
+    """A step that is ready, carrying these items."""
+    number = (Step.objects.filter(run=run).aggregate(Max("number"))["number__max"] or 0) + 1
+    step = Step.objects.create(
+        run=run, number=number, kind=kind, provider=provider, due_at=datetime.now(UTC), root=root, tries=tries
+    )
+    Item.objects.filter(pk__in=[item.pk for item in items]).update(step=step)
+    return step
+
+
+def plan(run: Run) -> None:
+    """Cut what may be ingested into steps: full batches at once, the rest when nothing more is to come."""
+    waiting = Item.objects.filter(run=run, stage=Stage.INGEST, step=None).order_by("position")
+    more = Item.objects.filter(run=run, stage__in=(Stage.REGISTER, Stage.PAIR)).exists()
+    size = batch_size(Budget.objects.get(workspace=run.workspace_id))
+    by_provider: dict[str, list[Item]] = {}
+    for item in waiting:
+        by_provider.setdefault(item.provider, []).append(item)
+    for provider, items in by_provider.items():
+        for batch in batches(items, size):
+            if len(batch) == size or not more:
+                add_step(run, Kind.INGEST, provider, batch)
+
+
+def batch_size(budget: Budget) -> int:
+    """How many IDs a call may carry: ours, or what Fini said is the most."""
+    own: int = settings.FINI_BATCH_SIZE
+    return min(own, budget.batch_limit or own)
+
+
+def batches(values: Sequence[V], size: int) -> Iterator[Sequence[V]]:
+    """The values in their order, `size` at a time."""
+    for start in range(0, len(values), size):
+        yield values[start : start + size]
+
+
+def end_items(run: Run, items: Sequence[Item], outcome: Outcome, reason: str = "") -> None:
+    """These IDs have their end; what was not sent waits in the queue again."""
+    for batch in batches(items, 500):
+        pks = [item.pk for item in batch]
+        Item.objects.filter(pk__in=pks).update(stage=Stage.ENDED, outcome=outcome, reason=reason)
+    if outcome != Outcome.DONE:
+        queue.release(run, Source.objects.filter(pk__in=[item.source_id for item in items if item.source_id]))
+
+
+def finish(workspace: Workspace) -> None:
+    """End each run of the workspace of which no ID and no step is open."""
+    running = Run.objects.filter(workspace=workspace, state=RunState.RUNNING)
+    for run in running:
+        open_items = Item.objects.filter(run=run).filter(~Q(stage=Stage.ENDED)).exists()
+        open_steps = Step.objects.filter(run=run).exclude(state=StepState.DONE).exists()
+        if not open_items and not open_steps:
+            Run.objects.filter(pk=run.pk).update(state=RunState.ENDED, ended_at=datetime.now(UTC))

@@ -1,0 +1,185 @@
+"""Where a run goes on: one step, one call. Claim, send, settle (P3, P4).
+
+    ready ─claim→ sent ─answered→ done
+      ↑             ├─not done, or unknown and repeatable→ ready, later
+      └─────────────┴─unknown→ check ─read back→ done, what left no trace ready again
+"""
+
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from django.db import transaction
+from django.db.models import F
+
+from fini_admin.audit.recording import LEASE, Superseded
+from fini_admin.audit.transport import Exchange, exchange
+from fini_admin.fini import routes
+from fini_admin.fini.client import Request
+from fini_admin.fini.errors import FiniError
+from fini_admin.fini.providers import Node
+from fini_admin.fini.routes import InvalidRequest, Resource
+from fini_admin.fini.wire import IdLists
+from fini_admin.ingestion import answers, budget
+from fini_admin.ingestion.calling import context_for
+from fini_admin.ingestion.models import Item, Kind, Lane, Outcome, QueueEntry, Stage, Step, StepState
+from fini_admin.ingestion.runs import end_items, finish
+from fini_admin.sources.models import Source
+from fini_admin.sources.states import BUSY, State
+
+Answered = IdLists | list[Node]
+
+
+class NotOurs(Exception):
+    """The lease ran out or the items changed since the step was prepared: nothing is sent."""
+
+
+def lease(step_id: int, owner: str) -> bool:
+    """Take a ready step by a conditional UPDATE; False when another process was quicker."""
+    now = datetime.now(UTC)
+    free = Step.objects.filter(pk=step_id, state=StepState.READY, due_at__lte=now).exclude(lease_until__gt=now)
+    return bool(free.update(owner=owner, lease_until=now + LEASE))
+
+
+def release(step_id: int, owner: str) -> None:
+    """Give a step back that was not sent."""
+    Step.objects.filter(pk=step_id, owner=owner, state=StepState.READY).update(owner="", lease_until=None)
+
+
+def perform(step_id: int, owner: str) -> None:
+    """Send a leased step and settle what comes of it. Raises budget.Spent and calling.NoKey before any call."""
+    step = Step.objects.select_related("run__workspace", "root").get(pk=step_id)
+    drop_ineligible(step)
+    items = list(step.items.filter(stage__in=(Stage.REGISTER, Stage.INGEST)).select_related("source").order_by("position"))
+    if not items and step.kind != Kind.DISCOVER:
+        close_empty(step)
+        return
+    try:
+        request = request_of(step, items)
+    except InvalidRequest as error:
+        refuse_locally(step, items, str(error))
+        return
+    context = context_for(step.run, owner=owner, attempt=step.tries + 1)
+    try:
+        exchange(
+            request, context, claim=partial(claim, step, items, owner), settle=partial(settle, step, items)
+        )
+    except (NotOurs, Superseded):
+        return
+
+
+def request_of(step: Step, items: list[Item]) -> Request[Answered]:
+    """The call that a step carries. Raises InvalidRequest for what Fini would refuse anyhow (traps 4 and 8)."""
+    if step.kind == Kind.DISCOVER:
+        return routes.discover(step.provider)
+    if step.kind == Kind.REGISTER:
+        return routes.register(step.provider, [Resource(**item.resource) for item in items])
+    return routes.ingest(
+        step.provider,
+        add=[wire_id(item) for item in items if item.lane == Lane.ADD],
+        refresh=[wire_id(item) for item in items if item.lane == Lane.REFRESH],
+    )
+
+
+def wire_id(item: Item) -> str:
+    """What names the source in ingest's arrays: its URL for `web`, its ID for every other (trap 8)."""
+    if item.source is None:
+        raise InvalidRequest("the item has no source")
+    return item.source.original_url if item.source.provider == "web" else item.source.fini_id
+
+
+def drop_ineligible(step: Step) -> None:
+    """Leave out what became ineligible since the run was started, and say so."""
+    if step.kind != Kind.INGEST:
+        return
+    with transaction.atomic():
+        budget.lock(step.run.workspace)
+        items = list(step.items.filter(stage=Stage.INGEST).select_related("source"))
+        queued = set(
+            QueueEntry.objects.filter(run=step.run, closed_at=None, source__in=[item.source_id for item in items]).values_list(
+                "source_id", flat=True
+            )
+        )
+        for reason, ineligible in skipped(items, queued).items():
+            end_items(step.run, ineligible, Outcome.SKIPPED, reason)
+
+
+def skipped(items: list[Item], queued: set[int]) -> dict[str, list[Item]]:
+    """The items that may not be sent, by reason."""
+    reasons: dict[str, list[Item]] = {}
+    for item in items:
+        reason = why_not(item.source, queued)
+        if reason:
+            reasons.setdefault(reason, []).append(item)
+    return reasons
+
+
+def why_not(source: Source | None, queued: set[int]) -> str:
+    """Why a source may not be ingested now; empty when it may."""
+    if source is None or source.state == State.GONE:
+        return "It is no longer in Fini"
+    if source.pk not in queued:
+        return "It was taken out of the queue, or another run has it"
+    if source.state in BUSY:
+        return f"Its last job has not ended: it is {source.state}"
+    if source.provider == "files":
+        return "Raw files cannot be ingested by the API; upload the file again in Fini"
+    return ""
+
+
+def close_empty(step: Step) -> None:
+    """Nothing is left to send."""
+    with transaction.atomic():
+        budget.lock(step.run.workspace)
+        Step.objects.filter(pk=step.pk).update(state=StepState.DONE, owner="", lease_until=None)
+        finish(step.run.workspace)
+
+
+def refuse_locally(step: Step, items: list[Item], reason: str) -> None:
+    """What breaks a rule that we can check ourselves is never sent (trap 4)."""
+    with transaction.atomic():
+        budget.lock(step.run.workspace)
+        end_items(step.run, items, Outcome.REFUSED, f"Not sent: {reason}")
+        Step.objects.filter(pk=step.pk).update(state=StepState.DONE, refusal=reason, owner="", lease_until=None)
+        finish(step.run.workspace)
+
+
+def claim(step: Step, items: list[Item], owner: str, call: str) -> None:
+    """In the *asked* transaction: the lease is ours, the step moves to sent, the budget gives a slot (P4)."""
+    held = budget.lock(step.run.workspace)
+    now = datetime.now(UTC)
+    ours = Step.objects.filter(pk=step.pk, state=StepState.READY, owner=owner, lease_until__gt=now)
+    if not ours.update(state=StepState.SENT, call=call, tries=F("tries") + 1, lease_until=None):
+        raise NotOurs
+    sources = Source.objects.filter(pk__in=[item.source_id for item in items if item.source_id])
+    if step.kind == Kind.INGEST:
+        if sources.exclude(state__in=(*BUSY, State.GONE)).count() != len(items):
+            raise NotOurs
+        sources.update(before_job=F("job_id"), before_status=F("job_status"), before_updated=F("updated_at"))
+    budget.take(held, call, urgent=step.kind == Kind.DISCOVER)
+
+
+def settle(step: Step, items: list[Item], done: Exchange[Answered]) -> None:
+    """In the *outcome* transaction: what the answer says of the step's items, or what becomes of the step."""
+    held = budget.lock(step.run.workspace)
+    budget.settle(held, done.call, done.sent_at, done.error)
+    if not Step.objects.filter(pk=step.pk, state=StepState.SENT, call=done.call).exists():
+        raise Superseded(done.call)
+    step.refresh_from_db(fields=["tries", "state"])
+    if done.error is None:
+        answers.accepted(step, items, done)
+    else:
+        answers.failed(step, items, done.error, call=done.call, sent_at=done.sent_at)
+    finish(step.run.workspace)
+
+
+def lost(step: Step, call: str) -> None:
+    """The process that sent this step is gone: its outcome is unknown. Inside the transaction that says so."""
+    items = list(step.items.filter(stage__in=(Stage.REGISTER, Stage.INGEST)).select_related("source").order_by("position"))
+    answers.failed(step, items, FiniError("the process that sent it ended"), call=call, sent_at=datetime.now(UTC))
+    finish(step.run.workspace)
+
+
+def again(step: Step, pause: float) -> None:
+    """The same call once more, later."""
+    due_at = datetime.now(UTC) + timedelta(seconds=pause)
+    Step.objects.filter(pk=step.pk).update(state=StepState.READY, due_at=due_at, owner="", lease_until=None)

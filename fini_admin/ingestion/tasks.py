@@ -1,0 +1,21 @@
+"""huey's task: look now. Truth stands in our tables; a lost or doubled message does no harm (spike 3)."""
+
+import threading
+from uuid import UUID
+
+from huey.contrib.djhuey import db_task
+
+from fini_admin.ingestion.work import work
+
+
+class Process:
+    """This process, as a holder of leases; `run_worker` fills it in."""
+
+    owner = ""
+    stopping = threading.Event()
+
+
+@db_task()
+def look(workspace_id: str) -> None:
+    """Do what is due in a workspace."""
+    work(UUID(workspace_id), Process.owner, Process.stopping)

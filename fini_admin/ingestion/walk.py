@@ -1,0 +1,255 @@
+"""Following: the workspace's list is walked from its head, one page a call (traps 6, 7 and 10, design 2).
+
+A poll stops at a page that shows nothing new, or when everything followed was seen. A read that somebody waits
+for, and one walk after a minute without news, go on until everything was seen. What two whole walks did not show is
+asked for by its ID; 404 then means *gone*.
+"""
+
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+from django.db.models import F, Min, Q, QuerySet
+
+from fini_admin.audit.recording import LEASE, Context, Superseded
+from fini_admin.audit.transport import Exchange, exchange
+from fini_admin.fini import routes
+from fini_admin.fini.errors import BadRequest, FiniError, KeyRefused, NotFound, NotUnderstood, ScopeMissing, TimedOut
+from fini_admin.fini.wire import Document, ListPage
+from fini_admin.ingestion import budget, follow, queue
+from fini_admin.ingestion.answers import refuse_key
+from fini_admin.ingestion.calling import context
+from fini_admin.ingestion.models import Budget, Run, RunState, Watch
+from fini_admin.sources.actions import Origin, observe
+from fini_admin.sources.models import Source
+from fini_admin.sources.states import State
+
+YOUNG = timedelta(minutes=2)
+QUIET = timedelta(seconds=60)
+WHOLE_EVERY = timedelta(minutes=5)
+STUCK_AFTER = timedelta(hours=24)
+STUCK_EVERY = timedelta(hours=1)
+STUCK_UNTIL = timedelta(hours=48)
+FEW = 3
+WALKS_BEFORE_GET = 2
+LIGHT = 4 * 1024 * 1024
+GAPS = {True: 8.0, False: 60.0}
+
+
+class NotOurs(Exception):
+    """Another process has the watch."""
+
+
+def lease(workspace_id: object, owner: str) -> bool:
+    """Take the watch of a workspace when it is due; False when it is not, or another process has it."""
+    now = datetime.now(UTC)
+    free = Watch.objects.filter(workspace_id=workspace_id, next_at__lte=now).exclude(lease_until__gt=now)
+    return bool(free.update(owner=owner, lease_until=now + LEASE))
+
+
+def release(workspace_id: object, owner: str) -> None:
+    """Give the watch back."""
+    Watch.objects.filter(workspace_id=workspace_id, owner=owner).update(owner="", lease_until=None, call="")
+
+
+def advance(workspace_id: object, owner: str) -> None:
+    """One call of a leased watch. Raises budget.Spent and calling.NoKey before any call."""
+    watch = Watch.objects.select_related("workspace").get(workspace_id=workspace_id)
+    wanted = must_be_seen(watch).filter(missed_walks__gte=WALKS_BEFORE_GET).order_by("pk").first()
+    claim = partial(claim_watch, watch, owner)
+    try:
+        if wanted:
+            exchange(routes.get_source(wanted.fini_id), who(watch, owner), claim=claim, settle=partial(got, watch, wanted))
+        elif must_be_seen(watch, everything=True).exists():
+            exchange(page_request(watch), who(watch, owner), claim=claim, settle=partial(listed, watch))
+        else:
+            rest(watch)
+    except (NotOurs, Superseded):
+        return
+
+
+def rest(watch: Watch) -> None:
+    """Nothing is followed: no calls at all until something is (design 2)."""
+    Watch.objects.filter(pk=watch.pk).update(next_at=None, walk_started=None, cursor="")
+
+
+def who(watch: Watch, owner: str) -> Context:
+    """The call is made for the oldest run that is going on."""
+    run = Run.objects.filter(workspace=watch.workspace, state=RunState.RUNNING).order_by("number").first()
+    actor = run.actor if run else "Fini Admin"
+    number = run.number if run else None
+    return context(watch.workspace, actor=actor, origin="worker", run=number, owner=owner, attempt=watch.tries + 1)
+
+
+def page_request(watch: Watch) -> Any:
+    """The next page of the walk, unfiltered."""
+    size = Budget.objects.values_list("page_size", flat=True).get(workspace=watch.workspace)
+    return routes.list_sources(limit=size, cursor=watch.cursor)
+
+
+def claim_watch(watch: Watch, owner: str, call: str) -> None:
+    """In the *asked* transaction: the watch is ours, and the budget gives a slot (P4)."""
+    held = budget.lock(watch.workspace)
+    now = datetime.now(UTC)
+    ours = Watch.objects.filter(pk=watch.pk, owner=owner, lease_until__gt=now)
+    if not ours.update(call=call, lease_until=now + LEASE):
+        raise NotOurs
+    budget.take(held, call, urgent=False)
+
+
+def settled(watch: Watch, done: Exchange[Any]) -> Budget:
+    """What every answer of a watch begins with; raises Superseded when the watch went to another process."""
+    held = budget.lock(watch.workspace)
+    budget.settle(held, done.call, done.sent_at, done.error)
+    if not Watch.objects.filter(pk=watch.pk, call=done.call).exists():
+        raise Superseded(done.call)
+    watch.refresh_from_db()
+    return held
+
+
+def listed(watch: Watch, done: Exchange[ListPage]) -> None:
+    """A page came, or did not; in the *outcome* transaction (P3)."""
+    held = settled(watch, done)
+    if done.value is None:
+        page_failed(watch, held, done.error or FiniError())
+        return
+    ids = [document.id for document in done.value.documents]
+    if watch.walk_started is None:
+        begin(watch, done.asked_at)
+    repeated = Source.objects.filter(workspace=watch.workspace, fini_id__in=ids, read_at__gte=watch.walk_started)
+    fresh = len(set(ids)) - (repeated.count() if watch.pages else 0)
+    news = see(watch, done.value.documents, done)
+    watch.pages += 1
+    watch.tries = 0
+    watch.had_news = watch.had_news or news
+    adapt(held, done)
+    turn(watch, done.value, news=news, fresh=fresh)
+
+
+def begin(watch: Watch, asked_at: datetime) -> None:
+    """A new walk, from the head; whole when a minute brought no news, and then every five (design 2)."""
+    quiet = watch.news_at is None or watch.news_at + QUIET <= asked_at
+    due = watch.whole_at is None or watch.whole_at + WHOLE_EVERY <= asked_at
+    watch.walk_started, watch.pages, watch.had_news = asked_at, 0, False
+    watch.whole = quiet and due
+
+
+def see(watch: Watch, documents: list[Document], done: Exchange[Any]) -> bool:
+    """Take records over with all that follows from them; whether they brought news."""
+    ids = [document.id for document in documents]
+    run = Run.objects.filter(workspace=watch.workspace, state=RunState.RUNNING).order_by("number").first()
+    origin = Origin(done.call, done.asked_at, run.number if run else None)
+    waiting = queue.queued_ids(ids, watch.workspace_id)
+    changed = observe(watch.workspace, documents, origin, queued=waiting)
+    follow.consequences(watch.workspace, list(Source.objects.filter(workspace=watch.workspace, fini_id__in=ids)))
+    return bool(changed)
+
+
+def must_be_seen(watch: Watch, *, everything: bool = False) -> QuerySet[Source]:
+    """The sources whose record this walk has to show: all that are followed, and what is wanted by now."""
+    now = datetime.now(UTC)
+    followed = Q(sent_at__gt=now - STUCK_UNTIL)
+    wanted = Q(wanted_since__isnull=False) if everything else Q(wanted_since__lte=now)
+    return Source.objects.filter(workspace=watch.workspace).filter(followed | wanted)
+
+
+def turn(watch: Watch, page: ListPage, *, news: bool, fresh: int) -> None:
+    """On to the next page, or the end of the walk."""
+    unseen = must_be_seen(watch).exclude(read_at__gte=watch.walk_started)
+    left = unseen.count()
+    deep = watch.whole or unseen.filter(wanted_since__lte=datetime.now(UTC)).exists()
+    if not left:
+        end(watch, complete=True)
+    elif not page.has_more or not page.documents or not fresh:
+        unseen.update(missed_walks=F("missed_walks") + 1)
+        end(watch, complete=True)
+    elif not news and not deep:
+        end(watch, complete=False)
+    elif deep and left <= FEW:
+        unseen.update(missed_walks=WALKS_BEFORE_GET)
+        end(watch, complete=True)
+    else:
+        store(watch, cursor=page.documents[-1].id, next_at=datetime.now(UTC))
+
+
+def end(watch: Watch, *, complete: bool) -> None:
+    """The walk is over: when is the next?"""
+    now = datetime.now(UTC)
+    if complete:
+        follow.leftovers(watch.workspace)
+        follow.finish(watch.workspace)
+        watch.whole_at = now if watch.whole else watch.whole_at
+    young = Source.objects.filter(workspace=watch.workspace, sent_at__gt=now - YOUNG).exists()
+    watch.gap = follow.FIRST_GAP if watch.had_news else min(watch.gap * 1.5, GAPS[young])
+    watch.news_at = now if watch.had_news else watch.news_at
+    watch.walk_started, watch.restarts = None, 0
+    store(watch, cursor="", next_at=next_walk(watch, now))
+
+
+def next_walk(watch: Watch, now: datetime) -> datetime | None:
+    """The earliest time at which somebody needs a walk; None when nobody does."""
+    mine = Source.objects.filter(workspace=watch.workspace)
+    times: list[datetime] = []
+    wanted = mine.aggregate(Min("wanted_since"))["wanted_since__min"]
+    if wanted:
+        times.append(max(wanted, now + timedelta(seconds=watch.gap if wanted <= now else 0)))
+    if mine.filter(sent_at__isnull=False).exclude(state=State.STUCK).exists():
+        times.append(now + timedelta(seconds=watch.gap))
+    elif mine.filter(state=State.STUCK, sent_at__gt=now - STUCK_UNTIL).exists():
+        times.append(now + STUCK_EVERY)
+    if mine.filter(missed_walks__gte=WALKS_BEFORE_GET).filter(Q(sent_at__isnull=False) | Q(wanted_since__lte=now)).exists():
+        times.append(now)
+    return min(times) if times else None
+
+
+def store(watch: Watch, *, cursor: str, next_at: datetime | None) -> None:
+    """Keep where the walk is, and let go of the watch."""
+    watch.cursor, watch.next_at, watch.owner, watch.lease_until, watch.call = cursor, next_at, "", None, ""
+    watch.save()
+
+
+def adapt(held: Budget, done: Exchange[ListPage]) -> None:
+    """A light page may be larger next time, up to what Fini takes (trap 10)."""
+    if held.page_size < held.page_limit and done.value and done.value.has_more and done.size * 2 < LIGHT:
+        Budget.objects.filter(pk=held.pk).update(page_size=min(held.page_limit, held.page_size * 2))
+
+
+def page_failed(watch: Watch, held: Budget, error: FiniError) -> None:
+    """Smaller pages, the head again, or a pause, as the error has it (traps 6 and 10)."""
+    now = datetime.now(UTC)
+    smaller = max(1, held.page_size // 2)
+    if isinstance(error, KeyRefused):
+        refuse_key(watch.workspace, str(error))
+        pause_watch(watch, 0.0)
+    elif isinstance(error, BadRequest) and watch.cursor and watch.restarts < FEW:
+        watch.restarts += 1
+        watch.walk_started = None
+        store(watch, cursor="", next_at=now)
+    elif isinstance(error, BadRequest) and not isinstance(error, ScopeMissing) and held.page_size > 1:
+        Budget.objects.filter(pk=held.pk).update(page_size=smaller, page_limit=smaller)
+        store(watch, cursor=watch.cursor, next_at=now)
+    elif isinstance(error, NotUnderstood | TimedOut) and held.page_size > 1:
+        Budget.objects.filter(pk=held.pk).update(page_size=smaller)
+        pause_watch(watch, 1.0)
+    else:
+        pause_watch(watch, min(60.0, 2.0 ** min(watch.tries, 6)))
+
+
+def pause_watch(watch: Watch, seconds: float) -> None:
+    """The same call again, later."""
+    watch.tries += 1
+    store(watch, cursor=watch.cursor, next_at=datetime.now(UTC) + timedelta(seconds=seconds))
+
+
+def got(watch: Watch, source: Source, done: Exchange[Document]) -> None:
+    """One record came by its ID, or Fini does not know it."""
+    held = settled(watch, done)
+    if done.value:
+        see(watch, [done.value], done)
+        end(watch, complete=True)
+    elif isinstance(done.error, NotFound):
+        run = Run.objects.filter(workspace=watch.workspace, state=RunState.RUNNING).order_by("number").first()
+        follow.gone(source, Origin(done.call, done.asked_at, run.number if run else None))
+        end(watch, complete=True)
+    else:
+        page_failed(watch, held, done.error or FiniError())

@@ -1,0 +1,153 @@
+"""What is due, and doing one piece of it: a step's call or a page of a walk."""
+
+import logging
+import threading
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+
+from fini_admin.audit import recording
+from fini_admin.audit.models import OpenCall
+from fini_admin.ingestion import budget, steps, walk
+from fini_admin.ingestion.calling import NoKey, usable_key
+from fini_admin.ingestion.models import Budget, Item, Kind, Outcome, Stage, Step, StepState, Watch, Worker
+from fini_admin.ingestion.runs import end_items, finish
+from fini_admin.sources import actions
+from fini_admin.sources.actions import Origin
+from fini_admin.sources.models import Source
+from fini_admin.sources.states import BUSY, State
+from fini_admin.workspaces.models import Workspace
+
+log = logging.getLogger(__name__)
+ROUND = 50
+PATIENT = timedelta(seconds=5)
+
+
+def due_steps(now: datetime) -> QuerySet[Step]:
+    """Steps that may go out now, if the budget has a slot: of workspaces with a key, not told to slow down."""
+    free = Step.objects.filter(state=StepState.READY, due_at__lte=now).exclude(lease_until__gt=now)
+    open_ = free.filter(usable_key("run__workspace")).exclude(run__workspace__budget__blocked_until__gt=now)
+    return open_.filter(Q(kind=Kind.DISCOVER) | ~Q(run__workspace__budget__spent_until__gt=now))
+
+
+def due_watches(now: datetime) -> QuerySet[Watch]:
+    """Watches whose next page is due; steps go first, for a walk tells more after them."""
+    free = Watch.objects.filter(next_at__lte=now).exclude(lease_until__gt=now).filter(usable_key("workspace"))
+    open_ = free.exclude(workspace__budget__blocked_until__gt=now).exclude(workspace__budget__spent_until__gt=now)
+    sending = Step.objects.filter(Q(state=StepState.SENT) | Q(state=StepState.READY, due_at__lte=now))
+    busy = sending.values("run__workspace")
+    return open_.exclude(Q(workspace__in=busy) & Q(next_at__gt=now - PATIENT))
+
+
+def due_workspaces() -> list[UUID]:
+    """The workspaces in which anything is due, by one query."""
+    now = datetime.now(UTC)
+    by_step = due_steps(now).order_by().values_list("run__workspace_id", flat=True)
+    by_watch = due_watches(now).order_by().values_list("workspace_id", flat=True)
+    return list(by_step.union(by_watch))
+
+
+def work(workspace_id: UUID, owner: str, stopping: threading.Event) -> None:
+    """Do what is due in a workspace, piece after piece, for a while."""
+    for _ in range(ROUND):
+        if stopping.is_set() or not work_once(workspace_id, owner):
+            return
+
+
+def work_once(workspace_id: UUID, owner: str) -> bool:
+    """One piece of work; False when nothing is due, or nothing may go out."""
+    now = datetime.now(UTC)
+    step = due_steps(now).filter(run__workspace_id=workspace_id).order_by("due_at", "pk").first()
+    try:
+        if step:
+            return do_step(step.pk, owner)
+        if due_watches(now).filter(workspace_id=workspace_id).exists() and walk.lease(workspace_id, owner):
+            return do_watch(workspace_id, owner)
+    except budget.Spent as spent:
+        Budget.objects.filter(pk=workspace_id).update(spent_until=spent.until)
+    except NoKey:
+        log.warning("workspace %s waits for a key", workspace_id)
+    return False
+
+
+def do_step(step_id: int, owner: str) -> bool:
+    """Lease a step, perform it, and let it go whatever happens."""
+    if not steps.lease(step_id, owner):
+        return True
+    try:
+        steps.perform(step_id, owner)
+    finally:
+        steps.release(step_id, owner)
+    return True
+
+
+def do_watch(workspace_id: UUID, owner: str) -> bool:
+    """One call of a leased watch, and let it go whatever happens."""
+    try:
+        walk.advance(workspace_id, owner)
+    finally:
+        walk.release(workspace_id, owner)
+    return True
+
+
+def recover(owner: str | None = None) -> None:
+    """Close the calls of processes that are gone, or of `owner`, and go on with what they were for (P3)."""
+    calls = OpenCall.objects.filter(owner=owner) if owner else OpenCall.objects.filter(lease_until__lt=datetime.now(UTC))
+    for call, chain in list(calls.values_list("call", "chain")[:500]):
+        try:
+            with transaction.atomic():
+                recover_call(call, chain)
+        except recording.Superseded:
+            continue
+
+
+def recover_call(call: str, chain: str) -> None:
+    """One call: its outcome row, and its step or watch, in one transaction."""
+    workspace = Workspace.objects.filter(pk=chain).first()
+    if workspace:
+        budget.lock(workspace)
+        step = Step.objects.select_related("run__workspace", "root").filter(call=call, state=StepState.SENT).first()
+        if step:
+            steps.lost(step, call)
+        Watch.objects.filter(workspace=workspace, call=call).update(owner="", lease_until=None, call="")
+    recording.write_lost(call)
+
+
+def beat(owner: str) -> None:
+    """Say that this process is alive: its row, and the leases of all it holds."""
+    now = datetime.now(UTC)
+    until = now + recording.LEASE
+    Worker.objects.filter(pk=owner).update(seen_at=now)
+    recording.extend(owner)
+    Step.objects.filter(owner=owner, state=StepState.READY, lease_until__isnull=False).update(lease_until=until)
+    Watch.objects.filter(owner=owner, lease_until__isnull=False).update(lease_until=until)
+
+
+def abandon(owner: str) -> None:
+    """At the end of a process: what it holds is free for others at once."""
+    recover(owner)
+    Step.objects.filter(owner=owner, state=StepState.READY).update(owner="", lease_until=None)
+    Watch.objects.filter(owner=owner).update(owner="", lease_until=None, call="")
+    Worker.objects.filter(pk=owner).delete()
+
+
+def mark_stuck() -> None:
+    """A job that did not end in 24 hours is stuck: its item ends unknown, its source is looked at rarely."""
+    old = Source.objects.filter(sent_at__lt=datetime.now(UTC) - walk.STUCK_AFTER, state__in=BUSY)
+    for workspace in workspaces_of(old):
+        with transaction.atomic():
+            budget.lock(workspace)
+            stuck = list(old.filter(workspace=workspace)[:500])
+            actions.move_all(stuck, State.STUCK, Origin("", datetime.now(UTC)), "No end after 24 hours")
+            items = Item.objects.filter(source__in=stuck, stage=Stage.FOLLOW).select_related("run")
+            for item in items:
+                end_items(item.run, [item], Outcome.UNKNOWN, "No end after 24 hours")
+            finish(workspace)
+
+
+def workspaces_of(sources: QuerySet[Source]) -> Iterable[Workspace]:
+    """The workspaces of these sources."""
+    return Workspace.objects.filter(pk__in=sources.values("workspace"))

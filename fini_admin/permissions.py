@@ -1,0 +1,191 @@
+"""Where a permission is checked, and the only place: names, role map, decorators (P6).
+
+Every view carries one rule: `@requires(Permission.…)`, `@signed_in`, `@superuser_only` or `@public`. A test walks the
+URLconf and fails for a view without one. Out of sight is 404; in sight and not allowed is 403.
+"""
+
+from collections.abc import Callable
+from enum import StrEnum
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+
+from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest
+from django.http.response import HttpResponseBase, HttpResponseRedirectBase
+from django.shortcuts import resolve_url
+from django_htmx.http import HttpResponseClientRedirect
+from django_htmx.middleware import HtmxDetails
+
+from fini_admin.workspaces import queries
+from fini_admin.workspaces.models import Role, User, Workspace
+
+
+class Permission(StrEnum):
+    """What one may do in a workspace, as `area:noun:verb`."""
+
+    SOURCES_READ = "sources:source:read"
+    SOURCES_DISCOVER = "sources:source:discover"
+    SOURCES_REGISTER = "sources:source:register"
+    SOURCES_INGEST = "sources:source:ingest"
+    SOURCES_REFRESH = "sources:source:refresh"
+    SOURCES_CRAWL = "sources:source:crawl"
+    SOURCES_DELETE = "sources:source:delete"
+    QUEUE_READ = "queue:entry:read"
+    QUEUE_REMOVE = "queue:entry:remove"
+    RUNS_READ = "runs:run:read"
+    RUNS_STEER = "runs:run:steer"
+    CALLS_READ = "audit:call:read"
+    BODIES_READ = "audit:body:read"
+    ACTIVITY_READ = "audit:activity:read"
+    PEOPLE_SEARCH = "audit:person:search"
+    TRAIL_EXPORT = "audit:trail:export"
+    TRAIL_VERIFY = "audit:trail:verify"
+    KEYS_MANAGE = "keys:key:manage"
+    MEMBERS_MANAGE = "members:member:manage"
+    SETTINGS_MANAGE = "settings:setting:manage"
+
+
+class Rule(StrEnum):
+    """The rules of views that belong to no workspace."""
+
+    PUBLIC = "public"
+    SIGNED_IN = "signed in"
+    SUPERUSER = "superuser"
+
+
+VIEWER = frozenset(
+    {Permission.SOURCES_READ, Permission.QUEUE_READ, Permission.RUNS_READ, Permission.CALLS_READ}
+)
+EDITOR = VIEWER | {
+    Permission.SOURCES_DISCOVER,
+    Permission.SOURCES_REGISTER,
+    Permission.SOURCES_INGEST,
+    Permission.SOURCES_REFRESH,
+    Permission.SOURCES_CRAWL,
+    Permission.QUEUE_REMOVE,
+    Permission.RUNS_STEER,
+}
+ADMIN = EDITOR | {
+    Permission.SOURCES_DELETE,
+    Permission.BODIES_READ,
+    Permission.ACTIVITY_READ,
+    Permission.PEOPLE_SEARCH,
+    Permission.TRAIL_EXPORT,
+    Permission.TRAIL_VERIFY,
+    Permission.KEYS_MANAGE,
+    Permission.MEMBERS_MANAGE,
+    Permission.SETTINGS_MANAGE,
+}
+ALLOWED: dict[Role, frozenset[Permission]] = {Role.VIEWER: VIEWER, Role.EDITOR: EDITOR, Role.ADMIN: ADMIN}
+
+
+class Request(HttpRequest):
+    """A request of someone who is logged in."""
+
+    user: User
+    htmx: HtmxDetails
+
+
+class WorkspaceRequest(Request):
+    """A request inside a workspace, after `requires` let it through."""
+
+    workspace: Workspace
+    role: Role
+    permissions: frozenset[Permission]
+
+
+View = Callable[..., HttpResponseBase]
+P = ParamSpec("P")
+
+
+def ruled(view: View, rule: Permission | Rule) -> View:
+    """Note the rule on the view, for the test that walks the URLconf, and whether it asks for a log-in.
+
+    Both are set, never left: `wraps` copies what a foreign view says of itself, and allauth's say "no log-in".
+    """
+    view.__dict__.update(rule=rule, login_required=rule != Rule.PUBLIC)
+    return view
+
+
+def requires(
+    permission: Permission,
+) -> Callable[[Callable[Concatenate[WorkspaceRequest, P], HttpResponseBase]], View]:
+    """A view of a workspace, whose URL has `slug`.
+
+    In its place the view gets `request.workspace`, `.role` and `.permissions`. Raises Http404 out of sight,
+    PermissionDenied in sight (P6).
+    """
+
+    def decorate(view: Callable[Concatenate[WorkspaceRequest, P], HttpResponseBase]) -> View:
+        @wraps(view)
+        def checked(
+            request: WorkspaceRequest, slug: str, *args: P.args, **kwargs: P.kwargs
+        ) -> HttpResponseBase:
+            request.workspace = queries.workspace_for(request.user, slug)
+            role = queries.role_in(request.user, request.workspace)
+            if role is None:  # the membership ended between the two reads
+                raise Http404
+            request.role, request.permissions = role, ALLOWED[role]
+            if permission not in request.permissions:
+                raise PermissionDenied
+            return view(request, *args, **kwargs)
+
+        return ruled(checked, permission)
+
+    return decorate
+
+
+def signed_in(view: View) -> View:
+    """A view for everyone who is logged in (the middleware below sees to that), outside any workspace."""
+
+    @wraps(view)
+    def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        return view(request, *args, **kwargs)
+
+    return ruled(checked, Rule.SIGNED_IN)
+
+
+def superuser_only(view: View) -> View:
+    """A view that exists for superusers only; Http404 for everyone else."""
+
+    @wraps(view)
+    def checked(request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not request.user.is_superuser:
+            raise Http404
+        return view(request, *args, **kwargs)
+
+    return ruled(checked, Rule.SUPERUSER)
+
+
+def public(view: View) -> View:
+    """A view for everyone, logged in or not: the opt-out."""
+
+    @wraps(view)
+    def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        return view(request, *args, **kwargs)
+
+    return ruled(checked, Rule.PUBLIC)
+
+
+class LoginRequired(LoginRequiredMiddleware):
+    """Every view asks for a log-in unless it is `@public`."""
+
+    def process_view(
+        self, request: HttpRequest, view_func: View, view_args: tuple[Any, ...], view_kwargs: dict[str, Any]
+    ) -> HttpResponseBase | None:
+        """As Django's, but a public view does not look the visitor up: probes answer while the database is away."""
+        if not getattr(view_func, "login_required", True):
+            return None
+        return super().process_view(request, view_func, view_args, view_kwargs)
+
+    def handle_no_permission(  # type: ignore[override]  # the stubs know only Django's own redirect
+        self, request: HttpRequest, view_func: View
+    ) -> HttpResponseRedirectBase:
+        """To the log-in page; for htmx as a whole page, or it would land in a table's cell (style.md 5.5)."""
+        htmx: HtmxDetails = request.htmx  # type: ignore[attr-defined]  # set by HtmxMiddleware
+        if not htmx:
+            return super().handle_no_permission(request, view_func)
+        login = resolve_url(self.get_login_url(view_func))
+        return HttpResponseClientRedirect(redirect_to_login(htmx.current_url_abs_path or "/", login).url)

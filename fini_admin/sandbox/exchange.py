@@ -1,0 +1,81 @@
+"""One request and its answer, with the fault that strikes it."""
+
+import json
+import time
+from dataclasses import dataclass, field
+
+from fini_admin.sandbox.faults import Fault
+from fini_admin.sandbox.log import Entry
+from fini_admin.sandbox.routes import Reply, Request, grant_of, perform
+from fini_admin.sandbox.world import World
+
+
+@dataclass
+class Outgoing:
+    """The bytes of an answer and how they are to leave."""
+
+    status: int
+    body: bytes
+    headers: dict[str, str] = field(default_factory=dict)
+    content_type: str = "application/json; charset=utf-8"
+    filler: int = 0
+    truncate: bool = False
+    drip: float = 0.0
+
+
+def outgoing(reply: Reply) -> Outgoing:
+    """Write an answer as JSON."""
+    body = json.dumps(reply.payload, ensure_ascii=False, separators=(",", ":")).encode()
+    return Outgoing(reply.status, body, reply.headers)
+
+
+def exchange(world: World, request: Request, entry: Entry) -> Outgoing | None:
+    """Answer a logged request; None means that the connection is to be dropped."""
+    with world.lock:
+        grant = grant_of(world, request)
+        entry.workspace = grant.workspace if grant else None
+        fault = world.faults.take(request.method, request.target)
+        entry.fault = {"number": fault.number, **fault.effect} if fault else None
+    if fault is None:
+        return outgoing(perform(world, request))
+    return _faulty(world, request, fault)
+
+
+def _faulty(world: World, request: Request, fault: Fault) -> Outgoing | None:
+    """Do the work before or after the delay, or not at all, and spoil the answer."""
+    effect = fault.effect
+    after, delay = effect.get("after", False), effect.get("delay", 0)
+    if not after:
+        time.sleep(delay)
+    if effect.get("drop") == "before":
+        return None
+    if "status" in effect and not after:
+        _count(world, request, effect["status"])
+        reply = Reply(effect["status"], fault.envelope())
+    else:
+        reply = perform(world, request)
+        if "status" in effect:
+            reply = Reply(effect["status"], fault.envelope())
+    if after:
+        time.sleep(delay)
+    return None if effect.get("drop") == "after" else _spoil(outgoing(reply), fault)
+
+
+def _spoil(answer: Outgoing, fault: Fault) -> Outgoing:
+    effect = fault.effect
+    answer.headers = {**answer.headers, **effect.get("headers", {})}
+    answer.content_type = effect.get("content_type", answer.content_type)
+    if "body" in effect:
+        answer.body = effect["body"].encode()
+    answer.filler = effect.get("huge", 0)
+    answer.truncate = effect.get("truncate", False)
+    answer.drip = effect.get("drip", 0.0)
+    return answer
+
+
+def _count(world: World, request: Request, status: int) -> None:
+    """Count a forced error towards the rate, as Fini would have; a forced 429 stands for a refusal."""
+    with world.lock:
+        grant = grant_of(world, request)
+        if grant and status != 429:
+            world.window.count(grant.workspace, world.clock.ms())

@@ -1,0 +1,207 @@
+"""Django's settings, all from the environment (`.env.example` lists what there is)."""
+
+import sys
+from pathlib import Path
+
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+from fini_admin.environment import encryption_keys, env, flag, https_url, number, secret, text, words
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+if (BASE_DIR / ".env").is_file():
+    env.read_env(BASE_DIR / ".env")
+
+DEBUG = flag("DEBUG")
+SECRET_KEY = secret("SECRET_KEY")
+ENCRYPTION_KEYS = encryption_keys(secret("ENCRYPTION_KEYS"))
+missing = [name for name in ("SECRET_KEY", "ENCRYPTION_KEYS") if not globals()[name]]
+# These write nothing and open no key: they run on a machine that builds the image and has no secrets.
+if missing and sys.argv[1:2] == ["collectstatic"]:
+    SECRET_KEY = SECRET_KEY or "collectstatic needs none"
+elif missing and DEBUG:
+    SECRET_KEY, ENCRYPTION_KEYS = (
+        SECRET_KEY or "debug",
+        ENCRYPTION_KEYS or [b"debug-only-encryption-key-0123456"[:32]],
+    )
+elif missing:
+    raise ImproperlyConfigured(f"{' and '.join(missing)} must be set (see .env.example)")
+
+VAR_DIR = Path(text("VAR_DIR") or BASE_DIR / "var").resolve()
+VAR_DIR.mkdir(parents=True, exist_ok=True)
+
+DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'fini_admin.sqlite3'}")}
+POSTGRES = DATABASES["default"]["ENGINE"].endswith("postgresql")
+DATABASES["default"].update({"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True})
+if not POSTGRES:
+    DATABASES["default"]["OPTIONS"] = {
+        "timeout": 20,
+        "transaction_mode": "IMMEDIATE",
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+    }
+    DATABASES["default"]["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+FINI_API_BASE_URL = https_url("FINI_API_BASE_URL", "https://api-prod.usefini.com")
+FINI_CALLS_PER_MINUTE = number("FINI_CALLS_PER_MINUTE", 90)
+FINI_BATCH_SIZE = number("FINI_BATCH_SIZE", 100)
+FINI_TIMEOUT = number("FINI_TIMEOUT", 30)
+FINI_PROXY = text("FINI_PROXY")
+
+ALLOWED_HOSTS = words("ALLOWED_HOSTS")
+CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS")
+TRUSTED_PROXIES = number("TRUSTED_PROXIES", 0, least=0)
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.humanize",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "template_partials",
+    "django_htmx",
+    "csp",
+    "allauth",
+    "allauth.account",
+    "huey.contrib.djhuey",
+    "fini_admin.audit",
+    "fini_admin.workspaces",
+    "fini_admin.sources",
+    "fini_admin.ingestion",
+    "fini_admin.sandbox",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "fini_admin.permissions.LoginRequired",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+DEFAULT_EXCEPTION_REPORTER_FILTER = "fini_admin.workspaces.reports.ReportFilter"
+ROOT_URLCONF = "fini_admin.urls"
+WSGI_APPLICATION = "fini_admin.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "builtins": ["template_partials.templatetags.partials", "django.templatetags.static"],
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "fini_admin.pages.frame",
+            ],
+        },
+    }
+]
+
+# People: log-in by e-mail and password; nobody signs up, an admin adds people.
+AUTH_USER_MODEL = "workspaces.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+ACCOUNT_ADAPTER = "fini_admin.workspaces.adapters.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+# Its mail would invite strangers to the sign-up page, which does not exist.
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+ACCOUNT_LOGOUT_REDIRECT_URL = "/accounts/login/"
+ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
+LOGIN_REDIRECT_URL = "/"
+LOGIN_URL = "account_login"
+EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
+vars().update(EMAIL_CONFIG)
+DEFAULT_FROM_EMAIL = text("DEFAULT_FROM_EMAIL", "fini-admin@localhost")
+# The log-in limits live here: every process must see one count (spike 2).
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}}
+
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en"
+USE_I18N = False
+DATA_UPLOAD_MAX_MEMORY_SIZE = 13 * 1024 * 1024
+
+STATIC_URL = "/static/"
+STATIC_ROOT = VAR_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+MEDIA_URL = "/media/"
+if DEBUG:
+    WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = True
+    STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "base-uri": [NONE],
+    }
+}
+X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_AGE = 12 * 60 * 60
+# `make run` serves 127.0.0.1 over plain HTTP and says so; everywhere else DEBUG off means TLS (design 5).
+PLAIN_HTTP = DEBUG or flag("PLAIN_HTTP_ON_LOOPBACK")
+SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not PLAIN_HTTP
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_HSTS_SECONDS = 0 if PLAIN_HTTP else 365 * 24 * 60 * 60
+# Subdomains and preload bind hosts that are not ours: the operator's decision (docs/security.md).
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
+if TRUSTED_PROXIES:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+# Wake-ups only: truth stands in our tables (design 6, spike 3). Never in Django's own SQLite file.
+HUEY = {
+    "name": "fini_admin",
+    "immediate": False,
+    "results": False,
+    "utc": True,
+    "consumer": {"workers": 4, "worker_type": "thread", "max_delay": 0.2, "periodic": False},
+}
+if POSTGRES:
+    HUEY |= {"huey_class": "huey.PostgresHuey", "dsn": text("DATABASE_URL")}
+else:
+    HUEY |= {
+        "huey_class": "huey.SqliteHuey",
+        "filename": str(VAR_DIR / "huey.sqlite3"),
+        "fsync": False,
+        "timeout": 5,
+    }
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": "INFO"},
+}

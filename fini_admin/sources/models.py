@@ -1,0 +1,111 @@
+"""The mirror of Fini's sources, what discovery listed, and each observed change of state."""
+
+from django.db import models
+
+from fini_admin.sources.states import State
+from fini_admin.workspaces.models import Workspace
+
+
+class Resource(models.Model):
+    """Something importable in a provider, as discovery last listed it; containers only hold others."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
+    provider = models.CharField(max_length=20)
+    external_id = models.TextField()
+    parent = models.TextField(blank=True)
+    path = models.TextField(blank=True)
+    position = models.PositiveIntegerField()
+    leaf = models.BooleanField()
+    title = models.TextField()
+    original_url = models.TextField()
+    mime_type = models.TextField()
+    object = models.TextField()
+    icon = models.TextField(blank=True)
+    listed_at = models.DateTimeField()
+    listed_run = models.PositiveBigIntegerField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["workspace", "provider", "leaf", "parent", "external_id"], name="one_resource_per_place"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.external_id}"
+
+
+class Source(models.Model):
+    """Fini's record of one resource, less its text (trap 10), and what we know beyond it.
+
+    `fini_id` is Fini's; the record's fields are empty until it was read. `before_…` are the record's values as
+    they stood before the latest send: what differs from them is that send's trace (trap 3). `wanted_since`: the
+    record must be read by a call asked at or after that time. `sent_at`: a job of ours is followed since then.
+    """
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
+    fini_id = models.CharField(max_length=128)
+    provider = models.CharField(max_length=40)
+    external_id = models.TextField(blank=True)
+    title = models.TextField(blank=True)
+    original_url = models.TextField(blank=True)
+    mime_type = models.TextField(blank=True)
+    kind = models.TextField(blank=True)
+    english = models.BooleanField(null=True)
+    baser = models.BooleanField(null=True)
+    success = models.BooleanField(default=False)
+    error = models.TextField(blank=True)
+    job_id = models.TextField(blank=True)
+    job_status = models.TextField(blank=True)
+    knowledge_id = models.TextField(blank=True)
+    operation = models.TextField(blank=True)
+    reason = models.TextField(blank=True)
+    changed = models.BooleanField(null=True)
+    created_at = models.TextField(blank=True)
+    updated_at = models.TextField(blank=True)
+    paragraphs = models.PositiveIntegerField(default=0)
+    characters = models.PositiveIntegerField(default=0)
+    content_sha256 = models.CharField(max_length=64, blank=True)
+    excerpt = models.TextField(blank=True)
+
+    state = models.CharField(max_length=10, choices=State.choices, default=State.REGISTERED)
+    state_since = models.DateTimeField()
+    first_seen = models.DateTimeField()
+    last_seen = models.DateTimeField()
+    read_at = models.DateTimeField(null=True)
+    wanted_since = models.DateTimeField(null=True)
+    missed_walks = models.PositiveSmallIntegerField(default=0)
+    run = models.PositiveBigIntegerField(null=True)
+    sent_at = models.DateTimeField(null=True)
+    before_job = models.TextField(blank=True)
+    before_status = models.TextField(blank=True)
+    before_updated = models.TextField(blank=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["workspace", "fini_id"], name="one_source_per_fini_id"),)
+        indexes = (
+            models.Index(fields=["workspace", "provider", "external_id"], name="source_by_external_id"),
+            models.Index(fields=["workspace", "state"], name="source_by_state"),
+            models.Index(
+                fields=["workspace", "wanted_since"], name="source_wanted", condition=models.Q(wanted_since__isnull=False)
+            ),
+            models.Index(fields=["workspace", "sent_at"], name="source_sent", condition=models.Q(sent_at__isnull=False)),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.external_id or self.fini_id}"
+
+
+class StateChange(models.Model):
+    """A source's state as it was seen to change, and the call that showed it."""
+
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="history")
+    at = models.DateTimeField()
+    old = models.CharField(max_length=10, blank=True)
+    new = models.CharField(max_length=10)
+    call = models.CharField(max_length=36, blank=True)
+    run = models.PositiveBigIntegerField(null=True)
+    note = models.TextField(blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.old} → {self.new}"

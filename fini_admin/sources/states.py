@@ -1,0 +1,96 @@
+"""Where a source's state is decided: one pure function over what its record says (traps 2 and 5)."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from django.db.models import TextChoices
+
+
+class State(TextChoices):
+    """The ten states of a source (design 1)."""
+
+    REGISTERED = "registered"
+    QUEUED = "queued"
+    SENT = "sent"
+    RUNNING = "running"
+    USABLE = "usable"
+    EMPTY = "empty"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    STUCK = "stuck"
+    GONE = "gone"
+
+
+ENDED = (State.USABLE, State.EMPTY, State.FAILED)
+BUSY = (State.SENT, State.RUNNING, State.UNKNOWN)
+
+
+class Record(Protocol):
+    """What the decision needs of a record; our mirror has the same names."""
+
+    @property
+    def job_id(self) -> str: ...
+    @property
+    def job_status(self) -> str: ...
+    @property
+    def success(self) -> bool: ...
+    @property
+    def error(self) -> str: ...
+    @property
+    def updated_at(self) -> str: ...
+    @property
+    def paragraphs(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """A record's job status, job and time as they were stored before sending (trap 3)."""
+
+    job_id: str
+    job_status: str
+    updated_at: str
+
+
+def ever_ingested(record: Record) -> bool:
+    """Whether Fini ever started on it; decides between *add* and *refresh* (trap 2)."""
+    return bool(record.job_id or record.job_status or record.success or record.error or record.paragraphs)
+
+
+def has_trace(record: Record, before: Before) -> bool:
+    """Whether the record shows that what was sent arrived: any of the three differs (trap 3)."""
+    now = Before(record.job_id, record.job_status, record.updated_at)
+    return now != before
+
+
+def of_job(record: Record) -> State:
+    """What the record's latest job came to. A status that we do not know has not ended (contract 13)."""
+    if record.job_status == "FAILED":
+        return State.FAILED
+    if record.job_status == "COMPLETED":
+        return of_completed(record)
+    if record.job_status == "PENDING":
+        return State.SENT
+    if record.job_status:
+        return State.RUNNING
+    return of_completed(record) if ever_ingested(record) else State.REGISTERED
+
+
+def of_completed(record: Record) -> State:
+    """`COMPLETED` is not success: usable needs success, no error, and content (trap 5)."""
+    if record.error:
+        return State.FAILED
+    return State.USABLE if record.success and record.paragraphs else State.EMPTY
+
+
+def decide(record: Record, *, queued: bool, sent: Before | None, asking: bool) -> State:
+    """A source's state now.
+
+    `queued`: it has an open queue entry. `sent`: what stood in the record before the send that is being followed.
+    `asking`: that send's outcome is unknown. Until the record shows the send's trace it tells nothing about it.
+    """
+    if sent and not has_trace(record, sent):
+        return State.UNKNOWN if asking else State.SENT
+    state = of_job(record)
+    if sent:
+        return State.SENT if state is State.REGISTERED else state
+    return State.QUEUED if queued and state not in BUSY else state

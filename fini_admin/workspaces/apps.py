@@ -1,0 +1,24 @@
+from typing import Any
+
+from django.apps import AppConfig
+from django.core.management import call_command
+from django.db.models.signals import post_migrate
+
+
+class WorkspacesConfig(AppConfig):
+    """People, workspaces and their keys."""
+
+    name = "fini_admin.workspaces"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Hook into migrate and into log-ins."""
+        from fini_admin.workspaces import signals  # its imports need the loaded models
+
+        signals.connect()
+        post_migrate.connect(make_cache_table, sender=self)
+
+
+def make_cache_table(*, using: str, **_: Any) -> None:
+    """The cache's table (log-in limits): a deployment runs `migrate` and nothing that makes it (design 5)."""
+    call_command("createcachetable", database=using, verbosity=0)

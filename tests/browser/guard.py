@@ -1,0 +1,27 @@
+"""What no page may do, and no person would see."""
+
+from urllib.parse import urlsplit
+
+from playwright.sync_api import ConsoleMessage, Page, Request
+
+
+def watch(page: Page, url: str) -> list[str]:
+    """A list that fills with console errors, scripts' errors, CSP violations and requests to foreign hosts."""
+    faults: list[str] = []
+    own = urlsplit(url).netloc
+
+    def on_console(message: ConsoleMessage) -> None:
+        # A form with errors is answered 422 which the browser reports though it is meant.
+        if message.type == "error" and "status of 422" not in message.text:
+            faults.append(f"console: {message.text} ({message.location.get('url')})")
+
+    def on_request(request: Request) -> None:
+        parts = urlsplit(request.url)
+        if parts.scheme in {"http", "https", "ws", "wss"} and parts.netloc != own:
+            faults.append(f"foreign host: {request.url}")
+
+    # Chromium reports a CSP violation as a console error, so the first listener sees those too.
+    page.on("console", on_console)
+    page.on("pageerror", lambda error: faults.append(f"script: {error}"))
+    page.on("request", on_request)
+    return faults

@@ -1,0 +1,51 @@
+"""Logging in, as a person does it."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.browser.guard import watch
+
+
+def test_a_person_logs_in_and_sees_the_workspace(signed_in: Page, product, shot):
+    expect(signed_in).to_have_url(re.compile(rf"/w/{product.workspace}/$"))
+    expect(signed_in.get_by_role("heading", name="Home", level=1)).to_be_visible()
+    expect(signed_in.get_by_role("main")).to_contain_text("Acme")
+    shot(signed_in, "workspace")
+
+
+def test_a_wrong_password_says_so_and_keeps_the_address(page: Page, product, sign_in: Callable, shot):
+    sign_in(product.email, "not the password")
+    expect(
+        page.get_by_text(re.compile("password.*not correct|not correct.*password", re.IGNORECASE))
+    ).to_be_visible()
+    expect(page.locator("[name=login]")).to_have_value(product.email)
+    shot(page, "login-wrong-password")
+
+
+@pytest.mark.parametrize(
+    ("script", "fault"),
+    [
+        (
+            "document.body.insertAdjacentHTML('beforeend', '<p style=\"color: red\">')",
+            "Content Security Policy",
+        ),
+        (
+            "document.body.insertAdjacentHTML('beforeend', '<img src=\"http://foreign.example/a.png\">')",
+            "foreign",
+        ),
+        ("console.error('broken')", "broken"),
+        ("setTimeout(() => { throw new Error('thrown') })", "thrown"),
+    ],
+    ids=["policy", "foreign host", "console", "script"],
+)
+def test_the_guard_sees_what_a_person_would_not(context: BrowserContext, product, script: str, fault: str):
+    page = context.new_page()
+    faults = watch(page, product.url)
+    page.goto("/accounts/login/")
+    assert faults == []
+    page.evaluate(f"() => {{ {script} }}")
+    page.wait_for_timeout(300)
+    assert any(fault in text for text in faults), faults

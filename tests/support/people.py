@@ -1,0 +1,40 @@
+"""People and workspaces for tests, made the way the product makes them."""
+
+import json
+
+from fini_admin.audit import chain
+from fini_admin.audit.models import Entry
+from fini_admin.workspaces import actions
+from fini_admin.workspaces.models import ApiKey, User, Workspace
+
+PASSWORD = "seven green parcels"
+KEY = "fini_live_abcdefghijklmnopqrstuvwxyz1234"
+
+
+def user(email: str = "ada@example.com", **fields) -> User:
+    return actions.add_user(actor="test", origin="test", email=email, password=PASSWORD, **fields)
+
+
+def workspace(slug: str = "acme", name: str = "Acme Corporation") -> Workspace:
+    return actions.create_workspace(actor="test", origin="test", slug=slug, name=name)
+
+
+def member(workspace: Workspace, role: str, email: str | None = None) -> User:
+    person = user(email or f"{role}@example.com")
+    join(person, workspace, role)
+    return person
+
+
+def join(person: User, workspace: Workspace, role: str = "viewer") -> None:
+    actions.add_member(actor="test", origin="test", workspace=workspace, user=person, role=role)
+
+
+def key(workspace: Workspace, label: str = "main", plain: str = KEY) -> ApiKey:
+    return actions.add_key(actor="test", origin="test", workspace=workspace, label=label, plain=plain)
+
+
+def trail(workspace: Workspace | None = None) -> list[tuple[str, str, dict]]:
+    """Kind, actor and detail of a chain's rows, in order."""
+    name = str(workspace.pk) if workspace else chain.INSTALLATION
+    rows = Entry.objects.filter(chain=name).order_by("seq")
+    return [(row.kind, row.actor or "", json.loads(row.detail or "{}")) for row in rows]

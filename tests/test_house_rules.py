@@ -1,0 +1,224 @@
+"""House rules that no linter knows."""
+
+import ast
+import re
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "fini_admin"
+FILE_LIMIT, FUNCTION_LIMIT = 400, 60
+
+# A package imports from itself and from what stands before it (docs/architecture.md).
+LAYERS = [{"environment", "keyring"}, {"fini"}, {"audit"}, {"workspaces"}, {"sources"}, {"ingestion"}]
+LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
+# These stand on top of all layers, wherever they live: they may import any layer, and no layer imports them.
+ON_TOP = {"permissions", "pages", "views", "urls", "templatetags", "management"}
+
+NETWORK = {"requests", "urllib3", "urllib.request", "http.client", "socket", "httpx", "aiohttp"}
+MAY_REACH_OUT = ("audit/transport.py", "sandbox/")
+
+SETTING_READERS = {"flag", "text", "words", "number", "secret", "https_url", "db_url", "email_url"}
+# Read outside the settings: by the Procfile and by the tests.
+OTHER_VARIABLES = {"PORT", "TEST_POSTGRES_URL"}
+
+IN_TEMPLATE_CODE = {
+    "switches escaping off": re.compile(r"\|\s*safe(seq)?\b|autoescape\s+off"),
+}
+IN_MARKUP = {
+    "an inline script": re.compile(r"<script\b(?![^>]*\ssrc\s*=)|<script\b[^>]*>\s*[^<\s]", re.IGNORECASE),
+    "inline style": re.compile(r"<style\b|\sstyle\s*=", re.IGNORECASE),
+    "an inline event handler": re.compile(r"\son[a-z]+\s*=|\shx-on\b", re.IGNORECASE),
+    "a script as a value": re.compile(r"""["']\s*(js|javascript):""", re.IGNORECASE),
+    "loads from a foreign host": re.compile(
+        r"""\s(src|srcset|poster|data)\s*=\s*["']?(https?:)?//|<link\b[^>]*\shref\s*=\s*["']?(https?:)?//""",
+        re.IGNORECASE,
+    ),
+}
+# The namespaces of SVG and XLink are names, nothing is loaded from there.
+FOREIGN_ADDRESS = re.compile(r"""https?://(?!www\.w3\.org/)|(url\(|@import|from)\s*["']?//""", re.IGNORECASE)
+TEMPLATE_CODE = re.compile(r"\{%.*?%\}|\{\{.*?\}\}|\{#.*?#\}", re.DOTALL)
+
+
+def python_files() -> list[Path]:
+    """Every Python file of ours, without migrations, which are generated."""
+    roots = [PACKAGE, ROOT / "tests", ROOT / "bench", ROOT / ".ci"]
+    found = chain(ROOT.glob("*.py"), *(root.rglob("*.py") for root in roots))
+    return sorted(path for path in found if "migrations" not in path.parts)
+
+
+def product_files() -> list[tuple[str, str]]:
+    """Each product module as its path inside the package, and its text."""
+    paths = (path for path in python_files() if path.is_relative_to(PACKAGE))
+    return [(path.relative_to(PACKAGE).as_posix(), path.read_text()) for path in paths]
+
+
+def template_files() -> list[Path]:
+    """Every template."""
+    return sorted(chain((ROOT / "templates").rglob("*.*"), PACKAGE.glob("*/templates/**/*.*")))
+
+
+def imports(path: str, text: str) -> Iterator[str]:
+    """Dotted names that a module of the package imports, at any depth; `from a import b` is both a and a.b."""
+    here = ["fini_admin", *Path(path).parent.parts]
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            start = here[: len(here) - node.level + 1] if node.level else []
+            base = ".".join([*start, *filter(None, [node.module])])
+            yield base
+            yield from (f"{base}.{name.name}" for name in node.names)
+
+
+def within(name: str, modules: set[str]) -> bool:
+    """Whether a dotted name is one of the modules or inside one."""
+    return any(name == module or name.startswith(f"{module}.") for module in modules)
+
+
+def own_parts(path: str, text: str) -> set[tuple[str, ...]]:
+    """What a module imports of our own package, as the parts after `fini_admin`."""
+    return {tuple(name.split(".")[1:]) for name in imports(path, text) if name.startswith("fini_admin.")}
+
+
+def is_on_top(parts: tuple[str, ...]) -> bool:
+    """Whether a module, as its parts, is a view, a URLconf or a command."""
+    return bool(ON_TOP & set(parts[:2]))
+
+
+def wrong_directions(path: str, text: str) -> list[str]:
+    """Imports that point upward."""
+    parts = tuple(Path(path).with_suffix("").parts)
+    imported = own_parts(path, text)
+    if parts[0] == "sandbox":
+        return [f"{path} imports {name[0]}" for name in imported if name[0] != "sandbox"]
+    wrong = [name for name in imported if name[0] == "sandbox"]
+    if parts[0] in LEVEL and not is_on_top(parts):
+        level = LEVEL[parts[0]]
+        wrong += [name for name in imported if is_on_top(name) or LEVEL.get(name[0], -1) > level]
+    return [f"{path} imports {'.'.join(name)}" for name in wrong]
+
+
+def ways_out(path: str, text: str) -> list[str]:
+    """Imports that reach the network round the recording transport."""
+    if path.startswith(MAY_REACH_OUT):
+        return []
+    return [f"{path} imports {name}" for name in imports(path, text) if within(name, NETWORK)]
+
+
+def markup_faults(text: str) -> list[str]:
+    """What a template must not say."""
+    markup = TEMPLATE_CODE.sub("x", text)
+    faults = [what for what, pattern in IN_TEMPLATE_CODE.items() if pattern.search(text)]
+    return faults + [what for what, pattern in IN_MARKUP.items() if pattern.search(markup)]
+
+
+def functions(text: str) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Every function of a module, methods too."""
+    nodes = ast.walk(ast.parse(text))
+    return (node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+def called(node: ast.Call) -> str:
+    """The last name of what is called."""
+    return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+
+
+def variables_read(text: str) -> set[str]:
+    """Environment variables that the settings read."""
+    calls = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call) and node.args]
+    read = [(called(node), node.args[0]) for node in calls if called(node) in SETTING_READERS]
+    names = {(reader, str(name.value)) for reader, name in read if isinstance(name, ast.Constant)}
+    return {name for _, name in names} | {f"{name}_FILE" for reader, name in names if reader == "secret"}
+
+
+def test_files_and_functions_stay_small():
+    texts = {path.relative_to(ROOT).as_posix(): path.read_text() for path in python_files()}
+    long = [
+        f"{path}: {text.count(chr(10))} lines"
+        for path, text in texts.items()
+        if text.count("\n") > FILE_LIMIT
+    ]
+    for path, text in texts.items():
+        sizes = [(node.name, (node.end_lineno or 0) - node.lineno + 1) for node in functions(text)]
+        long += [f"{path}: {name}() {size} lines" for name, size in sizes if size > FUNCTION_LIMIT]
+    assert long == []
+
+
+def test_imports_point_one_way():
+    assert list(chain.from_iterable(wrong_directions(*file) for file in product_files())) == []
+
+
+def test_the_direction_check_sees_upward_imports():
+    assert wrong_directions("fini/client.py", "from fini_admin.audit import chain")
+    assert wrong_directions("audit/chain.py", "from ..workspaces.models import Workspace")
+    assert wrong_directions("sources/queries.py", "from fini_admin.sources.views import page")
+    assert wrong_directions("workspaces/actions.py", "from fini_admin import permissions")
+    assert wrong_directions("sandbox/store.py", "from fini_admin import keyring")
+    assert wrong_directions("ingestion/views.py", "import fini_admin.sandbox.store")
+    assert not wrong_directions("audit/views.py", "from fini_admin.workspaces.models import Workspace")
+    assert not wrong_directions("ingestion/runs.py", "from . import queue\nfrom fini_admin.fini import wire")
+
+
+def test_the_client_knows_no_django():
+    files = [file for file in product_files() if file[0].startswith("fini/")]
+    names = {(path, name) for path, text in files for name in imports(path, text)}
+    assert files
+    assert {path for path, name in names if within(name, {"django"})} == set()
+
+
+def test_no_module_reaches_the_network_round_the_recording_transport():
+    assert list(chain.from_iterable(ways_out(*file) for file in product_files())) == []
+
+
+def test_the_network_check_sees_every_way_out():
+    for line in ("import requests", "from urllib import request", "from http import client", "import socket"):
+        assert ways_out("sources/actions.py", line), line
+        assert ways_out("sources/actions.py", f"def send():\n    {line}"), line
+    assert not ways_out(
+        "sources/actions.py", "from urllib.parse import urlsplit\nfrom http import HTTPStatus"
+    )
+    assert not ways_out("audit/transport.py", "import requests")
+
+
+def test_templates_hold_no_script_no_style_and_escape_everything():
+    faults = {path.relative_to(ROOT).as_posix(): markup_faults(path.read_text()) for path in template_files()}
+    assert {path: found for path, found in faults.items() if found} == {}
+
+
+def test_the_template_check_sees_each_fault():
+    faulty = (
+        "{{ text|safe }}",
+        "{% autoescape off %}",
+        "<script>go()</script>",
+        '<script src="a.js">go()</script>',
+        '<p style="color: red">',
+        '<a onclick="go()">',
+        '<a hx-on:click="go()">',
+        '<a hx-vals="js:{a: 1}">',
+        '<script src="https://cdn.example/a.js"></script>',
+        '<link rel="stylesheet" href="//cdn.example/a.css">',
+    )
+    assert [text for text in faulty if not markup_faults(text)] == []
+    assert (
+        markup_faults("""{% include "a.html" with once="1" %}<a href="https://a.example">{{ style }}</a>""")
+        == []
+    )
+
+
+def test_static_files_name_no_foreign_host():
+    texts = [path for path in (ROOT / "static").rglob("*") if path.suffix in {".css", ".js", ".svg", ".html"}]
+    assert [str(path.relative_to(ROOT)) for path in texts if FOREIGN_ADDRESS.search(path.read_text())] == []
+
+
+def test_every_variable_is_in_the_example():
+    example = (ROOT / ".env.example").read_text()
+    listed = set(re.findall(r"^#?([A-Z][A-Z_]+)=", example, re.MULTILINE))
+    assert listed == variables_read((PACKAGE / "settings.py").read_text()) | OTHER_VARIABLES
+
+
+def test_every_command_is_in_the_readme():
+    readme = (ROOT / "README.md").read_text()
+    commands = {path.stem for path in PACKAGE.glob("*/management/commands/[!_]*.py")}
+    assert {name for name in commands if not re.search(rf"\b{name}\b", readme)} == set()

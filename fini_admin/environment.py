@@ -25,7 +25,8 @@ def flag(name: str, *, default: bool = False) -> bool:
 
 def text(name: str, default: str = "") -> str:
     """A text as it stands; `env.str` would take a value that begins with `$` for another variable's name."""
-    return env.ENVIRON.get(name, default).strip()
+    value: str = env.ENVIRON.get(name, default)
+    return value.strip()
 
 
 def words(name: str) -> list[str]:

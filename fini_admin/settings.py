@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
@@ -181,7 +182,7 @@ if TRUSTED_PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 # Wake-ups only: truth stands in our tables (design 6, spike 3). Never in Django's own SQLite file.
-HUEY = {
+HUEY: dict[str, Any] = {
     "name": "fini_admin",
     "immediate": False,
     "results": False,

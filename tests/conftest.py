@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 import hypothesis
 import pytest
 from django.db.backends.base.operations import BaseDatabaseOperations
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from fini_admin.audit.triggers import install
 from tests.support.triggers import drop
@@ -13,6 +15,22 @@ from tests.support.triggers import drop
 hypothesis.settings.register_profile("here", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+
+class Scheduler(LoadScopeScheduling):
+    """The browser's tests in one process, so that product and browser start once; each other test wherever it fits.
+
+    `--dist loadgroup` would do it, but groups nothing under pytest 9.2 (pytest-xdist issue 1386).
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "browser" if nodeid.startswith("tests/browser/") else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduler:
+    """xdist asks for the scheduler here."""
+    return Scheduler(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -53,7 +53,9 @@ def head_message(chain: str, seq: int, hash_: str) -> bytes:
 
 def start(chain: str) -> None:
     """Make a chain's head, together with what the chain is of."""
-    Head.objects.get_or_create(chain=chain, defaults={"seq": 0, "hash": START, "mac": head_mac(chain, 0, START)})
+    Head.objects.get_or_create(
+        chain=chain, defaults={"seq": 0, "hash": START, "mac": head_mac(chain, 0, START)}
+    )
 
 
 def append(chain: str, values: dict[str, Any]) -> int:
@@ -62,7 +64,9 @@ def append(chain: str, values: dict[str, Any]) -> int:
     The head's lock is held until that transaction ends: append last, and never before a call (spike 10).
     """
     if not transaction.get_connection().in_atomic_block:
-        raise transaction.TransactionManagementError("a trail row belongs to the transaction of what it records")
+        raise transaction.TransactionManagementError(
+            "a trail row belongs to the transaction of what it records"
+        )
     head = Head.objects.select_for_update().get(chain=chain)
     row = dict.fromkeys(COLUMNS) | {
         name: clean(value) if isinstance(value, str) else value for name, value in values.items()

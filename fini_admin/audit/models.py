@@ -43,7 +43,9 @@ class Entry(models.Model):
     class Meta:
         db_table = "trail_entry"
         constraints = (
-            models.UniqueConstraint(fields=["chain", "call"], condition=Q(kind=CallKind.ASKED), name="one_asked_per_call"),
+            models.UniqueConstraint(
+                fields=["chain", "call"], condition=Q(kind=CallKind.ASKED), name="one_asked_per_call"
+            ),
             models.UniqueConstraint(
                 fields=["chain", "call"], condition=Q(kind__in=OUTCOME_KINDS), name="one_outcome_per_call"
             ),

@@ -1,8 +1,8 @@
 """Where a request is sent: the only way to Fini, and it records (P1).
 
-    asked      one short transaction: whatever the caller claims (lease, step, budget) and the *asked* row
-    network    no transaction; nothing is sent when more than 5 s passed since that commit (P4)
-    outcome    one transaction: whatever the caller settles from the answer, and the *outcome* row (P3)
+asked      one short transaction: whatever the caller claims (lease, step, budget) and the *asked* row
+network    no transaction; nothing is sent when more than 5 s passed since that commit (P4)
+outcome    one transaction: whatever the caller settles from the answer, and the *outcome* row (P3)
 """
 
 import ssl
@@ -33,8 +33,17 @@ CHUNK = 64 * 1024
 CONNECT_TIMEOUT = 10
 LONGEST_ADVICE = 3_600.0
 NO_CONNECTION = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
-HANDSHAKE = ("CERTIFICATE", "HANDSHAKE", "VERSION", "PROTOCOL", "UNKNOWN_CA", "WRONG_SIGNATURE", "HTTP_REQUEST")
+HANDSHAKE = (
+    "CERTIFICATE",
+    "HANDSHAKE",
+    "VERSION",
+    "PROTOCOL",
+    "UNKNOWN_CA",
+    "WRONG_SIGNATURE",
+    "HTTP_REQUEST",
+)
 
+Exchanged = tuple[T | None, FiniError | None]
 threads = threading.local()
 
 
@@ -77,8 +86,9 @@ def exchange(
     sent_at, started = datetime.now(UTC), time.monotonic()
     answer, error = attempt(request, call, context, started - claimed)
     seconds = time.monotonic() - started
-    value, error = understood(request, answer, error)
-    done = Exchange(call, value, error, asked_at, sent_at, len(answer.body) if answer else 0)
+    read: Exchanged[T] = understood(request, answer, error)
+    value, error = read
+    done: Exchange[T] = Exchange(call, value, error, asked_at, sent_at, len(answer.body) if answer else 0)
     kept = bodies.kept_answer(answer.body, context.secret.reveal()) if answer else ""
     with transaction.atomic(durable=True):
         settle(done)
@@ -102,9 +112,7 @@ def outcome_kind(answer: Answer | None, error: FiniError | None) -> CallKind:
     return CallKind.UNSENT if isinstance(error, Unreachable) else CallKind.LOST
 
 
-def understood(
-    request: Request[T], answer: Answer | None, error: FiniError | None
-) -> tuple[T | None, FiniError | None]:
+def understood(request: Request[T], answer: Answer | None, error: FiniError | None) -> Exchanged[T]:
     """What the answer says, or the error that explains why it says nothing."""
     if answer is None:
         return None, error
@@ -235,7 +243,9 @@ def fresh_session() -> requests.Session:
     """A session that takes nothing from its surroundings: no .netrc, no proxy variables, no retries."""
     session = requests.Session()
     session.trust_env = False
-    session.proxies = {"https": settings.FINI_PROXY, "http": settings.FINI_PROXY} if settings.FINI_PROXY else {}
+    session.proxies = (
+        {"https": settings.FINI_PROXY, "http": settings.FINI_PROXY} if settings.FINI_PROXY else {}
+    )
     for scheme in ("https://", "http://"):
         session.mount(scheme, HTTPAdapter(max_retries=0))
     return session

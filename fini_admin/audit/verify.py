@@ -92,11 +92,15 @@ def check_head(name: str, seq: int, prev: str) -> None:
     except (AttributeError, TypeError, ValueError):
         ours = False
     if not ours:
-        raise Broken("the head was changed, or ENCRYPTION_KEYS does not hold the key that it was written with")
+        raise Broken(
+            "the head was changed, or ENCRYPTION_KEYS does not hold the key that it was written with"
+        )
     if head.seq > seq:
         raise Broken(f"row {seq + 1} is missing: the head names row {head.seq} as the newest")
     if head.seq < seq or head.hash != prev:
-        raise Broken(f"row {head.seq + 1} was added behind the head" if head.seq < seq else f"row {seq} was replaced")
+        raise Broken(
+            f"row {head.seq + 1} was added behind the head" if head.seq < seq else f"row {seq} was replaced"
+        )
 
 
 def check_bodies(row: dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """A request to Fini, and what its answer means. The way out is a Transport: audit/transport.py has the only one.
 
-    request = routes.register("notion", resources)
-    result = request.read(transport.send(request, …))      # or a FiniError
+request = routes.register("notion", resources)
+result = request.read(transport.send(request, …))      # or a FiniError
 """
 
 import json

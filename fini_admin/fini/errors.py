@@ -34,7 +34,9 @@ class FiniError(Exception):
     outcome: ClassVar[Outcome] = Outcome.UNKNOWN
     cause: ClassVar[str] = "The call failed"
 
-    def __init__(self, message: str = "", *, status: int | None = None, retry_after: float | None = None) -> None:
+    def __init__(
+        self, message: str = "", *, status: int | None = None, retry_after: float | None = None
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.status = status

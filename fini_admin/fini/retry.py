@@ -19,5 +19,5 @@ def pause_before_retry(error: FiniError, *, tries: int, repeatable: bool) -> flo
         return None
     if tries >= NOT_DONE_TRIES:
         return None
-    own = min(LONGEST, 1.0 * 2 ** min(tries - 1, 10))
+    own: float = min(LONGEST, 2.0 ** min(tries - 1, 10))
     return max(own, error.retry_after or 0.0)

@@ -43,7 +43,9 @@ class Resource:
         return required | ({"object": self.object} if self.object else {})
 
 
-def list_sources(*, limit: int, cursor: str = "", source: str = "", changed: bool | None = None) -> Request[ListPage]:
+def list_sources(
+    *, limit: int, cursor: str = "", source: str = "", changed: bool | None = None
+) -> Request[ListPage]:
     """A page of the list, newest first; with a cursor the page of older ones after it (contract 3)."""
     query = {"limit": str(limit)}
     if cursor:
@@ -81,7 +83,12 @@ def register(provider: str, resources: Sequence[Resource]) -> Request[IdLists]:
 
 
 def ingest(
-    source: str, *, add: Sequence[str], refresh: Sequence[str], english: bool | None = None, baser: bool | None = None
+    source: str,
+    *,
+    add: Sequence[str],
+    refresh: Sequence[str],
+    english: bool | None = None,
+    baser: bool | None = None,
 ) -> Request[IdLists]:
     """Start processing: URLs for `web`, source IDs for every other source (contract 7, trap 8)."""
     if source not in INGESTIBLE:
@@ -90,14 +97,20 @@ def ingest(
         raise InvalidRequest("nothing to ingest")
     entries = [*add, *refresh]
     checked_urls(entries) if source == "web" else checked_ids(entries)
-    body: dict[str, Json] = {"source": source, "documentIdsToAdd": list(add), "documentIdsToRefresh": list(refresh)}
+    body: dict[str, Json] = {
+        "source": source,
+        "documentIdsToAdd": list(add),
+        "documentIdsToRefresh": list(refresh),
+    }
     body |= {name: value for name, value in (("english", english), ("baser", baser)) if value is not None}
     return once("ingest", "POST", ROOT, IdLists.parse, body)
 
 
 def refresh(source_ids: Sequence[str]) -> Request[list[str]]:
     """Process sources again by ID, of any provider but raw files (contract 9)."""
-    return once("refresh", "POST", f"{ROOT}/refresh", wire.refreshed, {"documentIds": checked_ids(source_ids)})
+    return once(
+        "refresh", "POST", f"{ROOT}/refresh", wire.refreshed, {"documentIds": checked_ids(source_ids)}
+    )
 
 
 def delete(source_ids: Sequence[str], *, with_articles: bool = False) -> Request[Deleted]:

@@ -40,7 +40,9 @@ def strings(value: Json) -> list[str]:
 def source_ids(value: Json) -> list[str]:
     """A list of source IDs, null as none; anything else in it cannot be understood."""
     ids = [] if value is None else value
-    if not isinstance(ids, list) or not all(isinstance(item, str) and SOURCE_ID.fullmatch(item) for item in ids):
+    if not isinstance(ids, list) or not all(
+        isinstance(item, str) and SOURCE_ID.fullmatch(item) for item in ids
+    ):
         raise NotUnderstood("a list of source IDs was expected")
     return ids
 

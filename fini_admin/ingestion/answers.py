@@ -9,9 +9,10 @@ from django.conf import settings
 from fini_admin.audit import chain
 from fini_admin.audit.names import Activity
 from fini_admin.audit.transport import Exchange
-from fini_admin.fini.errors import FiniError, KeyRefused, Outcome as CallOutcome
-from fini_admin.fini.errors import ScopeMissing
+from fini_admin.fini.errors import FiniError, KeyRefused, ScopeMissing
+from fini_admin.fini.errors import Outcome as CallOutcome
 from fini_admin.fini.retry import pause_before_retry
+from fini_admin.fini.wire import IdLists
 from fini_admin.ingestion import queue, splitting
 from fini_admin.ingestion.follow import follow, look_at
 from fini_admin.ingestion.models import Item, Kind, Outcome, Run, Stage, Step, StepState, Watch
@@ -24,7 +25,9 @@ from fini_admin.workspaces.models import ApiKey, KeyState
 
 GRACE = timedelta(seconds=5)
 # What is about the provider, the body or the key concerns every batch alike (trap 4).
-ABOUT_ALL = re.compile(r"not connected|connect the provider|unsupported provider|provider|scope|should not exist", re.I)
+ABOUT_ALL = re.compile(
+    r"not connected|connect the provider|unsupported provider|provider|scope|should not exist", re.IGNORECASE
+)
 
 
 def accepted(step: Step, items: list[Item], done: Exchange[Any]) -> None:
@@ -33,9 +36,14 @@ def accepted(step: Step, items: list[Item], done: Exchange[Any]) -> None:
     if step.kind == Kind.DISCOVER:
         discovered(step, done.value)
     elif step.kind == Kind.REGISTER:
-        registered(step, items, done.value.all, origin)
+        registered(step, items, ids_of(done), origin)
     else:
-        taken(step, items, done.value.all, origin, done.sent_at)
+        taken(step, items, ids_of(done), origin, done.sent_at)
+
+
+def ids_of(done: Exchange[IdLists]) -> list[str]:
+    """Every ID of the answer, once."""
+    return done.value.all if done.value else []
 
 
 def close_step(step: Step, **fields: object) -> None:
@@ -50,7 +58,8 @@ def discovered(step: Step, tree: Any) -> None:
     leaves = {leaf.external_id for node in tree for leaf in node.leaves()}
     ended = {"stage": Stage.ENDED, "outcome": Outcome.DONE, "provider": step.provider}
     Item.objects.bulk_create(
-        (Item(run=run, position=n, external_id=leaf, **ended) for n, leaf in enumerate(sorted(leaves))), batch_size=500
+        (Item(run=run, position=n, external_id=leaf, **ended) for n, leaf in enumerate(sorted(leaves))),
+        batch_size=500,
     )
     Run.objects.filter(pk=run.pk).update(total=len(leaves))
     close_step(step)
@@ -74,11 +83,17 @@ def taken(step: Step, items: list[Item], ids: list[str], origin: Origin, sent_at
     named = set(ids)
     sources = actions.ensure(step.run.workspace, step.provider, ids, origin)
     urls = {source.original_url for source in sources if source.provider == "web"}
-    took = [item for item in items if item.source and (item.source.fini_id in named or item.source.original_url in urls)]
+    took = [
+        item
+        for item in items
+        if item.source and (item.source.fini_id in named or item.source.original_url in urls)
+    ]
     follow(step.run, took, origin)
     left = [item for item in items if item not in took]
     if left:
-        check(step, left, settle_after=sent_at + patience(), note="Fini's answer left it out", call=origin.call)
+        check(
+            step, left, settle_after=sent_at + patience(), note="Fini's answer left it out", call=origin.call
+        )
     else:
         close_step(step)
 
@@ -122,7 +137,9 @@ def refuse_key(workspace: Any, reason: str) -> None:
     keys = ApiKey.objects.filter(workspace=workspace, state=KeyState.LIVE, refused_at=None)
     for key in keys:
         detail: dict[str, object] = {"label": key.label, "reason": reason}
-        chain.record(chain=str(workspace.pk), kind=Activity.KEY_REFUSED, actor="Fini", origin="worker", detail=detail)
+        chain.record(
+            chain=str(workspace.pk), kind=Activity.KEY_REFUSED, actor="Fini", origin="worker", detail=detail
+        )
     keys.update(refused_at=datetime.now(UTC))
 
 

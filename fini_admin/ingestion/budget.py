@@ -47,10 +47,14 @@ def take(budget: Budget, call: str, *, urgent: bool) -> None:
     if budget.blocked_until and budget.blocked_until > now:
         raise Spent(budget.blocked_until)
     slots = Slot.objects.filter(workspace_id=budget.workspace_id)
-    earlier = slots.filter(number__lte=number - share(urgent=urgent)).aggregate(Max("sent_at"))["sent_at__max"]
+    earlier = slots.filter(number__lte=number - share(urgent=urgent)).aggregate(Max("sent_at"))[
+        "sent_at__max"
+    ]
     if earlier and earlier + WINDOW > now:
         raise Spent(earlier + WINDOW)
-    Slot.objects.create(workspace_id=budget.workspace_id, number=number, call=call, sent_at=now + AT_THE_LATEST)
+    Slot.objects.create(
+        workspace_id=budget.workspace_id, number=number, call=call, sent_at=now + AT_THE_LATEST
+    )
     slots.filter(number__lt=number - settings.FINI_CALLS_PER_MINUTE - KEPT).delete()
     Budget.objects.filter(pk=budget.pk).update(number=number)
 

@@ -21,7 +21,9 @@ def usable_key(workspace_ref: str) -> Exists:
 
 def context_for(run: Run, *, owner: str, attempt: int = 1) -> Context:
     """The context of a call for a run; raises NoKey."""
-    return context(run.workspace, actor=run.actor, origin="worker", run=run.number, owner=owner, attempt=attempt)
+    return context(
+        run.workspace, actor=run.actor, origin="worker", run=run.number, owner=owner, attempt=attempt
+    )
 
 
 def context(

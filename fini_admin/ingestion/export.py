@@ -39,7 +39,9 @@ def sources(workspace: Workspace) -> Iterator[dict[str, Any]]:
 
 def resources(workspace: Workspace, provider: str) -> Iterator[dict[str, str]]:
     """What discovery listed of a provider, as `register` takes it, each resource once."""
-    listed = Resource.objects.filter(workspace=workspace, provider=provider, leaf=True).order_by("position", "pk")
+    listed = Resource.objects.filter(workspace=workspace, provider=provider, leaf=True).order_by(
+        "position", "pk"
+    )
     seen: set[str] = set()
     for resource in listed.iterator(1000):
         if resource.external_id in seen:

@@ -8,12 +8,13 @@ from fini_admin.ingestion import queue, splitting
 from fini_admin.ingestion.models import Item, Kind, Outcome, Run, RunState, Stage, Step, StepState, Watch
 from fini_admin.ingestion.runs import add_step, end_items, finish, plan
 from fini_admin.sources import actions
-from fini_admin.sources.actions import Origin
-from fini_admin.sources.models import Source, StateChange
+from fini_admin.sources.actions import Origin, without_pk
+from fini_admin.sources.models import Source
 from fini_admin.sources.states import ENDED, Before, State, has_trace
 from fini_admin.workspaces.models import Workspace
 
 FIRST_GAP = 2.0
+LONGEST_REST = timedelta(seconds=4)
 SENDS = 5
 OUTCOMES = {State.USABLE: Outcome.DONE, State.EMPTY: Outcome.FAILED, State.FAILED: Outcome.FAILED}
 
@@ -33,22 +34,29 @@ def watch_from(workspace: Workspace, at: datetime) -> None:
 
 def follow(run: Run, items: list[Item], origin: Origin) -> None:
     """Fini took these: their entries close, and their jobs are followed to an end."""
-    sources = list(Source.objects.filter(pk__in=[item.source_id for item in items]))
-    now, history = datetime.now(UTC), list[StateChange]()
+    now = datetime.now(UTC)
+    mine = Source.objects.filter(pk__in=[item.source_id for item in items])
+    mine.update(sent_at=now, run=run.number, missed_walks=0)
+    sources = list(mine)
+    by_state: dict[State, list[Source]] = {}
     for source in sources:
-        source.sent_at, source.run, source.missed_walks = now, run.number, 0
-        if source.state == State.UNKNOWN:
-            source.state = State.SENT
-            history.append(StateChange(source=source, at=now, old=State.UNKNOWN, new=State.SENT, call=origin.call, run=run.number))
-        new = actions.next_state(source, queued=False)
-        if new != source.state:
-            history.append(actions.move(source, new, origin, now))
-    Source.objects.bulk_update(sources, ["state", "state_since", "sent_at", "run", "missed_walks"])
-    StateChange.objects.bulk_create(history)
+        by_state.setdefault(actions.next_state(source, queued=False, asking=False), []).append(source)
+    for state, moving in by_state.items():
+        actions.move_all(moving, state, origin)
     queue.close(sources, "sent")
     Item.objects.filter(pk__in=[item.pk for item in items]).update(stage=Stage.FOLLOW)
     end_followed(sources)
-    watch_from(run.workspace, now + timedelta(seconds=FIRST_GAP))
+    rest_before_poll(run.workspace, now)
+
+
+def rest_before_poll(workspace: Workspace, now: datetime) -> None:
+    """Jobs take a moment: the next poll comes after the last send, unless somebody has waited for it already."""
+    watch_from(workspace, now + timedelta(seconds=FIRST_GAP))
+    mine = Source.objects.filter(workspace=workspace)
+    waiting = mine.filter(Q(wanted_since__lte=now) | Q(sent_at__lt=now - LONGEST_REST)).exists()
+    if not waiting:
+        resting = Watch.objects.filter(workspace=workspace, walk_started=None)
+        resting.update(next_at=now + timedelta(seconds=FIRST_GAP))
 
 
 def consequences(workspace: Workspace, sources: list[Source]) -> None:
@@ -62,8 +70,14 @@ def consequences(workspace: Workspace, sources: list[Source]) -> None:
 def paired_items(workspace: Workspace, sources: list[Source]) -> QuerySet[Item]:
     """The items that wait for one of these records."""
     waiting = Item.objects.filter(run__workspace=workspace, run__state=RunState.RUNNING, stage=Stage.PAIR)
-    by_address = Q(source=None, external_id__in=[source.external_id for source in sources if source.external_id])
-    return waiting.filter(by_address | Q(source__in=sources)).select_related("run").order_by("run_id", "position")
+    by_address = Q(
+        source=None, external_id__in=[source.external_id for source in sources if source.external_id]
+    )
+    return (
+        waiting.filter(by_address | Q(source__in=sources))
+        .select_related("run")
+        .order_by("run_id", "position")
+    )
 
 
 def pair(workspace: Workspace, sources: list[Source]) -> None:
@@ -78,17 +92,27 @@ def pair(workspace: Workspace, sources: list[Source]) -> None:
         if source:
             item.source, item.external_id, item.provider = source, source.external_id, source.provider
             matched.append(item)
-    Item.objects.bulk_update(matched, ["source", "external_id", "provider"])
+    assign(matched)
     queue.set_lanes(sources)
     for run in {item.run_id: item.run for item in matched}.values():
         move_on(run, [item for item in matched if item.run_id == run.pk])
 
 
+def assign(items: list[Item]) -> None:
+    """Store the items' sources, by an upsert on their place."""
+    twins = [without_pk(item) for item in items]
+    Item.objects.bulk_create(
+        twins,
+        update_conflicts=True,
+        unique_fields=["run", "position"],
+        update_fields=["source", "external_id", "provider"],
+    )
+
+
 def move_on(run: Run, items: list[Item]) -> None:
-    """Registered and read back: on to ingestion, or done."""
+    """Registered and read back: on to ingestion once the walk is over, for a send moves the list (trap 6); or done."""
     if run.then_ingest or run.kind == Kind.INGEST:
         Item.objects.filter(pk__in=[item.pk for item in items]).update(stage=Stage.INGEST, step=None)
-        plan(run)
     else:
         end_items(run, items, Outcome.DONE)
 
@@ -104,19 +128,29 @@ def leftovers(workspace: Workspace) -> None:
     pair(workspace, list(Source.objects.filter(workspace=workspace, external_id__in=names)))
     for run in Run.objects.filter(workspace=workspace, state=RunState.RUNNING):
         left = list(Item.objects.filter(run=run, stage=Stage.PAIR))
-        end_items(run, left, Outcome.UNKNOWN, "Fini registered the batch, but no record with this external ID was found")
+        end_items(
+            run,
+            left,
+            Outcome.UNKNOWN,
+            "Fini registered the batch, but no record with this external ID was found",
+        )
+
+
+def plan_all(workspace: Workspace) -> None:
+    """Cut what was paired into steps, in every run of the workspace that goes on."""
+    for run in Run.objects.filter(workspace=workspace, state=RunState.RUNNING):
         plan(run)
 
 
 def end_followed(sources: list[Source]) -> None:
     """A source that has its end gives it to the items that follow it."""
     ended = {source.pk: source for source in sources if source.state in ENDED}
-    items = Item.objects.filter(source__in=ended, stage=Stage.FOLLOW)
-    for item in items:
-        source = ended[item.source_id or 0]
-        item.stage, item.outcome = Stage.ENDED, OUTCOMES[State(source.state)]
-        item.reason = why(source)
-    Item.objects.bulk_update(items, ["stage", "outcome", "reason"])
+    reasons: dict[tuple[Outcome, str], list[int]] = {}
+    for source in ended.values():
+        reasons.setdefault((OUTCOMES[State(source.state)], why(source)), []).append(source.pk)
+    for (outcome, reason), pks in reasons.items():
+        following = Item.objects.filter(source__in=pks, stage=Stage.FOLLOW)
+        following.update(stage=Stage.ENDED, outcome=outcome, reason=reason)
 
 
 def why(source: Source) -> str:

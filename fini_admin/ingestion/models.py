@@ -163,7 +163,9 @@ class QueueEntry(models.Model):
 
     class Meta:
         constraints = (
-            models.UniqueConstraint(fields=["source"], condition=Q(closed_at__isnull=True), name="one_open_entry"),
+            models.UniqueConstraint(
+                fields=["source"], condition=Q(closed_at__isnull=True), name="one_open_entry"
+            ),
         )
 
     def __str__(self) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from uuid import UUID
 
 from django.db.models import QuerySet
 
@@ -34,7 +35,7 @@ def open_entries(sources: Iterable[Source]) -> QuerySet[QueueEntry]:
     return QueueEntry.objects.filter(source__in=[source.pk for source in sources], closed_at=None)
 
 
-def queued_ids(fini_ids: list[str], workspace_id: object) -> set[str]:
+def queued_ids(fini_ids: list[str], workspace_id: UUID) -> set[str]:
     """Which of these IDs have an open entry."""
     entries = QueueEntry.objects.filter(
         closed_at=None, source__fini_id__in=fini_ids, source__workspace_id=workspace_id
@@ -43,7 +44,7 @@ def queued_ids(fini_ids: list[str], workspace_id: object) -> set[str]:
 
 
 def set_lanes(sources: list[Source]) -> None:
-    """The lane follows from what the record says: was it ever ingested? (trap 2)"""
+    """Set each lane by what the record says: was it ever ingested (trap 2)."""
     for lane, again in ((Lane.ADD, False), (Lane.REFRESH, True)):
         matching = [source for source in sources if ever_ingested(source) is again]
         open_entries(matching).exclude(lane=lane).update(lane=lane)

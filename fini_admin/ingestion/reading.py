@@ -131,17 +131,16 @@ def wrong_types(row: dict[str, Any]) -> str:
 
 def wrong_values(values: dict[str, str], seen: dict[str, int]) -> str:
     """Values that Fini would refuse, or that must not be sent (trap 4, P5)."""
-    for name in REQUIRED:
-        if not values[name]:
-            return f"{name} is missing"
-    if any(looks_like_key(value) for value in values.values()):
-        return "it holds what looks like an API key"
-    if not is_url(values["originalUrl"]):
-        return "originalUrl is not an http(s) address"
-    if values["mimeType"] and not MIME_TYPE.fullmatch(values["mimeType"]):
-        return "mimeType is not a type like text/html"
-    if len(values["externalId"]) > IDENTITY:
-        return f"externalId is longer than {IDENTITY} characters"
-    if values["externalId"] in seen:
-        return f"externalId stands in line {seen[values['externalId']]} already"
-    return ""
+    external_id = values["externalId"]
+    problems = {
+        f"{', '.join(name for name in REQUIRED if not values[name])} is missing": not all(
+            map(values.get, REQUIRED)
+        ),
+        "it holds what looks like an API key": any(map(looks_like_key, values.values())),
+        "originalUrl is not an http(s) address": not is_url(values["originalUrl"]),
+        "mimeType is not a type like text/html": bool(values["mimeType"])
+        and not MIME_TYPE.fullmatch(values["mimeType"]),
+        f"externalId is longer than {IDENTITY} characters": len(external_id) > IDENTITY,
+        f"externalId stands in line {seen.get(external_id)} already": external_id in seen,
+    }
+    return next((problem for problem, holds in problems.items() if holds), "")

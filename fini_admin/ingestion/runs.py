@@ -49,7 +49,13 @@ def start_discover(*, actor: str, origin: str, workspace: Workspace, provider: s
 
 
 def start_register(
-    *, actor: str, origin: str, workspace: Workspace, provider: str, resources: Sequence[Resource], then_ingest: bool
+    *,
+    actor: str,
+    origin: str,
+    workspace: Workspace,
+    provider: str,
+    resources: Sequence[Resource],
+    then_ingest: bool,
 ) -> Run:
     """Register these resources, in batches in their order; with `then_ingest` the run also ingests them."""
     if provider not in PROVIDERS or not resources:
@@ -119,13 +125,25 @@ def ingest_items(run: Run, entries: Sequence[QueueEntry]) -> Iterator[Item]:
 def new_run(workspace: Workspace, kind: Kind, *, actor: str, origin: str, **fields: object) -> Run:
     """The next run of a workspace, with its entry in the audit trail."""
     last = Run.objects.filter(workspace=workspace).aggregate(Max("number"))["number__max"] or 0
-    run = Run(workspace=workspace, number=last + 1, kind=kind, actor=actor, origin=origin, created_at=datetime.now(UTC))
+    run = Run(
+        workspace=workspace,
+        number=last + 1,
+        kind=kind,
+        actor=actor,
+        origin=origin,
+        created_at=datetime.now(UTC),
+    )
     for name, value in fields.items():
         setattr(run, name, value)
     run.save(force_insert=True)
     detail: dict[str, object] = {"kind": str(kind), "provider": run.provider, "total": run.total}
     chain.record(
-        chain=str(workspace.pk), kind=Activity.RUN_STARTED, actor=actor, origin=origin, run=run.number, detail=detail
+        chain=str(workspace.pk),
+        kind=Activity.RUN_STARTED,
+        actor=actor,
+        origin=origin,
+        run=run.number,
+        detail=detail,
     )
     wake(workspace.pk)
     return run

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 from django.db.models import F
 
-from fini_admin.ingestion.models import Budget, Item, Outcome, Step, StepState
+from fini_admin.ingestion.models import Budget, Item, Kind, Outcome, Step, StepState
 from fini_admin.ingestion.runs import add_step, batches, end_items
 
 MOST_CALLS = 40
-TOO_MANY = re.compile(r"(?:no more|not more|more|at most|maximum of|up to)\D{0,12}(\d+)", re.I)
+TOO_MANY = re.compile(r"(?:no more|not more|more|at most|maximum of|up to)\D{0,12}(\d+)", re.IGNORECASE)
 
 
 def split(step: Step, items: Sequence[Item], refusal: str) -> None:
@@ -29,7 +29,7 @@ def split(step: Step, items: Sequence[Item], refusal: str) -> None:
         root_of_parts = root
         Step.objects.filter(pk=root.pk).update(splits=F("splits") + len(parts))
     for part in parts:
-        add_step(step.run, step.kind, step.provider, part, root=root_of_parts)
+        add_step(step.run, Kind(step.kind), step.provider, part, root=root_of_parts)
 
 
 def spent(root: Step) -> int:

@@ -1,12 +1,13 @@
 """Where a run goes on: one step, one call. Claim, send, settle (P3, P4).
 
-    ready ─claim→ sent ─answered→ done
-      ↑             ├─not done, or unknown and repeatable→ ready, later
-      └─────────────┴─unknown→ check ─read back→ done, what left no trace ready again
+ready ─claim→ sent ─answered→ done
+  ↑             ├─not done, or unknown and repeatable→ ready, later
+  └─────────────┴─unknown→ check ─read back→ done, what left no trace ready again
 """
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F
@@ -16,17 +17,13 @@ from fini_admin.audit.transport import Exchange, exchange
 from fini_admin.fini import routes
 from fini_admin.fini.client import Request
 from fini_admin.fini.errors import FiniError
-from fini_admin.fini.providers import Node
 from fini_admin.fini.routes import InvalidRequest, Resource
-from fini_admin.fini.wire import IdLists
 from fini_admin.ingestion import answers, budget
 from fini_admin.ingestion.calling import context_for
 from fini_admin.ingestion.models import Item, Kind, Lane, Outcome, QueueEntry, Stage, Step, StepState
 from fini_admin.ingestion.runs import end_items, finish
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import BUSY, State
-
-Answered = IdLists | list[Node]
 
 
 class NotOurs(Exception):
@@ -36,7 +33,9 @@ class NotOurs(Exception):
 def lease(step_id: int, owner: str) -> bool:
     """Take a ready step by a conditional UPDATE; False when another process was quicker."""
     now = datetime.now(UTC)
-    free = Step.objects.filter(pk=step_id, state=StepState.READY, due_at__lte=now).exclude(lease_until__gt=now)
+    free = Step.objects.filter(pk=step_id, state=StepState.READY, due_at__lte=now).exclude(
+        lease_until__gt=now
+    )
     return bool(free.update(owner=owner, lease_until=now + LEASE))
 
 
@@ -49,7 +48,11 @@ def perform(step_id: int, owner: str) -> None:
     """Send a leased step and settle what comes of it. Raises budget.Spent and calling.NoKey before any call."""
     step = Step.objects.select_related("run__workspace", "root").get(pk=step_id)
     drop_ineligible(step)
-    items = list(step.items.filter(stage__in=(Stage.REGISTER, Stage.INGEST)).select_related("source").order_by("position"))
+    items = list(
+        step.items.filter(stage__in=(Stage.REGISTER, Stage.INGEST))
+        .select_related("source")
+        .order_by("position")
+    )
     if not items and step.kind != Kind.DISCOVER:
         close_empty(step)
         return
@@ -67,12 +70,12 @@ def perform(step_id: int, owner: str) -> None:
         return
 
 
-def request_of(step: Step, items: list[Item]) -> Request[Answered]:
+def request_of(step: Step, items: list[Item]) -> Request[Any]:
     """The call that a step carries. Raises InvalidRequest for what Fini would refuse anyhow (traps 4 and 8)."""
     if step.kind == Kind.DISCOVER:
         return routes.discover(step.provider)
     if step.kind == Kind.REGISTER:
-        return routes.register(step.provider, [Resource(**item.resource) for item in items])
+        return routes.register(step.provider, [Resource(**item.resource) for item in items if item.resource])
     return routes.ingest(
         step.provider,
         add=[wire_id(item) for item in items if item.lane == Lane.ADD],
@@ -95,9 +98,9 @@ def drop_ineligible(step: Step) -> None:
         budget.lock(step.run.workspace)
         items = list(step.items.filter(stage=Stage.INGEST).select_related("source"))
         queued = set(
-            QueueEntry.objects.filter(run=step.run, closed_at=None, source__in=[item.source_id for item in items]).values_list(
-                "source_id", flat=True
-            )
+            QueueEntry.objects.filter(
+                run=step.run, closed_at=None, source__in=[item.source_id for item in items]
+            ).values_list("source_id", flat=True)
         )
         for reason, ineligible in skipped(items, queued).items():
             end_items(step.run, ineligible, Outcome.SKIPPED, reason)
@@ -139,7 +142,9 @@ def refuse_locally(step: Step, items: list[Item], reason: str) -> None:
     with transaction.atomic():
         budget.lock(step.run.workspace)
         end_items(step.run, items, Outcome.REFUSED, f"Not sent: {reason}")
-        Step.objects.filter(pk=step.pk).update(state=StepState.DONE, refusal=reason, owner="", lease_until=None)
+        Step.objects.filter(pk=step.pk).update(
+            state=StepState.DONE, refusal=reason, owner="", lease_until=None
+        )
         finish(step.run.workspace)
 
 
@@ -158,7 +163,7 @@ def claim(step: Step, items: list[Item], owner: str, call: str) -> None:
     budget.take(held, call, urgent=step.kind == Kind.DISCOVER)
 
 
-def settle(step: Step, items: list[Item], done: Exchange[Answered]) -> None:
+def settle(step: Step, items: list[Item], done: Exchange[Any]) -> None:
     """In the *outcome* transaction: what the answer says of the step's items, or what becomes of the step."""
     held = budget.lock(step.run.workspace)
     budget.settle(held, done.call, done.sent_at, done.error)
@@ -174,8 +179,14 @@ def settle(step: Step, items: list[Item], done: Exchange[Answered]) -> None:
 
 def lost(step: Step, call: str) -> None:
     """The process that sent this step is gone: its outcome is unknown. Inside the transaction that says so."""
-    items = list(step.items.filter(stage__in=(Stage.REGISTER, Stage.INGEST)).select_related("source").order_by("position"))
-    answers.failed(step, items, FiniError("the process that sent it ended"), call=call, sent_at=datetime.now(UTC))
+    items = list(
+        step.items.filter(stage__in=(Stage.REGISTER, Stage.INGEST))
+        .select_related("source")
+        .order_by("position")
+    )
+    answers.failed(
+        step, items, FiniError("the process that sent it ended"), call=call, sent_at=datetime.now(UTC)
+    )
     finish(step.run.workspace)
 
 

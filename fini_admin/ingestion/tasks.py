@@ -9,7 +9,7 @@ from fini_admin.ingestion.work import work
 
 
 class Process:
-    """This process, as a holder of leases; `run_worker` fills it in."""
+    """The running process as a holder of leases; `run_worker` fills it in."""
 
     owner = ""
     stopping = threading.Event()

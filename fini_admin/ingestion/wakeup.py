@@ -15,9 +15,9 @@ def wake(workspace_id: UUID) -> None:
 
 def ring(workspace_id: str) -> None:
     """Put the message into huey's storage. The work stands in our tables: a broken doorbell is only slower."""
-    from fini_admin.ingestion.tasks import look  # tasks import the work, which imports this
+    from fini_admin.ingestion.tasks import look  # noqa: PLC0415 - tasks import the work, which imports this
 
     try:
         look(workspace_id)
-    except Exception:  # noqa: BLE001 - whatever huey's storage raises, the run is already stored
+    except Exception:  # whatever huey's storage raises, the run is already stored
         log.warning("the doorbell failed; the worker's clock will find the work", exc_info=True)

@@ -8,18 +8,28 @@ asked for by its ID; 404 then means *gone*.
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from django.db.models import F, Min, Q, QuerySet
 
 from fini_admin.audit.recording import LEASE, Context, Superseded
 from fini_admin.audit.transport import Exchange, exchange
 from fini_admin.fini import routes
-from fini_admin.fini.errors import BadRequest, FiniError, KeyRefused, NotFound, NotUnderstood, ScopeMissing, TimedOut
+from fini_admin.fini.errors import (
+    BadRequest,
+    FiniError,
+    KeyRefused,
+    NotFound,
+    NotUnderstood,
+    ScopeMissing,
+    TimedOut,
+)
 from fini_admin.fini.wire import Document, ListPage
 from fini_admin.ingestion import budget, follow, queue
 from fini_admin.ingestion.answers import refuse_key
 from fini_admin.ingestion.calling import context
 from fini_admin.ingestion.models import Budget, Run, RunState, Watch
+from fini_admin.ingestion.runs import finish
 from fini_admin.sources.actions import Origin, observe
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import State
@@ -32,6 +42,7 @@ STUCK_EVERY = timedelta(hours=1)
 STUCK_UNTIL = timedelta(hours=48)
 FEW = 3
 WALKS_BEFORE_GET = 2
+MANY_WALKS = 6
 LIGHT = 4 * 1024 * 1024
 GAPS = {True: 8.0, False: 60.0}
 
@@ -40,26 +51,31 @@ class NotOurs(Exception):
     """Another process has the watch."""
 
 
-def lease(workspace_id: object, owner: str) -> bool:
+def lease(workspace_id: UUID, owner: str) -> bool:
     """Take the watch of a workspace when it is due; False when it is not, or another process has it."""
     now = datetime.now(UTC)
     free = Watch.objects.filter(workspace_id=workspace_id, next_at__lte=now).exclude(lease_until__gt=now)
     return bool(free.update(owner=owner, lease_until=now + LEASE))
 
 
-def release(workspace_id: object, owner: str) -> None:
+def release(workspace_id: UUID, owner: str) -> None:
     """Give the watch back."""
     Watch.objects.filter(workspace_id=workspace_id, owner=owner).update(owner="", lease_until=None, call="")
 
 
-def advance(workspace_id: object, owner: str) -> None:
+def advance(workspace_id: UUID, owner: str) -> None:
     """One call of a leased watch. Raises budget.Spent and calling.NoKey before any call."""
     watch = Watch.objects.select_related("workspace").get(workspace_id=workspace_id)
-    wanted = must_be_seen(watch).filter(missed_walks__gte=WALKS_BEFORE_GET).order_by("pk").first()
+    wanted = hidden(watch).order_by("pk").first()
     claim = partial(claim_watch, watch, owner)
     try:
         if wanted:
-            exchange(routes.get_source(wanted.fini_id), who(watch, owner), claim=claim, settle=partial(got, watch, wanted))
+            exchange(
+                routes.get_source(wanted.fini_id),
+                who(watch, owner),
+                claim=claim,
+                settle=partial(got, watch, wanted),
+            )
         elif must_be_seen(watch, everything=True).exists():
             exchange(page_request(watch), who(watch, owner), claim=claim, settle=partial(listed, watch))
         else:
@@ -78,7 +94,9 @@ def who(watch: Watch, owner: str) -> Context:
     run = Run.objects.filter(workspace=watch.workspace, state=RunState.RUNNING).order_by("number").first()
     actor = run.actor if run else "Fini Admin"
     number = run.number if run else None
-    return context(watch.workspace, actor=actor, origin="worker", run=number, owner=owner, attempt=watch.tries + 1)
+    return context(
+        watch.workspace, actor=actor, origin="worker", run=number, owner=owner, attempt=watch.tries + 1
+    )
 
 
 def page_request(watch: Watch) -> Any:
@@ -116,7 +134,9 @@ def listed(watch: Watch, done: Exchange[ListPage]) -> None:
     ids = [document.id for document in done.value.documents]
     if watch.walk_started is None:
         begin(watch, done.asked_at)
-    repeated = Source.objects.filter(workspace=watch.workspace, fini_id__in=ids, read_at__gte=watch.walk_started)
+    repeated = Source.objects.filter(
+        workspace=watch.workspace, fini_id__in=ids, read_at__gte=watch.walk_started
+    )
     fresh = len(set(ids)) - (repeated.count() if watch.pages else 0)
     news = see(watch, done.value.documents, done)
     watch.pages += 1
@@ -141,7 +161,9 @@ def see(watch: Watch, documents: list[Document], done: Exchange[Any]) -> bool:
     origin = Origin(done.call, done.asked_at, run.number if run else None)
     waiting = queue.queued_ids(ids, watch.workspace_id)
     changed = observe(watch.workspace, documents, origin, queued=waiting)
-    follow.consequences(watch.workspace, list(Source.objects.filter(workspace=watch.workspace, fini_id__in=ids)))
+    follow.consequences(
+        watch.workspace, list(Source.objects.filter(workspace=watch.workspace, fini_id__in=ids))
+    )
     return bool(changed)
 
 
@@ -153,17 +175,27 @@ def must_be_seen(watch: Watch, *, everything: bool = False) -> QuerySet[Source]:
     return Source.objects.filter(workspace=watch.workspace).filter(followed | wanted)
 
 
+def hidden(watch: Watch) -> QuerySet[Source]:
+    """The sources to ask for by ID: the walks do not show them, and they are few, or it went on for long."""
+    missed = must_be_seen(watch).filter(missed_walks__gte=WALKS_BEFORE_GET)
+    return missed if missed.count() <= FEW else missed.filter(missed_walks__gte=MANY_WALKS)
+
+
 def turn(watch: Watch, page: ListPage, *, news: bool, fresh: int) -> None:
     """On to the next page, or the end of the walk."""
-    unseen = must_be_seen(watch).exclude(read_at__gte=watch.walk_started)
+    since_before = Q(wanted_since__lte=watch.walk_started) | Q(
+        wanted_since=None, sent_at__lte=watch.walk_started
+    )
+    unseen = must_be_seen(watch).filter(since_before).exclude(read_at__gte=watch.walk_started)
     left = unseen.count()
-    deep = watch.whole or unseen.filter(wanted_since__lte=datetime.now(UTC)).exists()
+    deep = watch.whole or unseen.filter(wanted_since__isnull=False).exists()
     if not left:
         end(watch, complete=True)
-    elif not page.has_more or not page.documents or not fresh:
+    elif not page.has_more or not page.documents:
         unseen.update(missed_walks=F("missed_walks") + 1)
         end(watch, complete=True)
-    elif not news and not deep:
+    elif not fresh or (not news and not deep):
+        # Nothing fresh: the cursor's record moved to the head, and only the head shows what moved there (trap 6).
         end(watch, complete=False)
     elif deep and left <= FEW:
         unseen.update(missed_walks=WALKS_BEFORE_GET)
@@ -173,11 +205,13 @@ def turn(watch: Watch, page: ListPage, *, news: bool, fresh: int) -> None:
 
 
 def end(watch: Watch, *, complete: bool) -> None:
-    """The walk is over: when is the next?"""
+    """Close the walk, act on what it showed, and set the time of the next."""
     now = datetime.now(UTC)
     if complete:
         follow.leftovers(watch.workspace)
-        follow.finish(watch.workspace)
+    follow.plan_all(watch.workspace)
+    finish(watch.workspace)
+    if complete:
         watch.whole_at = now if watch.whole else watch.whole_at
     young = Source.objects.filter(workspace=watch.workspace, sent_at__gt=now - YOUNG).exists()
     watch.gap = follow.FIRST_GAP if watch.had_news else min(watch.gap * 1.5, GAPS[young])
@@ -197,7 +231,7 @@ def next_walk(watch: Watch, now: datetime) -> datetime | None:
         times.append(now + timedelta(seconds=watch.gap))
     elif mine.filter(state=State.STUCK, sent_at__gt=now - STUCK_UNTIL).exists():
         times.append(now + STUCK_EVERY)
-    if mine.filter(missed_walks__gte=WALKS_BEFORE_GET).filter(Q(sent_at__isnull=False) | Q(wanted_since__lte=now)).exists():
+    if hidden(watch).exists():
         times.append(now)
     return min(times) if times else None
 

@@ -36,7 +36,9 @@ def due_steps(now: datetime) -> QuerySet[Step]:
 def due_watches(now: datetime) -> QuerySet[Watch]:
     """Watches whose next page is due; steps go first, for a walk tells more after them."""
     free = Watch.objects.filter(next_at__lte=now).exclude(lease_until__gt=now).filter(usable_key("workspace"))
-    open_ = free.exclude(workspace__budget__blocked_until__gt=now).exclude(workspace__budget__spent_until__gt=now)
+    open_ = free.exclude(workspace__budget__blocked_until__gt=now).exclude(
+        workspace__budget__spent_until__gt=now
+    )
     sending = Step.objects.filter(Q(state=StepState.SENT) | Q(state=StepState.READY, due_at__lte=now))
     busy = sending.values("run__workspace")
     return open_.exclude(Q(workspace__in=busy) & Q(next_at__gt=now - PATIENT))
@@ -95,7 +97,11 @@ def do_watch(workspace_id: UUID, owner: str) -> bool:
 
 def recover(owner: str | None = None) -> None:
     """Close the calls of processes that are gone, or of `owner`, and go on with what they were for (P3)."""
-    calls = OpenCall.objects.filter(owner=owner) if owner else OpenCall.objects.filter(lease_until__lt=datetime.now(UTC))
+    calls = (
+        OpenCall.objects.filter(owner=owner)
+        if owner
+        else OpenCall.objects.filter(lease_until__lt=datetime.now(UTC))
+    )
     for call, chain in list(calls.values_list("call", "chain")[:500]):
         try:
             with transaction.atomic():
@@ -109,7 +115,11 @@ def recover_call(call: str, chain: str) -> None:
     workspace = Workspace.objects.filter(pk=chain).first()
     if workspace:
         budget.lock(workspace)
-        step = Step.objects.select_related("run__workspace", "root").filter(call=call, state=StepState.SENT).first()
+        step = (
+            Step.objects.select_related("run__workspace", "root")
+            .filter(call=call, state=StepState.SENT)
+            .first()
+        )
         if step:
             steps.lost(step, call)
         Watch.objects.filter(workspace=workspace, call=call).update(owner="", lease_until=None, call="")
@@ -122,7 +132,9 @@ def beat(owner: str) -> None:
     until = now + recording.LEASE
     Worker.objects.filter(pk=owner).update(seen_at=now)
     recording.extend(owner)
-    Step.objects.filter(owner=owner, state=StepState.READY, lease_until__isnull=False).update(lease_until=until)
+    Step.objects.filter(owner=owner, state=StepState.READY, lease_until__isnull=False).update(
+        lease_until=until
+    )
     Watch.objects.filter(owner=owner, lease_until__isnull=False).update(lease_until=until)
 
 

@@ -15,9 +15,7 @@ from fini_admin.sandbox.settings import Settings
 from fini_admin.sandbox.statefile import StateFile
 from fini_admin.sandbox.world import World
 
-DESCRIPTION = (
-    "Run an emulated Fini on 127.0.0.1, for demos, development and tests. It holds invented content only."
-)
+DESCRIPTION = "Run an emulated Fini on 127.0.0.1, for demos, development and tests."
 EPILOG = f"""\
 A key is ready made, for the workspace "demo", with the scopes read and write:
 
@@ -54,7 +52,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--state", type=Path, metavar="FILE", help="keep sources, keys and switches in this file"
     )
     parser.add_argument(
-        "--latency", type=_seconds, default=0.0, metavar="SECONDS", help="wait before each answer (default 0)"
+        "--latency",
+        type=_seconds,
+        default=0.0,
+        metavar="SECONDS",
+        help="wait before each request is worked on (default 0)",
     )
     parser.add_argument(
         "--per-minute",

@@ -27,7 +27,8 @@ class Resource(models.Model):
     class Meta:
         constraints = (
             models.UniqueConstraint(
-                fields=["workspace", "provider", "leaf", "parent", "external_id"], name="one_resource_per_place"
+                fields=["workspace", "provider", "leaf", "parent", "external_id"],
+                name="one_resource_per_place",
             ),
         )
 
@@ -82,14 +83,20 @@ class Source(models.Model):
     before_updated = models.TextField(blank=True)
 
     class Meta:
-        constraints = (models.UniqueConstraint(fields=["workspace", "fini_id"], name="one_source_per_fini_id"),)
+        constraints = (
+            models.UniqueConstraint(fields=["workspace", "fini_id"], name="one_source_per_fini_id"),
+        )
         indexes = (
             models.Index(fields=["workspace", "provider", "external_id"], name="source_by_external_id"),
             models.Index(fields=["workspace", "state"], name="source_by_state"),
             models.Index(
-                fields=["workspace", "wanted_since"], name="source_wanted", condition=models.Q(wanted_since__isnull=False)
+                fields=["workspace", "wanted_since"],
+                name="source_wanted",
+                condition=models.Q(wanted_since__isnull=False),
             ),
-            models.Index(fields=["workspace", "sent_at"], name="source_sent", condition=models.Q(sent_at__isnull=False)),
+            models.Index(
+                fields=["workspace", "sent_at"], name="source_sent", condition=models.Q(sent_at__isnull=False)
+            ),
         )
 
     def __str__(self) -> str:

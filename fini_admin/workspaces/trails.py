@@ -13,7 +13,12 @@ def chain_of(slug: str) -> str:
 
 def every_trail() -> dict[str, str]:
     """Every chain by its workspace's slug: also one whose workspace, or whose head, is gone."""
-    trails = {INSTALLATION: INSTALLATION} | {space.slug: str(space.pk) for space in Workspace.objects.order_by("slug")}
+    trails = {INSTALLATION: INSTALLATION} | {
+        space.slug: str(space.pk) for space in Workspace.objects.order_by("slug")
+    }
     known = set(trails.values())
-    chains = {*Head.objects.values_list("chain", flat=True), *Entry.objects.values_list("chain", flat=True).distinct()}
+    chains = {
+        *Head.objects.values_list("chain", flat=True),
+        *Entry.objects.values_list("chain", flat=True).distinct(),
+    }
     return trails | {f"chain {name}": name for name in sorted(chains - known)}

@@ -26,16 +26,6 @@ FLAGS = [
 Shot = Callable[[Page, str], Path]
 
 
-# First, because xdist reads the marker in the same hook.
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One process runs all of these, so that product and browser start once."""
-    here = Path(__file__).parent
-    for item in items:
-        if item.path.is_relative_to(here):
-            item.add_marker(pytest.mark.xdist_group("browser"))
-
-
 @pytest.fixture(scope="session")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     """Set up as a deployment is: migrate, collectstatic, then people through commands."""

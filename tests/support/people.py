@@ -8,6 +8,10 @@ from fini_admin.workspaces import actions
 from fini_admin.workspaces.models import ApiKey, User, Workspace
 
 PASSWORD = "seven green parcels"
+# Too short for the pattern of a key: only Secret, and the marks on functions, keep it out of an error report.
+SHORT_KEY = "fini_qzxw"
+# An encryption key that a report would show as it stands.
+PRINTABLE = b"an encryption key of 32 letters."
 KEY = "fini_live_abcdefghijklmnopqrstuvwxyz1234"
 
 

@@ -9,6 +9,7 @@ from django.test import override_settings
 from django.utils.log import AdminEmailHandler
 from django.views.debug import ExceptionReporter, technical_500_response
 
+from fini_admin import keyring
 from fini_admin.workspaces import actions, vault
 from tests.support import people
 
@@ -17,7 +18,7 @@ WORKSPACE, ROW = uuid.uuid4(), uuid.uuid4()
 
 def failed_with_a_secret_at_hand():
     """The exception's traceback has a frame that holds a secret, and one where the key stands as plain text."""
-    secret = vault.Secret(people.KEY)
+    secret = vault.Secret(people.SHORT_KEY)
     header = {"Authorization": f"Bearer {people.KEY}"}
     raise RuntimeError("the send failed", len(header), bool(secret))
 
@@ -46,42 +47,52 @@ def test_an_error_report_holds_no_key(settings, debug):
     for report in (reporter.get_traceback_html(), reporter.get_traceback_text()):
         assert "the send failed" in report
         assert people.KEY not in report
+        assert people.SHORT_KEY not in report
     assert "[key removed]" in reporter.get_traceback_html()
     assert "***" in reporter.get_traceback_html()
 
 
 def test_djangos_technical_page_holds_neither_key_nor_secrets_of_the_settings(settings):
     settings.DEBUG = True
+    settings.ENCRYPTION_KEYS = [people.PRINTABLE]
     settings.HUEY = {"dsn": "postgres://fini:hunter2@localhost/fini"}
     settings.FINI_PROXY = "http://me:hunter2@proxy.example"
     page = technical_500_response(posting(), *caught(failed_with_a_secret_at_hand)).content.decode()
     assert "ENCRYPTION_KEYS" in page
-    for hidden in (people.KEY, repr(settings.ENCRYPTION_KEYS[0]), settings.SECRET_KEY, "hunter2"):
+    for hidden in (people.KEY, people.SHORT_KEY, people.PRINTABLE.decode(), settings.SECRET_KEY, "hunter2"):
         assert hidden not in page
 
 
 @pytest.mark.parametrize("debug", [True, False])
 def test_the_vault_and_the_action_show_no_key_when_they_fail(db, settings, debug, monkeypatch):
     settings.DEBUG = debug
-    # Too short for the pattern: only the marks on the functions keep it out.
-    plain = "fini_qzxw"
+    settings.ENCRYPTION_KEYS = [people.PRINTABLE]
     acme = people.workspace()
     monkeypatch.setattr("fini_admin.keyring.derived", lambda key, purpose: 1 // 0)
-    failed = caught(actions.add_key, actor="a", origin="b", workspace=acme, label="main", plain=plain)
+    failed = caught(
+        actions.add_key, actor="a", origin="b", workspace=acme, label="main", plain=people.SHORT_KEY
+    )
     assert failed[0] is ZeroDivisionError
     page = ExceptionReporter(None, *failed).get_traceback_html()
     frames = page.split('<li class="frame')
     assert any("workspaces/vault.py" in frame for frame in frames)
     # This test's own frames hold the text of course.
-    assert [frame for frame in frames if plain in frame and "test_reports.py" not in frame] == []
-    assert repr(settings.ENCRYPTION_KEYS[0]) not in page
+    assert [frame for frame in frames if people.SHORT_KEY in frame and "test_reports.py" not in frame] == []
+    assert people.PRINTABLE.decode() not in page
 
 
 def test_an_unknown_encryption_key_shows_no_other(settings):
     sealed = vault.seal(people.KEY, workspace=WORKSPACE, row=ROW)
-    settings.ENCRYPTION_KEYS = [b"another encryption key of 32 by."]
+    settings.ENCRYPTION_KEYS = [people.PRINTABLE]
     failed = caught(vault.open_sealed, sealed, workspace=WORKSPACE, row=ROW)
-    assert "another encryption key" not in ExceptionReporter(None, *failed).get_traceback_html()
+    assert people.PRINTABLE.decode() not in ExceptionReporter(None, *failed).get_traceback_html()
+
+
+def test_looking_for_an_encryption_key_shows_none_of_them(settings):
+    settings.ENCRYPTION_KEYS = [people.PRINTABLE]
+    page = ExceptionReporter(None, *caught(keyring.by_number, b"none")).get_traceback_html()
+    assert "UnknownKey" in page
+    assert people.PRINTABLE.decode() not in page
 
 
 def test_the_mail_to_the_admins_holds_no_key():

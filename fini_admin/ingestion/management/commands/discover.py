@@ -20,7 +20,9 @@ class Command(RunCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """PROVIDER."""
         super().add_arguments(parser)
-        parser.add_argument("provider", metavar="PROVIDER", choices=sorted(PROVIDERS), help=", ".join(PROVIDERS))
+        parser.add_argument(
+            "provider", metavar="PROVIDER", choices=sorted(PROVIDERS), help=", ".join(PROVIDERS)
+        )
 
     def start(self, workspace: Workspace, *, provider: str = "", **_: Any) -> Run:
         """Write the run."""

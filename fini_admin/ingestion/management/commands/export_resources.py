@@ -18,7 +18,9 @@ class Command(commands.Command):
     def add_arguments(self, parser: CommandParser) -> None:
         """SLUG and PROVIDER."""
         parser.add_argument("slug", metavar="SLUG", help="the workspace")
-        parser.add_argument("provider", metavar="PROVIDER", choices=sorted(PROVIDERS), help=", ".join(PROVIDERS))
+        parser.add_argument(
+            "provider", metavar="PROVIDER", choices=sorted(PROVIDERS), help=", ".join(PROVIDERS)
+        )
 
     def handle(self, *, slug: str, provider: str, **_: Any) -> None:
         """One list."""

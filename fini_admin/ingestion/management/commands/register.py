@@ -28,10 +28,16 @@ class Command(RunCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """PROVIDER, FILE and the two switches."""
         super().add_arguments(parser)
-        parser.add_argument("provider", metavar="PROVIDER", choices=sorted(PROVIDERS), help=", ".join(PROVIDERS))
+        parser.add_argument(
+            "provider", metavar="PROVIDER", choices=sorted(PROVIDERS), help=", ".join(PROVIDERS)
+        )
         parser.add_argument("file", metavar="FILE", help="a path, or - for standard input")
-        parser.add_argument("--ingest", action="store_true", help="ingest what was registered, in the same run")
-        parser.add_argument("--skip-invalid", action="store_true", help="leave bad lines out instead of stopping")
+        parser.add_argument(
+            "--ingest", action="store_true", help="ingest what was registered, in the same run"
+        )
+        parser.add_argument(
+            "--skip-invalid", action="store_true", help="leave bad lines out instead of stopping"
+        )
 
     def start(
         self,

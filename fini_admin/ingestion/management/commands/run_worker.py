@@ -21,21 +21,22 @@ TICK = 1.0
 BEAT = 3.0
 SWEEP = 60.0
 IN_FLIGHT = 8
+CONSUMER: dict[str, Any] = settings.HUEY["consumer"]
 
 
 class Command(BaseCommand):
     """huey's consumer, and a clock that asks once a second whether anything is due."""
 
-    help = "Do the background work: send steps, follow sources. Any number may run; SIGTERM stops within 10 s."
+    help = (
+        "Do the background work: send steps, follow sources. Any number may run; SIGTERM stops within 10 s."
+    )
 
     def handle(self, **_: Any) -> None:
         """Run until told to stop, then leave nothing behind."""
         Process.owner = str(uuid4())
         now = datetime.now(UTC)
         Worker.objects.create(pk=Process.owner, started_at=now, seen_at=now)
-        consumer = HUEY.create_consumer(
-            **{**settings.HUEY["consumer"], "graceful_signal": "TERM", "shutdown_timeout": IN_FLIGHT}
-        )
+        consumer = HUEY.create_consumer(**CONSUMER, graceful_signal="TERM", shutdown_timeout=IN_FLIGHT)
         Process.stopping = consumer.stop_flag
         for target, pause in ((tick, TICK), (beat, BEAT), (sweep, SWEEP)):
             threading.Thread(target=repeat, args=(target, pause, consumer.stop_flag), daemon=True).start()
@@ -64,7 +65,7 @@ def repeat(target: Any, pause: float, stopping: threading.Event) -> None:
 def tick() -> None:
     """Close the calls of dead processes, and ring for every workspace in which something is due."""
     work.recover()
-    if HUEY.pending_count() < settings.HUEY["consumer"]["workers"]:
+    if HUEY.pending_count() < CONSUMER["workers"]:
         for workspace_id in work.due_workspaces():
             look(str(workspace_id))
 

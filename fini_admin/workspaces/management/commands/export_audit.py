@@ -22,22 +22,37 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 class Command(commands.Command):
     """Print a workspace's audit trail, or with `-` the installation's own."""
 
-    help = "Print the audit trail of a workspace, or with - the installation's own: one object a line, in order."
+    help = (
+        "Print the audit trail of a workspace, or with - the installation's own: one object a line, in order."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """SLUG, the range, and the form."""
-        parser.add_argument("slug", metavar="SLUG", help="the workspace, or - for the installation's own trail")
-        parser.add_argument("--since", default="", help="from this time on, UTC, like 2026-11-24 or 2026-11-24T09:30")
+        parser.add_argument(
+            "slug", metavar="SLUG", help="the workspace, or - for the installation's own trail"
+        )
+        parser.add_argument(
+            "--since", default="", help="from this time on, UTC, like 2026-11-24 or 2026-11-24T09:30"
+        )
         parser.add_argument("--until", default="", help="before this time, UTC")
-        parser.add_argument("--bodies", action="store_true", help="add what is kept of the bodies; not part of the hash")
+        parser.add_argument(
+            "--bodies", action="store_true", help="add what is kept of the bodies; not part of the hash"
+        )
         parser.add_argument("--format", choices=("jsonl", "csv"), default="jsonl")
         parser.add_argument("--follow", action="store_true", help="go on with new rows until stopped")
 
-    def handle(self, *, slug: str, since: str, until: str, bodies: bool, format: str, follow: bool, **_: Any) -> None:  # noqa: A002 - the option's name
+    def handle(
+        self, *, slug: str, since: str, until: str, bodies: bool, follow: bool, **options: Any
+    ) -> None:
         """Record that the trail was read, then print it as it stood."""
         name = chain_of(slug)
         start, stop = utc_text(since), utc_text(until)
-        detail: dict[str, object] = {"since": start, "until": stop, "bodies": bodies, "format": format}
+        detail: dict[str, object] = {
+            "since": start,
+            "until": stop,
+            "bodies": bodies,
+            "format": options["format"],
+        }
         with transaction.atomic():
             chain.record(
                 chain=name,
@@ -48,7 +63,7 @@ class Command(commands.Command):
             )
         rows = followed(name, start, stop) if follow else export.rows(name, since=start, until=stop)
         printed = (export.with_bodies(row) for row in rows) if bodies else rows
-        self.print_csv(printed, bodies=bodies) if format == "csv" else self.print_lines(printed)
+        self.print_csv(printed, bodies=bodies) if options["format"] == "csv" else self.print_lines(printed)
 
     def print_lines(self, rows: Iterator[dict[str, Any]]) -> None:
         """JSON Lines."""

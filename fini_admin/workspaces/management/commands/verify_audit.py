@@ -1,4 +1,4 @@
-"""`manage.py verify_audit SLUG|--all`: is the audit trail intact?"""
+"""`manage.py verify_audit SLUG|--all`: whether the audit trail is intact."""
 
 from typing import Any
 
@@ -16,7 +16,9 @@ class Command(commands.Command):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """SLUG or --all."""
-        parser.add_argument("slug", metavar="SLUG", nargs="?", help="the workspace, or - for the installation's own trail")
+        parser.add_argument(
+            "slug", metavar="SLUG", nargs="?", help="the workspace, or - for the installation's own trail"
+        )
         parser.add_argument("--all", action="store_true", help="every chain there is")
         parser.add_argument("--bodies", action="store_true", help="check what is kept of the bodies, too")
 

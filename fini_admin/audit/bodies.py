@@ -9,6 +9,7 @@ from fini_admin.audit.models import Body
 from fini_admin.fini.secrets import without_keys
 
 MOST = 1024 * 1024
+LARGEST = 16 * MOST  # no kept text is longer: 1 MiB of characters, escaped and described
 EXCERPT = 300
 TEXT_KEYS = ("paragraphs", "oldParagraphs")
 
@@ -22,10 +23,10 @@ def kept_answer(body: bytes, secret: str) -> str:
     """An answer with the sources' text replaced by its measure; one that is no JSON keeps an excerpt."""
     try:
         shape = measured(json.loads(body))
+        text = json.dumps(shape, ensure_ascii=False, separators=(",", ":"))
     except (ValueError, RecursionError):
         start = without_keys(body[: 4 * EXCERPT].decode("utf-8", "replace"), secret)[:EXCERPT]
         return described(start, len(body), hashlib.sha256(body).hexdigest()) if body else ""
-    text = json.dumps(shape, ensure_ascii=False, separators=(",", ":"))
     return cut(without_keys(text, secret), len(body))
 
 
@@ -39,12 +40,13 @@ def measured(value: Any) -> Any:
 
 
 def measure(paragraphs: Any) -> Any:
-    """Count, characters and SHA-256 of a list of paragraphs; an empty list stays."""
+    """Count, characters and SHA-256 of a list of paragraphs, or of what stands there instead; an empty one stays."""
     if not paragraphs:
         return paragraphs
-    text = "\n".join(map(str, paragraphs)) if isinstance(paragraphs, list) else str(paragraphs)
+    parts = paragraphs if isinstance(paragraphs, list) else [paragraphs]
+    text = "\n".join(map(str, parts))
     digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
-    return {"paragraphs": len(paragraphs), "characters": len(text), "sha256": digest}
+    return {"paragraphs": len(parts), "characters": len(text), "sha256": digest}
 
 
 def cut(text: str, size: int) -> str:

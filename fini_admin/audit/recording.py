@@ -17,6 +17,7 @@ from fini_admin.audit.models import Entry, Head, OpenCall
 from fini_admin.audit.names import CallKind
 from fini_admin.fini.client import Request
 from fini_admin.fini.errors import FiniError, Outcome
+from fini_admin.fini.secrets import without_keys
 
 LEASE = timedelta(seconds=15)
 ERROR_LIMIT = 300
@@ -87,7 +88,7 @@ def write_outcome(
         "kind": str(kind),
         "status": status,
         "outcome": str(error.outcome if error else Outcome.DONE),
-        "error": str(error)[:ERROR_LIMIT] if error else None,
+        "error": without_keys(str(error), context.secret.reveal())[:ERROR_LIMIT] if error else None,
         "duration_ms": round(seconds * 1000),
         "answer_body": bodies.store(context.chain, kept),
     }

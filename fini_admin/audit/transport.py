@@ -9,8 +9,9 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Generic
 from uuid import uuid4
 
@@ -33,6 +34,7 @@ CHUNK = 64 * 1024
 CONNECT_TIMEOUT = 10
 LONGEST_ADVICE = 3_600.0
 NO_CONNECTION = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
+NO_TUNNEL = "Tunnel connection failed"  # http.client's words when a proxy refuses to connect
 HANDSHAKE = (
     "CERTIFICATE",
     "HANDSHAKE",
@@ -43,7 +45,6 @@ HANDSHAKE = (
     "HTTP_REQUEST",
 )
 
-Exchanged = tuple[T | None, FiniError | None]
 threads = threading.local()
 
 
@@ -86,9 +87,7 @@ def exchange(
     sent_at, started = datetime.now(UTC), time.monotonic()
     answer, error = attempt(request, call, context, started - claimed)
     seconds = time.monotonic() - started
-    read: Exchanged[T] = understood(request, answer, error)
-    value, error = read
-    done: Exchange[T] = Exchange(call, value, error, asked_at, sent_at, len(answer.body) if answer else 0)
+    done = understood(request, answer, Exchange(call, None, error, asked_at, sent_at))
     kept = bodies.kept_answer(answer.body, context.secret.reveal()) if answer else ""
     with transaction.atomic(durable=True):
         settle(done)
@@ -96,8 +95,8 @@ def exchange(
             call,
             request,
             context,
-            error=error,
-            kind=outcome_kind(answer, error),
+            error=done.error,
+            kind=outcome_kind(answer, done.error),
             status=answer.status if answer else None,
             kept=kept,
             seconds=seconds,
@@ -112,14 +111,14 @@ def outcome_kind(answer: Answer | None, error: FiniError | None) -> CallKind:
     return CallKind.UNSENT if isinstance(error, Unreachable) else CallKind.LOST
 
 
-def understood(request: Request[T], answer: Answer | None, error: FiniError | None) -> Exchanged[T]:
-    """What the answer says, or the error that explains why it says nothing."""
+def understood(request: Request[T], answer: Answer | None, sent: Exchange[T]) -> Exchange[T]:
+    """The exchange with what the answer says, or with the error that explains why it says nothing."""
     if answer is None:
-        return None, error
+        return sent
     try:
-        return request.read(answer), None
+        return replace(sent, value=request.read(answer), size=len(answer.body))
     except FiniError as failed:
-        return None, failed
+        return replace(sent, error=failed, size=len(answer.body))
 
 
 def attempt(
@@ -205,7 +204,12 @@ def never_connected(error: BaseException) -> bool:
     """Whether no request can have left: no connection, or TLS failed before it stood."""
     if isinstance(error, ssl.SSLError):
         return any(word in (error.reason or "").upper() for word in HANDSHAKE)
-    return isinstance(error, NO_CONNECTION)
+    return isinstance(error, NO_CONNECTION) or is_no_tunnel(error)
+
+
+def is_no_tunnel(error: BaseException) -> bool:
+    """Whether the proxy refused to connect; what is for Fini goes only through the tunnel."""
+    return isinstance(error, OSError) and str(error).startswith(NO_TUNNEL)
 
 
 def causes(error: BaseException) -> list[BaseException]:
@@ -222,8 +226,10 @@ def causes(error: BaseException) -> list[BaseException]:
 
 def plain(error: BaseException) -> str:
     """The innermost cause in its own words, without addresses of objects."""
-    last = [link for link in causes(error) if isinstance(link, OSError) and link.strerror]
-    return str(last[-1].strerror) if last else type(error).__name__
+    found = causes(error)
+    last = [str(link.strerror) for link in found if isinstance(link, OSError) and link.strerror]
+    last += [str(link) for link in found if is_no_tunnel(link)]
+    return last[-1] if last else type(error).__name__
 
 
 def retry_after(value: str) -> float | None:
@@ -239,10 +245,18 @@ def own_session() -> requests.Session:
     return session
 
 
+class Session(requests.Session):
+    """A session that looks at no redirect: requests would read its whole body at once, without a bound."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Nowhere."""
+
+
 def fresh_session() -> requests.Session:
-    """A session that takes nothing from its surroundings: no .netrc, no proxy variables, no retries."""
-    session = requests.Session()
+    """A session that takes nothing from its surroundings: no .netrc, no proxy variables, no cookies, no retries."""
+    session = Session()
     session.trust_env = False
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
     session.proxies = (
         {"https": settings.FINI_PROXY, "http": settings.FINI_PROXY} if settings.FINI_PROXY else {}
     )

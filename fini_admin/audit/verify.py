@@ -7,11 +7,12 @@ from typing import Any
 
 from django.db import DatabaseError
 
-from fini_admin.audit import chain
+from fini_admin.audit import bodies, chain
 from fini_admin.audit.chain import COLUMNS
 from fini_admin.audit.models import Body, Entry, Head
 
 CHUNK = 1_000
+UNREADABLE = (DatabaseError, ValueError, TypeError, UnicodeError)
 
 
 class Broken(Exception):
@@ -20,6 +21,7 @@ class Broken(Exception):
 
 def verify(name: str, *, with_bodies: bool = False) -> int:
     """Check a whole chain; returns the number of its rows, raises Broken at the first break."""
+    check_start(name)
     seq, prev = 0, chain.START
     for row in safely(name):
         prev = checked(row, seq + 1, prev)
@@ -41,12 +43,18 @@ def safely(name: str) -> Iterator[dict[str, Any]]:
         after = page[-1]["seq"]
 
 
+def check_start(name: str) -> None:
+    """No row stands before the first, where no walk from number 1 would see it."""
+    if Entry.objects.filter(chain=name, seq__lt=1).exists():
+        raise Broken("a row was added before row 1")
+
+
 def page_after(name: str, after: int, size: int) -> list[dict[str, Any]]:
     """Up to `size` rows above a number. Raises Broken for a row that cannot be read, with its number."""
     wanted = Entry.objects.filter(chain=name, seq__gt=after).order_by("seq").values(*COLUMNS, "hash")
     try:
         rows = list(wanted[:size])
-    except (DatabaseError, ValueError, TypeError, UnicodeError) as error:
+    except UNREADABLE as error:
         if size == 1:
             raise Broken(f"row {after + 1} cannot be read") from error
         return one_by_one(name, after, size)
@@ -84,7 +92,10 @@ def checked(row: dict[str, Any], seq: int, prev: str) -> str:
 
 def check_head(name: str, seq: int, prev: str) -> None:
     """The head is ours and names the newest row, so that newest rows cannot go unseen."""
-    head = Head.objects.filter(chain=name).first()
+    try:
+        head = Head.objects.filter(chain=name).first()
+    except UNREADABLE as error:
+        raise Broken("the head cannot be read") from error
     if head is None:
         raise Broken("the head is missing")
     try:
@@ -112,12 +123,22 @@ def check_bodies(row: dict[str, Any]) -> None:
 
 def check_body(row: dict[str, Any], column: str) -> None:
     """One kept body."""
-    kept = Body.objects.filter(chain=row["chain"], sha256=row[column]).first()
-    if kept is None:
-        raise Broken(f"row {row['seq']}: its {column.replace('_', ' ')} is missing")
+    what = f"row {row['seq']}: its {column.replace('_', ' ')}"
     try:
-        text = zlib.decompress(bytes(kept.content))
+        kept = Body.objects.filter(chain=row["chain"], sha256=row[column]).first()
+    except UNREADABLE as error:
+        raise Broken(f"{what} cannot be read") from error
+    if kept is None:
+        raise Broken(f"{what} is missing")
+    if hashlib.sha256(unpacked(kept.content)).hexdigest() != row[column]:
+        raise Broken(f"{what} was changed")
+
+
+def unpacked(content: Any) -> bytes:
+    """A kept body's text; of what is no such thing, nothing."""
+    try:
+        box = zlib.decompressobj()
+        text = box.decompress(memoryview(content), bodies.LARGEST)
     except (zlib.error, TypeError, ValueError):
-        text = b""
-    if hashlib.sha256(text).hexdigest() != row[column]:
-        raise Broken(f"row {row['seq']}: its {column.replace('_', ' ')} was changed")
+        return b""
+    return text if box.eof and not box.unused_data else b""

@@ -61,7 +61,7 @@ class Request(Generic[T]):
     def read(self, answer: Answer) -> T:
         """What the answer says. Raises the FiniError that fits."""
         if not 200 <= answer.status < 300:
-            raise for_status(answer.status, message(decoded(answer.body)), answer.retry_after)
+            raise for_status(answer.status, said(answer.body), answer.retry_after)
         try:
             value = json.loads(answer.body)
         except (ValueError, RecursionError) as error:
@@ -70,11 +70,13 @@ class Request(Generic[T]):
             return self.parse(value)
         except FiniError as error:
             raise NotUnderstood(error.message, status=answer.status) from error
+        except RecursionError as error:
+            raise NotUnderstood("nested too deep", status=answer.status) from error
 
 
-def decoded(body: bytes) -> Json:
-    """An error's body as JSON; one that is none says nothing."""
+def said(body: bytes) -> str:
+    """An error's own text; a body that is no JSON says nothing."""
     try:
-        return json.loads(body)
+        return message(json.loads(body))
     except (ValueError, RecursionError):
-        return None
+        return ""

@@ -40,7 +40,11 @@ class Resource:
         for name, value in required.items():
             if not value.strip():
                 raise InvalidRequest(f"{name} is missing")
-        return required | ({"object": self.object} if self.object else {})
+        body = required | ({"object": self.object} if self.object else {})
+        for name, value in body.items():
+            if not is_sendable(value):
+                raise InvalidRequest(f"{name} holds half of a character, which UTF-8 cannot write")
+        return body
 
 
 def list_sources(
@@ -163,4 +167,10 @@ def is_url(value: str) -> bool:
         parts = urlsplit(value)
     except ValueError:
         return False
-    return parts.scheme in ("http", "https") and bool(parts.hostname) and not re.search(r"\s", value)
+    named = parts.scheme in ("http", "https") and bool(parts.hostname)
+    return named and not re.search(r"\s", value) and is_sendable(value)
+
+
+def is_sendable(value: str) -> bool:
+    """Whether a text has no lone surrogate: a JSON file may name one, no request can carry it."""
+    return not re.search(r"[\ud800-\udfff]", value)

@@ -185,7 +185,7 @@ def ids_of(records: Json) -> list[str]:
     """The `id` of each record of a list."""
     if not isinstance(records, list):
         return []
-    return [item["id"] for item in records if isinstance(item, dict) and isinstance(item.get("id"), str)]
+    return [clean(item["id"]) for item in records if isinstance(item, dict) and isinstance(item.get("id"), str)]
 
 
 def refreshed(value: Json) -> list[str]:
@@ -200,7 +200,7 @@ def crawled(value: Json) -> list[str]:
     found = mapping(value).get("data")
     if not isinstance(found, list):
         raise NotUnderstood("no data")
-    return strings(found)
+    return [clean(address) for address in strings(found)]
 
 
 def message(value: Json) -> str:

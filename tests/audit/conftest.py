@@ -1,0 +1,61 @@
+"""One sandbox for a file, one workspace whose calls go there, and short ways to send and to look at the trail."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from fini_admin.audit import transport
+from fini_admin.audit.models import Entry
+from fini_admin.audit.recording import Context
+from fini_admin.audit.transport import Exchange
+from fini_admin.fini.client import Request
+from fini_admin.workspaces.models import Workspace
+from fini_admin.workspaces.vault import Secret
+from tests.support import people
+from tests.support.sandbox import Sandbox
+
+Send = Callable[..., Exchange[Any]]
+
+
+@pytest.fixture(scope="module")
+def process() -> Iterator[Sandbox]:
+    with Sandbox.start(per_minute=0) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(process: Sandbox, settings: Any) -> Sandbox:
+    process.reset()
+    process.clear_log()
+    settings.FINI_API_BASE_URL = process.url
+    settings.FINI_TIMEOUT = 5
+    return process
+
+
+@pytest.fixture
+def acme(db: None) -> Workspace:
+    return people.workspace()
+
+
+@pytest.fixture
+def context(acme: Workspace) -> Context:
+    return Context(str(acme.pk), "ada@example.com", "browser", "main", "key-1", Secret(people.KEY), run=7)
+
+
+@pytest.fixture
+def send(sandbox: Sandbox, context: Context) -> Iterator[Send]:
+    """Send a request to the sandbox, recorded."""
+    sandbox.add_key(people.KEY)
+
+    def exchange(request: Request[Any], **hooks: Any) -> Exchange[Any]:
+        return transport.exchange(request, hooks.pop("context", context), **hooks)
+
+    yield exchange
+    transport.own_session().close()
+
+
+@pytest.fixture
+def calls(context: Context) -> Callable[[], list[Entry]]:
+    """The rows of calls, in order."""
+    return lambda: list(Entry.objects.filter(chain=context.chain, call__isnull=False).order_by("seq"))

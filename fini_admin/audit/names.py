@@ -21,16 +21,12 @@ class Activity(StrEnum):
     MEMBER_CHANGED = "member.changed"
     KEY_ADDED = "key.added"
     KEY_VERIFIED = "key.verified"
-    KEY_SWITCHED = "key.switched"
-    KEY_OFF = "key.off"
     KEY_REFUSED = "key.refused"
     LOGGED_IN = "login.succeeded"
     LOGIN_FAILED = "login.failed"
     LOGGED_OUT = "logout"
     RUN_STARTED = "run.started"
-    RUN_ENDED = "run.ended"
     AUDIT_EXPORTED = "audit.exported"
-    AUDIT_VERIFIED = "audit.verified"
 
 
 OUTCOME_KINDS = (CallKind.ANSWERED, CallKind.LOST, CallKind.UNSENT)

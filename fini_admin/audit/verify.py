@@ -22,24 +22,37 @@ class Broken(Exception):
 def verify(name: str, *, with_bodies: bool = False) -> int:
     """Check a whole chain; returns the number of its rows, raises Broken at the first break."""
     check_start(name)
-    seq, prev = 0, chain.START
-    for row in safely(name):
-        prev = checked(row, seq + 1, prev)
-        seq += 1
-        if with_bodies:
-            check_bodies(row)
-    check_head(name, seq, prev)
+    seq, prev, known = 0, chain.START, -1
+    while (
+        seq > known
+    ):  # rows may be appended meanwhile: the head is read after them, so read on until it fits
+        known = seq
+        for row in rows_after(name, seq):
+            prev = checked(row, seq + 1, prev)
+            seq += 1
+            if with_bodies:
+                check_bodies(row)
+        head = own_head(name)
+        if head.seq == seq:
+            break
+    check_end(head, seq, prev)
     return seq
 
 
-def safely(name: str) -> Iterator[dict[str, Any]]:
-    """The rows in order; one that the database cannot even hand over is a break, and named."""
-    after = 0
+def rows_after(name: str, after: int) -> Iterator[dict[str, Any]]:
+    """The rows in order; one that the database cannot even hand over is a break, and found by reading singly."""
+    size = CHUNK
     while True:
-        page = page_after(name, after, CHUNK)
-        yield from page
-        if len(page) < CHUNK:
+        try:
+            page = page_after(name, after, size)
+        except UNREADABLE as error:
+            if size == 1:
+                raise Broken(f"row {after + 1} cannot be read") from error
+            size = 1
+            continue
+        if not page:
             return
+        yield from page  # whoever takes them stops at one that is not in its place
         after = page[-1]["seq"]
 
 
@@ -50,34 +63,15 @@ def check_start(name: str) -> None:
 
 
 def page_after(name: str, after: int, size: int) -> list[dict[str, Any]]:
-    """Up to `size` rows above a number. Raises Broken for a row that cannot be read, with its number."""
-    wanted = Entry.objects.filter(chain=name, seq__gt=after).order_by("seq").values(*COLUMNS, "hash")
-    try:
-        rows = list(wanted[:size])
-    except UNREADABLE as error:
-        if size == 1:
-            raise Broken(f"row {after + 1} cannot be read") from error
-        return one_by_one(name, after, size)
-    if not all(isinstance(row["seq"], int) for row in rows):
-        raise Broken(f"a row after row {after} has no number")
-    return rows
-
-
-def one_by_one(name: str, after: int, size: int) -> list[dict[str, Any]]:
-    """The same rows, read singly to find the one that cannot be read."""
-    rows: list[dict[str, Any]] = []
-    while len(rows) < size:
-        page = page_after(name, rows[-1]["seq"] if rows else after, 1)
-        if not page:
-            break
-        rows += page
-    return rows
+    """Up to `size` rows above a number."""
+    wanted = Entry.objects.filter(chain=name, seq__gt=after).order_by("seq")
+    return list(wanted.values(*COLUMNS, "hash")[:size])
 
 
 def checked(row: dict[str, Any], seq: int, prev: str) -> str:
     """A row stands in its place and is what it was; returns its hash."""
     if row["seq"] != seq:
-        raise Broken(f"row {seq} is missing (the next is {row['seq']})")
+        raise Broken(f"row {seq} is missing (the next is {row['seq']!r})")
     if row["prev"] != prev:
         raise Broken(f"row {seq} does not follow row {seq - 1}: its link was changed")
     hash_ = row.pop("hash")
@@ -90,8 +84,8 @@ def checked(row: dict[str, Any], seq: int, prev: str) -> str:
     return actual
 
 
-def check_head(name: str, seq: int, prev: str) -> None:
-    """The head is ours and names the newest row, so that newest rows cannot go unseen."""
+def own_head(name: str) -> Head:
+    """The head, written by someone who holds an encryption key; else Broken."""
     try:
         head = Head.objects.filter(chain=name).first()
     except UNREADABLE as error:
@@ -106,6 +100,11 @@ def check_head(name: str, seq: int, prev: str) -> None:
         raise Broken(
             "the head was changed, or ENCRYPTION_KEYS does not hold the key that it was written with"
         )
+    return head
+
+
+def check_end(head: Head, seq: int, prev: str) -> None:
+    """The head names the newest row, so that newest rows cannot go unseen."""
     if head.seq > seq:
         raise Broken(f"row {seq + 1} is missing: the head names row {head.seq} as the newest")
     if head.seq < seq or head.hash != prev:

@@ -129,6 +129,11 @@ def crawl(urls: Sequence[str], *, limit: int = 250) -> Request[list[str]]:
     return Request("crawl", "POST", f"{ROOT}/deep-crawl/links", wire.crawled, body=body)
 
 
+def write_probe() -> Request[list[str]]:
+    """A crawl of nothing: it stores nothing, and its refusal tells whether the key may write (contract 1)."""
+    return Request("crawl", "POST", f"{ROOT}/deep-crawl/links", wire.crawled, body={"links": []})
+
+
 def once(route: str, method: str, path: str, parse: Callable[[Json], T], body: Json) -> Request[T]:
     """A write that may not be repeated before a read-back (trap 3)."""
     return Request(route, method, path, parse, body=body, writes=True, repeatable=False, fresh=True)

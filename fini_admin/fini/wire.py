@@ -185,7 +185,9 @@ def ids_of(records: Json) -> list[str]:
     """The `id` of each record of a list."""
     if not isinstance(records, list):
         return []
-    return [clean(item["id"]) for item in records if isinstance(item, dict) and isinstance(item.get("id"), str)]
+    return [
+        clean(item["id"]) for item in records if isinstance(item, dict) and isinstance(item.get("id"), str)
+    ]
 
 
 def refreshed(value: Json) -> list[str]:

@@ -4,9 +4,10 @@ from django.db.models import Exists, OuterRef
 
 from fini_admin.audit.recording import Context
 from fini_admin.ingestion.models import Run
+from fini_admin.keyring import UnknownKey
 from fini_admin.workspaces.models import ApiKey, KeyState, Workspace
 from fini_admin.workspaces.queries import live_key
-from fini_admin.workspaces.vault import open_key
+from fini_admin.workspaces.vault import SealBroken, open_key
 
 
 class NoKey(Exception):
@@ -33,13 +34,17 @@ def context(
     key = live_key(workspace)
     if key is None or key.refused_at:
         raise NoKey(f"{workspace.slug} has no key that Fini takes")
+    try:
+        secret = open_key(key)
+    except (SealBroken, UnknownKey) as error:
+        raise NoKey(f"{workspace.slug}: the key {key.label} cannot be opened: {error}") from error
     return Context(
         chain=str(workspace.pk),
         actor=actor,
         origin=origin,
         key=key.label,
         key_id=str(key.pk),
-        secret=open_key(key),
+        secret=secret,
         run=run,
         attempt=attempt,
         owner=owner,

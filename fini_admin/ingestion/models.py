@@ -208,7 +208,11 @@ class Slot(models.Model):
 
 
 class Watch(models.Model):
-    """How a workspace's list is followed: one walk at a time, page by page, kept here between calls (trap 6)."""
+    """How a workspace's list is followed: one walk at a time, page by page, kept here between calls (trap 6).
+
+    `whole`: this walk goes on until everything followed was seen. `cut_short`: the last one lost its place, so a
+    page without news at the head proves nothing, and the next walk is whole.
+    """
 
     workspace = models.OneToOneField(Workspace, on_delete=models.PROTECT, primary_key=True)
     next_at = models.DateTimeField(null=True)
@@ -221,6 +225,7 @@ class Watch(models.Model):
     walk_started = models.DateTimeField(null=True)
     cursor = models.CharField(max_length=128, blank=True)
     whole = models.BooleanField(default=False)
+    cut_short = models.BooleanField(default=False)
     had_news = models.BooleanField(default=False)
     pages = models.PositiveIntegerField(default=0)
     restarts = models.PositiveIntegerField(default=0)

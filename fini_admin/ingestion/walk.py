@@ -147,11 +147,11 @@ def listed(watch: Watch, done: Exchange[ListPage]) -> None:
 
 
 def begin(watch: Watch, asked_at: datetime) -> None:
-    """A new walk, from the head; whole when a minute brought no news, and then every five (design 2)."""
+    """A new walk, from the head; whole after one that was cut short, after a minute without news, then every five."""
     quiet = watch.news_at is None or watch.news_at + QUIET <= asked_at
     due = watch.whole_at is None or watch.whole_at + WHOLE_EVERY <= asked_at
     watch.walk_started, watch.pages, watch.had_news = asked_at, 0, False
-    watch.whole = quiet and due
+    watch.whole = watch.cut_short or (quiet and due)
 
 
 def see(watch: Watch, documents: list[Document], done: Exchange[Any]) -> bool:
@@ -194,17 +194,19 @@ def turn(watch: Watch, page: ListPage, *, news: bool, fresh: int) -> None:
     elif not page.has_more or not page.documents:
         unseen.update(missed_walks=F("missed_walks") + 1)
         end(watch, complete=True)
-    elif not fresh or (not news and not deep):
-        # Nothing fresh: the cursor's record moved to the head, and only the head shows what moved there (trap 6).
-        end(watch, complete=False)
-    elif deep and left <= FEW:
+    elif (deep or not fresh) and left <= FEW:
         unseen.update(missed_walks=WALKS_BEFORE_GET)
         end(watch, complete=True)
+    elif not fresh:
+        # The cursor's record moved to the head, and only the head shows what moved there (trap 6).
+        end(watch, complete=False, cut_short=True)
+    elif not news and not deep:
+        end(watch, complete=False)
     else:
         store(watch, cursor=page.documents[-1].id, next_at=datetime.now(UTC))
 
 
-def end(watch: Watch, *, complete: bool) -> None:
+def end(watch: Watch, *, complete: bool, cut_short: bool = False) -> None:
     """Close the walk, act on what it showed, and set the time of the next."""
     now = datetime.now(UTC)
     if complete:
@@ -216,7 +218,7 @@ def end(watch: Watch, *, complete: bool) -> None:
     young = Source.objects.filter(workspace=watch.workspace, sent_at__gt=now - YOUNG).exists()
     watch.gap = follow.FIRST_GAP if watch.had_news else min(watch.gap * 1.5, GAPS[young])
     watch.news_at = now if watch.had_news else watch.news_at
-    watch.walk_started, watch.restarts = None, 0
+    watch.walk_started, watch.restarts, watch.cut_short = None, 0, cut_short
     store(watch, cursor="", next_at=next_walk(watch, now))
 
 
@@ -257,7 +259,7 @@ def page_failed(watch: Watch, held: Budget, error: FiniError) -> None:
         pause_watch(watch, 0.0)
     elif isinstance(error, BadRequest) and watch.cursor and watch.restarts < FEW:
         watch.restarts += 1
-        watch.walk_started = None
+        watch.walk_started, watch.cut_short = None, True
         store(watch, cursor="", next_at=now)
     elif isinstance(error, BadRequest) and not isinstance(error, ScopeMissing) and held.page_size > 1:
         Budget.objects.filter(pk=held.pk).update(page_size=smaller, page_limit=smaller)

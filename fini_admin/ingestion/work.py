@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models import Q, QuerySet
 
 from fini_admin.audit import recording
@@ -24,6 +24,17 @@ from fini_admin.workspaces.models import Workspace
 log = logging.getLogger(__name__)
 ROUND = 50
 PATIENT = timedelta(seconds=5)
+PAUSE = timedelta(seconds=10)
+# A fault of ours, or of the database, in one workspace must stop neither the worker nor the work after it.
+UNFORESEEN = (
+    DatabaseError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+    RuntimeError,
+)
 
 
 def due_steps(now: datetime) -> QuerySet[Step]:
@@ -70,8 +81,9 @@ def work_once(workspace_id: UUID, owner: str) -> bool:
             return do_watch(workspace_id, owner)
     except budget.Spent as spent:
         Budget.objects.filter(pk=workspace_id).update(spent_until=spent.until)
-    except NoKey:
-        log.warning("workspace %s waits for a key", workspace_id)
+    except NoKey as error:
+        log.warning("%s", error)
+        Budget.objects.filter(pk=workspace_id).update(spent_until=now + PAUSE)
     return False
 
 
@@ -81,6 +93,9 @@ def do_step(step_id: int, owner: str) -> bool:
         return True
     try:
         steps.perform(step_id, owner)
+    except UNFORESEEN:
+        log.exception("step %s", step_id)
+        recover_step(step_id)
     finally:
         steps.release(step_id, owner)
     return True
@@ -90,9 +105,31 @@ def do_watch(workspace_id: UUID, owner: str) -> bool:
     """One call of a leased watch, and let it go whatever happens."""
     try:
         walk.advance(workspace_id, owner)
+    except UNFORESEEN:
+        log.exception("walk of %s", workspace_id)
+        recover_watch(workspace_id)
     finally:
         walk.release(workspace_id, owner)
     return True
+
+
+def recover_step(step_id: int) -> None:
+    """What this process failed on after it was sent: its call is lost, as if the process had died in it."""
+    step = Step.objects.select_related("run").get(pk=step_id)
+    if step.state == StepState.SENT:
+        with transaction.atomic():
+            recover_call(step.call, str(step.run.workspace_id))
+    else:
+        Step.objects.filter(pk=step_id).update(due_at=datetime.now(UTC) + PAUSE)
+
+
+def recover_watch(workspace_id: UUID) -> None:
+    """The same for a page of a walk, which is asked for again after a pause."""
+    call = Watch.objects.values_list("call", flat=True).get(workspace_id=workspace_id)
+    if OpenCall.objects.filter(call=call).exists():
+        with transaction.atomic():
+            recover_call(call, str(workspace_id))
+    Watch.objects.filter(workspace_id=workspace_id).update(next_at=datetime.now(UTC) + PAUSE)
 
 
 def recover(owner: str | None = None) -> None:

@@ -72,7 +72,9 @@ def of_job(record: Record) -> State:
         return State.SENT
     if record.job_status:
         return State.RUNNING
-    return of_completed(record) if ever_ingested(record) else State.REGISTERED
+    if record.success or record.error or record.paragraphs:
+        return of_completed(record)
+    return State.SENT if record.job_id else State.REGISTERED
 
 
 def of_completed(record: Record) -> State:

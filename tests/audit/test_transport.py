@@ -39,7 +39,9 @@ def whole_request(connection: socket.socket) -> bytes:
     """One request, its body by its stated length."""
     with connection.makefile("rb") as lines:
         head = b"".join(iter(lines.readline, b"\r\n"))
-        length = [line.split(b":")[1] for line in head.splitlines() if line.lower().startswith(b"content-length")]
+        length = [
+            line.split(b":")[1] for line in head.splitlines() if line.lower().startswith(b"content-length")
+        ]
         return head + b"\r\n" + lines.read(int(length[0]) if length else 0)
 
 
@@ -273,7 +275,9 @@ def test_p1_every_request_has_one_asked_row_and_every_call_one_outcome(send, san
     real = sandbox.url
     for number, request in enumerate(requests):
         unreachable_now = number % 5 == 4
-        transport.settings.FINI_API_BASE_URL = f"http://127.0.0.1:{closed_port()}" if unreachable_now else real
+        transport.settings.FINI_API_BASE_URL = (
+            f"http://127.0.0.1:{closed_port()}" if unreachable_now else real
+        )
         send(request)
     asked = [row for row in calls() if row.kind == "call.asked"]
     outcomes = {row.call: row.kind for row in calls() if row.kind != "call.asked"}
@@ -452,7 +456,9 @@ def test_nothing_is_taken_from_the_surroundings(send, sandbox, tmp_path, monkeyp
 
 
 def test_no_cookie_is_carried_from_one_call_to_the_next(send, settings):
-    answer = b"HTTP/1.1 200 OK\r\nSet-Cookie: who=acme; Path=/\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}"
+    answer = (
+        b"HTTP/1.1 200 OK\r\nSet-Cookie: who=acme; Path=/\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}"
+    )
     seen: list[bytes] = []
     for _ in range(2):
         with server(answer) as (url, got):
@@ -483,7 +489,9 @@ def test_p5_a_key_that_fini_echoes_is_never_stored(send, sandbox, context, statu
     sandbox.add_key(key)
     text = {
         "json": '{"message": "no key ' + key.replace("\\", "\\\\").replace('"', '\\"') + ' here"}',
-        "ascii": '{"message": "no key ' + key.replace("_", "\\u005f").replace('"', "\\u0022").replace("\\c", "\\\\c") + '"}',
+        "ascii": '{"message": "no key '
+        + key.replace("_", "\\u005f").replace('"', "\\u0022").replace("\\c", "\\\\c")
+        + '"}',
         "plain": f"no key {key} here",
         "unicode": '{"message": ["' + "".join(f"\\u{ord(letter):04x}" for letter in key) + '"]}',
     }[form]

@@ -39,7 +39,9 @@ def held() -> list[tuple]:
 
 
 def raw_bodies() -> list[tuple]:
-    return [(body.chain, body.sha256, bytes(body.content)) for body in Body.objects.order_by("chain", "sha256")]
+    return [
+        (body.chain, body.sha256, bytes(body.content)) for body in Body.objects.order_by("chain", "sha256")
+    ]
 
 
 def refused(sql: str, params: list | tuple = ()) -> None:
@@ -56,7 +58,9 @@ def refused(sql: str, params: list | tuple = ()) -> None:
 
 def insert(verb: str, row: dict, extra: str = "") -> tuple[str, list]:
     names = ", ".join(f'"{name}"' if name not in ("rowid", "_rowid_", "oid") else name for name in row)
-    return f"{verb} INTO trail_entry ({names}) VALUES ({', '.join(['%s'] * len(row))}) {extra}", [*row.values()]
+    return f"{verb} INTO trail_entry ({names}) VALUES ({', '.join(['%s'] * len(row))}) {extra}", [
+        *row.values()
+    ]
 
 
 def row(trail: str, seq: int) -> dict:
@@ -152,7 +156,8 @@ def test_a_temporary_table_of_the_same_name_does_not_cover_rows(trail):
     with connection.cursor() as cursor:
         cursor.execute("CREATE TEMPORARY TABLE trail_entry (LIKE public.trail_entry) ON COMMIT DROP")
         cursor.execute(
-            "INSERT INTO pg_temp.trail_entry SELECT * FROM public.trail_entry WHERE chain = %s AND seq = 4", [trail]
+            "INSERT INTO pg_temp.trail_entry SELECT * FROM public.trail_entry WHERE chain = %s AND seq = 4",
+            [trail],
         )
         cursor.execute("UPDATE pg_temp.trail_entry SET kind = 'audit.anchor', covers = 9, seq = 99")
         with pytest.raises(IntegrityError, match=MESSAGE), transaction.atomic():
@@ -217,7 +222,13 @@ def test_a_row_covered_by_a_later_anchor_may_go_and_no_other(trail):
         chain.append(trail, {"kind": ANCHOR, "covers": 2})
         chain.append(trail, {"kind": "run.started", "covers": 99})
     assert delete(trail, 2) == 1
-    assert list(Entry.objects.filter(chain=trail).order_by("seq").values_list("seq", flat=True)) == [1, 3, 4, 5, 6]
+    assert list(Entry.objects.filter(chain=trail).order_by("seq").values_list("seq", flat=True)) == [
+        1,
+        3,
+        4,
+        5,
+        6,
+    ]
     for seq in (3, 4, 5, 6):
         with pytest.raises(IntegrityError, match=MESSAGE):
             delete(trail, seq)

@@ -13,8 +13,8 @@ from fini_admin.audit import transport
 from fini_admin.audit.models import Entry
 from fini_admin.fini.routes import Resource
 from fini_admin.ingestion import runs, work
-from fini_admin.ingestion.queries import outcomes
 from fini_admin.ingestion.models import Item, Run, RunState, Step, StepState, Watch
+from fini_admin.ingestion.queries import outcomes
 from fini_admin.workspaces.models import Workspace
 from tests.support import people
 from tests.support.sandbox import Sandbox
@@ -88,7 +88,7 @@ def drive(workspace: Workspace, *, seconds: float = 20, between: Callable[[], No
     """Work as a worker does until every run has ended, without the pauses between polls and tries."""
     deadline = time.monotonic() + seconds
     while Run.objects.filter(workspace=workspace, state=RunState.RUNNING).exists():
-        assert time.monotonic() < deadline, [item for item in Item.objects.values("stage", "outcome", "reason")]
+        assert time.monotonic() < deadline, list(Item.objects.values("stage", "outcome", "reason"))
         hurry(workspace)
         between()
         if not work.work_once(workspace.pk, OWNER):
@@ -104,7 +104,9 @@ def hurry(workspace: Workspace) -> None:
 
 def requests(sandbox: Sandbox, method: str, path: str) -> list[dict[str, Any]]:
     """What the sandbox was asked, by method and the beginning of the path."""
-    return [entry for entry in sandbox.log() if entry["method"] == method and entry["path"].split("?")[0] == path]
+    return [
+        entry for entry in sandbox.log() if entry["method"] == method and entry["path"].split("?")[0] == path
+    ]
 
 
 def bodies(workspace: Workspace, route: str) -> list[dict[str, Any]]:

@@ -1,6 +1,8 @@
 """`manage.py run_worker`: one foreground process that does all background work."""
 
 import logging
+import signal
+import sys
 import threading
 import time
 from datetime import UTC, datetime
@@ -33,15 +35,17 @@ class Command(BaseCommand):
 
     def handle(self, **_: Any) -> None:
         """Run until told to stop, then leave nothing behind."""
+        # Until huey listens for it, a little after its threads were started, SIGTERM would cut everything off.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         Process.owner = str(uuid4())
         now = datetime.now(UTC)
         Worker.objects.create(pk=Process.owner, started_at=now, seen_at=now)
         consumer = HUEY.create_consumer(**CONSUMER, graceful_signal="TERM", shutdown_timeout=IN_FLIGHT)
         Process.stopping = consumer.stop_flag
-        for target, pause in ((tick, TICK), (beat, BEAT), (sweep, SWEEP)):
-            threading.Thread(target=repeat, args=(target, pause, consumer.stop_flag), daemon=True).start()
-        self.stdout.write(f"worker {Process.owner[:8]} is at work")
         try:
+            for target, pause in ((tick, TICK), (beat, BEAT), (sweep, SWEEP)):
+                threading.Thread(target=repeat, args=(target, pause, consumer.stop_flag), daemon=True).start()
+            self.stdout.write(f"worker {Process.owner[:8]} is at work")
             consumer.run()
         finally:
             Process.stopping.set()

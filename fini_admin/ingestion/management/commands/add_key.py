@@ -1,9 +1,11 @@
-"""`manage.py add_key SLUG --label LABEL`, key from standard input."""
+"""`manage.py add_key SLUG --label LABEL [--verify]`, key from standard input."""
 
 from typing import Any
 
-from django.core.management.base import CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from fini_admin.fini.errors import FiniError
+from fini_admin.ingestion import budget, verification
 from fini_admin.workspaces import actions, commands
 from fini_admin.workspaces.models import ApiKey, KeyState
 
@@ -20,12 +22,28 @@ class Command(commands.Command):
         """SLUG and --label."""
         parser.add_argument("slug", metavar="SLUG")
         parser.add_argument("--label", required=True, help="what people call this key; never part of the key")
+        parser.add_argument(
+            "--verify", action="store_true", help="ask Fini whether it takes the key, and for what"
+        )
 
-    def handle(self, *, slug: str, label: str, **_: Any) -> None:
+    def handle(self, *, slug: str, label: str, verify: bool, **_: Any) -> None:
         """Seal it, say what it is now."""
         key = self.added(slug, label)
         now = "live" if key.state == KeyState.LIVE else "waiting to be switched to"
         self.stdout.write(f"Key {key.label} added to {slug}: {now}.")
+        if verify:
+            self.verify(key)
+
+    def verify(self, key: ApiKey) -> None:
+        """Say what the key may do; exit 1 when Fini does not take it, or it lacks a scope."""
+        try:
+            found = verification.verify(actor=commands.operator(), origin=commands.ORIGIN, key=key)
+        except (FiniError, budget.Spent) as error:
+            raise CommandError(f"the key was added, but not verified: {error}") from error
+        missing = {"read", "write"} - found
+        if missing:
+            raise CommandError(f"the key was added, but lacks the scope {' and '.join(sorted(missing))}")
+        self.stdout.write("Fini takes it: it may read and write.")
 
     def added(self, slug: str, label: str) -> ApiKey:
         """The sealed key."""

@@ -1,0 +1,16 @@
+"""No kill at any moment loses, doubles, hides or stops anything (P1 to P4)."""
+
+import os
+
+import pytest
+
+from tests.crash.siege import besiege
+
+SEED = int(os.environ.get("SIEGE_SEED", "20261124"))
+
+
+@pytest.mark.parametrize("partial", [False, True], ids=["refused whole", "accepted in part"])
+def test_after_kills_and_faults_nothing_is_lost_doubled_stuck_or_unrecorded(partial):
+    found = besiege(kills=6, seed=SEED + partial, partial=partial)
+    assert found.clean, found
+    assert found.lost_calls > 0, "no kill or fault hit a call: the test proved nothing"

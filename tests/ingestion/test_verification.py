@@ -1,0 +1,42 @@
+"""Verifying a key: what it may do is found without storing anything."""
+
+import io
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from fini_admin.audit.models import Entry
+from fini_admin.workspaces.models import Workspace
+from tests.support import people
+from tests.support.sandbox import Sandbox
+
+
+@pytest.fixture
+def add(acme: Workspace, monkeypatch: pytest.MonkeyPatch):
+    def run(plain: str, label: str = "second") -> str:
+        monkeypatch.setattr("sys.stdin", io.StringIO(plain))
+        out = io.StringIO()
+        call_command("add_key", "acme", "--label", label, "--verify", stdout=out)
+        return out.getvalue()
+
+    return run
+
+
+def test_a_good_key_is_verified_and_nothing_is_stored(acme: Workspace, sandbox: Sandbox, add) -> None:
+    before = sandbox.documents()
+    assert "read and write" in add(sandbox.key)
+    assert sandbox.documents() == before
+    assert people.trail(acme)[-1] == ("key.verified", *people.trail(acme)[-1][1:])
+    assert Entry.objects.filter(kind="call.answered").count() == 2
+
+
+def test_a_read_only_key_is_told(acme: Workspace, sandbox: Sandbox, add) -> None:
+    sandbox.add_key(people.KEY, scopes=["read"])
+    with pytest.raises(CommandError, match="lacks the scope write"):
+        add(people.KEY)
+
+
+def test_a_key_that_fini_refuses_is_told_and_kept(acme: Workspace, add) -> None:
+    with pytest.raises(CommandError, match="not verified: Fini refused the API key"):
+        add("fini_unknown_to_fini_0123456789")
+    assert acme.keys.filter(label="second").exists()

@@ -4,6 +4,7 @@ from allauth.account import views as account
 from django.urls import path, re_path
 
 from fini_admin import pages
+from fini_admin.ingestion import views as ingestion
 from fini_admin.permissions import public, signed_in
 from fini_admin.workspaces import views as workspaces
 
@@ -12,7 +13,7 @@ urlpatterns = [
     path("healthz", pages.healthz, name="healthz"),
     path("readyz", pages.readyz, name="readyz"),
     path("workspaces/", workspaces.index, name="workspaces"),
-    path("w/<slug:slug>/", workspaces.workspace, name="workspace"),
+    path("w/<slug:slug>/", ingestion.home, name="workspace"),
     path("accounts/login/", public(account.login), name="account_login"),
     path("accounts/logout/", signed_in(account.logout), name="account_logout"),
     path("accounts/inactive/", public(account.account_inactive), name="account_inactive"),

@@ -3,11 +3,13 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db.models import Count
+from django.db.models import Count, Q
 
 from fini_admin.audit.models import Entry
 from fini_admin.audit.names import CallKind
 from fini_admin.ingestion.models import Item, Outcome, Run, Worker
+from fini_admin.sources.models import Source
+from fini_admin.sources.states import State
 from fini_admin.workspaces.models import Workspace
 
 ALIVE = timedelta(seconds=15)
@@ -21,6 +23,19 @@ def worker_alive() -> bool:
 def run_of(workspace: Workspace, number: int) -> Run | None:
     """A workspace's run by its number."""
     return Run.objects.filter(workspace=workspace, number=number).first()
+
+
+def sources_by_state(workspace: Workspace) -> dict[str, int]:
+    """How many sources are in which state, in the order of the states, those without any left out."""
+    counted = Source.objects.filter(workspace=workspace).values_list("state").annotate(Count("pk")).order_by()
+    counts = dict(counted)
+    return {state: counts[state] for state in State.values if state in counts}
+
+
+def latest_runs(workspace: Workspace) -> list[Run]:
+    """The ten latest runs, newest first, each with how many of its IDs have their end as `ended`."""
+    ended = Count("items", filter=Q(items__outcome__isnull=False))
+    return list(Run.objects.filter(workspace=workspace).annotate(ended=ended).order_by("-number")[:10])
 
 
 def outcomes(run: Run) -> dict[str, int]:

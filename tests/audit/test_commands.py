@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings as product
@@ -32,13 +33,13 @@ def filled(context):
     return context.chain
 
 
-def run(*words: str, **options: object) -> str:
+def run(*words: str, **options: Any) -> str:
     output = io.StringIO()
     call_command(*words, stdout=output, **options)
     return output.getvalue()
 
 
-def lines(*words: str, **options: object) -> list[dict]:
+def lines(*words: str, **options: Any) -> list[dict]:
     return [json.loads(line) for line in run("export_audit", *words, **options).splitlines()]
 
 
@@ -85,12 +86,22 @@ def test_csv_has_the_same_names_and_no_cell_that_a_spreadsheet_runs(filled):
 
 
 @pytest.mark.xfail(sys.version_info < (3, 13), reason="Python's csv writer leaves \\r unquoted", strict=True)
-@pytest.mark.parametrize("text", ["\r=1+1", "a\r=1+1", "a\n=1+1", "a\r\n=1+1"])
+@pytest.mark.parametrize("text", ["\r=1+1", "a\r=1+1"])
+def test_csv_keeps_a_cell_with_a_bare_return_in_one_cell(filled, text):
+    assert csv_actors_of(filled, text) == [text]
+
+
+@pytest.mark.parametrize("text", ["a\n=1+1", "a\r\n=1+1", 'a"b', "a,b"])
 def test_csv_keeps_a_cell_with_a_line_end_in_one_cell(filled, text):
+    assert csv_actors_of(filled, text) == [text]
+
+
+def csv_actors_of(filled: str, text: str) -> list[str]:
+    """Who the CSV names after a row by `text`."""
     with transaction.atomic():
         chain.record(chain=filled, kind="x", actor=text, origin="browser")
     rows = list(csv.DictReader(io.StringIO(run("export_audit", "acme", format="csv"), newline="")))
-    assert [row["actor"].removeprefix("'") for row in rows if row["kind"] == "x"] == [text]
+    return [row["actor"].removeprefix("'") for row in rows if row["kind"] == "x"]
 
 
 def test_the_installations_own_chain_is_a_hyphen(filled):
@@ -112,7 +123,7 @@ def test_verify_all_sees_a_chain_whose_workspace_is_gone(filled):
     with transaction.atomic():
         chain.append("gone", {"kind": "x"})
         Entry.objects.filter(chain="gone").update(actor="eve")
-    with pytest.raises(CommandError, match="^chain gone: row 1 was changed"):
+    with pytest.raises(CommandError, match=r"^chain gone: row 1 was changed"):
         run("verify_audit", all=True)
 
 

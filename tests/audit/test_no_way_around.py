@@ -1,4 +1,4 @@
-"""At run time, too, every connection comes out of the recording transport (P1); test_house_rules.py reads the imports."""
+"""At run time, too, each connection comes out of the transport (P1); test_house_rules.py reads the imports."""
 
 import socket
 import traceback

@@ -8,10 +8,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from django.db import DatabaseError, transaction
 
 from fini_admin.audit import bodies, recording, transport
@@ -232,12 +235,6 @@ def handshake(tls: ssl.SSLContext, listener: socket.socket) -> None:
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory) -> str:
     """A certificate that nobody vouches for, with its key."""
-    from datetime import UTC, datetime
-
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
     now = datetime.now(UTC)
@@ -268,16 +265,16 @@ def mixed(source: str) -> list:
     ]
 
 
-def test_p1_every_request_has_one_asked_row_and_every_call_one_outcome(send, sandbox, calls, source):
+def test_p1_every_request_has_one_asked_row_and_every_call_one_outcome(
+    send, sandbox, calls, source, settings
+):
     for fault in ({"status": 500}, {"drop": "before"}, {"drop": "after"}, {"truncate": True}, {"body": "x"}):
         sandbox.fault(skip=2, **fault)
     requests = mixed(source) * 2
     real = sandbox.url
     for number, request in enumerate(requests):
         unreachable_now = number % 5 == 4
-        transport.settings.FINI_API_BASE_URL = (
-            f"http://127.0.0.1:{closed_port()}" if unreachable_now else real
-        )
+        settings.FINI_API_BASE_URL = f"http://127.0.0.1:{closed_port()}" if unreachable_now else real
         send(request)
     asked = [row for row in calls() if row.kind == "call.asked"]
     outcomes = {row.call: row.kind for row in calls() if row.kind != "call.asked"}

@@ -71,8 +71,8 @@ def test_trap_9_a_mime_type_that_discovery_gives_is_kept_and_else_the_default_is
 
 def test_trap_9_sections_inside_sections_hold_articles_but_are_none():
     article = {"id": "9", "title": "Parcel", "url": "https://z.example/9", "object": "article"}
-    value = [{"id": "1", "children": [{"id": "2", "children": [{"id": "3", "children": [article]}]}]}]
-    value[0]["children"][0]["object"] = value[0]["children"][0]["children"][0]["object"] = "section"
+    inner = {"id": "3", "object": "section", "children": [article]}
+    value = [{"id": "1", "children": [{"id": "2", "object": "section", "children": [inner]}]}]
     assert [leaf.external_id for leaf in leaves("zendesk", value)] == ["9"]
     bare = renamed(value, {"object": ""})
     assert [leaf.external_id for leaf in leaves("zendesk", bare)] == ["9"]

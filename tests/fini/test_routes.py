@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from fini_admin.fini import routes
+from fini_admin.fini.client import Request
 from fini_admin.fini.routes import InvalidRequest, Resource
 
 ROOT = "/v2/documents/public"
@@ -68,7 +69,7 @@ def test_method_address_and_bytes_are_exactly_these(request_, method, target, pa
 
 
 def test_what_may_be_repeated_and_what_writes():
-    every = [
+    every: list[tuple[Request, bool, bool, bool, int]] = [
         (routes.list_sources(limit=1), False, True, False, 16),
         (routes.get_source(ID), False, True, False, 16),
         (routes.discover("notion"), False, True, False, 64),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.core.management import CommandError, call_command, load_command_class
+from django.core.management import CommandError, call_command, get_commands, load_command_class
 from django.db import OperationalError
 
 from fini_admin.workspaces import commands, vault
@@ -50,7 +50,7 @@ def said(capsys, monkeypatch):
 
 
 def command(name):
-    return load_command_class("fini_admin.workspaces", name)
+    return load_command_class(get_commands()[name], name)
 
 
 def assert_refused(result, *words):

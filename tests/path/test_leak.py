@@ -21,7 +21,7 @@ LENGTH = 45
 SAMPLE_EVERY = 0.02
 ORDINARY = "+/=~"
 # Anything without white space is a key: these are written differently in JSON, HTML, URLs and shells.
-AWKWARD = "\"\\&<%'/é"
+AWKWARD = "\"\\&<%'/"
 
 
 def new_key(odd: str) -> str:
@@ -40,7 +40,6 @@ def forms(key: str) -> dict[str, bytes]:
         "reversed": key[::-1].encode(),
         "in a URL": quote(key, safe="").encode(),
         "in JSON": json.dumps(key)[1:-1].encode(),
-        "in JSON, not ASCII": json.dumps(key, ensure_ascii=False)[1:-1].encode(),
         "hexadecimal": raw.hex().encode(),
     }
     for before in range(3):
@@ -109,7 +108,7 @@ def echo_everywhere(sandbox: Sandbox, key: str) -> int:
     faults = [
         register | {"status": 500, "message": f"Bearer {key}"},
         register | {"status": 502, "body": f"<p>Authorization: Bearer {key}</p>", "content_type": "text/html"},
-        register | {"status": 429, "headers": {"Retry-After": key.encode().decode("latin-1")}},
+        register | {"status": 429, "headers": {"Retry-After": key}},
         listing | {"body": told},
         listing | {"body": told, "truncate": True},
         ingest | {"status": 400, "message": f"{key} is not one of us"},
@@ -131,13 +130,12 @@ def whole_story(product: Product, sandbox: Sandbox, key: str) -> None:
         sandbox.change(document["id"], title=f"How {key} works")
     product.wait_for_end(90)
     assert len([entry for entry in sandbox.log() if entry["fault"]]) == faults
-    refused = product.command("register", SLUG, "notion", "-", stdin=given.replace("Page 3", key), check=False)
-    assert refused.returncode == 1 or not key.isascii()
-    again = product.command("add_key", SLUG, "--label", "again", stdin=key, check=False)
-    assert again.returncode in {0, 1}
+    titled = json.dumps([resources("leak", 1)[0] | {"title": key}])
+    assert product.command("register", SLUG, "notion", "-", stdin=titled, check=False).returncode == 1
+    product.command("add_key", SLUG, "--label", "again", stdin=key, check=False)
     sandbox.fault(status=401, message=f"{key} was revoked")
     product.start_run("register", SLUG, "notion", "-", stdin=given)
-    until(lambda: product.query("SELECT id FROM trail_entry WHERE kind = 'key.refused'"), 30)
+    until(lambda: product.query("SELECT seq FROM trail_entry WHERE kind = 'key.refused'"), 30)
     product.command("export_audit", SLUG, "--bodies")
     product.command("export_audit", SLUG, "--bodies", "--format", "csv")
     product.command("export_sources", SLUG)

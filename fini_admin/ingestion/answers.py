@@ -21,13 +21,11 @@ from fini_admin.sources import actions
 from fini_admin.sources.actions import Origin
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import State
-from fini_admin.workspaces.models import ApiKey, KeyState
+from fini_admin.workspaces.models import ApiKey, KeyState, Workspace
 
 GRACE = timedelta(seconds=5)
 # What is about the provider, the body or the key concerns every batch alike (trap 4).
-ABOUT_ALL = re.compile(
-    r"not connected|connect the provider|unsupported provider|provider|scope|should not exist", re.IGNORECASE
-)
+ABOUT_ALL = re.compile(r"connected|unsupported provider|scope|should not exist", re.IGNORECASE)
 
 
 def accepted(step: Step, items: list[Item], done: Exchange[Any]) -> None:
@@ -108,7 +106,8 @@ def failed(step: Step, items: list[Item], error: FiniError, *, call: str, sent_a
     repeatable = step.kind in (Kind.DISCOVER, Kind.REGISTER)
     pause = pause_before_retry(error, tries=step.tries, repeatable=repeatable)
     if isinstance(error, KeyRefused):
-        key_refused(step, error)
+        refuse_key(step.run.workspace, str(error))
+        later(step, 0)
     elif pause is not None:
         later(step, pause)
     elif error.outcome is CallOutcome.REFUSED:
@@ -125,15 +124,8 @@ def later(step: Step, pause: float) -> None:
     Step.objects.filter(pk=step.pk).update(state=StepState.READY, due_at=due_at, owner="", lease_until=None)
 
 
-def key_refused(step: Step, error: FiniError) -> None:
-    """The key is refused: the workspace's work waits for another instead of burning calls."""
-    workspace = step.run.workspace
-    refuse_key(workspace, str(error))
-    later(step, 0)
-
-
-def refuse_key(workspace: Any, reason: str) -> None:
-    """Note the first refusal of the live key, in the key and in the audit trail."""
+def refuse_key(workspace: Workspace, reason: str) -> None:
+    """Note the live key's refusal, in the key and in the trail: the work waits for another instead of burning calls."""
     keys = ApiKey.objects.filter(workspace=workspace, state=KeyState.LIVE, refused_at=None)
     for key in keys:
         detail: dict[str, object] = {"label": key.label, "reason": reason}

@@ -5,7 +5,7 @@ ready ─claim→ sent ─answered→ done
   └─────────────┴─unknown→ check ─read back→ done, what left no trace ready again
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -188,9 +188,3 @@ def lost(step: Step, call: str) -> None:
         step, items, FiniError("the process that sent it ended"), call=call, sent_at=datetime.now(UTC)
     )
     finish(step.run.workspace)
-
-
-def again(step: Step, pause: float) -> None:
-    """The same call once more, later."""
-    due_at = datetime.now(UTC) + timedelta(seconds=pause)
-    Step.objects.filter(pk=step.pk).update(state=StepState.READY, due_at=due_at, owner="", lease_until=None)

@@ -18,6 +18,7 @@ from tests.support.records import resources
 from tests.support.sandbox import Sandbox
 
 LENGTH = 45
+PIECE = 16
 SAMPLE_EVERY = 0.02
 ORDINARY = "+/=~"
 # Anything without white space is a key: these are written differently in JSON, HTML, URLs and shells.
@@ -32,14 +33,14 @@ def new_key(odd: str) -> str:
     return f"fini_{plain[:half]}{odd}{plain[half:]}"
 
 
-def forms(key: str) -> dict[str, bytes]:
-    """Every way of writing the key that is searched for."""
-    raw = key.encode()
+def forms(piece: str) -> dict[str, bytes]:
+    """Every way of writing a piece of the key that is searched for."""
+    raw = piece.encode()
     found = {
         "plain": raw,
-        "reversed": key[::-1].encode(),
-        "in a URL": quote(key, safe="").encode(),
-        "in JSON": json.dumps(key)[1:-1].encode(),
+        "reversed": piece[::-1].encode(),
+        "in a URL": quote(piece, safe="").encode(),
+        "in JSON": json.dumps(piece)[1:-1].encode(),
         "hexadecimal": raw.hex().encode(),
     }
     for before in range(3):
@@ -56,7 +57,9 @@ def core(encoded: bytes, before: int, length: int) -> bytes:
 
 
 def leaks(key: str, places: Iterator[tuple[str, bytes]]) -> list[str]:
-    wanted = forms(key)
+    """Where the key stands: a piece of it is as bad, and is in whatever holds the whole, in the same form."""
+    pieces = {"beginning": key[len("fini_") :][:PIECE], "end": key[-PIECE:]}
+    wanted = {f"its {part}, {form}": text for part, piece in pieces.items() for form, text in forms(piece).items()}
     return [
         f"{place}: {form}" for place, content in places for form, text in wanted.items() if text in content
     ]

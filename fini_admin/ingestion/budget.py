@@ -61,11 +61,13 @@ def take(budget: Budget, call: str, *, urgent: bool) -> None:
 
 def settle(budget: Budget, call: str, sent_at: datetime, error: Exception | None) -> None:
     """A call's number gets the time it was really sent; Fini's wish to slow down holds for the workspace."""
+    now = datetime.now(UTC)
     Slot.objects.filter(call=call).update(sent_at=sent_at)
     if isinstance(error, Throttled):
         throttled = budget.throttled + 1
         pause = max(error.retry_after or 0.0, min(LONGEST, 2.0**throttled))
-        until = datetime.now(UTC) + timedelta(seconds=pause)
+        until = max(now + timedelta(seconds=pause), budget.blocked_until or now)
         Budget.objects.filter(pk=budget.pk).update(throttled=throttled, blocked_until=until)
-    elif budget.throttled and error is None:
+    elif budget.throttled and error is None and (budget.blocked_until or now) <= now:
+        # An answer that comes while we wait is of a call that had left before Fini asked: the wish still holds.
         Budget.objects.filter(pk=budget.pk).update(throttled=0, blocked_until=None)

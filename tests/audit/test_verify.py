@@ -16,7 +16,7 @@ from fini_admin.audit import bodies, chain, recording
 from fini_admin.audit.models import Body, Entry, Head
 from fini_admin.audit.names import CallKind
 from fini_admin.audit.recording import Context
-from fini_admin.audit.verify import Broken, own_head, verify
+from fini_admin.audit.verify import Broken, own_head, unpacked, verify
 from fini_admin.fini import routes
 from fini_admin.fini.routes import Resource
 from tests.support.triggers import drop
@@ -185,6 +185,16 @@ def test_an_inserted_row_with_a_number_that_is_none_is_found(trail, seq):
     assert "row" in broken(trail, lambda: forged(trail, seq))
 
 
+@pytest.mark.parametrize("seq", range(1, ROWS + 1))
+def test_a_row_rewritten_with_the_hash_that_fits_is_found_by_the_next(trail, seq):
+    row = Entry.objects.filter(chain=trail, seq=seq).values(*chain.COLUMNS).get() | {"actor": "eve"}
+    where = "UPDATE trail_entry SET actor = 'eve', hash = %s WHERE chain = %s AND seq = %s"
+    message = broken(trail, lambda: sql(where, chain.digest(row), trail, seq))
+    assert message.startswith(
+        f"row {seq + 1} does not follow row {seq}" if seq < ROWS else f"row {ROWS} was replaced"
+    )
+
+
 def test_a_row_rewritten_with_all_rows_after_it_is_found_by_the_head(trail):
     def act() -> None:
         prev = chain.START
@@ -294,6 +304,7 @@ def flipped(whole: bytes, place: int) -> bytes:
 
 def test_a_body_that_would_unpack_to_more_than_is_ever_kept_is_found(trail):
     bomb = zlib.compress(b"0" * (bodies.LARGEST + 1), 9)
+    assert unpacked(bomb) == b""
     where = "UPDATE trail_body SET content = %s WHERE chain = %s"
     assert "was changed" in broken(trail, lambda: sql(where, bomb, trail), with_bodies=True)
 

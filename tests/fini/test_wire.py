@@ -201,6 +201,14 @@ def test_an_answer_nested_as_deep_as_it_goes_is_a_fini_error(start, depth):
                 request.read(Answer(status, body))
 
 
+def test_a_value_that_is_nested_too_deep_for_its_reader_is_not_understood():
+    def parse(value: object) -> None:
+        raise RecursionError
+
+    with pytest.raises(NotUnderstood, match="nested too deep"):
+        Request("get", "GET", "/", parse).read(Answer(200, b"{}"))
+
+
 @pytest.mark.parametrize("name", REQUESTS)
 @given(value=JSON, status=st.sampled_from([200, 201, 302, 400, 401, 403, 404, 418, 429, 500, 503]))
 @example(value={"data": ["\ud800\x00"]}, status=200)

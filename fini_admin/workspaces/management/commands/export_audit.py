@@ -73,7 +73,8 @@ class Command(commands.Command):
     def print_csv(self, rows: Iterator[dict[str, Any]], *, bodies: bool) -> None:
         """CSV, with the same names as header; a cell that a spreadsheet would run is quoted with an apostrophe."""
         names = [*chain.COLUMNS, "hash", *(("request_text", "answer_text") if bodies else ())]
-        writer = csv.DictWriter(self.stdout, sorted(names), lineterminator="\n")
+        # The writer quotes the line's own end only: with "\n" alone a bare "\r" would start a new line.
+        writer = csv.DictWriter(self.stdout, sorted(names), lineterminator="\r\n")
         writer.writeheader()
         for row in rows:
             writer.writerow({name: harmless(value) for name, value in row.items()})

@@ -1,0 +1,99 @@
+"""Measure what the design promises: calls for 1,000 sources, kills, and what recording costs."""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests.crash.siege import Findings, besiege
+from tests.path.test_cost import MOST, SOURCES, calls_for
+from tests.support.product import POSTGRES, ROOT, Product
+from tests.support.sandbox import Sandbox
+
+RESULTS = Path(__file__).parent / "results"
+KILLS_EACH = 10
+AT_ONCE = 2
+Row = tuple[str, str, str]
+KINDS = ("lost", "twice", "stuck", "unrecorded", "wrong")
+
+
+def cost() -> Iterator[Row]:
+    """The calls from known to terminal."""
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.monotonic()
+        calls = calls_for(Path(folder), SOURCES)
+    yield f"calls for {SOURCES:,} sources, discovery excluded", str(calls), f"at most {MOST}"
+    yield "seconds for it", f"{time.monotonic() - started:.0f}", "-"
+
+
+def kills(count: int, seed: int) -> Iterator[Row]:
+    """Many short sieges, two at a time, each on an installation of its own."""
+    shares = [min(KILLS_EACH, count - done) for done in range(0, count, KILLS_EACH)]
+    sieges = [
+        (share, seed + number, bool(number % 2)) for number, share in enumerate(shares)
+    ]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        found = list(pool.map(one_siege, sieges))
+    for kind in KINDS:
+        evidence = [text for one in found for text in getattr(one, kind)]
+        for text in evidence:
+            sys.stderr.write(f"{kind}: {text}\n")
+        yield f"{kind}, after {count} kills", str(len(evidence)), "0"
+    for name in ("calls", "lost_calls", "sources", "given_up"):
+        yield f"{name.replace('_', ' ')} in these sieges", f"{sum(getattr(one, name) for one in found):,}", "-"
+
+
+def one_siege(siege: tuple[int, int, bool]) -> Findings:
+    """One installation's share of the kills."""
+    share, seed, partial = siege
+    return besiege(kills=share, seed=seed, partial=partial)
+
+
+def recording() -> Iterator[Row]:
+    """A recorded call beside a bare one, on an idle machine's loopback."""
+    with Sandbox.start(per_minute=0) as sandbox, Product(sandbox.url, sandbox.key) as product:
+        line = [sys.executable, str(Path(__file__).parent / "recording.py")]
+        env = product.env | {"PYTHONPATH": str(ROOT)}
+        measured = json.loads(subprocess.run(line, env=env, check=True, capture_output=True).stdout)
+    yield "a bare call, median ms", f"{measured['bare']:.1f}", "-"
+    yield "a recorded call, median ms", f"{measured['recorded']:.1f}", "-"
+
+
+def table(rows: list[Row]) -> str:
+    """The results as a Markdown table."""
+    lines = ["| what | measured | promised |", "| --- | ---: | ---: |"]
+    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)]) + "\n"
+
+
+def place() -> str:
+    """Where it was measured."""
+    engine = "PostgreSQL" if POSTGRES else "SQLite"
+    return f"{engine}, Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}"
+
+
+def main() -> int:
+    """Run everything, print it and keep it; exit 1 when a promise was broken."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--kills", type=int, default=200, help="how many kills (default 200, about ten minutes)")
+    parser.add_argument("--seed", type=int, default=1, help="where the dice start (default 1)")
+    options = parser.parse_args()
+    parts: list[Callable[[], Iterator[Row]]] = [recording, cost, lambda: kills(options.kills, options.seed)]
+    rows: list[Row] = [row for part in parts for row in part()]
+    now = datetime.now(UTC)
+    text = f"# {now:%Y-%m-%d %H:%M} UTC\n\n{place()}, seed {options.seed}\n\n{table(rows)}"
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{now:%Y-%m-%d}-{'postgresql' if POSTGRES else 'sqlite'}.md").write_text(text)
+    print(text)
+    return int(any(row[2] == "0" and row[1] != "0" for row in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""Several workers share one budget: never over it, and not far below while work waits (trap 7)."""
+
+import json
+import time
+from typing import Any
+
+from tests.support.product import SLUG, Product, until
+from tests.support.records import resources
+from tests.support.sandbox import Sandbox
+
+WORKERS = 4
+LIMIT = 30
+USED = 0.8
+WINDOW = 60
+LASTS = 69
+RETRY_AFTER = 5
+HASTE = 5
+
+
+def arrivals(log: list[dict[str, Any]]) -> list[float]:
+    return sorted(entry["at"] for entry in log)
+
+
+def in_window(times: list[float], start: float, length: float = WINDOW) -> int:
+    return sum(start <= at < start + length for at in times)
+
+
+def many_batches(product: Product, count: int) -> int:
+    given = json.dumps(resources("budget", count))
+    return product.start_run("register", SLUG, "notion", "-", "--ingest", stdin=given)
+
+
+def discoveries(sandbox: Sandbox) -> list[dict[str, Any]]:
+    return [
+        entry for entry in sandbox.log() if entry["method"] == "GET" and "/resources/" in entry["path"]
+    ]
+
+
+def test_four_workers_never_exceed_the_limit_and_use_most_of_it():
+    with (
+        Sandbox.start(per_minute=0) as sandbox,
+        Product(sandbox.url, sandbox.key, FINI_CALLS_PER_MINUTE=LIMIT, FINI_BATCH_SIZE=2) as product,
+    ):
+        many_batches(product, 300)
+        for _ in range(WORKERS):
+            product.worker()
+        until(lambda: sandbox.log(), 30)
+        first = sandbox.log()[0]["at"]
+        until(lambda: time.time() > first + WINDOW / 2, WINDOW)
+        product.command("discover", SLUG, "zendesk")
+        until(lambda: discoveries(sandbox), HASTE)
+        until(lambda: time.time() > first + LASTS, LASTS)
+        times = arrivals(sandbox.log())
+        assert product.query("SELECT id FROM ingestion_step WHERE state = 'ready'"), "nothing waits any more"
+        assert max(in_window(times, start) for start in times) <= LIMIT
+        assert in_window(times, first) >= USED * LIMIT
+        assert in_window(times, first + LASTS - WINDOW) >= USED * LIMIT
+        assert all(worker.poll() is None for worker in product.workers)
+
+
+def test_no_worker_calls_before_the_time_that_fini_asked_for():
+    with (
+        Sandbox.start(per_minute=0) as sandbox,
+        Product(sandbox.url, sandbox.key, FINI_BATCH_SIZE=2, FINI_CALLS_PER_MINUTE=1_000) as product,
+    ):
+        sandbox.settings(latency=0.05)
+        sandbox.fault(skip=5, status=429, headers={"Retry-After": str(RETRY_AFTER)})
+        number = many_batches(product, 40)
+        for _ in range(2):
+            product.worker()
+        product.wait_for_end(60)
+        log = sandbox.log()
+        throttled = next(entry["at"] for entry in log if entry["fault"])
+        resumed = min(at for at in arrivals(log) if at > throttled + 1)
+        # Calls that were in flight when the answer came had left before anybody knew.
+        assert in_window(arrivals(log), throttled + 1, RETRY_AFTER - 1) == 0
+        assert resumed - throttled < RETRY_AFTER + 3
+        assert sum(product.run(number)["outcomes"].values()) == 40

@@ -37,9 +37,7 @@ def cost() -> Iterator[Row]:
 def kills(count: int, seed: int) -> Iterator[Row]:
     """Many short sieges, two at a time, each on an installation of its own."""
     shares = [min(KILLS_EACH, count - done) for done in range(0, count, KILLS_EACH)]
-    sieges = [
-        (share, seed + number, bool(number % 2)) for number, share in enumerate(shares)
-    ]
+    sieges = [(share, seed + number, bool(number % 2)) for number, share in enumerate(shares)]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         found = list(pool.map(one_siege, sieges))
     for kind in KINDS:
@@ -48,7 +46,11 @@ def kills(count: int, seed: int) -> Iterator[Row]:
             sys.stderr.write(f"{kind}: {text}\n")
         yield f"{kind}, after {count} kills", str(len(evidence)), "0"
     for name in ("calls", "lost_calls", "sources", "given_up"):
-        yield f"{name.replace('_', ' ')} in these sieges", f"{sum(getattr(one, name) for one in found):,}", "-"
+        yield (
+            f"{name.replace('_', ' ')} in these sieges",
+            f"{sum(getattr(one, name) for one in found):,}",
+            "-",
+        )
 
 
 def one_siege(siege: tuple[int, int, bool]) -> Findings:
@@ -82,7 +84,9 @@ def place() -> str:
 def main() -> int:
     """Run everything, print it and keep it; exit 1 when a promise was broken."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--kills", type=int, default=200, help="how many kills (default 200, about ten minutes)")
+    parser.add_argument(
+        "--kills", type=int, default=200, help="how many kills (default 200, about ten minutes)"
+    )
     parser.add_argument("--seed", type=int, default=1, help="where the dice start (default 1)")
     options = parser.parse_args()
     parts: list[Callable[[], Iterator[Row]]] = [recording, cost, lambda: kills(options.kills, options.seed)]

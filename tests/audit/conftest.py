@@ -59,3 +59,8 @@ def send(sandbox: Sandbox, context: Context) -> Iterator[Send]:
 def calls(context: Context) -> Callable[[], list[Entry]]:
     """The rows of calls, in order."""
     return lambda: list(Entry.objects.filter(chain=context.chain, call__isnull=False).order_by("seq"))
+
+
+@pytest.fixture
+def source(sandbox) -> str:
+    return sandbox.seed(1, source="notion", state="usable")[0]

@@ -145,7 +145,9 @@ def in_peace(product: Product, sandbox: Sandbox, found: Findings) -> Findings:
     documents, log = sandbox.documents(), sandbox.log()
     ends = outcomes(product)
     found.lost += lost(product, documents, ends)
-    found.twice += [f"{one['externalId']}: {one['jobCount']} jobs" for one in documents if one["jobCount"] > 1]
+    found.twice += [
+        f"{one['externalId']}: {one['jobCount']} jobs" for one in documents if one["jobCount"] > 1
+    ]
     found.stuck += stuck(product)
     found.unrecorded += unrecorded(product, log)
     found.wrong += wrong(product, documents, ends)
@@ -184,7 +186,9 @@ def stuck(product: Product) -> Iterator[str]:
 
 def unrecorded(product: Product, log: list[dict[str, Any]]) -> Iterator[str]:
     """Requests without exactly one asked row of their own, and asked rows without exactly one outcome (P1)."""
-    rows = product.query("SELECT call, kind, at, status, request_sha256 FROM trail_entry WHERE call IS NOT NULL")
+    rows = product.query(
+        "SELECT call, kind, at, status, request_sha256 FROM trail_entry WHERE call IS NOT NULL"
+    )
     asked = {row["call"]: row for row in rows if row["kind"] == "call.asked"}
     ended = {row["call"]: row for row in rows if row["kind"] in OUTCOMES}
     counts = Counter((row["call"], row["kind"] == "call.asked") for row in rows)

@@ -31,9 +31,7 @@ def many_batches(product: Product, count: int) -> int:
 
 
 def discoveries(sandbox: Sandbox) -> list[dict[str, Any]]:
-    return [
-        entry for entry in sandbox.log() if entry["method"] == "GET" and "/resources/" in entry["path"]
-    ]
+    return [entry for entry in sandbox.log() if entry["method"] == "GET" and "/resources/" in entry["path"]]
 
 
 def test_four_workers_never_exceed_the_limit_and_use_most_of_it():
@@ -44,7 +42,7 @@ def test_four_workers_never_exceed_the_limit_and_use_most_of_it():
         many_batches(product, 300)
         for _ in range(WORKERS):
             product.worker()
-        until(lambda: sandbox.log(), 30)
+        until(sandbox.log, 30)
         first = sandbox.log()[0]["at"]
         until(lambda: time.time() > first + WINDOW / 2, WINDOW)
         product.command("discover", SLUG, "zendesk")

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -59,7 +60,9 @@ def core(encoded: bytes, before: int, length: int) -> bytes:
 def leaks(key: str, places: Iterator[tuple[str, bytes]]) -> list[str]:
     """Where the key stands: a piece of it is as bad, and is in whatever holds the whole, in the same form."""
     pieces = {"beginning": key[len("fini_") :][:PIECE], "end": key[-PIECE:]}
-    wanted = {f"its {part}, {form}": text for part, piece in pieces.items() for form, text in forms(piece).items()}
+    wanted = {
+        f"its {part}, {form}": text for part, piece in pieces.items() for form, text in forms(piece).items()
+    }
     return [
         f"{place}: {form}" for place, content in places for form, text in wanted.items() if text in content
     ]
@@ -106,11 +109,13 @@ def watched(product: Product) -> Iterator[dict[str, bytes]]:
 def echo_everywhere(sandbox: Sandbox, key: str) -> int:
     """Answers of every kind that repeat the key; returns how many will strike."""
     told = json.dumps({"message": f"Bearer {key} was not taken", "statusCode": 500})
-    register, ingest = {"method": "POST", "path": "resources"}, {"method": "POST", "path": "public$"}
-    listing = {"method": "GET", "path": r"public\?"}
-    faults = [
+    register: dict[str, Any] = {"method": "POST", "path": "resources"}
+    ingest: dict[str, Any] = {"method": "POST", "path": "public$"}
+    listing: dict[str, Any] = {"method": "GET", "path": r"public\?"}
+    faults: list[dict[str, Any]] = [
         register | {"status": 500, "message": f"Bearer {key}"},
-        register | {"status": 502, "body": f"<p>Authorization: Bearer {key}</p>", "content_type": "text/html"},
+        register
+        | {"status": 502, "body": f"<p>Authorization: Bearer {key}</p>", "content_type": "text/html"},
         register | {"status": 429, "headers": {"Retry-After": key}},
         listing | {"body": told},
         listing | {"body": told, "truncate": True},

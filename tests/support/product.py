@@ -61,7 +61,14 @@ class Product:
         """Run a management command to its end; one that fails raises with what it said, unless that is wanted."""
         line = [sys.executable, "manage.py", *arguments]
         done = subprocess.run(
-            line, cwd=ROOT, env=self.env, input=stdin, capture_output=True, text=True, timeout=240, check=False
+            line,
+            cwd=ROOT,
+            env=self.env,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
         )
         self.started += 1
         said = f"{done.stdout}{done.stderr}"
@@ -112,19 +119,20 @@ class Product:
     def query(self, statement: str) -> list[Row]:
         """Read the database, beside whatever writes to it."""
         if POSTGRES:
-            with psycopg.connect(self.database, row_factory=dict_row) as connection:
-                return connection.execute(statement.encode()).fetchall()
-        connection = sqlite3.connect(f"file:{self.folder / 'db.sqlite3'}?mode=ro", uri=True, timeout=20)
+            with psycopg.connect(self.database, row_factory=dict_row) as postgres:
+                return postgres.execute(statement.encode()).fetchall()
+        local = sqlite3.connect(f"file:{self.folder / 'db.sqlite3'}?mode=ro", uri=True, timeout=20)
         try:
-            connection.row_factory = sqlite3.Row
-            return [dict(row) for row in connection.execute(statement)]
+            cursor = connection.execute(statement)
+            names = [column[0] for column in cursor.description]
+            return [dict(zip(names, row, strict=True)) for row in cursor]
         finally:
             connection.close()
 
     def wait_for_end(self, timeout: float) -> float:
         """Wait until no run goes on; returns the seconds it took, raises AssertionError with what is left."""
         running = "SELECT number, kind FROM ingestion_run WHERE state <> 'ended'"
-        return until(lambda: not self.query(running), timeout, lambda: self.unfinished())
+        return until(lambda: not self.query(running), timeout, self.unfinished)
 
     def unfinished(self) -> str:
         """What has not ended, for the message of a test that fails."""

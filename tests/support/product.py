@@ -121,7 +121,7 @@ class Product:
         if POSTGRES:
             with psycopg.connect(self.database, row_factory=dict_row) as postgres:
                 return postgres.execute(statement.encode()).fetchall()
-        local = sqlite3.connect(f"file:{self.folder / 'db.sqlite3'}?mode=ro", uri=True, timeout=20)
+        connection = sqlite3.connect(f"file:{self.folder / 'db.sqlite3'}?mode=ro", uri=True, timeout=20)
         try:
             cursor = connection.execute(statement)
             names = [column[0] for column in cursor.description]

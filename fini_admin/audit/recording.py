@@ -10,8 +10,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 from uuid import uuid4
 
-from django.db import transaction
-
 from fini_admin.audit import bodies, chain
 from fini_admin.audit.models import Entry, Head, OpenCall
 from fini_admin.audit.names import CallKind
@@ -120,9 +118,17 @@ def close(call: str) -> None:
 
 
 def write_lost(call: str) -> None:
-    """Close a call whose sender is gone: outcome unknown, may not have been sent. Inside a transaction."""
-    asked = Entry.objects.filter(call=call, kind=CallKind.ASKED).values().get()
+    """Close a call whose sender is gone: outcome unknown, may not have been sent. Inside a transaction.
+
+    Raises Superseded when the call has its outcome already.
+    """
+    opened = OpenCall.objects.filter(call=call).first()
     close(call)
+    asked = (
+        Entry.objects.filter(chain=opened.chain if opened else "", call=call, kind=CallKind.ASKED)
+        .values()
+        .get()
+    )
     dropped = ("seq", "at", "prev", "hash", "request_body", "pk")
     values = {name: value for name, value in asked.items() if name not in dropped}
     error = "The process that sent this ended: outcome unknown, may not have been sent"
@@ -130,23 +136,14 @@ def write_lost(call: str) -> None:
     chain.append(asked["chain"], values)
 
 
-def lose(calls: list[str]) -> list[str]:
-    """Close open calls as lost, each in a transaction of its own; returns those that were still open."""
-    closed = []
-    for call in calls:
-        try:
-            with transaction.atomic():
-                write_lost(call)
-        except Superseded:
-            continue
-        closed.append(call)
-    return closed
-
-
-def lose_overdue() -> list[str]:
-    """Close every open call whose lease ran out."""
-    overdue = OpenCall.objects.filter(lease_until__lt=datetime.now(UTC)).values_list("call", flat=True)
-    return lose(list(overdue[:500]))
+def orphans(owner: str | None = None) -> list[tuple[str, str]]:
+    """Open calls and their chains: those whose lease ran out, or those of a process that is about to end."""
+    calls = (
+        OpenCall.objects.filter(owner=owner)
+        if owner
+        else OpenCall.objects.filter(lease_until__lt=datetime.now(UTC))
+    )
+    return list(calls.values_list("call", "chain")[:500])
 
 
 def extend(owner: str) -> None:

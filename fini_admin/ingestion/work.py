@@ -134,12 +134,7 @@ def recover_watch(workspace_id: UUID) -> None:
 
 def recover(owner: str | None = None) -> None:
     """Close the calls of processes that are gone, or of `owner`, and go on with what they were for (P3)."""
-    calls = (
-        OpenCall.objects.filter(owner=owner)
-        if owner
-        else OpenCall.objects.filter(lease_until__lt=datetime.now(UTC))
-    )
-    for call, chain in list(calls.values_list("call", "chain")[:500]):
+    for call, chain in recording.orphans(owner):
         try:
             with transaction.atomic():
                 recover_call(call, chain)

@@ -12,7 +12,7 @@ WORKERS = 4
 LIMIT = 30
 USED = 0.8
 WINDOW = 60
-LASTS = 69
+LASTS = 67
 RETRY_AFTER = 5
 HASTE = 5
 
@@ -39,9 +39,10 @@ def test_four_workers_never_exceed_the_limit_and_use_most_of_it():
         Sandbox.start(per_minute=0) as sandbox,
         Product(sandbox.url, sandbox.key, FINI_CALLS_PER_MINUTE=LIMIT, FINI_BATCH_SIZE=2) as product,
     ):
-        many_batches(product, 300)
         for _ in range(WORKERS):
             product.worker()
+        until(lambda: len(product.query("SELECT id FROM ingestion_worker")) == WORKERS, 60)
+        many_batches(product, 300)
         until(sandbox.log, 30)
         first = sandbox.log()[0]["at"]
         until(lambda: time.time() > first + WINDOW / 2, WINDOW)

@@ -45,7 +45,7 @@ def kills(count: int, seed: int) -> Iterator[Row]:
         for text in evidence:
             sys.stderr.write(f"{kind}: {text}\n")
         yield f"{kind}, after {count} kills", str(len(evidence)), "0"
-    for name in ("calls", "lost_calls", "sources", "given_up"):
+    for name in ("calls", "lost_calls", "unknown_ingests", "sources", "given_up"):
         yield (
             f"{name.replace('_', ' ')} in these sieges",
             f"{sum(getattr(one, name) for one in found):,}",

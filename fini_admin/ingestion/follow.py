@@ -43,6 +43,8 @@ def follow(run: Run, items: list[Item], origin: Origin) -> None:
         by_state.setdefault(actions.next_state(source, queued=False, asking=False), []).append(source)
     for state, moving in by_state.items():
         actions.move_all(moving, state, origin)
+        if state in ENDED:  # its end was seen before we knew that it was sent: nothing is left to follow
+            Source.objects.filter(pk__in=[source.pk for source in moving]).update(sent_at=None)
     queue.close(sources, "sent")
     Item.objects.filter(pk__in=[item.pk for item in items]).update(stage=Stage.FOLLOW)
     end_followed(sources)

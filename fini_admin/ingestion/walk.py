@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import F, Min, Q, QuerySet
 
 from fini_admin.audit.recording import LEASE, Context, Superseded
@@ -85,8 +86,11 @@ def advance(workspace_id: UUID, owner: str) -> None:
 
 
 def rest(watch: Watch) -> None:
-    """Nothing is followed: no calls at all until something is (design 2)."""
-    Watch.objects.filter(pk=watch.pk).update(next_at=None, walk_started=None, cursor="")
+    """Nothing is followed: settle what the last walk left, and make no calls at all until something is (design 2)."""
+    with transaction.atomic():
+        budget.lock(watch.workspace)
+        watch.refresh_from_db()
+        end(watch, complete=True)
 
 
 def who(watch: Watch, owner: str) -> Context:
@@ -209,8 +213,7 @@ def turn(watch: Watch, page: ListPage, *, news: bool, fresh: int) -> None:
 def end(watch: Watch, *, complete: bool, cut_short: bool = False) -> None:
     """Close the walk, act on what it showed, and set the time of the next."""
     now = datetime.now(UTC)
-    if complete:
-        follow.leftovers(watch.workspace)
+    follow.leftovers(watch.workspace)
     follow.plan_all(watch.workspace)
     finish(watch.workspace)
     if complete:

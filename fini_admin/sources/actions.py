@@ -127,7 +127,7 @@ def move_all(sources: list[Source], new: State, origin: Origin, note: str = "") 
     moving = [source for source in sources if source.state != new]
     history = [move(source, new, origin, now, note) for source in moving]
     moved = Source.objects.filter(pk__in=[source.pk for source in moving])
-    moved.update(state=new, state_since=now, **({"sent_at": None} if new in ENDED else {}))
+    moved.update(state=new, state_since=now)
     StateChange.objects.bulk_create(history)
 
 

@@ -13,4 +13,6 @@ SEED = int(os.environ.get("SIEGE_SEED", "20261124"))
 def test_after_kills_and_faults_nothing_is_lost_doubled_stuck_or_unrecorded(partial):
     found = besiege(kills=6, seed=SEED + partial, partial=partial)
     assert found.clean, found
-    assert found.lost_calls > 0, "no kill or fault hit a call: the test proved nothing"
+    # No kill or fault hit such a call: the test proved nothing.
+    assert found.lost_calls
+    assert found.unknown_ingests

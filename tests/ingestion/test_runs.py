@@ -280,3 +280,28 @@ def test_a_gone_source_closes_its_entry(acme: Workspace, register: Start) -> Non
     source = Source.objects.get(external_id="n-0")
     follow.gone(source, Origin("call", datetime.now(UTC)))
     assert QueueEntry.objects.get().closed_how == "gone"
+
+
+def test_what_a_walk_left_is_settled_even_when_nothing_is_wanted_any_more(
+    acme: Workspace, sandbox: Sandbox, register: Start
+) -> None:
+    run = register(resources(3), then_ingest=True)
+    while Item.objects.filter(stage="register").exists():
+        work.work_once(acme.pk, OWNER)
+    Source.objects.update(wanted_since=None, external_id="another")
+    drive(acme)
+    assert ends(run) == {"unknown": 3}
+
+
+def test_a_source_whose_end_came_before_its_answer_is_not_followed_on(
+    acme: Workspace, register: Start
+) -> None:
+    run = register(resources(1), then_ingest=True)
+    reach_ingest(acme)
+    source = Source.objects.get(external_id="n-0")
+    Source.objects.filter(pk=source.pk).update(
+        state="usable", job_id="j", job_status="COMPLETED", success=True, paragraphs=1
+    )
+    follow.follow(run, list(run.items.all()), Origin("call", datetime.now(UTC), 1))
+    assert Source.objects.get(pk=source.pk).sent_at is None
+    assert ends(run) == {"done": 1}

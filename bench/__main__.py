@@ -85,7 +85,7 @@ def main() -> int:
     """Run everything, print it and keep it; exit 1 when a promise was broken."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
-        "--kills", type=int, default=200, help="how many kills (default 200, about ten minutes)"
+        "--kills", type=int, default=200, help="how many kills (default 200, a quarter of an hour)"
     )
     parser.add_argument("--seed", type=int, default=1, help="where the dice start (default 1)")
     options = parser.parse_args()

@@ -57,6 +57,7 @@ class Exchange(Generic[T]):
     error: FiniError | None
     asked_at: datetime
     sent_at: datetime
+    key_id: str
     size: int = 0
 
 
@@ -71,7 +72,7 @@ def exchange(
     context: Context,
     *,
     claim: Callable[[str], None] = lambda _call: None,
-    settle: Callable[[Exchange[T]], None] = lambda _exchange: None,
+    settle: Callable[[Exchange[T]], object] = lambda _exchange: None,
 ) -> Exchange[T]:
     """Send one request, recorded; returns what came of it.
 
@@ -87,7 +88,7 @@ def exchange(
     sent_at, started = datetime.now(UTC), time.monotonic()
     answer, error = attempt(request, call, context, started - claimed)
     seconds = time.monotonic() - started
-    done = understood(request, answer, Exchange(call, None, error, asked_at, sent_at))
+    done = understood(request, answer, Exchange(call, None, error, asked_at, sent_at, context.key_id))
     kept = bodies.kept_answer(answer.body, context.secret.reveal()) if answer else ""
     with transaction.atomic(durable=True):
         settle(done)

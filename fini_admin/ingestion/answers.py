@@ -6,8 +6,6 @@ from typing import Any
 
 from django.conf import settings
 
-from fini_admin.audit import chain
-from fini_admin.audit.names import Activity
 from fini_admin.audit.transport import Exchange
 from fini_admin.fini.errors import FiniError, KeyRefused, ScopeMissing
 from fini_admin.fini.errors import Outcome as CallOutcome
@@ -21,8 +19,8 @@ from fini_admin.sources import actions
 from fini_admin.sources.actions import Origin
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import State
-from fini_admin.workspaces.models import ApiKey, KeyState, Workspace
 
+REPEATABLE = (Kind.DISCOVER, Kind.REGISTER)
 GRACE = timedelta(seconds=5)
 # What is about the provider, the body or the key concerns every batch alike (trap 4).
 ABOUT_ALL = re.compile(r"connected|unsupported provider|scope|should not exist", re.IGNORECASE)
@@ -103,10 +101,8 @@ def patience() -> timedelta:
 
 def failed(step: Step, items: list[Item], error: FiniError, *, call: str, sent_at: datetime) -> None:
     """The call did not end well: try again, read back, halve, or give up, as its outcome allows."""
-    repeatable = step.kind in (Kind.DISCOVER, Kind.REGISTER)
-    pause = pause_before_retry(error, tries=step.tries, repeatable=repeatable)
+    pause = pause_before_retry(error, tries=step.tries, repeatable=step.kind in REPEATABLE)
     if isinstance(error, KeyRefused):
-        refuse_key(step.run.workspace, str(error))
         later(step, 0)
     elif pause is not None:
         later(step, pause)
@@ -122,17 +118,6 @@ def later(step: Step, pause: float) -> None:
     """The same call once more, after a pause in seconds."""
     due_at = datetime.now(UTC) + timedelta(seconds=pause)
     Step.objects.filter(pk=step.pk).update(state=StepState.READY, due_at=due_at, owner="", lease_until=None)
-
-
-def refuse_key(workspace: Workspace, reason: str) -> None:
-    """Note the live key's refusal, in the key and in the trail: the work waits for another instead of burning calls."""
-    keys = ApiKey.objects.filter(workspace=workspace, state=KeyState.LIVE, refused_at=None)
-    for key in keys:
-        detail: dict[str, object] = {"label": key.label, "reason": reason}
-        chain.record(
-            chain=str(workspace.pk), kind=Activity.KEY_REFUSED, actor="Fini", origin="worker", detail=detail
-        )
-    keys.update(refused_at=datetime.now(UTC))
 
 
 def give_up(step: Step, items: list[Item], error: FiniError) -> None:

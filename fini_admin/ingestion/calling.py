@@ -1,13 +1,43 @@
 """Who calls, and with which key: where a run's or a watch's call gets its context."""
 
+from datetime import UTC, datetime
+from typing import Any
+
 from django.db.models import Exists, OuterRef
 
+from fini_admin.audit import chain
+from fini_admin.audit.names import Activity
 from fini_admin.audit.recording import Context
-from fini_admin.ingestion.models import Run
+from fini_admin.audit.transport import Exchange
+from fini_admin.fini.errors import KeyRefused
+from fini_admin.ingestion import budget
+from fini_admin.ingestion.models import Budget, Run
 from fini_admin.keyring import UnknownKey
 from fini_admin.workspaces.models import ApiKey, KeyState, Workspace
 from fini_admin.workspaces.queries import live_key
 from fini_admin.workspaces.vault import SealBroken, open_key
+
+
+def settle(workspace: Workspace, done: Exchange[Any]) -> Budget:
+    """What every answer begins with: the budget, locked and settled, and a refused key noted.
+
+    It is the key that the call went out with which was refused, and by now another may be live.
+    """
+    held = budget.lock(workspace)
+    budget.settle(held, done.call, done.sent_at, done.error)
+    if isinstance(done.error, KeyRefused):
+        refuse_key(workspace, done.key_id, str(done.error))
+    return held
+
+
+def refuse_key(workspace: Workspace, key_id: str, reason: str) -> None:
+    """Note a key's first refusal, in the key and in the trail: the work waits for another instead of burning calls."""
+    for key in ApiKey.objects.filter(workspace=workspace, pk=key_id, refused_at=None):
+        detail: dict[str, object] = {"label": key.label, "reason": reason}
+        chain.record(
+            chain=str(workspace.pk), kind=Activity.KEY_REFUSED, actor="Fini", origin="worker", detail=detail
+        )
+        ApiKey.objects.filter(pk=key.pk).update(refused_at=datetime.now(UTC))
 
 
 class NoKey(Exception):

@@ -18,7 +18,7 @@ from fini_admin.fini import routes
 from fini_admin.fini.client import Request
 from fini_admin.fini.errors import FiniError
 from fini_admin.fini.routes import InvalidRequest, Resource
-from fini_admin.ingestion import answers, budget
+from fini_admin.ingestion import answers, budget, calling
 from fini_admin.ingestion.calling import context_for
 from fini_admin.ingestion.models import Item, Kind, Lane, Outcome, QueueEntry, Stage, Step, StepState
 from fini_admin.ingestion.runs import end_items, finish
@@ -157,7 +157,8 @@ def claim(step: Step, items: list[Item], owner: str, call: str) -> None:
         raise NotOurs
     sources = Source.objects.filter(pk__in=[item.source_id for item in items if item.source_id])
     if step.kind == Kind.INGEST:
-        if sources.exclude(state__in=(*BUSY, State.GONE)).count() != len(items):
+        waiting = sources.filter(entries__run=step.run_id, entries__closed_at=None)
+        if waiting.exclude(state__in=(*BUSY, State.GONE)).count() != len(items):
             raise NotOurs
         sources.update(before_job=F("job_id"), before_status=F("job_status"), before_updated=F("updated_at"))
     budget.take(held, call, urgent=step.kind == Kind.DISCOVER)
@@ -165,8 +166,7 @@ def claim(step: Step, items: list[Item], owner: str, call: str) -> None:
 
 def settle(step: Step, items: list[Item], done: Exchange[Any]) -> None:
     """In the *outcome* transaction: what the answer says of the step's items, or what becomes of the step."""
-    held = budget.lock(step.run.workspace)
-    budget.settle(held, done.call, done.sent_at, done.error)
+    calling.settle(step.run.workspace, done)
     if not Step.objects.filter(pk=step.pk, state=StepState.SENT, call=done.call).exists():
         raise Superseded(done.call)
     step.refresh_from_db(fields=["tries", "state"])
@@ -177,14 +177,25 @@ def settle(step: Step, items: list[Item], done: Exchange[Any]) -> None:
     finish(step.run.workspace)
 
 
-def lost(step: Step, call: str) -> None:
-    """The process that sent this step is gone: its outcome is unknown. Inside the transaction that says so."""
+def lost(step: Step, call: str, *, died: bool) -> None:
+    """What this step's call came to is not known, for its process failed on it or `died`. In a transaction.
+
+    A death says nothing about the step: what may be repeated is, at once, and however often (P3).
+    """
+    if died and step.kind in answers.REPEATABLE:
+        answers.later(step, 0)
+        Step.objects.filter(pk=step.pk).update(tries=F("tries") - 1)
+        return
     items = list(
         step.items.filter(stage__in=(Stage.REGISTER, Stage.INGEST))
         .select_related("source")
         .order_by("position")
     )
     answers.failed(
-        step, items, FiniError("the process that sent it ended"), call=call, sent_at=datetime.now(UTC)
+        step,
+        items,
+        FiniError("the process that sent it failed or ended"),
+        call=call,
+        sent_at=datetime.now(UTC),
     )
     finish(step.run.workspace)

@@ -8,11 +8,11 @@ from django.db import transaction
 from fini_admin.audit import chain
 from fini_admin.audit.names import Activity
 from fini_admin.audit.recording import Context
-from fini_admin.audit.transport import Exchange, exchange
+from fini_admin.audit.transport import exchange
 from fini_admin.fini.client import Request
 from fini_admin.fini.errors import BadRequest, KeyRefused, ScopeMissing
 from fini_admin.fini.routes import list_sources, write_probe
-from fini_admin.ingestion import budget
+from fini_admin.ingestion import budget, calling
 from fini_admin.workspaces.models import ApiKey, Workspace
 from fini_admin.workspaces.vault import open_key
 
@@ -47,15 +47,10 @@ def allowed(workspace: Workspace, request: Request[Any], context: Context) -> bo
         request,
         context,
         claim=lambda call: budget.take(budget.lock(workspace), call, urgent=True),
-        settle=partial(settled, workspace),
+        settle=partial(calling.settle, workspace),
     )
     if isinstance(done.error, ScopeMissing):
         return False
     if done.error is None or (isinstance(done.error, BadRequest) and not isinstance(done.error, KeyRefused)):
         return True
     raise done.error
-
-
-def settled(workspace: Workspace, done: Exchange[Any]) -> None:
-    """The call counts in the budget like any other."""
-    budget.settle(budget.lock(workspace), done.call, done.sent_at, done.error)

@@ -26,8 +26,7 @@ from fini_admin.fini.errors import (
     TimedOut,
 )
 from fini_admin.fini.wire import Document, ListPage
-from fini_admin.ingestion import budget, follow, queue
-from fini_admin.ingestion.answers import refuse_key
+from fini_admin.ingestion import budget, calling, follow, queue
 from fini_admin.ingestion.calling import context
 from fini_admin.ingestion.models import Budget, Run, RunState, Watch
 from fini_admin.ingestion.runs import finish
@@ -121,8 +120,7 @@ def claim_watch(watch: Watch, owner: str, call: str) -> None:
 
 def settled(watch: Watch, done: Exchange[Any]) -> Budget:
     """What every answer of a watch begins with; raises Superseded when the watch went to another process."""
-    held = budget.lock(watch.workspace)
-    budget.settle(held, done.call, done.sent_at, done.error)
+    held = calling.settle(watch.workspace, done)
     if not Watch.objects.filter(pk=watch.pk, call=done.call).exists():
         raise Superseded(done.call)
     watch.refresh_from_db()
@@ -258,7 +256,6 @@ def page_failed(watch: Watch, held: Budget, error: FiniError) -> None:
     now = datetime.now(UTC)
     smaller = max(1, held.page_size // 2)
     if isinstance(error, KeyRefused):
-        refuse_key(watch.workspace, str(error))
         pause_watch(watch, 0.0)
     elif isinstance(error, BadRequest) and watch.cursor and watch.restarts < FEW:
         watch.restarts += 1

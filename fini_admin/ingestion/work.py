@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from django.db import DatabaseError, transaction
+from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from fini_admin.audit import recording
@@ -25,16 +25,6 @@ log = logging.getLogger(__name__)
 ROUND = 50
 PATIENT = timedelta(seconds=5)
 PAUSE = timedelta(seconds=10)
-# A fault of ours, or of the database, in one workspace must stop neither the worker nor the work after it.
-UNFORESEEN = (
-    DatabaseError,
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    TypeError,
-    ValueError,
-    RuntimeError,
-)
 
 
 def due_steps(now: datetime) -> QuerySet[Step]:
@@ -93,7 +83,9 @@ def do_step(step_id: int, owner: str) -> bool:
         return True
     try:
         steps.perform(step_id, owner)
-    except UNFORESEEN:
+    except (budget.Spent, NoKey):
+        raise
+    except Exception:  # a fault in one workspace must stop neither the worker nor the work after it
         log.exception("step %s", step_id)
         recover_step(step_id)
     finally:
@@ -105,7 +97,9 @@ def do_watch(workspace_id: UUID, owner: str) -> bool:
     """One call of a leased watch, and let it go whatever happens."""
     try:
         walk.advance(workspace_id, owner)
-    except UNFORESEEN:
+    except (budget.Spent, NoKey):
+        raise
+    except Exception:  # as above
         log.exception("walk of %s", workspace_id)
         recover_watch(workspace_id)
     finally:
@@ -118,7 +112,7 @@ def recover_step(step_id: int) -> None:
     step = Step.objects.select_related("run").get(pk=step_id)
     if step.state == StepState.SENT:
         with transaction.atomic():
-            recover_call(step.call, str(step.run.workspace_id))
+            recover_call(step.call, str(step.run.workspace_id), died=False)
     else:
         Step.objects.filter(pk=step_id).update(due_at=datetime.now(UTC) + PAUSE)
 
@@ -128,7 +122,7 @@ def recover_watch(workspace_id: UUID) -> None:
     call = Watch.objects.values_list("call", flat=True).get(workspace_id=workspace_id)
     if OpenCall.objects.filter(call=call).exists():
         with transaction.atomic():
-            recover_call(call, str(workspace_id))
+            recover_call(call, str(workspace_id), died=False)
     Watch.objects.filter(workspace_id=workspace_id).update(next_at=datetime.now(UTC) + PAUSE)
 
 
@@ -137,12 +131,12 @@ def recover(owner: str | None = None) -> None:
     for call, chain in recording.orphans(owner):
         try:
             with transaction.atomic():
-                recover_call(call, chain)
+                recover_call(call, chain, died=True)
         except recording.Superseded:
             continue
 
 
-def recover_call(call: str, chain: str) -> None:
+def recover_call(call: str, chain: str, *, died: bool) -> None:
     """One call: its outcome row, and its step or watch, in one transaction."""
     workspace = Workspace.objects.filter(pk=chain).first()
     if workspace:
@@ -153,7 +147,7 @@ def recover_call(call: str, chain: str) -> None:
             .first()
         )
         if step:
-            steps.lost(step, call)
+            steps.lost(step, call, died=died)
         Watch.objects.filter(workspace=workspace, call=call).update(owner="", lease_until=None, call="")
     recording.write_lost(call)
 

@@ -181,7 +181,8 @@ def in_peace(product: Product, sandbox: Sandbox, found: Findings) -> Findings:
 
 def count(product: Product, condition: str) -> int:
     """The rows of the trail that meet a condition of ours."""
-    found: int = product.query(f"SELECT count(*) AS n FROM trail_entry WHERE {condition}")[0]["n"]  # noqa: S608
+    statement = f"SELECT count(*) AS n FROM trail_entry WHERE {condition}"  # noqa: S608 - a condition of ours
+    found: int = product.query(statement)[0]["n"]
     return found
 
 

@@ -131,6 +131,80 @@ def test_a_refused_key_stops_the_work_and_another_key_resumes_it(
     assert ends(run) == {"done": 250}
 
 
+def test_a_refusal_of_the_key_that_was_switched_away_leaves_the_new_one_alone(
+    acme: Workspace, sandbox: Sandbox, register: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = register(resources(2))
+    people.key(acme, "second")
+    sandbox.add_key(people.KEY)
+    sandbox.revoke(sandbox.key)
+    plain = transport.attempt
+
+    def switched_meanwhile(*args: Any) -> Any:
+        answer = plain(*args)
+        ApiKey.objects.filter(label="main").update(state="off")
+        ApiKey.objects.filter(label="second").update(state="live")
+        return answer
+
+    with monkeypatch.context() as patch:
+        patch.setattr(transport, "attempt", switched_meanwhile)
+        work.work_once(acme.pk, OWNER)
+    assert dict(ApiKey.objects.values_list("label", "refused_at")).get("second") is None
+    assert ApiKey.objects.get(label="main").refused_at
+    drive(acme)
+    assert ends(run) == {"done": 2}
+
+
+def test_a_register_whose_worker_dies_again_and_again_is_never_given_up(
+    acme: Workspace, register: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = register(resources(2))
+    for _ in range(8):
+        with monkeypatch.context() as patch:
+            die_in_call(patch, after_sending=True)
+            with pytest.raises(Killed):
+                work.work_once(acme.pk, OWNER)
+        lease_runs_out()
+        work.recover()
+        assert work.due_workspaces() == [acme.pk]
+    drive(acme)
+    assert ends(run) == {"done": 2}
+    assert Entry.objects.filter(kind="call.lost").count() == 8
+
+
+def test_a_fault_of_ours_closes_its_call_and_the_work_goes_on(
+    acme: Workspace, register: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = register(resources(2))
+    with monkeypatch.context() as patch:
+        patch.setattr("fini_admin.ingestion.answers.accepted", lambda *_: 1 / 0)
+        assert work.work_once(acme.pk, OWNER)
+    assert not OpenCall.objects.exists()
+    assert Entry.objects.get(kind="call.lost").outcome == "unknown"
+    drive(acme)
+    assert ends(run) == {"done": 2}
+
+
+def test_what_is_removed_between_preparing_and_sending_is_not_sent(
+    acme: Workspace, sandbox: Sandbox, register: Start, ingest: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register(resources(2))
+    drive(acme)
+    run = ingest()
+    plain = steps.request_of
+
+    def removed_meanwhile(*args: Any) -> Any:
+        QueueEntry.objects.filter(source__external_id="n-1").update(closed_at=datetime.now(UTC))
+        return plain(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(steps, "request_of", removed_meanwhile)
+        work.work_once(acme.pk, OWNER)
+    assert requests(sandbox, "POST", LIST) == []
+    drive(acme)
+    assert ends(run) == {"done": 1, "skipped": 1}
+
+
 def test_a_key_without_the_write_scope_is_told_once_for_the_whole_run(
     acme: Workspace, sandbox: Sandbox, register: Start
 ) -> None:

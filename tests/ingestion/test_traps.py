@@ -9,10 +9,10 @@ import pytest
 from fini_admin.audit.models import Body, Entry
 from fini_admin.fini.errors import Throttled
 from fini_admin.ingestion import budget, runs, work
-from fini_admin.ingestion.models import Budget, Lane, Outcome, QueueEntry, Slot, Step, StepState
+from fini_admin.ingestion.models import Budget, Lane, Outcome, QueueEntry, Slot, Step, StepState, Watch
 from fini_admin.sources.models import Resource, Source
 from fini_admin.workspaces.models import Workspace
-from tests.ingestion.conftest import OWNER, Start, bodies, drive, ends, requests, resources
+from tests.ingestion.conftest import OWNER, Start, bodies, drive, ends, hurry, requests, resources
 from tests.support.sandbox import Sandbox
 
 LIST = "/v2/documents/public"
@@ -300,3 +300,21 @@ def test_trap_10_a_page_that_is_too_large_is_halved_and_its_text_not_kept(
     assert source
     assert len(source.excerpt) == 300 < source.characters
     assert all(len(bytes(kept.content)) < 5_000 for kept in Body.objects.all())
+
+
+def test_trap_6_a_walk_that_lost_its_place_is_followed_by_a_whole_one(
+    acme: Workspace, sandbox: Sandbox, register: Start
+) -> None:
+    sandbox.settings(running_seconds=[600, 600])
+    run = register(resources(14), then_ingest=True)
+    while Source.objects.filter(sent_at__isnull=False).count() < 14:
+        hurry(acme)
+        work.work_once(acme.pk, OWNER)
+    Budget.objects.update(page_size=5, page_limit=5)
+    sandbox.advance(700)
+    while Watch.objects.get().pages != 2 or not Watch.objects.get().cursor:
+        hurry(acme)
+        work.work_once(acme.pk, OWNER)
+    sandbox.change(Watch.objects.get().cursor, title="moved to the head while we were on our way")
+    drive(acme)
+    assert ends(run) == {"done": 14}

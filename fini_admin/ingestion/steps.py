@@ -138,14 +138,21 @@ def close_empty(step: Step) -> None:
 
 
 def refuse_locally(step: Step, items: list[Item], reason: str) -> None:
-    """What breaks a rule that we can check ourselves is never sent (trap 4)."""
+    """What breaks a rule that we can check ourselves is never sent (trap 4); the rest of the step stays ready."""
+    offenders = {item: problem for item in items if (problem := problem_of(step, item))}
     with transaction.atomic():
         budget.lock(step.run.workspace)
-        end_items(step.run, items, Outcome.REFUSED, f"Not sent: {reason}")
-        Step.objects.filter(pk=step.pk).update(
-            state=StepState.DONE, refusal=reason, owner="", lease_until=None
-        )
-        finish(step.run.workspace)
+        for item, problem in (offenders or dict.fromkeys(items, reason)).items():
+            end_items(step.run, [item], Outcome.REFUSED, f"Not sent: {problem}")
+
+
+def problem_of(step: Step, item: Item) -> str:
+    """What is wrong with a single item; empty when it could be sent alone."""
+    try:
+        request_of(step, [item])
+    except InvalidRequest as error:
+        return str(error)
+    return ""
 
 
 def claim(step: Step, items: list[Item], owner: str, call: str) -> None:

@@ -10,6 +10,7 @@ from fini_admin.audit.models import Body, Entry
 from fini_admin.fini.errors import Throttled
 from fini_admin.ingestion import budget, runs, work
 from fini_admin.ingestion.models import Budget, Lane, Outcome, QueueEntry, Slot, Step, StepState, Watch
+from fini_admin.sources.actions import Origin, ensure
 from fini_admin.sources.models import Resource, Source
 from fini_admin.workspaces.models import Workspace
 from tests.ingestion.conftest import OWNER, Start, bodies, drive, ends, hurry, requests, resources
@@ -272,6 +273,24 @@ def test_trap_7_throttling_without_advice_doubles_the_pause(acme: Workspace) -> 
         budget.settle(held, f"call-{number}", held_at := datetime.now(UTC), Throttled())
         pauses.append((Budget.objects.get().blocked_until or held_at) - held_at)
     assert [round(pause.total_seconds()) for pause in pauses] == [2, 4, 8]
+
+
+def test_trap_8_the_arrays_of_a_web_step_hold_addresses_and_what_has_none_is_not_sent(
+    acme: Workspace, sandbox: Sandbox, ingest: Start
+) -> None:
+    urls = ["https://help.acme.example/refunds", "https://help.acme.example/invoices"]
+    sandbox.seed(documents=[{"source": "web", "originalUrl": url} for url in urls])
+    known = {held["originalUrl"]: held["id"] for held in sandbox.documents() if held["source"] == "web"}
+    for fini_id, url in [*((known[url], url) for url in urls), ("no-address", "")]:
+        (source,) = ensure(acme, "web", [fini_id], Origin("call", datetime.now(UTC)))
+        Source.objects.filter(pk=source.pk).update(original_url=url)
+        QueueEntry.objects.create(source=source, lane=Lane.ADD, opened_at=datetime.now(UTC), opened_by="ada")
+    run = ingest()
+    drive(acme)
+    (sent,) = bodies(acme, "ingest")
+    assert (sent["source"], sorted(sent["documentIdsToAdd"])) == ("web", sorted(urls))
+    assert ends(run) == {"done": 2, "refused": 1}
+    assert "not an http(s) address" in run.items.get(outcome=Outcome.REFUSED).reason
 
 
 def test_trap_9_discovery_is_read_whatever_its_keys_and_gets_a_default_mime_type(

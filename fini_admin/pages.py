@@ -1,28 +1,79 @@
-"""The pages of no app: the root, the probes, and the frame round every page."""
+"""The pages of no app: the root, the probes, the frame round every page, and how a page is answered."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
+from django_htmx.http import HttpResponseClientRedirect
 
-from fini_admin.ingestion.queries import worker_alive
+from fini_admin.ingestion.queries import foot, running_runs, worker_alive
 from fini_admin.permissions import Permission, Request, public, signed_in
 from fini_admin.workspaces import queries
+from fini_admin.workspaces.models import Workspace
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the side menu."""
+    """One line of the side menu; `group` begins a group of that name, `note` is a short text beside the line."""
 
     text: str
     view: str
     permission: Permission
+    group: str = ""
+    note: Callable[[Workspace], str] | None = None
 
 
-# In the order and with the words of design 5; an empty text is a line between groups.
-MENU = (Entry("Home", "workspace", Permission.SOURCES_READ),)
+# In the order and with the words of design 5.
+MENU = (
+    Entry("Home", "workspace", Permission.SOURCES_READ),
+    Entry("Runs", "runs", Permission.RUNS_READ, note=running_runs),
+)
+
+
+def show(
+    request: HttpRequest,
+    template: str,
+    context: dict[str, object],
+    *,
+    parts: tuple[str, ...] = ("list",),
+    status: int = 200,
+) -> HttpResponse:
+    """The page, or for htmx the part of it that `?part=` names, the first by default."""
+    if not request.htmx:  # type: ignore[attr-defined]  # set by HtmxMiddleware
+        return render(request, template, context, status=status)
+    part = request.GET.get("part")
+    return render(request, f"{template}#{part if part in parts else parts[0]}", context, status=status)
+
+
+def go(request: HttpRequest, url: str) -> HttpResponse:
+    """On to another page, for htmx as a whole page too."""
+    if request.htmx:  # type: ignore[attr-defined]  # set by HtmxMiddleware
+        return HttpResponseClientRedirect(url)
+    answer = redirect(url)
+    answer.status_code = 303
+    return answer
+
+
+def in_the_viewers_zone(
+    get_response: Callable[[HttpRequest], HttpResponseBase],
+) -> Callable[[HttpRequest], HttpResponseBase]:
+    """Middleware: times in the zone that the browser named (frame.js); UTC, and said so, until it did."""
+
+    def zoned(request: HttpRequest) -> HttpResponseBase:
+        try:
+            timezone.activate(ZoneInfo(request.COOKIES.get("zone", "UTC")))
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            timezone.deactivate()
+        return get_response(request)
+
+    return zoned
 
 
 @signed_in
@@ -32,6 +83,12 @@ def home(request: Request) -> HttpResponse:
     if len(workspaces) == 1:
         return redirect("workspace", workspaces[0].slug)
     return render(request, "workspaces/choose.html", {"workspaces": workspaces})
+
+
+@signed_in
+def switch(request: Request) -> HttpResponse:
+    """The workspaces one may go to, for the switch in the frame."""
+    return render(request, "workspaces/_switch.html", {"workspaces": queries.workspaces_of(request.user)})
 
 
 @public
@@ -58,12 +115,22 @@ def missing_parts() -> list[str]:
 
 
 def frame(request: HttpRequest) -> dict[str, object]:
-    """Context of every page: the menu, holding only what this person may open (a template decides nothing)."""
+    """Context of every page: the menu, holding only what this person may open (a template decides nothing).
+
+    What is counted is counted only by a template that shows it: a fragment has no frame and asks nothing.
+    """
     workspace = getattr(request, "workspace", None)
     allowed: frozenset[Permission] = getattr(request, "permissions", frozenset())
     if workspace is None:
         return {"menu": []}
-    entries = [
-        (entry, reverse(entry.view, args=[workspace.slug])) for entry in MENU if entry.permission in allowed
-    ]
-    return {"menu": [{"text": entry.text, "url": url, "here": url == request.path} for entry, url in entries]}
+    entries = [entry for entry in MENU if entry.permission in allowed]
+    menu = [line(entry, request, workspace) for entry in entries]
+    return {"menu": menu, "foot": partial(foot, workspace)} if menu else {"menu": []}
+
+
+def line(entry: Entry, request: HttpRequest, workspace: Workspace) -> dict[str, object]:
+    """A line of the menu for a template."""
+    url = reverse(entry.view, args=[workspace.slug])
+    here = url == request.path or (entry.view != "workspace" and request.path.startswith(url))
+    note = partial(entry.note, workspace) if entry.note else ""
+    return {"text": entry.text, "url": url, "here": here, "group": entry.group, "note": note}

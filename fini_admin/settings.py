@@ -86,6 +86,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "fini_admin.pages.in_the_viewers_zone",
 ]
 DEFAULT_EXCEPTION_REPORTER_FILTER = "fini_admin.workspaces.reports.ReportFilter"
 ROOT_URLCONF = "fini_admin.urls"
@@ -96,7 +97,13 @@ TEMPLATES = [
         "DIRS": [BASE_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
-            "builtins": ["template_partials.templatetags.partials", "django.templatetags.static"],
+            "builtins": [
+                "template_partials.templatetags.partials",
+                "django.templatetags.static",
+                "django.contrib.humanize.templatetags.humanize",
+                "heroicons.templatetags.heroicons",
+                "fini_admin.templatetags",
+            ],
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",

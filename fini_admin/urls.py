@@ -3,8 +3,8 @@
 from allauth.account import views as account
 from django.urls import path, re_path
 
-from fini_admin import pages
-from fini_admin.ingestion import views as ingestion
+from fini_admin import pages, styleguide
+from fini_admin.ingestion.views import home, previews, runs
 from fini_admin.permissions import public, signed_in
 from fini_admin.workspaces import views as workspaces
 
@@ -12,8 +12,13 @@ urlpatterns = [
     path("", pages.home, name="home"),
     path("healthz", pages.healthz, name="healthz"),
     path("readyz", pages.readyz, name="readyz"),
+    path("styleguide/", styleguide.styleguide, name="styleguide"),
     path("workspaces/", workspaces.index, name="workspaces"),
-    path("w/<slug:slug>/", ingestion.home, name="workspace"),
+    path("switch/", pages.switch, name="switch"),
+    path("w/<slug:slug>/", home.home, name="workspace"),
+    path("w/<slug:slug>/runs/", runs.index, name="runs"),
+    path("w/<slug:slug>/runs/<int:number>/", runs.run, name="run"),
+    path("w/<slug:slug>/previews/<str:token>/", previews.preview, name="preview"),
     path("accounts/login/", public(account.login), name="account_login"),
     path("accounts/logout/", signed_in(account.logout), name="account_logout"),
     path("accounts/inactive/", public(account.account_inactive), name="account_inactive"),

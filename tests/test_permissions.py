@@ -5,7 +5,7 @@ from django.http import HttpResponse
 from django.urls import URLPattern, URLResolver, get_resolver, include, path
 
 from fini_admin import urls
-from fini_admin.pages import frame
+from fini_admin.pages import MENU, frame
 from fini_admin.permissions import ALLOWED, Permission, Rule, public, requires, signed_in, superuser_only
 from fini_admin.workspaces.models import Role, Workspace
 from tests.support import people
@@ -18,6 +18,9 @@ LOGIN, OK, REFUSED, UNSEEN = 302, 200, 403, 404
 EXPECTED = {
     "/w/acme/": (LOGIN, UNSEEN, OK, OK, OK, OK),
     "/w/nowhere/": (LOGIN, UNSEEN, UNSEEN, UNSEEN, UNSEEN, UNSEEN),
+    "/w/acme/runs/": (LOGIN, UNSEEN, OK, OK, OK, OK),
+    "/styleguide/": (LOGIN, UNSEEN, UNSEEN, UNSEEN, UNSEEN, OK),
+    "/switch/": (LOGIN, OK, OK, OK, OK, OK),
     "/workspaces/": (LOGIN, UNSEEN, UNSEEN, UNSEEN, UNSEEN, OK),
     "/": (LOGIN, OK, 302, 302, 302, 302),
     "/healthz": (OK, OK, OK, OK, OK, OK),
@@ -223,9 +226,16 @@ def test_a_permissions_name_says_area_noun_and_verb():
 
 
 def test_the_menu_holds_only_what_its_reader_may_open(acme, rf):
-    request = rf.get("/w/acme/")
+    request = rf.get("/w/acme/runs/7/")
     assert frame(request) == {"menu": []}
     request.workspace, request.permissions = acme, frozenset()
     assert frame(request) == {"menu": []}
-    request.permissions = ALLOWED[Role.VIEWER]
-    assert frame(request) == {"menu": [{"text": "Home", "url": "/w/acme/", "here": True}]}
+    request.permissions = frozenset({Permission.SOURCES_READ, Permission.RUNS_READ})
+    wanted = [entry for entry in MENU if entry.permission in request.permissions]
+    menu = frame(request)["menu"]
+    assert [(line["text"], line["here"]) for line in menu] == [
+        (entry.text, entry.text == "Runs") for entry in wanted
+    ]
+    assert [line["url"] for line in menu] == [f"/w/acme/{'' if e.text == 'Home' else f'{e.view}/'}" for e in wanted]
+    request.permissions = frozenset(Permission)
+    assert len(frame(request)["menu"]) == len(MENU)

@@ -60,7 +60,7 @@ class RunState(models.TextChoices):
 
 
 class Run(models.Model):
-    """One operation on Fini that a person or a schedule started."""
+    """One operation on Fini that a person or a schedule started. `counts`: its outcomes, once it has ended."""
 
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
     number = models.PositiveBigIntegerField()
@@ -69,10 +69,13 @@ class Run(models.Model):
     state = models.CharField(max_length=10, choices=RunState.choices, default=RunState.RUNNING)
     total = models.PositiveIntegerField(default=0)
     then_ingest = models.BooleanField(default=False)
+    english = models.BooleanField(null=True)
+    baser = models.BooleanField(null=True)
     actor = models.TextField()
     origin = models.CharField(max_length=20)
     reason = models.TextField(blank=True)
     error = models.TextField(blank=True)
+    counts = models.JSONField(null=True)
     token = models.CharField(max_length=64, null=True)
     created_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
@@ -141,7 +144,7 @@ class Item(models.Model):
         constraints = (models.UniqueConstraint(fields=["run", "position"], name="one_item_per_position"),)
         indexes = (
             models.Index(fields=["run", "stage"], name="item_by_stage"),
-            models.Index(fields=["run", "outcome"], name="item_by_outcome"),
+            models.Index(fields=["run", "outcome", "position"], name="item_by_outcome"),
             models.Index(fields=["source"], name="item_followed", condition=~Q(stage=Stage.ENDED)),
         )
 
@@ -152,6 +155,7 @@ class Item(models.Model):
 class QueueEntry(models.Model):
     """A source's wait for ingestion. `lane` is empty until the record was read (trap 2); `run` has taken it."""
 
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="+")
     source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="entries")
     lane = models.CharField(max_length=7, choices=Lane.choices, blank=True)
     opened_at = models.DateTimeField()
@@ -167,9 +171,36 @@ class QueueEntry(models.Model):
                 fields=["source"], condition=Q(closed_at__isnull=True), name="one_open_entry"
             ),
         )
+        indexes = (
+            models.Index(
+                fields=["workspace", "lane", "id"],
+                name="entry_waiting",
+                condition=Q(closed_at__isnull=True),
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.source} waits"
+
+
+class Preview(models.Model):
+    """What a person is about to start, frozen: the run holds what stands here, less what became ineligible.
+
+    `token` is the one-time number of the run that comes of it. `content` is a list: of resources for a register, of
+    queue entries' numbers for an ingest.
+    """
+
+    token = models.CharField(max_length=64, primary_key=True)
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    provider = models.CharField(max_length=20, blank=True)
+    then_ingest = models.BooleanField(default=False)
+    content = models.JSONField()
+    made_by = models.TextField()
+    made_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"preview of {self.kind} by {self.made_by}"
 
 
 class Budget(models.Model):

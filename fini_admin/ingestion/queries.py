@@ -1,13 +1,19 @@
 """Reads of runs and of who is at work."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Q
+from django.conf import settings
+from django.db.models import Count, QuerySet
+from django.utils import timezone
 
 from fini_admin.audit.models import Entry
 from fini_admin.audit.names import CallKind
-from fini_admin.ingestion.models import Item, Outcome, Run, Worker
+from fini_admin.ingestion.calling import usable_key
+from fini_admin.ingestion.models import Budget, Item, Outcome, QueueEntry, Run, RunState, Slot, Worker
+from fini_admin.ingestion.runs import count_outcomes
+from fini_admin.paging import count
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import State
 from fini_admin.workspaces.models import Workspace
@@ -33,15 +39,30 @@ def sources_by_state(workspace: Workspace) -> dict[str, int]:
 
 
 def latest_runs(workspace: Workspace) -> list[Run]:
-    """The ten latest runs, newest first, each with how many of its IDs have their end as `ended`."""
-    ended = Count("items", filter=Q(items__outcome__isnull=False))
-    return list(Run.objects.filter(workspace=workspace).annotate(ended=ended).order_by("-number")[:10])
+    """The ten latest runs, newest first."""
+    return list(Run.objects.filter(workspace=workspace).order_by("-number")[:10])
+
+
+def tell(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """Runs as their lists show them: each with its outcomes and how many IDs have their end.
+
+    What has ended carries its counts, so only what goes on is counted.
+    """
+    going = [run.pk for run in runs if run.counts is None]
+    counted = Item.objects.filter(run__in=going, outcome__isnull=False).values_list("run", "outcome")
+    live: dict[int, dict[str, int]] = {}
+    for run, outcome, number in counted.annotate(Count("pk")).order_by():
+        live.setdefault(run, {})[str(outcome)] = number
+    told = []
+    for run in runs:
+        counts = run.counts or live.get(run.pk, {})
+        told.append({"run": run, "outcomes": counts, "ended": sum(counts.values())})
+    return told
 
 
 def outcomes(run: Run) -> dict[str, int]:
     """How many IDs of a run came to which end."""
-    counted = Item.objects.filter(run=run, outcome__isnull=False).values_list("outcome").annotate(Count("pk"))
-    return dict.fromkeys(Outcome.values, 0) | dict(counted.order_by())
+    return run.counts or count_outcomes(run)
 
 
 def calls(run: Run) -> int:
@@ -59,3 +80,58 @@ def summary(run: Run) -> dict[str, Any]:
         "outcomes": outcomes(run),
         "calls": calls(run),
     }
+
+
+def queue_length(workspace: Workspace) -> str:
+    """How many sources await ingestion, for the menu; empty when none does."""
+    waiting = count(QueueEntry.objects.filter(workspace=workspace, closed_at=None))
+    return "" if waiting == "0" else waiting
+
+
+def running_runs(workspace: Workspace) -> str:
+    """How many runs go on, for the menu; empty when none does."""
+    running = count(Run.objects.filter(workspace=workspace, state=RunState.RUNNING))
+    return "" if running == "0" else f"{running} running"
+
+
+def foot(workspace: Workspace) -> dict[str, Any]:
+    """What stands under every page: calls sent within the last minute of so many, the last one, a worker."""
+    now = datetime.now(UTC)
+    slots = Slot.objects.filter(workspace=workspace, sent_at__lte=now).order_by("-number")
+    sent = list(slots.values_list("sent_at", flat=True)[: settings.FINI_CALLS_PER_MINUTE])
+    return {
+        "used": sum(at > now - timedelta(minutes=1) for at in sent),
+        "limit": settings.FINI_CALLS_PER_MINUTE,
+        "last": sent[0] if sent else None,
+        "worker": worker_alive(),
+    }
+
+
+def runs(workspace: Workspace, *, kind: str = "", state: str = "") -> QuerySet[Run]:
+    """A workspace's runs of this kind and in this state."""
+    found = Run.objects.filter(workspace=workspace)
+    found = found.filter(kind=kind) if kind else found
+    return found.filter(state=state) if state else found
+
+
+def items(run: Run, outcome: str = "") -> QuerySet[Item]:
+    """A run's IDs with their sources; `outcome` names one of the five, or `open` for those without."""
+    found = Item.objects.filter(run=run).select_related("source")
+    if outcome in Outcome.values:
+        return found.filter(outcome=outcome)
+    return found.filter(outcome=None) if outcome == "open" else found
+
+
+def why_it_waits(run: Run) -> str:
+    """What a run that goes on waits for and a person can see to; empty when nothing is in its way (P8)."""
+    if run.state == RunState.ENDED:
+        return ""
+    if not worker_alive():
+        return "No worker is at work. Start one with manage.py run_worker; the run then goes on by itself."
+    if not Workspace.objects.filter(usable_key("pk"), pk=run.workspace_id).exists():
+        return "The workspace has no key that Fini takes. Add one, or switch to one; the run then goes on by itself."
+    blocked = Budget.objects.filter(workspace=run.workspace_id, blocked_until__gt=datetime.now(UTC)).first()
+    if blocked and blocked.blocked_until:
+        until = timezone.localtime(blocked.blocked_until)
+        return f"Fini asked us to slow down. Calls go on at {until:%H:%M:%S %Z}."
+    return ""

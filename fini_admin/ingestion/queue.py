@@ -17,6 +17,7 @@ def enqueue(sources: list[Source], run: Run) -> None:
     now = datetime.now(UTC)
     QueueEntry.objects.bulk_create(
         QueueEntry(
+            workspace_id=source.workspace_id,
             source=source,
             opened_at=now,
             opened_by=run.actor,
@@ -38,7 +39,7 @@ def open_entries(sources: Iterable[Source]) -> QuerySet[QueueEntry]:
 def queued_ids(fini_ids: list[str], workspace_id: UUID) -> set[str]:
     """Which of these IDs have an open entry."""
     entries = QueueEntry.objects.filter(
-        closed_at=None, source__fini_id__in=fini_ids, source__workspace_id=workspace_id
+        closed_at=None, source__fini_id__in=fini_ids, workspace_id=workspace_id
     )
     return set(entries.values_list("source__fini_id", flat=True))
 

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import TypedDict, TypeVar, Unpack
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Max, Q
+from django.db.models import Count, Max, Q
 
 from fini_admin.audit import chain
 from fini_admin.audit.names import Activity
@@ -35,15 +35,36 @@ from fini_admin.workspaces.models import Workspace
 V = TypeVar("V")
 
 
+TAKEN = "It was taken out of the queue, or another run has it"
+
+
 class NothingToDo(Exception):
     """The run would have no single ID."""
 
 
-def start_discover(*, actor: str, origin: str, workspace: Workspace, provider: str) -> Run:
+class Extra(TypedDict, total=False):
+    """What a run may be given beyond what it does: why, its one-time number, and what ingest sends along."""
+
+    reason: str
+    token: str | None
+    english: bool | None
+    baser: bool | None
+
+
+def started(workspace: Workspace, token: str | None) -> Run | None:
+    """The run that came of this one-time number, if one did: a form sent twice leads to the same run (P4)."""
+    return Run.objects.filter(workspace=workspace, token=token).first() if token else None
+
+
+def start_discover(
+    *, actor: str, origin: str, workspace: Workspace, provider: str, **extra: Unpack[Extra]
+) -> Run:
     """Ask a provider what can be imported."""
     with transaction.atomic():
         lock(workspace)
-        run = new_run(workspace, Kind.DISCOVER, actor=actor, origin=origin, provider=provider)
+        if again := started(workspace, extra.get("token")):
+            return again
+        run = new_run(workspace, Kind.DISCOVER, actor=actor, origin=origin, provider=provider, **extra)
         add_step(run, Kind.DISCOVER, provider, [])
     return run
 
@@ -56,12 +77,15 @@ def start_register(
     provider: str,
     resources: Sequence[Resource],
     then_ingest: bool,
+    **extra: Unpack[Extra],
 ) -> Run:
     """Register these resources, in batches in their order; with `then_ingest` the run also ingests them."""
     if provider not in PROVIDERS or not resources:
         raise NothingToDo("There is nothing to register")
     with transaction.atomic():
         budget = lock(workspace)
+        if again := started(workspace, extra.get("token")):
+            return again
         run = new_run(
             workspace,
             Kind.REGISTER,
@@ -70,6 +94,7 @@ def start_register(
             provider=provider,
             total=len(resources),
             then_ingest=then_ingest,
+            **extra,
         )
         Item.objects.bulk_create(register_items(run, resources), batch_size=500)
         items = list(Item.objects.filter(run=run).order_by("position"))
@@ -91,27 +116,59 @@ def register_items(run: Run, resources: Sequence[Resource]) -> Iterator[Item]:
         )
 
 
-def start_ingest(*, actor: str, origin: str, workspace: Workspace) -> Run:
-    """Send the whole queue, both lanes, as it stands now; raises NothingToDo when nobody waits."""
+def start_ingest(
+    *,
+    actor: str,
+    origin: str,
+    workspace: Workspace,
+    entries: Sequence[int] | None = None,
+    **extra: Unpack[Extra],
+) -> Run:
+    """Send what waits: the whole queue as it stands now, or these entries (their numbers) in the given order.
+
+    Of given entries, those that do not wait any more are skipped, and the run says so. Raises NothingToDo when
+    nothing waits.
+    """
     with transaction.atomic():
         lock(workspace)
-        waiting = QueueEntry.objects.filter(source__workspace=workspace, closed_at=None, run=None)
-        entries = list(waiting.select_related("source").order_by("pk"))
-        if not entries:
+        if again := started(workspace, extra.get("token")):
+            return again
+        taken = waiting(workspace) if entries is None else chosen(workspace, entries)
+        if all(not waits(entry) for entry in taken):
             raise NothingToDo("The queue is empty: nothing awaits ingestion")
-        run = new_run(workspace, Kind.INGEST, actor=actor, origin=origin, total=len(entries))
-        for batch in batches(entries, 500):
+        run = new_run(workspace, Kind.INGEST, actor=actor, origin=origin, total=len(taken), **extra)
+        for batch in batches([entry for entry in taken if waits(entry)], 500):
             QueueEntry.objects.filter(pk__in=[entry.pk for entry in batch]).update(run=run)
-        Item.objects.bulk_create(ingest_items(run, entries), batch_size=500)
+        Item.objects.bulk_create(ingest_items(run, taken), batch_size=500)
         plan(run)
         Watch.objects.filter(workspace=workspace, next_at=None).update(next_at=datetime.now(UTC))
     return run
 
 
+def waiting(workspace: Workspace) -> list[QueueEntry]:
+    """The whole queue, in its order."""
+    entries = QueueEntry.objects.filter(workspace=workspace, closed_at=None, run=None)
+    return list(entries.select_related("source").order_by("pk"))
+
+
+def chosen(workspace: Workspace, numbers: Sequence[int]) -> list[QueueEntry]:
+    """The entries of these numbers in the order given, whether or not they still wait."""
+    found: dict[int, QueueEntry] = {}
+    for batch in batches(numbers, 500):
+        entries = QueueEntry.objects.filter(workspace=workspace, pk__in=batch).select_related("source")
+        found |= {entry.pk: entry for entry in entries}
+    return [found[number] for number in dict.fromkeys(numbers) if number in found]
+
+
+def waits(entry: QueueEntry) -> bool:
+    """Whether an entry still waits: neither sent nor removed, and no run has it."""
+    return entry.closed_at is None and entry.run_id is None
+
+
 def ingest_items(run: Run, entries: Sequence[QueueEntry]) -> Iterator[Item]:
-    """One item a waiting source; one without a lane is read first (trap 2)."""
+    """One item a source; one without a lane is read first (trap 2), one that waits no more is skipped."""
     for position, entry in enumerate(entries):
-        yield Item(
+        item = Item(
             run=run,
             position=position,
             stage=Stage.INGEST if entry.lane else Stage.PAIR,
@@ -120,6 +177,9 @@ def ingest_items(run: Run, entries: Sequence[QueueEntry]) -> Iterator[Item]:
             source=entry.source,
             lane=entry.lane,
         )
+        if not waits(entry):
+            item.stage, item.outcome, item.reason = Stage.ENDED, Outcome.SKIPPED, TAKEN
+        yield item
 
 
 def new_run(workspace: Workspace, kind: Kind, *, actor: str, origin: str, **fields: object) -> Run:
@@ -137,6 +197,7 @@ def new_run(workspace: Workspace, kind: Kind, *, actor: str, origin: str, **fiel
         setattr(run, name, value)
     run.save(force_insert=True)
     detail: dict[str, object] = {"kind": str(kind), "provider": run.provider, "total": run.total}
+    detail |= {"reason": run.reason} if run.reason else {}
     chain.record(
         chain=str(workspace.pk),
         kind=Activity.RUN_STARTED,
@@ -203,4 +264,12 @@ def finish(workspace: Workspace) -> None:
         open_items = Item.objects.filter(run=run).filter(~Q(stage=Stage.ENDED)).exists()
         open_steps = Step.objects.filter(run=run).exclude(state=StepState.DONE).exists()
         if not open_items and not open_steps:
-            Run.objects.filter(pk=run.pk).update(state=RunState.ENDED, ended_at=datetime.now(UTC))
+            Run.objects.filter(pk=run.pk).update(
+                state=RunState.ENDED, ended_at=datetime.now(UTC), counts=count_outcomes(run)
+            )
+
+
+def count_outcomes(run: Run) -> dict[str, int]:
+    """How many IDs of a run came to which end."""
+    counted = Item.objects.filter(run=run, outcome__isnull=False).values_list("outcome").annotate(Count("pk"))
+    return dict.fromkeys(Outcome.values, 0) | dict(counted.order_by())

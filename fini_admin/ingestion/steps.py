@@ -21,7 +21,7 @@ from fini_admin.fini.routes import InvalidRequest, Resource
 from fini_admin.ingestion import answers, budget, calling
 from fini_admin.ingestion.calling import context_for
 from fini_admin.ingestion.models import Item, Kind, Lane, Outcome, QueueEntry, Stage, Step, StepState
-from fini_admin.ingestion.runs import end_items, finish
+from fini_admin.ingestion.runs import TAKEN, end_items, finish
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import BUSY, State
 
@@ -80,6 +80,8 @@ def request_of(step: Step, items: list[Item]) -> Request[Any]:
         step.provider,
         add=[wire_id(item) for item in items if item.lane == Lane.ADD],
         refresh=[wire_id(item) for item in items if item.lane == Lane.REFRESH],
+        english=step.run.english,
+        baser=step.run.baser,
     )
 
 
@@ -121,7 +123,7 @@ def why_not(source: Source | None, queued: set[int]) -> str:
     if source is None or source.state == State.GONE:
         return "It is no longer in Fini"
     if source.pk not in queued:
-        return "It was taken out of the queue, or another run has it"
+        return TAKEN
     if source.state in BUSY:
         return f"Its last job has not ended: it is {source.state}"
     if source.provider == "files":

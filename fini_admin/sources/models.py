@@ -88,7 +88,9 @@ class Source(models.Model):
         )
         indexes = (
             models.Index(fields=["workspace", "provider", "external_id"], name="source_by_external_id"),
-            models.Index(fields=["workspace", "state"], name="source_by_state"),
+            models.Index(fields=["workspace", "id"], name="source_newest"),
+            models.Index(fields=["workspace", "state", "id"], name="source_by_state"),
+            models.Index(fields=["workspace", "provider", "id"], name="source_by_provider"),
             models.Index(
                 fields=["workspace", "wanted_since"],
                 name="source_wanted",

@@ -1,28 +1,101 @@
-"""A workspace's home tells how its sources stand."""
+"""A workspace's home tells how its sources stand, what needs a person, and at first what to do."""
 
+import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from django.test import Client
 
-from fini_admin.workspaces.models import Workspace
+from fini_admin.ingestion import runs
+from fini_admin.ingestion.models import QueueEntry, Worker
+from fini_admin.workspaces.models import ApiKey, Workspace
 from tests.ingestion.conftest import Start, drive, resources
 from tests.support import people
 from tests.support.sandbox import Sandbox
 
 
-def test_the_home_counts_sources_by_state_and_lists_the_latest_runs(
+@pytest.fixture
+def at_work(db: None) -> None:
+    now = datetime.now(UTC)
+    Worker.objects.create(id="w", started_at=now, seen_at=now)
+
+
+def page(client: Client) -> str:
+    return " ".join(client.get("/w/acme/").content.decode().split())
+
+
+def needs(client: Client) -> list[str]:
+    return [need.text for need, _ in client.get("/w/acme/").context["needs"]]
+
+
+def numbers(client: Client) -> dict[str, tuple[str, str]]:
+    return {line.name: (line.text, url) for line, url in client.get("/w/acme/").context["funnel"]}
+
+
+def test_the_home_counts_each_step_and_leads_to_what_it_counts(
     acme: Workspace, sandbox: Sandbox, register: Start, client: Client
 ) -> None:
     sandbox.settings(outcomes={"n-0": "failed"})
     register(resources(5), then_ingest=True)
     drive(acme)
     client.force_login(people.member(acme, "viewer"))
-    answer = client.get("/w/acme/")
-    assert answer.context["states"]["failed"] == 1
-    assert answer.context["states"]["usable"] >= 4
-    assert [(run.number, run.ended, run.total) for run in answer.context["runs"]] == [(1, 5, 5)]
-    assert "5 of 5" in answer.content.decode()
+    found = numbers(client)
+    assert found["in Fini"] == ("5", "/w/acme/sources/")
+    assert found["failed"] == ("1", "/w/acme/sources/?state=failed")
+    assert found["usable"] == ("4", "/w/acme/sources/?state=usable")
+    assert found["queued"] == ("0", "/w/acme/queue/")
+    assert "5 of 5" in page(client)
+
+
+def test_a_viewer_gets_no_way_to_what_a_viewer_may_not_open(acme: Workspace, client: Client) -> None:
+    client.force_login(people.member(acme, "viewer"))
+    assert numbers(client)["discovered"] == ("0", "")
+    assert "/w/acme/discover/" not in page(client)
+    client.force_login(people.member(acme, "editor"))
+    assert numbers(client)["discovered"] == ("0", "/w/acme/discover/")
+
+
+def test_the_first_steps_complete_themselves_and_go(
+    acme: Workspace, register: Start, ingest: Start, client: Client
+) -> None:
+    client.force_login(people.member(acme, "admin"))
+
+    def done() -> list[bool]:
+        return [step.done for step, _ in client.get("/w/acme/").context["steps"]]
+
+    assert done() == [True, False, False, False, False]
+    ApiKey.objects.update(verified_at=datetime.now(UTC))
+    assert done() == [True, True, False, False, False]
+    runs.start_discover(actor="ada", origin="test", workspace=acme, provider="notion")
+    drive(acme)
+    assert done() == [True, True, True, False, False]
+    register(resources(2))
+    drive(acme)
+    assert done() == [True, True, True, True, False]
+    ingest()
+    drive(acme)
+    assert done() == []
+    assert "First steps" not in page(client)
+
+
+def test_what_needs_a_person_is_said(
+    acme: Workspace, sandbox: Sandbox, register: Start, client: Client, at_work: None
+) -> None:
+    client.force_login(people.member(acme, "admin"))
+    assert needs(client) == []
+    sandbox.settings(outcomes={"n-0": "failed", "n-1": "empty"})
+    register(resources(3), then_ingest=True)
+    drive(acme)
+    register(resources(2, "m"))
+    drive(acme)
+    QueueEntry.objects.filter(closed_at=None).update(opened_at=datetime(2026, 1, 1, tzinfo=UTC))
+    ApiKey.objects.update(refused_at=datetime.now(UTC))
+    Worker.objects.all().delete()
+    assert [re.sub(r" .*", "", need) for need in needs(client)] == ["No", "Fini", "1", "1", "2"]
+    ApiKey.objects.all().delete()
+    assert "The workspace has no live key: nothing can be asked of Fini." in needs(client)
 
 
 def test_the_home_takes_as_many_queries_for_three_runs_as_for_one(
@@ -31,9 +104,12 @@ def test_the_home_takes_as_many_queries_for_three_runs_as_for_one(
     client.force_login(people.member(acme, "viewer"))
     register(resources(1))
     client.get("/w/acme/")
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(HOME):
         client.get("/w/acme/")
     register(resources(3, "m"))
     register(resources(3, "o"))
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(HOME):
         client.get("/w/acme/")
+
+
+HOME = 30

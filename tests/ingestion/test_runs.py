@@ -242,7 +242,9 @@ def test_the_database_allows_one_open_entry_a_source(acme: Workspace, register: 
     drive(acme)
     entry = QueueEntry.objects.get()
     with pytest.raises(IntegrityError), transaction.atomic():
-        QueueEntry.objects.create(source=entry.source, opened_at=entry.opened_at, opened_by="x")
+        QueueEntry.objects.create(
+            workspace=acme, source=entry.source, opened_at=entry.opened_at, opened_by="x"
+        )
 
 
 def test_two_ingest_runs_do_not_take_the_same_entries(

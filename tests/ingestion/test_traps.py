@@ -284,7 +284,9 @@ def test_trap_8_the_arrays_of_a_web_step_hold_addresses_and_what_has_none_is_not
     for fini_id, url in [*((known[url], url) for url in urls), ("no-address", "")]:
         (source,) = ensure(acme, "web", [fini_id], Origin("call", datetime.now(UTC)))
         Source.objects.filter(pk=source.pk).update(original_url=url)
-        QueueEntry.objects.create(source=source, lane=Lane.ADD, opened_at=datetime.now(UTC), opened_by="ada")
+        QueueEntry.objects.create(
+            workspace=acme, source=source, lane=Lane.ADD, opened_at=datetime.now(UTC), opened_by="ada"
+        )
     run = ingest()
     drive(acme)
     (sent,) = bodies(acme, "ingest")

@@ -1,0 +1,130 @@
+"""What a workspace's home says: the funnel, what needs a person, and the first steps of a new workspace."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from django.db.models import Q
+
+from fini_admin.ingestion.models import QueueEntry
+from fini_admin.ingestion.queries import worker_alive
+from fini_admin.paging import count
+from fini_admin.sources.models import Resource, Source
+from fini_admin.sources.states import State
+from fini_admin.workspaces.models import ApiKey, KeyState, Workspace
+
+LONG = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number with what it counts; `page` and `query` lead to the rows."""
+
+    name: str
+    text: str
+    page: str
+    query: str = ""
+    state: str = ""
+
+
+def funnel(workspace: Workspace) -> list[Number]:
+    """The way of a workspace's content, from what is listed to what is usable. Each at most 10,000 rows of work."""
+    listed = Resource.objects.filter(workspace=workspace, leaf=True)
+    return [
+        Number("discovered", count(listed), "discover"),
+        Number("in Fini", count(Source.objects.filter(workspace=workspace)), "sources"),
+        Number(
+            "queued",
+            count(QueueEntry.objects.filter(workspace=workspace, closed_at=None)),
+            "queue",
+            state="queued",
+        ),
+        *(in_state(workspace, state) for state in (State.SENT, State.RUNNING, State.USABLE, State.FAILED)),
+    ]
+
+
+def in_state(workspace: Workspace, state: State) -> Number:
+    """How many sources are in a state."""
+    found = Source.objects.filter(workspace=workspace, state=state)
+    return Number(str(state), count(found), "sources", f"?state={state}", str(state))
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Something that waits for a person: what, and the page where it is seen to."""
+
+    text: str
+    page: str
+    query: str = ""
+
+
+def needs(workspace: Workspace) -> list[Need]:
+    """What needs a person, the most pressing first."""
+    return [*needs_of_work(workspace), *needs_of_sources(workspace), *needs_of_queue(workspace)]
+
+
+def needs_of_work(workspace: Workspace) -> list[Need]:
+    """Why nothing goes on: no worker, no key, a key that Fini refused."""
+    found = []
+    if not worker_alive():
+        found.append(Need("No worker is at work: nothing goes on until manage.py run_worker runs.", "runs"))
+    live = ApiKey.objects.filter(workspace=workspace, state=KeyState.LIVE).first()
+    if live is None:
+        found.append(Need("The workspace has no live key: nothing can be asked of Fini.", "keys"))
+    elif live.refused_at:
+        found.append(Need(f"Fini refused the key {live.label}: the work waits for another one.", "keys"))
+    return found
+
+
+def needs_of_sources(workspace: Workspace) -> list[Need]:
+    """Sources that ended badly, or not at all."""
+    words = {
+        State.FAILED: "failed in Fini",
+        State.EMPTY: "completed with nothing usable",
+        State.STUCK: "have no end after 24 hours",
+        State.UNKNOWN: "were asked for and got no answer: this is being checked",
+    }
+    numbers = [(in_state(workspace, state), text) for state, text in words.items()]
+    return [Need(f"{n.text} {text}", "sources", n.query) for n, text in numbers if n.text != "0"]
+
+
+def needs_of_queue(workspace: Workspace) -> list[Need]:
+    """What was registered and not sent for long, or taken out of the queue."""
+    before = datetime.now(UTC) - LONG
+    waiting = QueueEntry.objects.filter(workspace=workspace, closed_at=None, run=None, opened_at__lt=before)
+    aside = Source.objects.filter(workspace=workspace, state=State.REGISTERED)
+    numbers = {
+        "registered and not sent for more than a day": count(waiting),
+        "registered and taken out of the queue, or never in it": count(aside),
+    }
+    return [Need(f"{number} {text}", "queue") for text, number in numbers.items() if number != "0"]
+
+
+@dataclass(frozen=True, slots=True)
+class FirstStep:
+    """A step of the first-run checklist."""
+
+    text: str
+    page: str
+    done: bool
+
+
+def first_steps(workspace: Workspace) -> list[FirstStep]:
+    """The way from nothing to the first usable source; empty once it was gone to its end."""
+    sources = Source.objects.filter(workspace=workspace)
+    sent = sources.filter(~Q(state__in=(State.REGISTERED, State.QUEUED))).exists()
+    if sent:
+        return []
+    keys = ApiKey.objects.filter(workspace=workspace).exclude(state=KeyState.OFF)
+    registered = sources.exists()
+    listed = Resource.objects.filter(workspace=workspace).exists()
+    return [
+        FirstStep("Add the workspace's API key", "keys", keys.exists()),
+        FirstStep(
+            "Verify that Fini takes it",
+            "keys",
+            registered or listed or keys.filter(verified_at__isnull=False).exists(),
+        ),
+        FirstStep("Discover what can be brought in", "discover", listed or registered),
+        FirstStep("Register what you want in Fini", "register", registered),
+        FirstStep("Send it to ingestion", "queue", sent),
+    ]

@@ -1,0 +1,173 @@
+"""What a person is about to start, frozen before it is confirmed (P7): the exact requests, and at most those.
+
+A preview's token is the one-time number of its run: confirmed twice, it leads to the same run (P4).
+"""
+
+import secrets
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Unpack
+
+from django.conf import settings
+
+from fini_admin.fini import routes
+from fini_admin.fini.client import Request
+from fini_admin.fini.routes import Resource
+from fini_admin.ingestion.models import Budget, Kind, Lane, Preview, QueueEntry, Run
+from fini_admin.ingestion.runs import (
+    Extra,
+    NothingToDo,
+    batch_size,
+    batches,
+    chosen,
+    start_ingest,
+    start_register,
+)
+from fini_admin.ingestion.steps import why_not
+from fini_admin.workspaces.models import Workspace
+
+KEPT = timedelta(days=1)
+CALL_SECONDS = 0.75  # what a call takes with its answer, as long as the budget is not spent
+MORE = 5  # a person decides within minutes: beyond so many calls at once the budget sets the pace
+
+
+def new_token() -> str:
+    """A one-time number for a form that starts a run."""
+    return secrets.token_urlsafe(24)
+
+
+def freeze_register(
+    *,
+    actor: str,
+    workspace: Workspace,
+    provider: str,
+    resources: Sequence[Resource],
+    then_ingest: bool,
+    problems: Sequence[tuple[int, str]] = (),
+) -> Preview:
+    """These resources in their order; `problems` are the lines that were left out, for the preview to say."""
+    if not resources:
+        raise NothingToDo("Nothing is left to register")
+    content = {"resources": [asdict(resource) for resource in resources], "problems": list(problems)}
+    return keep(workspace, Kind.REGISTER, content, made_by=actor, provider=provider, then_ingest=then_ingest)
+
+
+def freeze_ingest(*, actor: str, workspace: Workspace, entries: Sequence[QueueEntry]) -> Preview:
+    """These entries in their order, less what may not be sent now, which is counted by reason.
+
+    Raises NothingToDo when none may be sent.
+    """
+    queued = {entry.source_id for entry in entries}
+    skipped: dict[str, int] = {}
+    sendable = []
+    for entry in entries:
+        reason = why_not(entry.source, queued)
+        if reason:
+            skipped[reason] = skipped.get(reason, 0) + 1
+        else:
+            sendable.append(entry.pk)
+    if not sendable:
+        raise NothingToDo("Nothing of this can be sent now: " + ("; ".join(skipped) or "nothing waits"))
+    return keep(workspace, Kind.INGEST, {"entries": sendable, "skipped": skipped}, made_by=actor)
+
+
+def keep(workspace: Workspace, kind: Kind, content: dict[str, Any], **fields: Any) -> Preview:
+    """Store a preview; those that nobody confirmed within a day go."""
+    now = datetime.now(UTC)
+    Preview.objects.filter(workspace=workspace, made_at__lt=now - KEPT).delete()
+    return Preview.objects.create(
+        token=new_token(), workspace=workspace, kind=kind, content=content, made_at=now, **fields
+    )
+
+
+def find(workspace: Workspace, token: str) -> Preview | None:
+    """A workspace's preview that was not confirmed yet."""
+    return Preview.objects.filter(workspace=workspace, token=token).first()
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call that the run will make, as it stands in the preview."""
+
+    number: int
+    ids: int
+    request: Request[Any]
+
+
+def resources_of(preview: Preview) -> list[Resource]:
+    """The resources that a preview of a register holds."""
+    return [Resource(**resource) for resource in preview.content["resources"]]
+
+
+def size(preview: Preview) -> int:
+    """How many IDs the run will have."""
+    return len(preview.content["resources" if preview.kind == Kind.REGISTER else "entries"])
+
+
+def calls(preview: Preview) -> list[Call]:
+    """The calls in the order in which they will go out, as things stand now."""
+    budget = Budget.objects.filter(workspace=preview.workspace_id).first() or Budget()
+    made = (
+        registers(preview, batch_size(budget))
+        if preview.kind == Kind.REGISTER
+        else ingests(preview, batch_size(budget))
+    )
+    return [Call(number, ids, request) for number, (ids, request) in enumerate(made, 1)]
+
+
+def registers(preview: Preview, most: int) -> Iterator[tuple[int, Request[Any]]]:
+    """The register calls: how many resources, and the request."""
+    for batch in batches(resources_of(preview), most):
+        yield len(batch), routes.register(preview.provider, batch)
+
+
+def ingests(preview: Preview, most: int) -> Iterator[tuple[int, Request[Any]]]:
+    """The ingest calls, each of one provider (trap 8); an ID whose record was not read yet stands in *add*."""
+    by_provider: dict[str, list[tuple[str, str]]] = {}
+    for entry in chosen(preview.workspace, preview.content["entries"]):
+        source = entry.source
+        wire = source.original_url if source.provider == "web" else source.fini_id
+        by_provider.setdefault(source.provider, []).append((wire, entry.lane))
+    for provider, ids in by_provider.items():
+        for batch in batches(ids, most):
+            again = [wire for wire, lane in batch if lane == Lane.REFRESH]
+            first = [wire for wire, lane in batch if lane != Lane.REFRESH]
+            yield len(batch), routes.ingest(provider, add=first, refresh=again)
+
+
+def seconds(number: int) -> int:
+    """About how long so many calls take: the budget sets the pace of many (trap 7)."""
+    limit: int = settings.FINI_CALLS_PER_MINUTE
+    return max(1, round(number * CALL_SECONDS if number <= limit // MORE else number * 60 / limit))
+
+
+def confirm(
+    *, actor: str, origin: str, preview: Preview, left: Collection[int] = (), **extra: Unpack[Extra]
+) -> Run:
+    """Start the run of a preview, or find the one that came of it; `left` are positions of resources to leave out.
+
+    Raises NothingToDo.
+    """
+    extra["token"] = preview.token
+    if preview.kind == Kind.REGISTER:
+        wanted = [held for position, held in enumerate(resources_of(preview)) if position not in left]
+        run = start_register(
+            actor=actor,
+            origin=origin,
+            workspace=preview.workspace,
+            provider=preview.provider,
+            resources=wanted,
+            then_ingest=preview.then_ingest,
+            **extra,
+        )
+    else:
+        run = start_ingest(
+            actor=actor,
+            origin=origin,
+            workspace=preview.workspace,
+            entries=preview.content["entries"],
+            **extra,
+        )
+    preview.delete()
+    return run

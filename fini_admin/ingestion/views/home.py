@@ -1,0 +1,39 @@
+"""A workspace's home: the funnel, what needs a person, the latest runs; at first, the first steps."""
+
+from collections.abc import Iterable
+
+from django.http import HttpResponse
+from django.urls import reverse
+
+from fini_admin.ingestion import overview, queries
+from fini_admin.ingestion.overview import FirstStep, Need, Number
+from fini_admin.pages import MENU, show
+from fini_admin.permissions import Permission, WorkspaceRequest, requires
+
+WAY = {entry.view: entry.permission for entry in MENU}
+
+
+@requires(Permission.SOURCES_READ)
+def home(request: WorkspaceRequest) -> HttpResponse:
+    """The workspace in numbers, each leading to what it counts."""
+    workspace = request.workspace
+    context: dict[str, object] = {
+        "steps": with_ways(request, overview.first_steps(workspace)),
+        "funnel": with_ways(request, overview.funnel(workspace)),
+        "needs": with_ways(request, overview.needs(workspace)),
+        "runs": queries.tell(queries.latest_runs(workspace)),
+    }
+    return show(request, "ingestion/home.html", context)
+
+
+def with_ways(
+    request: WorkspaceRequest, lines: Iterable[Number | Need | FirstStep]
+) -> list[tuple[Number | Need | FirstStep, str]]:
+    """Each line with the address it leads to, empty where this person may not go."""
+    return [(line, way(request, line.page, getattr(line, "query", ""))) for line in lines]
+
+
+def way(request: WorkspaceRequest, page: str, query: str = "") -> str:
+    """A page's address, empty for who may not open it."""
+    allowed = WAY.get(page) in request.permissions
+    return reverse(page, args=[request.workspace.slug]) + query if allowed else ""

@@ -1,0 +1,45 @@
+"""Lists by keyset: constant work however deep one pages (P7)."""
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.db.models import Model, QuerySet
+
+SIZE = 50
+COUNTED = 10_000
+DIGITS = 18  # what a 64-bit column holds whatever the digits are
+
+M = TypeVar("M", bound=Model)
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[M]):
+    """Some rows of a list; `older` is the next page's cursor, empty on the last; `first` on the first page."""
+
+    rows: list[M]
+    older: str
+    first: bool
+
+
+def page(
+    queryset: QuerySet[M],
+    *,
+    cursor: str | None,
+    field: str = "pk",
+    size: int = SIZE,
+    descending: bool = True,
+) -> Page[M]:
+    """The rows after the cursor by a unique whole-number field; a cursor that is none leads to the first page."""
+    start = cursor if cursor and cursor.isascii() and cursor.isdigit() and len(cursor) <= DIGITS else None
+    if start is not None:
+        queryset = queryset.filter(**{f"{field}__{'lt' if descending else 'gt'}": int(start)})
+    rows = list(queryset.order_by(f"-{field}" if descending else field)[: size + 1])
+    more = len(rows) > size
+    return Page(rows[:size], str(getattr(rows[size - 1], field)) if more else "", start is None)
+
+
+def count(queryset: QuerySet[M]) -> str:
+    """How many rows match: exact to 10,000, "10,000+" beyond."""
+    number = queryset.order_by()[: COUNTED + 1].count()
+    return intcomma(number) if number <= COUNTED else f"{intcomma(COUNTED)}+"

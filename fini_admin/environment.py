@@ -2,6 +2,8 @@
 
 import base64
 import binascii
+import hashlib
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -67,9 +69,43 @@ def decoded_key(word: str) -> bytes:
     return key
 
 
-def https_url(name: str, default: str) -> str:
-    """An address without a trailing slash; plain HTTP is taken only for this machine itself."""
+def all_or_none(**given: str) -> bool:
+    """Whether these are set; what is set in part only is an error that names the rest."""
+    missing = [name for name, value in given.items() if not value]
+    if missing and len(missing) < len(given):
+        raise ImproperlyConfigured(f"{' and '.join(missing)} must be set too")
+    return not missing
+
+
+def origin(url: str) -> str:
+    """An address's scheme, host and port."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def name_of(url: str) -> str:
+    """An address as a short text that holds letters, digits and hyphens only; the same for the same address."""
+    words_in = re.sub(r"[^a-z0-9]+", "-", url.lower().partition("://")[2]).strip("-")
+    return f"{words_in[:60]}-{hashlib.sha256(url.encode()).hexdigest()[:8]}" if url else "none"
+
+
+def origins(name: str, found: list[str]) -> list[str]:
+    """What NAME holds when each is https://host[:port], as a content policy takes them."""
+    for word in found:
+        parts = urlsplit(word)
+        if word != origin(word) or parts.scheme != "https" or not parts.hostname:
+            raise ImproperlyConfigured(f"{name} holds {word!r}, which is no https://host")
+    return found
+
+
+def https_url(name: str, default: str = "") -> str:
+    """An address without a trailing slash; plain HTTP is taken only for this machine itself.
+
+    Empty where nothing is named and there is no default.
+    """
     url = text(name, default).rstrip("/")
+    if not url and not default:
+        return ""
     parts = urlsplit(url)
     local = parts.scheme == "http" and parts.hostname in LOOPBACK
     if not parts.hostname or not (parts.scheme == "https" or local):

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django_htmx.http import HttpResponseClientRedirect
 
-from fini_admin.ingestion.queries import foot, running_runs, worker_alive
+from fini_admin.ingestion.queries import foot, queue_length, running_runs, worker_alive
 from fini_admin.permissions import Permission, Request, public, signed_in
 from fini_admin.workspaces import queries
 from fini_admin.workspaces.models import Workspace
@@ -33,7 +33,15 @@ class Entry:
 # In the order and with the words of design 5.
 MENU = (
     Entry("Home", "workspace", Permission.SOURCES_READ),
+    Entry("Discover", "discover", Permission.SOURCES_DISCOVER),
+    Entry("Register", "register", Permission.SOURCES_REGISTER),
+    Entry("Queue", "queue", Permission.QUEUE_READ, note=queue_length),
+    Entry("Sources", "sources", Permission.SOURCES_READ),
     Entry("Runs", "runs", Permission.RUNS_READ, note=running_runs),
+    Entry("Audit", "calls", Permission.CALLS_READ, group="prove"),
+    Entry("Activity", "activity", Permission.ACTIVITY_READ),
+    Entry("Keys", "keys", Permission.KEYS_MANAGE, group="manage"),
+    Entry("Members", "members", Permission.MEMBERS_MANAGE),
 )
 
 

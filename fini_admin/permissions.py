@@ -9,15 +9,18 @@ from enum import StrEnum
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
+from django.contrib.auth import logout
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
-from django.http.response import HttpResponseBase, HttpResponseRedirectBase
+from django.http.response import HttpResponseBase, HttpResponseRedirect, HttpResponseRedirectBase
 from django.shortcuts import resolve_url
+from django.urls import reverse
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
+from fini_admin.people import reauthentication, second_factor
 from fini_admin.workspaces import queries
 from fini_admin.workspaces.models import Role, User, Workspace
 
@@ -183,9 +186,58 @@ class LoginRequired(LoginRequiredMiddleware):
     def handle_no_permission(  # type: ignore[override]  # the stubs know only Django's own redirect
         self, request: HttpRequest, view_func: View
     ) -> HttpResponseRedirectBase:
-        """To the log-in page; for htmx as a whole page, or it would land in a table's cell (style.md 5.5)."""
-        htmx: HtmxDetails = request.htmx  # type: ignore[attr-defined]  # set by HtmxMiddleware
-        if not htmx:
-            return super().handle_no_permission(request, view_func)
-        login = resolve_url(self.get_login_url(view_func))
-        return HttpResponseClientRedirect(redirect_to_login(htmx.current_url_abs_path or "/", login).url)
+        """To the log-in page (style.md 5.5)."""
+        return lead(request, resolve_url(self.get_login_url(view_func)))
+
+
+class SecondFactorRequired:
+    """Whoever must have a second factor and has none is led to where it is set up, and may do nothing else."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view_func: View, view_args: tuple[Any, ...], view_kwargs: dict[str, Any]
+    ) -> HttpResponseBase | None:
+        """After LoginRequired: what is left is open to everyone, or somebody is logged in."""
+        open_to_all = not getattr(view_func, "login_required", True)
+        if open_to_all or getattr(view_func, "enrols", False) or not second_factor.missing(request):
+            return None
+        return lead(request, reverse("mfa_activate_totp"))
+
+
+def enrols(view: View) -> View:
+    """A view that is open to someone who must set up a second factor first (SECOND_FACTOR_REQUIRED)."""
+    view.__dict__["enrols"] = True
+    return view
+
+
+def reauthenticated(view: View, *, reading: bool = False) -> View:
+    """A dangerous act: it asks again who one is, unless that was shown a few minutes ago.
+
+    It stands below the view's rule. Nothing of what was sent is kept, for it may hold a key: the person is led back to
+    the page, finds there what was typed (keep.js) and does it again. `reading`: the page itself is asked for, too.
+    """
+
+    @wraps(view)
+    def checked(request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        asks = reading or request.method not in ("GET", "HEAD", "OPTIONS")
+        if not asks or reauthentication.recent(request):
+            return view(request, *args, **kwargs)
+        page = reauthentication.page(request.user)
+        if not page:
+            logout(request)
+        return lead(request, page or resolve_url("account_login"))
+
+    return checked
+
+
+def lead(request: HttpRequest, url: str) -> HttpResponseRedirectBase:
+    """To a page that comes first, and back from there; for htmx as a whole page, or it would land in a table's cell."""
+    htmx: HtmxDetails = request.htmx  # type: ignore[attr-defined]  # set by HtmxMiddleware
+    back = (htmx.current_url_abs_path or "/") if htmx else request.get_full_path()
+    there = redirect_to_login(back, url).url
+    return HttpResponseClientRedirect(there) if htmx else HttpResponseRedirect(there)

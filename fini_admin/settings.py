@@ -7,7 +7,20 @@ from typing import Any
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from fini_admin.environment import encryption_keys, env, flag, https_url, number, secret, text, words
+from fini_admin.environment import (
+    all_or_none,
+    encryption_keys,
+    env,
+    flag,
+    https_url,
+    name_of,
+    number,
+    origin,
+    origins,
+    secret,
+    text,
+    words,
+)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 if (BASE_DIR / ".env").is_file():
@@ -66,9 +79,14 @@ INSTALLED_APPS = [
     "csp",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "allauth.usersessions",
     "huey.contrib.djhuey",
     "fini_admin.audit",
     "fini_admin.workspaces",
+    "fini_admin.people",
     "fini_admin.sources",
     "fini_admin.ingestion",
     "fini_admin.sandbox",
@@ -80,9 +98,10 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "fini_admin.people.sessions.Authentication",
     "allauth.account.middleware.AccountMiddleware",
     "fini_admin.permissions.LoginRequired",
+    "fini_admin.permissions.SecondFactorRequired",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -114,7 +133,7 @@ TEMPLATES = [
     }
 ]
 
-# People: log-in by e-mail and password; nobody signs up, an admin adds people.
+# People: log-in by e-mail and password, or by the one log-in provider; nobody signs up, an admin adds people.
 AUTH_USER_MODEL = "workspaces.User"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 AUTH_PASSWORD_VALIDATORS = [
@@ -126,23 +145,75 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
-ACCOUNT_ADAPTER = "fini_admin.workspaces.adapters.AccountAdapter"
+ACCOUNT_ADAPTER = "fini_admin.people.adapters.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
-ACCOUNT_REAUTHENTICATION_REQUIRED = True
 # Its mail would invite strangers to the sign-up page, which does not exist.
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 ACCOUNT_LOGOUT_REDIRECT_URL = "/accounts/login/"
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 10 * 60
+# A session ends with the browser, and by the two limits below: nothing to remember.
+ACCOUNT_SESSION_REMEMBER = False
+# Known and unknown addresses are counted alike. What counts per key is the address, or the person of a code.
+ACCOUNT_RATE_LIMITS = {
+    "login": "30/m/ip",
+    "login_failed": "10/m/ip,5/5m/key",
+    "second_factor": "30/d/key",
+    "provider": "30/m/ip",
+    "reauthenticate": "10/m/user",
+    "change_password": "5/m/user",
+    "reset_password": "20/m/ip,5/m/key",
+    "reset_password_from_key": "20/m/ip",
+    "confirm_email": "1/3m/key",
+}
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
+
+MFA_ADAPTER = "fini_admin.people.adapters.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_RECOVERY_CODE_COUNT = 10
+MFA_TOTP_ISSUER = "Fini Admin"
+# One step of 30 s before and after, for clocks that differ; each code counts once (people/forms.py).
+MFA_TOTP_TOLERANCE = 1
+MFA_FORMS = {
+    "authenticate": "fini_admin.people.forms.CodeForm",
+    "reauthenticate": "fini_admin.people.forms.AgainForm",
+    "activate_totp": "fini_admin.people.forms.ActivateForm",
+}
+SECOND_FACTOR_REQUIRED = flag("SECOND_FACTOR_REQUIRED")
+
+OIDC_SERVER_URL = https_url("OIDC_SERVER_URL")
+OIDC_CLIENT_ID = text("OIDC_CLIENT_ID")
+OIDC_CLIENT_SECRET = secret("OIDC_CLIENT_SECRET")
+with_provider = all_or_none(
+    OIDC_SERVER_URL=OIDC_SERVER_URL, OIDC_CLIENT_ID=OIDC_CLIENT_ID, OIDC_CLIENT_SECRET=OIDC_CLIENT_SECRET
+)
+OIDC_NAME = text("OIDC_NAME", "the company log-in") if with_provider else ""
+OIDC_ORIGINS = (
+    [origin(OIDC_SERVER_URL), *origins("OIDC_ORIGINS", words("OIDC_ORIGINS"))] if with_provider else []
+)
+# Another provider is another name, so that nobody is known by an identifier that somebody else has there.
+OIDC_ID = name_of(OIDC_SERVER_URL)
+SOCIALACCOUNT_ADAPTER = "fini_admin.people.adapters.ProviderAdapter"
+SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
+
 LOGIN_REDIRECT_URL = "/"
 LOGIN_URL = "account_login"
 EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)
 DEFAULT_FROM_EMAIL = text("DEFAULT_FROM_EMAIL", "fini-admin@localhost")
-# The log-in limits live here: every process must see one count (spike 2).
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}}
+# The log-in limits live here: every process must see one count (spike 2). Past MAX_ENTRIES a part is thrown away,
+# counts too: the default of 300 would let somebody clear them by trying 300 addresses.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "cache",
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    }
+}
 
 USE_TZ = True
 TIME_ZONE = "UTC"
@@ -170,14 +241,16 @@ CONTENT_SECURITY_POLICY = {
         "img-src": [SELF],
         "font-src": [SELF],
         "connect-src": [SELF],
-        "form-action": [SELF],
+        # A browser follows a form's redirect only to what stands here.
+        "form-action": [SELF, *OIDC_ORIGINS],
         "frame-ancestors": [NONE],
         "base-uri": [NONE],
     }
 }
 X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_HTTPONLY = True
-SESSION_COOKIE_AGE = 12 * 60 * 60
+SESSION_COOKIE_AGE = number("SESSION_HOURS", 12) * 60 * 60
+SESSION_IDLE_SECONDS = number("SESSION_IDLE_MINUTES", 60) * 60
 # `make run` serves 127.0.0.1 over plain HTTP and says so; everywhere else DEBUG off means TLS (design 5).
 PLAIN_HTTP = DEBUG or flag("PLAIN_HTTP_ON_LOOPBACK")
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not PLAIN_HTTP

@@ -1,12 +1,18 @@
 """The pages. Every view carries its rule (permissions.py); allauth's get theirs here, and only those in use."""
 
 from allauth.account import views as account
+from allauth.mfa.base import views as mfa
+from allauth.mfa.recovery_codes import views as recovery_codes
+from django.conf import settings
 from django.urls import path, re_path
 
 from fini_admin import pages, styleguide
-from fini_admin.ingestion.views import home, previews, runs
-from fini_admin.permissions import public, signed_in
-from fini_admin.workspaces import views as workspaces
+from fini_admin.audit import views as audit
+from fini_admin.ingestion.views import discover, home, previews, queue, register, runs
+from fini_admin.people import views as people
+from fini_admin.permissions import enrols, public, reauthenticated, signed_in
+from fini_admin.sources import views as sources
+from fini_admin.workspaces.views import keys, members, workspaces
 
 urlpatterns = [
     path("", pages.home, name="home"),
@@ -14,15 +20,74 @@ urlpatterns = [
     path("readyz", pages.readyz, name="readyz"),
     path("styleguide/", styleguide.styleguide, name="styleguide"),
     path("workspaces/", workspaces.index, name="workspaces"),
+    path("workspaces/<uuid:workspace_id>/rename/", workspaces.rename, name="workspace_rename"),
     path("switch/", pages.switch, name="switch"),
     path("w/<slug:slug>/", home.home, name="workspace"),
+    path("w/<slug:slug>/register/", register.register, name="register"),
+    path("w/<slug:slug>/discover/", discover.index, name="discover"),
+    path("w/<slug:slug>/discover/<str:provider>/", discover.provider, name="discover"),
+    path("w/<slug:slug>/sources/", sources.index, name="sources"),
+    path("w/<slug:slug>/sources/<str:fini_id>/", sources.source, name="source"),
     path("w/<slug:slug>/runs/", runs.index, name="runs"),
     path("w/<slug:slug>/runs/<int:number>/", runs.run, name="run"),
     path("w/<slug:slug>/previews/<str:token>/", previews.preview, name="preview"),
-    path("accounts/login/", public(account.login), name="account_login"),
-    path("accounts/logout/", signed_in(account.logout), name="account_logout"),
+    path("w/<slug:slug>/queue/", queue.queue, name="queue"),
+    path("w/<slug:slug>/audit/", audit.calls, name="calls"),
+    path("w/<slug:slug>/audit/<uuid:call>/", audit.call, name="call"),
+    path("w/<slug:slug>/audit/<uuid:call>/<slug:side>/", audit.body, name="call_body"),
+    path("w/<slug:slug>/activity/", audit.activity, name="activity"),
+    path("w/<slug:slug>/keys/", keys.index, name="keys"),
+    path("w/<slug:slug>/keys/<uuid:key_id>/verify/", keys.verify, name="key_verify"),
+    path("w/<slug:slug>/keys/<uuid:key_id>/switch/", keys.switch, name="key_switch"),
+    path("w/<slug:slug>/keys/<uuid:key_id>/off/", keys.switch_off, name="key_off"),
+    path("w/<slug:slug>/keys/<uuid:key_id>/rename/", keys.rename, name="key_rename"),
+    path("w/<slug:slug>/members/", members.index, name="members"),
+    path("w/<slug:slug>/members/<int:number>/role/", members.role, name="member_role"),
+    path("w/<slug:slug>/members/<int:number>/remove/", members.remove, name="member_remove"),
+    path("accounts/login/", public(people.Login.as_view()), name="account_login"),
+    path("accounts/logout/", enrols(signed_in(account.logout)), name="account_logout"),
     path("accounts/inactive/", public(account.account_inactive), name="account_inactive"),
-    path("accounts/reauthenticate/", signed_in(account.reauthenticate), name="account_reauthenticate"),
+    path(
+        "accounts/reauthenticate/", enrols(signed_in(account.reauthenticate)), name="account_reauthenticate"
+    ),
+    path("accounts/oidc/login/", public(people.provider_login), name="provider_login"),
+    path(
+        "accounts/oidc/login/callback/",
+        public(people.provider_callback),
+        {"provider_id": settings.OIDC_ID},
+        name="openid_connect_callback",
+    ),
+    path(
+        "accounts/oidc/reauthenticate/",
+        enrols(signed_in(people.provider_reauthenticate)),
+        name="provider_reauthenticate",
+    ),
+    path("accounts/2fa/", signed_in(people.factor), name="mfa_index"),
+    path("accounts/2fa/code/", public(mfa.authenticate), name="mfa_authenticate"),
+    path("accounts/2fa/reauthenticate/", signed_in(mfa.reauthenticate), name="mfa_reauthenticate"),
+    path(
+        "accounts/2fa/activate/",
+        enrols(signed_in(reauthenticated(people.SetUp.as_view(), reading=True))),
+        name="mfa_activate_totp",
+    ),
+    path("accounts/2fa/activate/qr.svg", enrols(signed_in(people.qr)), name="mfa_qr"),
+    path(
+        "accounts/2fa/deactivate/",
+        signed_in(reauthenticated(people.TakeAway.as_view(), reading=True)),
+        name="mfa_deactivate_totp",
+    ),
+    path(
+        "accounts/2fa/codes/",
+        signed_in(reauthenticated(recovery_codes.view_recovery_codes, reading=True)),
+        name="mfa_view_recovery_codes",
+    ),
+    path(
+        "accounts/2fa/codes/new/",
+        signed_in(reauthenticated(people.NewCodes.as_view(), reading=True)),
+        name="mfa_generate_recovery_codes",
+    ),
+    path("accounts/sessions/", signed_in(reauthenticated(people.index)), name="sessions"),
+    path("accounts/sessions/<int:number>/end/", signed_in(reauthenticated(people.end)), name="session_end"),
     path("accounts/password/change/", signed_in(account.password_change), name="account_change_password"),
     path("accounts/password/reset/", public(account.password_reset), name="account_reset_password"),
     path(

@@ -11,7 +11,14 @@ PACKAGE = ROOT / "fini_admin"
 FILE_LIMIT, FUNCTION_LIMIT = 400, 60
 
 # A package imports from itself and from what stands before it (docs/architecture.md).
-LAYERS = [{"environment", "keyring", "paging"}, {"fini"}, {"audit"}, {"workspaces"}, {"sources"}, {"ingestion"}]
+LAYERS = [
+    {"environment", "keyring", "paging"},
+    {"fini"},
+    {"audit"},
+    {"workspaces"},
+    {"sources"},
+    {"ingestion"},
+]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 # These stand on top of all layers, wherever they live: they may import any layer, and no layer imports them.
 ON_TOP = {"permissions", "pages", "styleguide", "views", "urls", "templatetags", "management"}

@@ -23,7 +23,12 @@ COLUMNS = tuple(field.name for field in Entry._meta.concrete_fields if field.nam
 
 def now_text() -> str:
     """The time as the trail writes it: UTC, microseconds, fixed width, so that it sorts as text."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return text_of(datetime.now(UTC))
+
+
+def text_of(at: datetime) -> str:
+    """A time as the trail writes it."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def line(values: dict[str, Any]) -> str:

@@ -1,9 +1,13 @@
 """The audit trail's tables. `trail_…` are insert-only, guarded by triggers (triggers.py); values are plain (P2)."""
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
+from fini_admin.audit.expressions import Hundreds
 from fini_admin.audit.names import OUTCOME_KINDS, CallKind
+
+# Only an outcome's row has an outcome: what the list of calls is made of, said without a parameter.
+HAS_OUTCOME = Q(outcome__isnull=False)
 
 
 class Entry(models.Model):
@@ -50,7 +54,27 @@ class Entry(models.Model):
                 fields=["chain", "call"], condition=Q(kind__in=OUTCOME_KINDS), name="one_outcome_per_call"
             ),
         )
-        indexes = (models.Index(fields=["chain", "run", "seq"], name="trail_by_run"),)
+        # One for each filter of the list of calls, so that a rare value is found without walking the chain (P7).
+        indexes = (
+            models.Index(fields=["chain", "run", "seq"], name="trail_by_run"),
+            models.Index(fields=["chain", "seq"], name="trail_activity", condition=Q(call__isnull=True)),
+            models.Index(fields=["chain", "at", "seq"], name="call_by_time", condition=HAS_OUTCOME),
+            models.Index(fields=["chain", "method", "seq"], name="call_by_method", condition=HAS_OUTCOME),
+            models.Index(fields=["chain", "route", "seq"], name="call_by_route", condition=HAS_OUTCOME),
+            models.Index(fields=["chain", "actor", "seq"], name="call_by_actor", condition=HAS_OUTCOME),
+            models.Index(fields=["chain", "key", "seq"], name="call_by_key", condition=HAS_OUTCOME),
+            models.Index(fields=["chain", "outcome", "seq"], name="call_by_outcome", condition=HAS_OUTCOME),
+            models.Index(
+                F("chain"), Hundreds("status"), F("seq"), name="call_by_status", condition=HAS_OUTCOME
+            ),
+        )
+
+    @property
+    def state(self) -> str:
+        """What a list says of the call: its outcome, or *lost*, *unsent*, *in flight* when no answer came."""
+        if self.kind == CallKind.ANSWERED:
+            return self.outcome or ""
+        return "in flight" if self.kind == CallKind.ASKED else self.kind.removeprefix("call.")
 
 
 class Body(models.Model):

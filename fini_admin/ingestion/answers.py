@@ -51,10 +51,13 @@ def discovered(step: Step, tree: Any) -> None:
     """The provider's tree: each leaf is an ID of the run, and done."""
     run = step.run
     actions.list_resources(run.workspace, step.provider, tree, run.number)
-    leaves = {leaf.external_id for node in tree for leaf in node.leaves()}
+    leaves = {leaf.external_id: leaf.title for node in tree for leaf in node.leaves()}
     ended = {"stage": Stage.ENDED, "outcome": Outcome.DONE, "provider": step.provider}
     Item.objects.bulk_create(
-        (Item(run=run, position=n, external_id=leaf, **ended) for n, leaf in enumerate(sorted(leaves))),
+        (
+            Item(run=run, position=n, external_id=external_id, resource={"title": title}, **ended)
+            for n, (external_id, title) in enumerate(sorted(leaves.items()))
+        ),
         batch_size=500,
     )
     Run.objects.filter(pk=run.pk).update(total=len(leaves))

@@ -4,12 +4,26 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 
 from fini_admin.ingestion.models import QueueEntry
 from fini_admin.sources.models import Resource, Source
 from fini_admin.sources.states import ever_ingested
 from fini_admin.workspaces.models import Workspace
+
+PAGE = 1000
+NAMES = [
+    "id",
+    "source",
+    "externalId",
+    "title",
+    "originalUrl",
+    "state",
+    "lane",
+    "run",
+    "first_seen",
+    "last_seen",
+]
 
 
 def utc(moment: datetime) -> str:
@@ -19,22 +33,40 @@ def utc(moment: datetime) -> str:
 
 def sources(workspace: Workspace) -> Iterator[dict[str, Any]]:
     """Every source of a workspace as `export_sources` prints it, oldest first (design 5)."""
-    waiting = QueueEntry.objects.filter(source=OuterRef("pk"), closed_at=None)
-    mirrored = Source.objects.filter(workspace=workspace).annotate(waits=Exists(waiting)).order_by("pk")
-    for source in mirrored.iterator(1000):
-        lane = ("refresh" if ever_ingested(source) else "add") if source.waits else None
-        yield {
-            "id": source.fini_id,
-            "source": source.provider,
-            "externalId": source.external_id,
-            "title": source.title,
-            "originalUrl": source.original_url,
-            "state": source.state,
-            "lane": lane,
-            "run": source.run,
-            "first_seen": utc(source.first_seen),
-            "last_seen": utc(source.last_seen),
-        }
+    mirrored = with_waits(Source.objects.filter(workspace=workspace)).order_by("pk")
+    return map(told, mirrored.iterator(1000))
+
+
+def newest_first(found: QuerySet[Source]) -> Iterator[dict[str, Any]]:
+    """The same of some sources, in the order of their list. No read stays open between two pages of them."""
+    mirrored = with_waits(found).order_by("-pk")
+    rows = list(mirrored[:PAGE])
+    while rows:
+        yield from map(told, rows)
+        rows = list(mirrored.filter(pk__lt=rows[-1].pk)[:PAGE])
+
+
+def with_waits(found: QuerySet[Source]) -> QuerySet[Source]:
+    """Each with `waits`: whether it has an open place in the queue."""
+    open_entry = QueueEntry.objects.filter(source=OuterRef("pk"), closed_at=None)
+    return found.annotate(waits=Exists(open_entry))
+
+
+def told(source: Any) -> dict[str, Any]:
+    """A source of `with_waits` by the names of the export."""
+    lane = ("refresh" if ever_ingested(source) else "add") if source.waits else None
+    return {
+        "id": source.fini_id,
+        "source": source.provider,
+        "externalId": source.external_id,
+        "title": source.title,
+        "originalUrl": source.original_url,
+        "state": source.state,
+        "lane": lane,
+        "run": source.run,
+        "first_seen": utc(source.first_seen),
+        "last_seen": utc(source.last_seen),
+    }
 
 
 def resources(workspace: Workspace, provider: str) -> Iterator[dict[str, str]]:

@@ -126,7 +126,7 @@ class Step(models.Model):
 
 
 class Item(models.Model):
-    """One ID of a run, with its outcome once it has one; `resource` is what register sends of it."""
+    """One ID of a run, with its outcome once it has one; `resource` is what register sends of it, or its title."""
 
     run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="items")
     position = models.PositiveIntegerField()

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from django.db.models import Q
-
 from fini_admin.ingestion.models import QueueEntry
 from fini_admin.ingestion.queries import worker_alive
 from fini_admin.paging import count
@@ -109,21 +107,18 @@ class FirstStep:
 
 
 def first_steps(workspace: Workspace) -> list[FirstStep]:
-    """The way from nothing to the first usable source; empty once it was gone to its end."""
-    sources = Source.objects.filter(workspace=workspace)
-    sent = sources.filter(~Q(state__in=(State.REGISTERED, State.QUEUED))).exists()
+    """The way from nothing to the first ingested source; empty once it was gone to its end."""
+    entries = QueueEntry.objects.filter(workspace=workspace)
+    sent = entries.filter(closed_how="sent").exists()
     if sent:
         return []
     keys = ApiKey.objects.filter(workspace=workspace).exclude(state=KeyState.OFF)
-    registered = sources.exists()
+    registered = entries.exists()
     listed = Resource.objects.filter(workspace=workspace).exists()
+    verified = registered or listed or keys.filter(verified_at__isnull=False).exists()
     return [
         FirstStep("Add the workspace's API key", "keys", keys.exists()),
-        FirstStep(
-            "Verify that Fini takes it",
-            "keys",
-            registered or listed or keys.filter(verified_at__isnull=False).exists(),
-        ),
+        FirstStep("Verify that Fini takes it", "keys", verified),
         FirstStep("Discover what can be brought in", "discover", listed or registered),
         FirstStep("Register what you want in Fini", "register", registered),
         FirstStep("Send it to ingestion", "queue", sent),

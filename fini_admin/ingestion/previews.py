@@ -4,7 +4,7 @@ A preview's token is the one-time number of its run: confirmed twice, it leads t
 """
 
 import secrets
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Unpack
@@ -14,6 +14,7 @@ from django.conf import settings
 from fini_admin.fini import routes
 from fini_admin.fini.client import Request
 from fini_admin.fini.routes import Resource
+from fini_admin.ingestion.details import compared
 from fini_admin.ingestion.models import Budget, Kind, Lane, Preview, QueueEntry, Run
 from fini_admin.ingestion.runs import (
     Extra,
@@ -23,6 +24,7 @@ from fini_admin.ingestion.runs import (
     chosen,
     start_ingest,
     start_register,
+    waits,
 )
 from fini_admin.ingestion.steps import why_not
 from fini_admin.workspaces.models import Workspace
@@ -44,12 +46,17 @@ def freeze_register(
     provider: str,
     resources: Sequence[Resource],
     then_ingest: bool,
-    problems: Sequence[tuple[int, str]] = (),
+    told: Mapping[str, Any] | None = None,
 ) -> Preview:
-    """These resources in their order; `problems` are the lines that were left out, for the preview to say."""
+    """These resources in their order, with what is in Fini of them already.
+
+    `told` is what else the preview says of a file: `problems` and `duplicates` by line (`unit`), `notes`, and with
+    `choose` whether to ingest is decided when it is confirmed. Raises NothingToDo.
+    """
     if not resources:
         raise NothingToDo("Nothing is left to register")
-    content = {"resources": [asdict(resource) for resource in resources], "problems": list(problems)}
+    content = {"resources": [asdict(resource) for resource in resources]}
+    content |= compared(workspace, provider, resources) | dict(told or {})
     return keep(workspace, Kind.REGISTER, content, made_by=actor, provider=provider, then_ingest=then_ingest)
 
 
@@ -58,7 +65,7 @@ def freeze_ingest(*, actor: str, workspace: Workspace, entries: Sequence[QueueEn
 
     Raises NothingToDo when none may be sent.
     """
-    queued = {entry.source_id for entry in entries}
+    queued = {entry.source_id for entry in entries if waits(entry)}
     skipped: dict[str, int] = {}
     sendable = []
     for entry in entries:

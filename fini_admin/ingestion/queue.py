@@ -1,14 +1,27 @@
 """The queue: the source IDs awaiting ingestion, one open entry each (P4), in two lanes."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import QuerySet
 
+from fini_admin.audit import chain
+from fini_admin.audit.names import Activity
+from fini_admin.ingestion.budget import lock
 from fini_admin.ingestion.models import Item, Lane, QueueEntry, Run, Stage
+from fini_admin.sources import actions
+from fini_admin.sources.actions import Origin
 from fini_admin.sources.models import Source
-from fini_admin.sources.states import ever_ingested
+from fini_admin.sources.states import BUSY, State, ever_ingested
+from fini_admin.workspaces.models import Workspace
+
+REMOVED = "removed"
+CHUNK = 500
+NAMED = 100  # so many IDs stand in the audit trail's entry; the sources' histories name every one
 
 
 def enqueue(sources: list[Source], run: Run) -> None:
@@ -60,3 +73,111 @@ def close(sources: Iterable[Source], how: str) -> None:
 def release(run: Run, sources: Iterable[Source]) -> None:
     """What the run had taken and did not send waits again, for whoever sends it next."""
     open_entries(sources).filter(run=run).update(run=None)
+
+
+@dataclass(slots=True)
+class Moved:
+    """The sources that went into the queue or out of it, and how many did not, by reason."""
+
+    sources: list[Source] = field(default_factory=list)
+    left: Counter[str] = field(default_factory=Counter)
+
+
+def remove(*, actor: str, origin: str, workspace: Workspace, entries: Collection[int]) -> Moved:
+    """Take these entries (their numbers) out of the queue; what a run has taken stays, and so does what is out."""
+    moved = Moved()
+    with transaction.atomic():
+        lock(workspace)
+        for part in parts(entries):
+            mine = QueueEntry.objects.filter(workspace=workspace, pk__in=part).select_related("source")
+            found = {entry.pk: entry for entry in mine}
+            for number in part:
+                remove_one(moved, found.get(number))
+        settle(moved, workspace, f"Removed from the queue by {actor}")
+        for batch in parts(source.pk for source in moved.sources):
+            close(Source.objects.filter(pk__in=batch), REMOVED)
+        record(Activity.QUEUE_REMOVED, moved, workspace, actor, origin)
+    return moved
+
+
+def remove_one(moved: Moved, entry: QueueEntry | None) -> None:
+    """Whether an entry may go out of the queue."""
+    if entry is None:
+        moved.left["it is not in this queue"] += 1
+    elif entry.closed_at:
+        moved.left["it was out of the queue already"] += 1
+    elif entry.run_id:
+        moved.left["a run has taken it"] += 1
+    else:
+        moved.sources.append(entry.source)
+
+
+def put_back(*, actor: str, origin: str, workspace: Workspace, sources: Collection[int]) -> Moved:
+    """Have these sources (their numbers) wait for ingestion again, but for those that are at it, gone or waiting."""
+    moved = Moved()
+    with transaction.atomic():
+        lock(workspace)
+        for part in parts(sources):
+            found = {source.pk: source for source in Source.objects.filter(workspace=workspace, pk__in=part)}
+            waiting = set(open_entries(found.values()).values_list("source_id", flat=True))
+            for number in part:
+                put_back_one(moved, found.get(number), waiting)
+        now = datetime.now(UTC)
+        opened = (
+            QueueEntry(
+                workspace=workspace, source=source, lane=lane_of(source), opened_at=now, opened_by=actor
+            )
+            for source in moved.sources
+        )
+        QueueEntry.objects.bulk_create(opened, batch_size=CHUNK)
+        settle(moved, workspace, f"Put back into the queue by {actor}", queued=True)
+        record(Activity.QUEUE_PUT_BACK, moved, workspace, actor, origin)
+    return moved
+
+
+def put_back_one(moved: Moved, source: Source | None, waiting: set[int]) -> None:
+    """Whether a source may go into the queue."""
+    if source is None:
+        moved.left["it is not in this workspace"] += 1
+    elif source.state == State.GONE:
+        moved.left["it is no longer in Fini"] += 1
+    elif source.pk in waiting:
+        moved.left["it is in the queue already"] += 1
+    elif source.state in BUSY:
+        moved.left["its last job has not ended"] += 1
+    else:
+        moved.sources.append(source)
+
+
+def lane_of(source: Source) -> str:
+    """The lane by what the record says (trap 2); open until it was read."""
+    if source.read_at is None:
+        return ""
+    return Lane.REFRESH if ever_ingested(source) else Lane.ADD
+
+
+def settle(moved: Moved, workspace: Workspace, note: str, *, queued: bool = False) -> None:
+    """Give the sources the state that follows, with their history."""
+    by_state: dict[State, list[Source]] = {}
+    for source in moved.sources:
+        by_state.setdefault(actions.next_state(source, queued=queued), []).append(source)
+    shown = Origin("", datetime.now(UTC))
+    for state, sources in by_state.items():
+        for start in range(0, len(sources), CHUNK):
+            actions.move_all(sources[start : start + CHUNK], state, shown, note)
+
+
+def record(kind: Activity, moved: Moved, workspace: Workspace, actor: str, origin: str) -> None:
+    """Say it in the audit trail, unless nothing was changed."""
+    if not moved.sources:
+        return
+    ids = [source.fini_id for source in moved.sources]
+    detail: dict[str, object] = {"number": len(ids), "ids": ids[:NAMED]}
+    chain.record(chain=str(workspace.pk), kind=kind, actor=actor, origin=origin, detail=detail)
+
+
+def parts(numbers: Iterable[int]) -> Iterator[list[int]]:
+    """The numbers, each once and in order, in several queries' portions where they are many."""
+    ordered = sorted(set(numbers))
+    for start in range(0, len(ordered), CHUNK):
+        yield ordered[start : start + CHUNK]

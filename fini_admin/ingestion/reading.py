@@ -1,17 +1,19 @@
-"""Resources from a file: JSON (a list, the register call's body, or discovery's tree) or CSV, checked line by line."""
+"""Resources from a file: JSON (a list, register's body, discovery's tree, an object a line) or CSV, all checked."""
 
 import csv
-import io
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 from fini_admin.fini.errors import NotUnderstood
 from fini_admin.fini.providers import PROVIDERS, nested
-from fini_admin.fini.routes import Resource, is_url
-from fini_admin.fini.secrets import looks_like_key
-from fini_admin.fini.wire import IDENTITY, clean
+from fini_admin.fini.routes import Resource
+from fini_admin.ingestion.checking import REQUIRED, fault
+from fini_admin.ingestion.decoding import Unreadable, decode
+
+__all__ = ["FIELDS", "Reading", "Unreadable", "read", "read_text"]
 
 FIELDS = {
     "externalId": "external_id",
@@ -20,12 +22,29 @@ FIELDS = {
     "mimeType": "mime_type",
     "object": "object",
 }
-REQUIRED = ("originalUrl", "title", "externalId")
-MIME_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(\s*;.*)?")
+# A CSV's header may name a column as the form does, in whatever case: External ID, URL.
+COLUMNS = {name.lower(): name for name in FIELDS} | {"url": "originalUrl"}
+NEEDED = [wire for wire, own in FIELDS.items() if own in REQUIRED]
+NAMES = f"The first line must name the columns: {', '.join(NEEDED)}, and mimeType where it differs"
+LINES = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+")
+Rows = Iterator[tuple[int, Any]]
+
+# Columns that nobody asked for may be long, a page's whole text for instance. The limit is one for the process.
+csv.field_size_limit(2**31 - 1)
 
 
-class Unreadable(ValueError):
-    """The file as a whole cannot be read."""
+@dataclass(slots=True)
+class Reading:
+    """What a file holds: its good resources with where each stands, what is wrong where, and what stands twice.
+
+    Positions count lines, or in JSON items (`unit`), from 1.
+    """
+
+    unit: str = "line"
+    resources: list[Resource] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
+    problems: dict[int, str] = field(default_factory=dict)
+    duplicates: dict[int, int] = field(default_factory=dict)
 
 
 def read(content: bytes, provider: str) -> tuple[list[Resource], dict[int, str]]:
@@ -33,31 +52,80 @@ def read(content: bytes, provider: str) -> tuple[list[Resource], dict[int, str]]
 
     A line without mimeType gets the provider's default (trap 9). Raises Unreadable.
     """
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise Unreadable(f"not UTF-8 text (byte {error.start})") from error
+    found = read_text(decode(content).text, provider)
+    twice = {line: f"externalId stands in line {first} already" for line, first in found.duplicates.items()}
+    return found.resources, dict(sorted((found.problems | twice).items()))
+
+
+def read_text(text: str, provider: str, *, most: int | None = None) -> Reading:
+    """The resources in a text, at most so many lines of it. Raises Unreadable."""
+    text = text.lstrip("\ufeff")
     if not text.strip():
         raise Unreadable("it is empty")
-    rows = json_rows(text, provider) if text.lstrip()[0] in "[{" else csv_rows(text)
-    return checked(rows, provider)
+    found = Reading()
+    rows = csv_rows(text)
+    if is_json(text):
+        found.unit, rows = json_rows(text, provider)
+    seen: dict[str, int] = {}
+    number = 0
+    for number, (line, row) in enumerate(rows, 1):
+        if most is not None and number > most:
+            raise Unreadable(f"it has more than {most:,} {found.unit}s: cut it into parts")
+        take(found, line, row, provider, seen)
+    if not number:
+        raise Unreadable("it names no resource")
+    return found
 
 
-def json_rows(text: str, provider: str) -> Iterator[tuple[int, Any]]:
-    """The items of a list, of `resources`, or the leaves of discovery's tree."""
+def is_json(text: str) -> bool:
+    """Whether a text begins as JSON does; everything else is taken for CSV."""
+    return text.lstrip().startswith(("[", "{"))
+
+
+def take(found: Reading, line: int, row: Any, provider: str, seen: dict[str, int]) -> None:
+    """Put one row where it belongs: a resource, a duplicate, or a problem."""
+    problem = problem_of(row, provider)
+    if problem:
+        found.problems[line] = problem
+        return
+    resource = resource_of(row, provider)
+    first = seen.setdefault(resource.external_id, line)
+    if first != line:
+        found.duplicates[line] = first
+        return
+    found.resources.append(resource)
+    found.lines.append(line)
+
+
+def json_rows(text: str, provider: str) -> tuple[str, Rows]:
+    """The items of a list, of `resources`, or the leaves of discovery's tree; or an object a line. With their unit."""
     try:
         value = json.loads(text)
-    except ValueError as error:
-        raise Unreadable(f"not JSON: {error}") from error
     except RecursionError as error:
-        raise Unreadable("not JSON that can be read: nested too deeply") from error
+        raise Unreadable("it is not JSON that can be read: nested too deeply") from error
+    except ValueError as error:
+        if text.lstrip().startswith("{") and "Extra data" in str(error):
+            return "line", json_lines(text)
+        raise Unreadable(f"it is not JSON: {error}") from error
     if isinstance(value, dict):
-        value = value.get("resources")
+        value = value.get("resources", [value] if "externalId" in value else None)
     if not isinstance(value, list):
-        raise Unreadable("neither a list of resources nor an object with `resources`")
+        raise Unreadable("it is neither a list of resources nor an object with `resources`")
     if any(isinstance(item, dict) and nested(item) for item in value):
         value = leaves(value, provider)
-    yield from enumerate(value, 1)
+    return "item", enumerate(value, 1)
+
+
+def json_lines(text: str) -> Rows:
+    """An object a line, as `export_sources` prints them."""
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise Unreadable(f"it is not JSON: line {number}: {error}") from error
+        yield number, row
 
 
 def leaves(value: list[Any], provider: str) -> list[dict[str, str]]:
@@ -71,76 +139,77 @@ def leaves(value: list[Any], provider: str) -> list[dict[str, str]]:
     ]
 
 
-def csv_rows(text: str) -> Iterator[tuple[int, Any]]:
-    """The lines below the header, by their number in the file."""
-    first_line = text.splitlines()[0]
-    reader = csv.DictReader(io.StringIO(text), delimiter=max(",;\t", key=first_line.count), strict=True)
-    try:
-        names = [name.strip() for name in reader.fieldnames or []]
-        missing = [name for name in REQUIRED if name not in names]
-        if missing:
-            raise Unreadable(f"the header has no column {', '.join(missing)}")
-        reader.fieldnames = names
-        for row in reader:
-            yield reader.line_num, row
-    except csv.Error as error:
-        raise Unreadable(f"not CSV: line {reader.line_num}: {error}") from error
-
-
-def checked(rows: Iterator[tuple[int, Any]], provider: str) -> tuple[list[Resource], dict[int, str]]:
-    """The good rows as resources, and the problem of each bad one."""
-    resources: list[Resource] = []
-    problems: dict[int, str] = {}
-    seen: dict[str, int] = {}
-    for line, row in rows:
-        problem = problem_of(row, seen)
-        if problem:
-            problems[line] = problem
+def csv_rows(text: str) -> Rows:
+    """The lines below the header, each by the number of the line that it begins in; empty ones are passed over."""
+    first_line = next(line for line in lines_of(text) if line.strip())
+    delimiter = max(",;\t", key=first_line.count)
+    reader = csv.reader(lines_of(text), delimiter=delimiter, strict=True)
+    columns: list[str] = []
+    while True:
+        line = reader.line_num + 1
+        try:
+            values = next(reader, None)
+        except csv.Error as error:
+            raise Unreadable(f"it is not CSV: the line that begins in line {line}: {error}") from error
+        if values is None:
+            return
+        if not any(value.strip() for value in values):
             continue
-        resource = resource_of(row, provider)
-        seen[resource.external_id] = line
-        resources.append(resource)
-    return resources, problems
+        if columns:
+            yield line, dict(zip(columns, values, strict=False)) | surplus(values[len(columns) :])
+        else:
+            columns = columns_of(values)
+
+
+def lines_of(text: str) -> Iterator[str]:
+    """A text's lines with their ends, whichever system wrote them."""
+    return (match[0] for match in LINES.finditer(text))
+
+
+def columns_of(header: list[str]) -> list[str]:
+    """A header's columns by the wire's names. Raises Unreadable where one is missing or stands twice."""
+    named = [COLUMNS.get(re.sub(r"[\s_-]", "", name).lower(), name.strip()) for name in header]
+    missing = [name for name in NEEDED if name not in named]
+    if missing:
+        raise Unreadable(f"the header has no column {', '.join(missing)}. {NAMES}")
+    twice = [name for name in FIELDS if named.count(name) > 1]
+    if twice:
+        raise Unreadable(f"the header names {', '.join(twice)} twice")
+    return named
+
+
+def surplus(values: list[str]) -> dict[Any, list[str]]:
+    """What a line holds beyond the header's columns, under None; nothing when it is empty."""
+    return {None: values} if any(value.strip() for value in values) else {}
 
 
 def resource_of(row: dict[str, Any], provider: str) -> Resource:
     """A checked row as a resource."""
-    values = {own: clean(str(row.get(wire) or "")).strip() for wire, own in FIELDS.items()}
+    values = {own: text_of(row.get(wire)).strip() for wire, own in FIELDS.items()}
     values["mime_type"] = values["mime_type"] or PROVIDERS[provider].mime_type
     return Resource(**values)
 
 
-def problem_of(row: Any, seen: dict[str, int]) -> str:
+def text_of(value: Any) -> str:
+    """A value as text; an ID may be a number, 0 too."""
+    return "" if value is None else str(value)
+
+
+def problem_of(row: Any, provider: str) -> str:
     """What is wrong with a row; empty when nothing is."""
     if not isinstance(row, dict):
-        return "not an object"
+        return "it is not an object"
     if None in row:
-        return "more values than the header has columns"
-    return wrong_types(row) or wrong_values({name: str(row.get(name) or "").strip() for name in FIELDS}, seen)
+        return "it has more values than the header has columns"
+    other = row.get("source")
+    if isinstance(other, str) and other in PROVIDERS and other != provider:
+        return f"its source is {other}, not {provider}"
+    faults = {wire: wrong_type(wire, row.get(wire)) for wire in FIELDS}
+    faults |= {wire: fault(FIELDS[wire], text_of(row.get(wire))) for wire in FIELDS if not faults[wire]}
+    return "; ".join(f"{wire} {said}" for wire, said in faults.items() if said)
 
 
-def wrong_types(row: dict[str, Any]) -> str:
-    """Values that are no text; an ID may be a number."""
-    for name in FIELDS:
-        value = row.get(name)
-        number = name == "externalId" and isinstance(value, int) and not isinstance(value, bool)
-        if value is not None and not isinstance(value, str) and not number:
-            return f"{name} is not a text"
-    return ""
-
-
-def wrong_values(values: dict[str, str], seen: dict[str, int]) -> str:
-    """Values that Fini would refuse, or that must not be sent (trap 4, P5)."""
-    external_id = values["externalId"]
-    problems = {
-        f"{', '.join(name for name in REQUIRED if not values[name])} is missing": not all(
-            map(values.get, REQUIRED)
-        ),
-        "it holds what looks like an API key": any(map(looks_like_key, values.values())),
-        "originalUrl is not an http(s) address": not is_url(values["originalUrl"]),
-        "mimeType is not a type like text/html": bool(values["mimeType"])
-        and not MIME_TYPE.fullmatch(values["mimeType"]),
-        f"externalId is longer than {IDENTITY} characters": len(external_id) > IDENTITY,
-        f"externalId stands in line {seen.get(external_id)} already": external_id in seen,
-    }
-    return next((problem for problem, holds in problems.items() if holds), "")
+def wrong_type(wire: str, value: Any) -> str:
+    """Whether a value is no text; an ID may be a number."""
+    number = wire == "externalId" and isinstance(value, int) and not isinstance(value, bool)
+    return "" if value is None or isinstance(value, str) or number else "is not a text"

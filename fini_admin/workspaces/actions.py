@@ -1,43 +1,50 @@
 """Writes: each is one transaction with its audit entry inside. All raise ValidationError on bad input."""
 
-import re
-
 from allauth.account.models import EmailAddress
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
 from fini_admin.audit import chain
+from fini_admin.audit.models import Head
 from fini_admin.audit.names import Activity
-from fini_admin.fini.secrets import looks_like_key
-from fini_admin.workspaces import vault
+from fini_admin.workspaces import queries, texts, vault
 from fini_admin.workspaces.models import ApiKey, KeyState, Membership, Role, User, Workspace
 
-SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-KEY_PREFIX = "fini_"
 # Four characters of a shorter key would be a good part of it.
 SHOWN_FROM = 20
+LABEL_TAKEN = "The workspace has a key with this label already."
+KEY_IN_LABEL = "The label holds the key itself. It belongs only in the key's own field."
+KEY_ELSEWHERE = "Another workspace here holds this key. A key belongs to one: two would share its budget."
+LAST_ADMIN = "This is the workspace's last admin. Make somebody else an admin first."
 
 
 @transaction.atomic
 def create_workspace(*, actor: str, origin: str, slug: str, name: str) -> Workspace:
     """A new workspace and its chain in the audit trail."""
-    if not SLUG.fullmatch(slug):
-        raise ValidationError(
-            {
-                "slug": "A slug has 1 to 63 lower-case letters, digits and hyphens, and does not begin with a hyphen."
-            }
-        )
-    if Workspace.objects.filter(slug=slug).exists():
-        raise ValidationError({"slug": f"There is a workspace {slug} already."})
-    workspace = Workspace(slug=slug, name=plain_text("name", name))
+    workspace = Workspace(slug=texts.slug(slug), name=texts.plain_text("name", name))
+    lock_installation()
+    if Workspace.objects.filter(slug=workspace.slug).exists():
+        raise ValidationError({"slug": f"There is a workspace {workspace.slug} already."})
     workspace.full_clean()
     workspace.save(force_insert=True)
     chain.start(str(workspace.pk))
-    record(workspace, Activity.WORKSPACE_CREATED, actor, origin, slug=slug, name=workspace.name)
+    detail = {"slug": workspace.slug, "name": workspace.name}
+    record(workspace, Activity.WORKSPACE_CREATED, actor, origin, **detail)
     return workspace
+
+
+@transaction.atomic
+def rename_workspace(*, actor: str, origin: str, workspace: Workspace, name: str) -> None:
+    """Another name for a workspace; its slug stays, for addresses and scripts rely on it."""
+    workspace = lock(workspace)
+    was, workspace.name = workspace.name, texts.plain_text("name", name)
+    if workspace.name == was:
+        return
+    workspace.full_clean()
+    workspace.save(update_fields=["name"])
+    record(workspace, Activity.WORKSPACE_RENAMED, actor, origin, name=workspace.name, was=was)
 
 
 @sensitive_variables("password")
@@ -45,10 +52,10 @@ def add_user(
     *, actor: str, origin: str, email: str, password: str, name: str = "", superuser: bool = False
 ) -> User:
     """A new person who can log in at once; a known address is refused (give that person a membership)."""
-    address = email_address(email)
+    address = texts.email_address(email)
     if User.objects.filter(email=address).exists():
         raise ValidationError({"email": f"{address} is known already."})
-    user = User(email=address, name=plain_text("name", name) if name else "", is_superuser=superuser)
+    user = User(email=address, name=texts.plain_text("name", name) if name else "", is_superuser=superuser)
     try:
         validate_password(password, user)
     except ValidationError as error:
@@ -67,53 +74,137 @@ def add_user(
     return user
 
 
+@sensitive_variables("password")
+def add_new_member(
+    *, actor: str, origin: str, workspace: Workspace, email: str, name: str, password: str, role: str
+) -> Membership:
+    """A person whom nobody here knew, with a role in a workspace: both or neither."""
+    with transaction.atomic():
+        lock_installation()
+        user = add_user(actor=actor, origin=origin, email=email, password=password, name=name)
+        return add_member(actor=actor, origin=origin, workspace=workspace, user=user, role=role)
+
+
 @transaction.atomic
 def add_member(*, actor: str, origin: str, workspace: Workspace, user: User, role: str) -> Membership:
     """Give a person a role in a workspace; whoever has another one there changes to it."""
-    if role not in Role.values:
-        raise ValidationError({"role": f"A role is one of {', '.join(Role.values)}."})
-    Workspace.objects.select_for_update().get(pk=workspace.pk)
+    check_role(role)
+    lock(workspace)
     membership, added = Membership.objects.get_or_create(
         user=user, workspace=workspace, defaults={"role": role}
     )
     if added:
         record(workspace, Activity.MEMBER_ADDED, actor, origin, email=user.email, role=role)
-    elif membership.role != role:
-        record(
-            workspace,
-            Activity.MEMBER_CHANGED,
-            actor,
-            origin,
-            email=user.email,
-            role=role,
-            was=membership.role,
-        )
-        membership.role = role
-        membership.save(update_fields=["role"])
-    return membership
+        return membership
+    return change_role(actor=actor, origin=origin, membership=membership, role=role)
+
+
+@transaction.atomic
+def change_role(*, actor: str, origin: str, membership: Membership, role: str) -> Membership:
+    """Another role for a member. The last admin stays one."""
+    check_role(role)
+    workspace = lock(membership.workspace)
+    member = queries.members(workspace).filter(pk=membership.pk).first()
+    if member is None:
+        raise ValidationError("This person is no longer a member.")
+    was = member.role
+    if was == role:
+        return member
+    keep_an_admin(member)
+    member.role = role
+    member.save(update_fields=["role"])
+    record(workspace, Activity.MEMBER_CHANGED, actor, origin, email=member.user.email, role=role, was=was)
+    return member
+
+
+@transaction.atomic
+def remove_member(*, actor: str, origin: str, membership: Membership) -> None:
+    """End a membership; the person stays. The last admin cannot go. Asked for twice, it happens once."""
+    workspace = lock(membership.workspace)
+    member = queries.members(workspace).filter(pk=membership.pk).first()
+    if member is None:
+        return
+    keep_an_admin(member)
+    member.delete()
+    record(workspace, Activity.MEMBER_REMOVED, actor, origin, email=member.user.email, was=member.role)
 
 
 @sensitive_variables("plain", "text")
 def add_key(*, actor: str, origin: str, workspace: Workspace, label: str, plain: str) -> ApiKey:
     """Seal a key of a workspace. The workspace's first is live at once, a later one waits (design 5)."""
-    text = key_text(plain)
+    text = texts.key_text(plain)
     if text in label:
-        raise ValidationError(
-            {"label": "The label holds the key itself. It belongs only in the key's own field."}
-        )
+        raise ValidationError({"label": KEY_IN_LABEL})
     # No decorator: in an error report its frame would show this function's arguments.
     with transaction.atomic():
-        # Two first keys at once: the second waits here and then finds the first.
-        Workspace.objects.select_for_update().get(pk=workspace.pk)
+        lock_installation()
+        lock(workspace)
+        if queries.held_elsewhere(workspace, text):
+            raise ValidationError({"key": KEY_ELSEWHERE})
         first = not ApiKey.objects.filter(workspace=workspace).exists()
-        key = ApiKey(workspace=workspace, label=plain_text("label", label), created_by=actor)
+        key = ApiKey(workspace=workspace, label=free_label(workspace, label), created_by=actor)
         key.state = KeyState.LIVE if first else KeyState.WAITING
         key.last_four = text[-4:] if len(text) >= SHOWN_FROM else ""
         key.sealed = vault.seal(text, workspace=workspace.pk, row=key.pk)
+        key.fingerprint = vault.fingerprints(text)[0]
         key.full_clean()
         key.save(force_insert=True)
-        detail = {"key": str(key.pk), "label": key.label, "last_four": key.last_four, "state": key.state}
-        record(workspace, Activity.KEY_ADDED, actor, origin, **detail)
+        record_key(key, Activity.KEY_ADDED, actor, origin, last_four=key.last_four, state=key.state)
+    return key
+
+
+@transaction.atomic
+def relabel_key(*, actor: str, origin: str, key: ApiKey, label: str) -> ApiKey:
+    """Another label for a key. Rows of the trail keep the one it had then."""
+    workspace = lock(key.workspace)
+    key = ApiKey.objects.get(pk=key.pk)
+    was, key.label = key.label, texts.plain_text("label", label)
+    if key.label == was:
+        return key
+    if vault.holds(key.label, key):
+        raise ValidationError({"label": KEY_IN_LABEL})
+    free_label(workspace, key.label)
+    key.full_clean()
+    key.save(update_fields=["label"])
+    record_key(key, Activity.KEY_RENAMED, actor, origin, was=was)
+    return key
+
+
+@transaction.atomic
+def switch_key(*, actor: str, origin: str, key: ApiKey) -> ApiKey:
+    """Calls go out with this key from now on. The one that was live waits, so that one can go back."""
+    workspace = lock(key.workspace)
+    key = ApiKey.objects.get(pk=key.pk)
+    if key.state == KeyState.LIVE:
+        return key
+    if key.state == KeyState.OFF:
+        raise ValidationError(f"The key {key.label} is off for good. Add a key instead.")
+    if key.refused_at:
+        raise ValidationError(
+            f"Fini refused the key {key.label}. Verify it: when Fini takes it again, it can be switched to."
+        )
+    before = queries.live_key(workspace)
+    if before:
+        before.state = KeyState.WAITING
+        before.save(update_fields=["state"])
+    key.state = KeyState.LIVE
+    key.save(update_fields=["state"])
+    detail = {"before": before.label if before else None, "before_key": str(before.pk) if before else None}
+    record_key(key, Activity.KEY_SWITCHED, actor, origin, state=key.state, was=KeyState.WAITING, **detail)
+    return key
+
+
+@transaction.atomic
+def switch_off_key(*, actor: str, origin: str, key: ApiKey) -> ApiKey:
+    """Off for good: its text is taken out of the database, its row stays. Asked for twice, it happens once."""
+    lock(key.workspace)
+    key = ApiKey.objects.get(pk=key.pk)
+    was = key.state
+    if was == KeyState.OFF:
+        return key
+    key.state, key.sealed, key.fingerprint = KeyState.OFF, b"", None
+    key.save(update_fields=["state", "sealed", "fingerprint"])
+    record_key(key, Activity.KEY_SWITCHED_OFF, actor, origin, state=key.state, was=was)
     return key
 
 
@@ -122,40 +213,39 @@ def record(workspace: Workspace, kind: Activity, actor: str, origin: str, **deta
     chain.record(chain=str(workspace.pk), kind=kind, actor=actor, origin=origin, detail=detail)
 
 
-@sensitive_variables()
-def key_text(plain: str) -> str:
-    """A key as it is sent: any text that begins with `fini_` and has no white space (design 5)."""
-    text = plain.strip()
-    if not text.startswith(KEY_PREFIX):
-        raise ValidationError({"key": f"A key begins with {KEY_PREFIX}."})
-    if any(letter.isspace() for letter in text):
-        raise ValidationError({"key": "A key has no white space in it."})
+def record_key(key: ApiKey, kind: Activity, actor: str, origin: str, **detail: object) -> None:
+    """One activity about a key, which it names by ID and label."""
+    record(key.workspace, kind, actor, origin, key=str(key.pk), label=key.label, **detail)
+
+
+def lock_installation() -> None:
+    """Taken before any workspace's lock by what must be unique in all of them: the same may come twice at once."""
+    Head.objects.select_for_update().filter(chain=chain.INSTALLATION).first()
+
+
+def lock(workspace: Workspace) -> Workspace:
+    """The workspace, held until the transaction ends: whoever changes its keys or members waits here for the others.
+
+    Not in the way of rows that only point at it: calls go on being recorded.
+    """
+    return Workspace.objects.select_for_update(no_key=True).get(pk=workspace.pk)
+
+
+def check_role(role: str) -> None:
+    """Raise for what is no role."""
+    if role not in Role.values:
+        raise ValidationError({"role": f"A role is one of {', '.join(Role.values)}."})
+
+
+def keep_an_admin(member: Membership) -> None:
+    """Raise when a workspace would be left without an admin who can log in. Under its lock."""
+    if member.role == Role.ADMIN and not queries.admins(member.workspace).exclude(pk=member.pk).exists():
+        raise ValidationError({"role": LAST_ADMIN})
+
+
+def free_label(workspace: Workspace, label: str) -> str:
+    """A label as it is stored; raises when the workspace has it. Labels of keys that are off stay taken."""
+    text = texts.plain_text("label", label)
+    if ApiKey.objects.filter(workspace=workspace, label=text).exists():
+        raise ValidationError({"label": LABEL_TAKEN})
     return text
-
-
-def email_address(typed: str) -> str:
-    """An address in lower case, as it is stored and compared."""
-    address = typed.strip().lower()
-    refuse_key("email", address)
-    try:
-        validate_email(address)
-    except ValidationError:
-        raise ValidationError({"email": "Enter an e-mail address like ada@example.com."}) from None
-    return address
-
-
-def plain_text(field: str, typed: str) -> str:
-    """A label or a name: something to read, on one line, and no key (P5)."""
-    text = typed.strip()
-    refuse_key(field, text)
-    if not text or not text.isprintable():
-        raise ValidationError({field: f"The {field} is one line of text and not empty."})
-    return text
-
-
-def refuse_key(field: str, text: str) -> None:
-    """Raise when a text that will be shown looks like a key; the message does not repeat it."""
-    if looks_like_key(text):
-        raise ValidationError(
-            {field: f"The {field} looks like an API key. A key belongs only in the key's own field."}
-        )

@@ -12,10 +12,7 @@ class WorkspacesConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Hook into migrate and into log-ins."""
-        from fini_admin.workspaces import signals  # its imports need the loaded models
-
-        signals.connect()
+        """Hook into migrate."""
         post_migrate.connect(make_cache_table, sender=self)
 
 

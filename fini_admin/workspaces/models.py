@@ -86,16 +86,23 @@ class KeyState(models.TextChoices):
 
 
 class ApiKey(models.Model):
-    """A workspace's key to Fini, sealed (P5). `last_four` is empty for a key too short to show any of it."""
+    """A workspace's key to Fini, sealed (P5). `last_four` is empty for a key too short to show any of it.
+
+    `fingerprint` finds the same key again and tells nothing of it (vault.py). `scopes` are what the last verification
+    found, at `verified_at`. A key that is off keeps its row, for the trail names it, but neither seal nor fingerprint.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="keys")
     label = models.CharField(max_length=60)
     sealed = models.BinaryField()
+    fingerprint = models.CharField(max_length=72, null=True, editable=False, db_index=True)
     last_four = models.CharField(max_length=4, blank=True)
     state = models.CharField(max_length=10, choices=KeyState, default=KeyState.WAITING)
     created_at = models.DateTimeField(auto_now_add=True)
     created_by = models.TextField()
+    scopes = models.CharField(max_length=40, blank=True, default="")
+    verified_at = models.DateTimeField(null=True, blank=True)
     refused_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

@@ -1,9 +1,15 @@
-"""Reads: who may see which workspace."""
+"""Reads: who may see which workspace, its members, its keys."""
+
+from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import QuerySet
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet, Subquery
 from django.shortcuts import get_object_or_404
+from django.views.decorators.debug import sensitive_variables
 
+from fini_admin.audit.models import Entry
+from fini_admin.workspaces import texts, vault
 from fini_admin.workspaces.models import ApiKey, KeyState, Membership, Role, User, Workspace
 
 Visitor = User | AnonymousUser
@@ -32,6 +38,63 @@ def role_in(user: Visitor, workspace: Workspace) -> Role | None:
     return Role(membership.role) if membership else None
 
 
+def person(email: str) -> User | None:
+    """Who has this address; raises ValidationError for what is none."""
+    return User.objects.filter(email=texts.email_address(email)).first()
+
+
+def members(workspace: Workspace) -> QuerySet[Membership]:
+    """A workspace's members with their people."""
+    return Membership.objects.filter(workspace=workspace).select_related("user", "workspace")
+
+
+def member(workspace: Workspace, number: int) -> Membership:
+    """One member; Http404 for another workspace's."""
+    return get_object_or_404(members(workspace), pk=number)
+
+
+def admins(workspace: Workspace) -> QuerySet[Membership]:
+    """The members who administer a workspace and can log in."""
+    return members(workspace).filter(role=Role.ADMIN, user__is_active=True)
+
+
 def live_key(workspace: Workspace) -> ApiKey | None:
     """The key that calls go out with, None when the workspace has none."""
     return ApiKey.objects.filter(workspace=workspace, state=KeyState.LIVE).first()
+
+
+def keys(workspace: Workspace) -> QuerySet[ApiKey]:
+    """A workspace's keys, the live one first, then the newest ones."""
+    return ApiKey.objects.filter(workspace=workspace).order_by("state", "-created_at", "pk")
+
+
+def key(workspace: Workspace, key_id: UUID) -> ApiKey:
+    """One key; Http404 for another workspace's."""
+    return get_object_or_404(ApiKey.objects.select_related("workspace"), workspace=workspace, pk=key_id)
+
+
+@sensitive_variables("text")
+def held_elsewhere(workspace: Workspace, text: str) -> bool:
+    """Whether another workspace holds this key and did not switch it off."""
+    others = ApiKey.objects.exclude(workspace=workspace)
+    return others.filter(fingerprint__in=vault.fingerprints(text)).exists()
+
+
+@sensitive_variables("plain")
+def same_key(workspace: Workspace, *, label: str, plain: str) -> ApiKey | None:
+    """The key with this very label and text, None when there is none: a form sent twice finds what it added."""
+    try:
+        prints = vault.fingerprints(texts.key_text(plain))
+    except ValidationError:
+        return None
+    return ApiKey.objects.filter(workspace=workspace, label=label.strip(), fingerprint__in=prints).first()
+
+
+def last_uses(workspace: Workspace, keys: list[ApiKey]) -> dict[UUID, str | None]:
+    """When each key last went out, as the trail's newest row with it says; one query however many they are."""
+    if not keys:
+        return {}
+    rows = Entry.objects.filter(chain=str(workspace.pk)).order_by("-seq")
+    newest = [Subquery(rows.filter(key_id=str(key.pk)).values("at")[:1]) for key in keys]
+    times = Workspace.objects.filter(pk=workspace.pk).values_list(*newest).get()
+    return dict(zip((key.pk for key in keys), times, strict=True))

@@ -4,18 +4,22 @@ A sealed key is: the encryption key's number (4 bytes), a random nonce (12), AES
 row are its associated data, so that what is sealed for one row opens in no other.
 """
 
+import hmac
 import os
+from functools import partial
 from typing import NoReturn
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from django.conf import settings
 from django.views.decorators.debug import sensitive_variables
 
 from fini_admin import keyring
 from fini_admin.workspaces.models import ApiKey
 
 PURPOSE = "vault"
+FINGERPRINT = "key fingerprint"
 NUMBER, NONCE = 4, 12
 
 
@@ -69,3 +73,27 @@ def open_sealed(sealed: bytes, *, workspace: UUID, row: UUID) -> Secret:
 def open_key(key: ApiKey) -> Secret:
     """A workspace's key to Fini, for the call that is about to be sent; errors as in `open_sealed`."""
     return open_sealed(bytes(key.sealed), workspace=key.workspace_id, row=key.pk)
+
+
+@sensitive_variables("text")
+def holds(text: str, key: ApiKey) -> bool:
+    """Whether a text holds a key, however short it is; a key that does not open cannot be compared."""
+    try:
+        return open_key(key).reveal() in text
+    except (SealBroken, keyring.UnknownKey):
+        return False
+
+
+@sensitive_variables()
+def fingerprints(plain: str) -> list[str]:
+    """What a text is recognised by, as each of ENCRYPTION_KEYS writes it, the newest first.
+
+    Only who holds an encryption key can compute one, so that a stolen database cannot be tried against guesses.
+    """
+    return list(map(partial(fingerprint, plain.encode()), settings.ENCRYPTION_KEYS))
+
+
+@sensitive_variables()
+def fingerprint(text: bytes, key: bytes) -> str:
+    """HMAC-SHA-256 in hex, the encryption key's number in front."""
+    return keyring.number(key).hex() + hmac.digest(keyring.derived(key, FINGERPRINT), text, "sha256").hex()

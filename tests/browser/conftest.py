@@ -3,13 +3,16 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, FloatRect, Page, StorageState, ViewportSize, sync_playwright
 
 from tests.browser.guard import watch
-from tests.browser.product import ROOT, Product, environment, manage, served
+from tests.browser.product import PEOPLE, ROOT, Product, running
 
 # Playwright leaves an event loop in the main thread; Django would refuse the database to every later test.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
@@ -23,20 +26,19 @@ FLAGS = [
     "--disable-component-update",
 ]
 
+DESK: ViewportSize = {"width": 1280, "height": 800}
+
+LONGEST_SHOT = 2400
+
 Shot = Callable[[Page, str], Path]
+Visit = Callable[..., Page]
 
 
 @pytest.fixture(scope="session")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    """Set up as a deployment is: migrate, collectstatic, then people through commands."""
-    env = environment(tmp_path_factory.mktemp("product"))
-    manage(env, "migrate", "--noinput", "--verbosity", "0")
-    manage(env, "collectstatic", "--noinput", "--verbosity", "0")
-    manage(env, "add_workspace", Product.workspace, "--name", "Acme")
-    who = ("--role", "admin", "--workspace", Product.workspace)
-    manage(env, "add_user", Product.email, *who, given=Product.password)
-    with served(env) as url:
-        yield Product(url=url, env=env)
+    """The installation that all of the browser's tests share; each makes a workspace of its own (`Product.place`)."""
+    with running(tmp_path_factory.mktemp("product")) as product:
+        yield product
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +55,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def context(browser: Browser, product: Product) -> Iterator[BrowserContext]:
     """A person's browser without cookies; `page.goto("/")` is the product's front page."""
-    context = browser.new_context(base_url=product.url, viewport={"width": 1280, "height": 800})
+    context = browser.new_context(base_url=product.url, viewport=DESK)
     context.set_default_timeout(10_000)
     yield context
     context.close()
@@ -84,6 +86,46 @@ def log_in(page: Page, email: str, password: str) -> None:
     page.locator("[name=password]").press("Enter")
 
 
+@pytest.fixture(scope="session")
+def session_of(browser: Browser, product: Product) -> Callable[[str], StorageState]:
+    """A role's log-in as the browser keeps it: done once by the page, for log-ins are limited."""
+
+    @cache
+    def log_in_once(role: str) -> StorageState:
+        with browser.new_context(base_url=product.url) as context:
+            page = context.new_page()
+            log_in(page, PEOPLE[role][0], product.password)
+            page.wait_for_url(lambda url: "/accounts/" not in url)
+            return context.storage_state()
+
+    return log_in_once
+
+
+@pytest.fixture
+def visit(
+    browser: Browser, product: Product, session_of: Callable[[str], StorageState]
+) -> Iterator[Visit]:
+    """`visit("editor")` is a new tab, in a browser of its own, in which that role is logged in.
+
+    The options are the browser's; what `watch` sees in any of the tabs fails the test at its end.
+    """
+    with ExitStack() as contexts:
+        faults: list[str] = []
+
+        def open_tab(role: str = "admin", **options: Any) -> Page:
+            # Colours that are on their way from one theme to the other are neither.
+            options = {"viewport": DESK, "reduced_motion": "reduce", **options}
+            state = session_of(role)
+            context = browser.new_context(base_url=product.url, storage_state=state, **options)
+            contexts.enter_context(context)
+            context.set_default_timeout(10_000)
+            context.on("page", lambda page: watch(page, product.url, faults))
+            return context.new_page()
+
+        yield open_tab
+    assert faults == []
+
+
 @pytest.fixture
 def sign_in(page: Page) -> Callable[[str, str], None]:
     """Logs in with an address and a password of the test's choice."""
@@ -92,12 +134,16 @@ def sign_in(page: Page) -> Callable[[str, str], None]:
 
 @pytest.fixture(scope="session")
 def shot() -> Shot:
-    """Saves a picture of the whole page as var/screenshots/NAME.png."""
+    """Saves a picture of the page, of a very long one its beginning, as var/screenshots/NAME.png."""
 
     def take(page: Page, name: str) -> Path:
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         path = SCREENSHOTS / f"{name}.png"
-        page.screenshot(path=path, full_page=True, animations="disabled")
+        page.screenshot(path=path, full_page=True, animations="disabled", clip=clip(page))
         return path
+
+    def clip(page: Page) -> FloatRect:
+        size = page.evaluate("() => [innerWidth, document.scrollingElement.scrollHeight]")
+        return {"x": 0, "y": 0, "width": size[0], "height": min(size[1], LONGEST_SHOT)}
 
     return take

@@ -5,9 +5,9 @@ from urllib.parse import urlsplit
 from playwright.sync_api import ConsoleMessage, Page, Request
 
 
-def watch(page: Page, url: str) -> list[str]:
-    """A list that fills with console errors, scripts' errors, CSP violations and requests to foreign hosts."""
-    faults: list[str] = []
+def watch(page: Page, url: str, faults: list[str] | None = None) -> list[str]:
+    """A list, yours or a new one, that fills with console errors, scripts' errors, CSP violations and foreign hosts."""
+    faults = [] if faults is None else faults
     own = urlsplit(url).netloc
 
     def on_console(message: ConsoleMessage) -> None:

@@ -1,12 +1,10 @@
-"""The product as processes, on a folder of its own.
+"""The product as processes, on a folder of its own: a sandbox, the web process and one worker.
 
 Not live_server: its thread shares settings and connections with the test, and serves no manifest files.
 """
 
-import base64
 import http.client
-import os
-import secrets
+import json
 import socket
 import subprocess
 import sys
@@ -15,11 +13,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.support.product import ROOT, environment, read, until
+from tests.support.sandbox import Sandbox
+
 HOST = "127.0.0.1"
+PASSWORD = "correct horse battery staple"
+# They belong to every workspace of a test; ada, below, only to the one that is there from the start.
+PEOPLE = {
+    "admin": ("grace@fini.example", "Grace Hopper"),
+    "editor": ("edith@fini.example", "Edith Clarke"),
+    "viewer": ("vera@fini.example", "Vera Molnár"),
+    "superuser": ("radia@fini.example", "Radia Perlman"),
+}
+DATABASE = "fini_admin.sqlite3"
+Row = dict[str, Any]
+# A source has its end within a second.
+QUICK: Row = {"pending_seconds": [0, 0.1], "running_seconds": [0, 0.3]}
 
 
 @dataclass(frozen=True)
@@ -28,40 +41,108 @@ class Product:
 
     url: str
     env: dict[str, str]
-    workspace: str = "acme"
+    sandbox: Sandbox
+    slug: str = "acme"
     email: str = "ada@acme.example"
-    password: str = "correct horse battery staple"
+    password: str = PASSWORD
+
+    @contextmanager
+    def pace(self, **settings: object) -> Iterator[None]:
+        """The sandbox with other settings for a while; they decide at the moment a source is sent."""
+        self.sandbox.settings(**settings)
+        try:
+            yield
+        finally:
+            self.sandbox.settings(**QUICK, outcomes={})
 
     def manage(self, *arguments: str, given: str = "") -> str:
         """A management command's standard output, run on this installation."""
         return manage(self.env, *arguments, given=given)
 
+    def furnish(self, **wanted: object) -> Row:
+        """What furnish.py makes of it, in one process."""
+        given = json.dumps({"people": PEOPLE, "password": self.password, **wanted})
+        made: Row = json.loads(call(self.env, "-m", "tests.browser.furnish", given=given))
+        return made
 
-def environment(folder: Path) -> dict[str, str]:
-    """A deployment's environment on throw-away secrets; what is empty keeps a developer's .env out."""
-    return os.environ | {
-        "DJANGO_SETTINGS_MODULE": "fini_admin.settings",
-        "DATABASE_URL": f"sqlite:///{folder / 'fini_admin.sqlite3'}",
-        "VAR_DIR": str(folder),
-        "SECRET_KEY": secrets.token_urlsafe(48),
-        "SECRET_KEY_FILE": "",
-        "ENCRYPTION_KEYS": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
-        "ENCRYPTION_KEYS_FILE": "",
-        "DEBUG": "no",
-        "PLAIN_HTTP_ON_LOOPBACK": "yes",
-        "ALLOWED_HOSTS": HOST,
-        "CSRF_TRUSTED_ORIGINS": "",
-        "TRUSTED_PROXIES": "0",
-        # Nothing listens on the discard port: a test that calls Fini without starting the sandbox fails.
-        "FINI_API_BASE_URL": f"http://{HOST}:9",
-        "FINI_PROXY": "",
-        "EMAIL_URL": "consolemail://",
-    }
+    def place(self, slug: str, name: str = "", *, with_key: bool = True, **wanted: object) -> "Place":
+        """A new workspace with all PEOPLE in it; its key opens one of the same slug in the sandbox.
+
+        What is wanted of it beyond that (furnish.py) is done when this returns.
+        """
+        place = Place(self, slug, f"fini_browser_{slug.replace('-', '_')}_0123456789abcdef")
+        self.sandbox.add_key(place.key, workspace=slug)
+        self.furnish(slug=slug, name=name or slug.title(), key=place.key if with_key else "", **wanted)
+        place.wait()
+        return place
+
+
+@dataclass(frozen=True)
+class Place:
+    """A workspace of a test's own, here and in the sandbox."""
+
+    product: Product
+    slug: str
+    key: str
+
+    def at(self, path: str = "") -> str:
+        """The address of one of its pages."""
+        return f"/w/{self.slug}/{path}"
+
+    def documents(self) -> list[Row]:
+        """Its sources, as Fini has them."""
+        return self.product.sandbox.documents(self.slug)
+
+    def calls(self, method: str = "") -> list[Row]:
+        """What Fini was asked for it, by method."""
+        asked = [entry for entry in self.product.sandbox.log() if entry["workspace"] == self.slug]
+        return [entry for entry in asked if not method or entry["method"] == method]
+
+    def runs(self) -> list[Row]:
+        """Its runs, the first one first."""
+        return self.read("ingestion_run")
+
+    def read(self, table: str) -> list[Row]:
+        """The rows that belong to it in a table of the product's database."""
+        path = Path(self.product.env["VAR_DIR"]) / DATABASE
+        mine = f"SELECT id FROM workspaces_workspace WHERE slug = '{self.slug}'"  # noqa: S608 - our own names
+        return read(path, f"SELECT * FROM {table} WHERE workspace_id = ({mine}) ORDER BY id")  # noqa: S608
+
+    def work(self, **wanted: object) -> None:
+        """Start runs (furnish.py: `discover`, `register`) and wait until every run has ended."""
+        self.product.furnish(slug=self.slug, people={}, **wanted)
+        self.wait()
+
+    def wait(self, seconds: float = 60) -> None:
+        """Wait until every run has ended."""
+        until(lambda: all(run["state"] == "ended" for run in self.runs()), seconds, lambda: str(self.runs()))
+
+
+@contextmanager
+def running(folder: Path, **settings: object) -> Iterator[Product]:
+    """Set up as a deployment is: migrate, collectstatic, then people through commands; then its three processes."""
+    with Sandbox.start(per_minute=0) as sandbox:
+        sandbox.settings(**QUICK)
+        given = {"FINI_API_BASE_URL": sandbox.url, "FINI_CALLS_PER_MINUTE": 100_000} | settings
+        database = f"sqlite:///{folder / DATABASE}"
+        env = environment(folder, database, **{name: str(value) for name, value in given.items()})
+        manage(env, "migrate", "--noinput", "--verbosity", "0")
+        manage(env, "collectstatic", "--noinput", "--verbosity", "0")
+        manage(env, "add_workspace", Product.slug, "--name", "Acme")
+        who = ("--role", "admin", "--workspace", Product.slug, "--name", "Ada Lovelace")
+        manage(env, "add_user", Product.email, *who, given=Product.password)
+        with worker(env), served(env) as url:
+            yield Product(url=url, env=env, sandbox=sandbox)
 
 
 def manage(env: dict[str, str], *arguments: str, given: str = "") -> str:
     """Runs a management command and shows what it said when it fails."""
-    command = [sys.executable, "manage.py", *arguments]
+    return call(env, "manage.py", *arguments, given=given)
+
+
+def call(env: dict[str, str], *arguments: str, given: str) -> str:
+    """Runs Python to its end and gives its standard output."""
+    command = [sys.executable, *arguments]
     done = subprocess.run(
         command, cwd=ROOT, env=env, input=given, capture_output=True, text=True, check=False
     )
@@ -72,22 +153,39 @@ def manage(env: dict[str, str], *arguments: str, given: str = "") -> str:
 @contextmanager
 def served(env: dict[str, str]) -> Iterator[str]:
     """gunicorn on a port that was bound before it starts, so that no other process can take it."""
-    log = Path(env["VAR_DIR"]) / "web.log"
-    with socket.create_server((HOST, 0)) as listener, log.open("w") as output:
+    with socket.create_server((HOST, 0)) as listener:
         command = ["gunicorn", "fini_admin.wsgi", "--threads", "4", "--no-control-socket"]
-        command = [sys.executable, "-m", *command, "--bind", f"fd://{listener.fileno()}"]
-        web = subprocess.Popen(
-            command, cwd=ROOT, env=env, stdout=output, stderr=output, pass_fds=[listener.fileno()]
-        )
-        try:
+        command += ["--bind", f"fd://{listener.fileno()}"]
+        with process(env, "web", "-m", *command, pass_fds=[listener.fileno()]) as (web, log):
             wait_until_up(web, listener.getsockname()[1], log)
             yield f"http://{HOST}:{listener.getsockname()[1]}"
+
+
+@contextmanager
+def worker(env: dict[str, str]) -> Iterator[None]:
+    """A worker that is at work."""
+    with process(env, "worker", "manage.py", "run_worker") as (started, log):
+        until(lambda: "at work" in log.read_text() or started.poll() is not None, 30, log.read_text)
+        yield
+
+
+@contextmanager
+def process(
+    env: dict[str, str], name: str, *arguments: str, **options: Any
+) -> Iterator[tuple["subprocess.Popen[bytes]", Path]]:
+    """A process and its log; it is told to stop, then made to."""
+    log = Path(env["VAR_DIR"]) / f"{name}.log"
+    with log.open("w") as output:
+        command = [sys.executable, *arguments]
+        started = subprocess.Popen(command, cwd=ROOT, env=env, stdout=output, stderr=output, **options)
+        try:
+            yield started, log
         finally:
-            web.terminate()
+            started.terminate()
             try:
-                web.wait(timeout=20)
+                started.wait(timeout=20)
             finally:
-                web.kill()
+                started.kill()
 
 
 def wait_until_up(web: "subprocess.Popen[bytes]", port: int, log: Path) -> None:

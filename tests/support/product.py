@@ -121,13 +121,7 @@ class Product:
         if POSTGRES:
             with psycopg.connect(self.database, row_factory=dict_row) as postgres:
                 return postgres.execute(statement.encode()).fetchall()
-        connection = sqlite3.connect(f"file:{self.folder / 'db.sqlite3'}?mode=ro", uri=True, timeout=20)
-        try:
-            cursor = connection.execute(statement)
-            names = [column[0] for column in cursor.description]
-            return [dict(zip(names, row, strict=True)) for row in cursor]
-        finally:
-            connection.close()
+        return read(self.folder / "db.sqlite3", statement)
 
     def wait_for_end(self, timeout: float) -> float:
         """Wait until no run goes on; returns the seconds it took, raises AssertionError with what is left."""
@@ -161,6 +155,17 @@ class Product:
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
+def read(path: Path, statement: str) -> list[Row]:
+    """What a query finds in an SQLite database, beside whatever writes to it."""
+    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=20)
+    try:
+        cursor = connection.execute(statement)
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor]
+    finally:
+        connection.close()
+
+
 def until(done: Callable[[], object], timeout: float, message: Callable[[], str] = lambda: "") -> float:
     """Wait until `done` holds; returns the seconds it took, raises AssertionError when it takes too long."""
     started = time.monotonic()
@@ -184,6 +189,8 @@ def environment(var: Path, database: str, **settings: str) -> dict[str, str]:
         "DEBUG": "no",
         "PLAIN_HTTP_ON_LOOPBACK": "yes",
         "ALLOWED_HOSTS": "127.0.0.1",
+        "CSRF_TRUSTED_ORIGINS": "",
+        "TRUSTED_PROXIES": "0",
         "EMAIL_URL": "consolemail://",
         "FINI_PROXY": "",
     }

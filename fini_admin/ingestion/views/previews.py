@@ -1,14 +1,16 @@
 """The preview before every write to Fini, and its confirmation."""
 
 import json
+from dataclasses import dataclass
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 
-from fini_admin.ingestion import previews
+from fini_admin.ingestion import details, previews
+from fini_admin.ingestion.details import left_out
 from fini_admin.ingestion.forms import ConfirmForm, IngestForm
 from fini_admin.ingestion.models import Kind, Preview, Run
 from fini_admin.ingestion.runs import NothingToDo, started
@@ -16,6 +18,7 @@ from fini_admin.pages import go, show
 from fini_admin.permissions import Permission, WorkspaceRequest, requires
 
 SHOWN = 10
+DIGITS = 10
 
 
 @requires(Permission.QUEUE_READ)
@@ -39,21 +42,47 @@ def needed(found: Preview) -> set[Permission]:
     return register | ingest
 
 
+def offer(request: WorkspaceRequest, found: Preview) -> HttpResponse:
+    """A preview that was just frozen: into the page's dialog for htmx, else on to its page."""
+    if request.htmx:
+        return page(request, found, form_kind(request, found)())
+    return go(request, reverse("preview", args=[request.workspace.slug, found.token]))
+
+
+def nothing(request: WorkspaceRequest, error: NothingToDo, back: str) -> HttpResponse:
+    """Why there is nothing to preview: in the page's dialog for htmx, else as a message on the page one came from."""
+    if request.htmx:
+        return show(request, "ingestion/preview.html", {"error": error}, parts=("nothing",), status=422)
+    messages.warning(request, str(error))
+    return go(request, back)
+
+
 def form_of(found: Preview, request: WorkspaceRequest) -> ConfirmForm:
-    """The form with what ingest sends along only where it is sent."""
-    kind = IngestForm if found.kind == Kind.INGEST or found.then_ingest else ConfirmForm
-    return kind(request.POST if request.method == "POST" else None)
+    """The form, with what was posted."""
+    return form_kind(request, found)(request.POST if request.method == "POST" else None)
+
+
+def form_kind(request: WorkspaceRequest, found: Preview) -> type[ConfirmForm]:
+    """What ingest sends along is asked only where it is sent."""
+    ingests = found.kind == Kind.INGEST or found.then_ingest or may_choose(request, found)
+    return IngestForm if ingests else ConfirmForm
+
+
+def may_choose(request: WorkspaceRequest, found: Preview) -> bool:
+    """Whether it is decided here if what is registered is ingested as well."""
+    return bool(found.content.get("choose")) and Permission.SOURCES_INGEST in request.permissions
 
 
 def confirm(request: WorkspaceRequest, found: Preview, form: ConfirmForm) -> HttpResponseBase:
     """Start the run and go to it."""
-    left = {int(text) for text in request.POST.getlist("left") if text.isascii() and text.isdigit()}
+    if may_choose(request, found):
+        found.then_ingest = request.POST.get("do") == "ingest"
     try:
         run = previews.confirm(
             actor=request.user.email,
             origin="browser",
             preview=found,
-            left=left,
+            left=left_out(found, dict(request.POST.lists())),
             **form.cleaned_data,
         )
     except NothingToDo as error:
@@ -79,7 +108,7 @@ def to_run(request: WorkspaceRequest, run: Run) -> HttpResponse:
 
 
 def page(request: WorkspaceRequest, found: Preview, form: ConfirmForm) -> HttpResponse:
-    """The preview; `?call=3` shows that call's body."""
+    """The preview; `?call=3` shows that call's body, `?group=new&from=50` that group's rows from there on."""
     calls = previews.calls(found)
     asked = request.GET.get("call", "")
     opened = next((call for call in calls if str(call.number) == asked), None)
@@ -88,22 +117,47 @@ def page(request: WorkspaceRequest, found: Preview, form: ConfirmForm) -> HttpRe
         "preview": found,
         "form": form,
         "total": total,
-        "button": button(found, total),
+        "buttons": buttons(found, total, choose=may_choose(request, found)),
         "calls": calls[:SHOWN],
         "number_of_calls": len(calls),
         "seconds": previews.seconds(len(calls)),
         "opened": opened,
         "body": readable(opened) if opened else "",
     }
+    if found.kind == Kind.REGISTER:
+        context |= groups(found, request.GET)
     status = 422 if form.is_bound else 200
-    return show(request, "ingestion/preview.html", context, parts=("preview", "body"), status=status)
+    return show(request, "ingestion/preview.html", context, parts=("preview", "body", "rows"), status=status)
 
 
-def button(found: Preview, total: int) -> str:
-    """What the confirming button says: it begins like the one that led here (design 5)."""
+def groups(found: Preview, query: QueryDict) -> dict[str, object]:
+    """What is new, what will be updated, what stays out; `group` is the one that more was asked of."""
+    asked, text = query.get("group", ""), query.get("from", "")
+    start = int(text) if text.isascii() and text.isdigit() and len(text) < DIGITS else 0
+    held = details.groups(found, asked=asked, start=start)
+    return {"groups": held, "group": next((group for group in held if group.name == asked), None)}
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """What confirms a preview; the words' {n} is how many, which changes with what is left out."""
+
+    value: str
+    words: str
+    total: int
+
+    @property
+    def text(self) -> str:
+        """The words with the whole number."""
+        return self.words.format(n=f"{self.total:,}")
+
+
+def buttons(found: Preview, total: int, *, choose: bool) -> list[Button]:
+    """Each begins like the button that led here (design 5); two where it is decided here whether to ingest."""
     if found.kind == Kind.INGEST:
-        return f"Send {total:,} to ingestion"
-    return f"{'Register and ingest' if found.then_ingest else 'Register'} {total:,}"
+        return [Button("ingest", "Send {n} to ingestion", total)]
+    both = [Button("register", "Register {n}", total), Button("ingest", "Register and ingest {n}", total)]
+    return both if choose else both[found.then_ingest :][:1]
 
 
 def readable(call: previews.Call) -> str:

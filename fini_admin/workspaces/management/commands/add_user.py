@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django.db import transaction
 
-from fini_admin.workspaces import actions, commands
+from fini_admin.workspaces import actions, commands, texts
 from fini_admin.workspaces.models import Role, User
 
 
@@ -37,7 +37,7 @@ class Command(commands.Command):
         if not (workspace or superuser):
             raise CommandError("say --role and --workspace, or --superuser")
         place = commands.workspace_or_error(workspace) if workspace else None
-        user = User.objects.filter(email=actions.email_address(email)).first()
+        user = User.objects.filter(email=texts.email_address(email)).first()
         if user and superuser and not user.is_superuser:
             raise CommandError(f"{user} is known already; --superuser is for a new address")
         user = user or self.added(email, name=options["name"], superuser=superuser)

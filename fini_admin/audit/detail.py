@@ -1,0 +1,33 @@
+"""An activity's name and detail as people read them."""
+
+import json
+
+
+def in_words(kind: str) -> str:
+    """An activity's name as people read it."""
+    return kind.replace(".", " ").replace("_", " ").capitalize()
+
+
+def pairs(detail: str | None) -> list[tuple[str, str]]:
+    """An activity's detail as names and values to be read."""
+    if not detail:
+        return []
+    try:
+        read = json.loads(detail)
+    except ValueError:
+        return [("detail", detail)]
+    named = read.items() if isinstance(read, dict) else [("detail", read)]
+    return [(name.replace("_", " "), in_short(value)) for name, value in named]
+
+
+def in_short(value: object) -> str:
+    """A value in a line: a text as it is, a list with commas, nothing as *none*."""
+    if value is None or value == []:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(map(in_short, value))
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {in_short(held)}" for name, held in value.items())
+    return str(value)

@@ -1,0 +1,113 @@
+"""Where a provider's discovery stands: its latest run, the one that listed what is shown, and why one failed (P8)."""
+
+import re
+from dataclasses import dataclass
+
+from fini_admin.fini import errors
+from fini_admin.fini.providers import PROVIDERS
+from fini_admin.ingestion import runs
+from fini_admin.ingestion.models import Kind, Run, RunState, Step, StepState
+from fini_admin.ingestion.queries import why_it_waits
+from fini_admin.workspaces.models import Workspace
+
+SAFE = "Discover only reads, so trying again is safe."
+# What to say and to do, by the error that ended the run.
+ADVICE: list[tuple[tuple[type[errors.FiniError], ...], tuple[str, str]]] = [
+    (
+        (errors.ScopeMissing,),
+        (
+            "The API key may not read.",
+            "Make a key with the read scope in Fini, switch to it, and discover again.",
+        ),
+    ),
+    (
+        (errors.KeyRefused,),
+        ("Fini refused the API key.", "Add a key that Fini takes, switch to it, and discover again."),
+    ),
+    (
+        (errors.FiniFailed, errors.TimedOut, errors.Dropped),
+        ("", f"{SAFE} If it goes on, the call tells what Fini answered."),
+    ),
+    (
+        (errors.NotUnderstood,),
+        ("Fini's answer could not be read.", f"{SAFE} If it goes on, the call holds the answer as it came."),
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """How a provider's discovery stands; `listed` is the run whose list is the latest that came."""
+
+    provider: str
+    run: Run | None
+    listed: Run | None
+    step: Step | None
+
+    @property
+    def label(self) -> str:
+        """The provider's name as people write it."""
+        return PROVIDERS[self.provider].label
+
+    @property
+    def running(self) -> bool:
+        """Whether Fini is being asked."""
+        return self.run is not None and self.run.state == RunState.RUNNING
+
+    @property
+    def again(self) -> int:
+        """How many calls have not ended well so far, while it goes on."""
+        if not self.running or self.step is None:
+            return 0
+        return self.step.tries - (self.step.state == StepState.SENT)
+
+    @property
+    def number(self) -> int:
+        """The number of the run that listed what is shown, 0 before the first."""
+        return self.listed.number if self.listed else 0
+
+    def waits(self) -> str:
+        """What is in its way that a person can see to."""
+        return why_it_waits(self.run) if self.run else ""
+
+    def trouble(self) -> tuple[str, str]:
+        """Why the latest run failed and what to do, in plain words; both empty when it did not."""
+        return explain(self.run.error, self.label) if self.run and not self.running else ("", "")
+
+
+def stand(workspace: Workspace, provider: str) -> Discovery:
+    """How a provider's discovery stands."""
+    mine = Run.objects.filter(workspace=workspace, kind=Kind.DISCOVER, provider=provider).order_by("-number")
+    run = mine.first()
+    listed = mine.filter(state=RunState.ENDED, error="").first()
+    return Discovery(provider, run, listed, run.steps.order_by("number").last() if run else None)
+
+
+def last_provider(workspace: Workspace) -> str:
+    """The provider that was discovered last, else the first there is."""
+    mine = Run.objects.filter(workspace=workspace, kind=Kind.DISCOVER, provider__in=PROVIDERS)
+    return mine.order_by("-number").values_list("provider", flat=True).first() or next(iter(PROVIDERS))
+
+
+def start(*, actor: str, origin: str, workspace: Workspace, provider: str, token: str) -> Run:
+    """Ask a provider what can be imported, unless it is being asked: whoever comes second sees the same run."""
+    found = stand(workspace, provider)
+    if found.run and found.running:
+        return found.run
+    return runs.start_discover(
+        actor=actor, origin=origin, workspace=workspace, provider=provider, token=token
+    )
+
+
+def explain(error: str, label: str) -> tuple[str, str]:
+    """What a failed run's error means and what to do about it."""
+    if not error:
+        return "", ""
+    if re.search("connected|unsupported provider", error, re.IGNORECASE):
+        return (
+            f"{label} is not connected in Fini.",
+            f"Connect it in Fini's dashboard, then discover again. {SAFE}",
+        )
+    known = (advice for kinds, advice in ADVICE if error.startswith(tuple(kind.cause for kind in kinds)))
+    what, todo = next(known, ("", f"{SAFE} What was said stands below."))
+    return what or f"Fini did not list what {label} holds.", todo

@@ -1,0 +1,69 @@
+"""What Discover's forms hold: the tree's filters, what is picked in it, and the type to send."""
+
+import re
+
+from django import forms
+from django.core.validators import RegexValidator
+from django.http import QueryDict
+
+from fini_admin.ingestion.forms import no_key
+from fini_admin.sources.selection import Marks
+from fini_admin.sources.tree import PAGES
+
+SHOW = (("", "All"), ("new", "Not in Fini yet"))
+MIME_TYPE = re.compile(
+    r"[\w!#$&^.+-]{1,64}/[\w!#$&^.+-]{1,64}(\s*;\s*[\w!#$&^.+-]+=[\w!#$&^.+:-]+)*", re.ASCII
+)
+DIGITS = 18  # what a 64-bit column holds whatever the digits are
+MOST_OPEN = 2_000
+LISTS = ("id", "branch", "not_id", "not_branch")
+
+
+class TreeFilters(forms.Form):
+    """What the tree shows."""
+
+    search = forms.CharField(
+        required=False, max_length=200, validators=[no_key], widget=forms.TextInput(attrs={"type": "search"})
+    )
+    show = forms.ChoiceField(required=False, choices=SHOW)
+
+
+class ToRegister(forms.Form):
+    """The type of what discovery gave none, and what is to be done."""
+
+    mime_type = forms.CharField(
+        label="MIME type",
+        max_length=200,
+        validators=[
+            no_key,
+            RegexValidator(rf"\A{MIME_TYPE.pattern}\Z", "Write it as type/subtype, for example text/html."),
+        ],
+        help_text="For those that came without one.",
+    )
+    do = forms.ChoiceField(choices=[("register", "Register"), ("ingest", "Register and ingest")])
+
+
+def marks_of(data: QueryDict) -> tuple[Marks, int]:
+    """What is picked, as the page says it, and how many of the keys are none at all."""
+    texts = {
+        name: {text for given in data.getlist(name) for text in given.split(",") if text} for name in LISTS
+    }
+    keys = {name: frozenset(int(text) for text in held if is_key(text)) for name, held in texts.items()}
+    wrong = sum(len(texts[name]) - len(keys[name]) for name in ("id", "branch"))
+    marks = Marks(bool(data.get("all")), keys["id"], keys["branch"], keys["not_id"], keys["not_branch"])
+    return marks, wrong
+
+
+def is_key(text: str) -> bool:
+    """Whether a text is a row's key."""
+    return text.isascii() and text.isdigit() and len(text) <= DIGITS
+
+
+def opened(*texts: str) -> dict[int, int]:
+    """Which branches are open, each with how often its rows were asked for: "5-1.7-2"."""
+    found = {}
+    for part in ".".join(texts).split(".")[:MOST_OPEN]:
+        key, _, pages = part.partition("-")
+        if is_key(key):
+            found[int(key)] = max(1, min(PAGES, int(pages))) if is_key(pages) else 1
+    return found

@@ -1,0 +1,250 @@
+"""The register page's forms: a provider, rows of resources, and a text or file that holds many."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import UploadedFile
+from django.http import QueryDict
+
+from fini_admin.fini.providers import PROVIDERS
+from fini_admin.fini.routes import Resource
+from fini_admin.fini.secrets import looks_like_key, without_keys
+from fini_admin.ingestion.checking import fault
+from fini_admin.ingestion.decoding import Decoded, Unreadable, decode
+from fini_admin.ingestion.reading import Reading, read_text
+
+MOST_BYTES = 12 * 1024 * 1024
+MOST_LINES = 10_000
+MOST_ROWS = 50
+SHOWN = 20
+# What a browser sends in place of half a character.
+LOST = "\ufffd"
+
+
+class OneLine(forms.TextInput):
+    """A text field that never gives back what looks like a key (P5)."""
+
+    def format_value(self, value: Any) -> str | None:
+        return None if looks_like_key(str(value or "")) else super().format_value(value)
+
+
+class ProviderSelect(forms.Select):
+    """The providers, each with the MIME type that is offered for it (trap 9)."""
+
+    def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        option = super().create_option(name, value, *args, **kwargs)
+        if value in PROVIDERS:
+            option["attrs"]["data-mime"] = PROVIDERS[value].mime_type
+        return option
+
+
+class ProviderForm(forms.Form):
+    """Which provider the resources are of."""
+
+    provider = forms.ChoiceField(
+        choices=[("", "Choose one"), *((name, provider.label) for name, provider in PROVIDERS.items())],
+        widget=ProviderSelect,
+        help_text="Where the content is kept. It must be connected in Fini.",
+        error_messages={
+            "required": "Choose the provider.",
+            "invalid_choice": "This is no provider that resources can be registered of: choose one of these.",
+        },
+    )
+    use_required_attribute = False
+
+
+class Checked(forms.CharField):
+    """A field of a resource, by the rules that hold for files and commands too."""
+
+    def __init__(self, name: str, **options: Any) -> None:
+        super().__init__(required=False, widget=OneLine, **options)
+        self.checked = name
+
+    def clean(self, value: Any) -> str:
+        """The text without white space round it."""
+        cleaned: str = self.to_python(value) or ""
+        said = "holds � where a character was lost" if LOST in cleaned else fault(self.checked, cleaned)
+        if said:
+            raise ValidationError(f"{self.label} {said}.")
+        return cleaned
+
+
+class ResourceForm(forms.Form):
+    """One resource."""
+
+    original_url = Checked("original_url", label="URL")
+    title = Checked("title", label="Title")
+    external_id = Checked("external_id", label="External ID")
+    mime_type = Checked("mime_type", label="MIME type")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for bound in self:
+            bound.field.widget.attrs["aria-describedby"] = f"{bound.auto_id}_said"
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether nothing was typed into it."""
+        return not any(
+            str(self[name].value() or "").strip() for name in ("original_url", "title", "external_id")
+        )
+
+
+class Entry:
+    """A provider and rows of resources; a row has a name of its own that stays while others come and go."""
+
+    def __init__(self, data: QueryDict | None = None, *, provider: str = "") -> None:
+        if data is None:
+            self.provider = ProviderForm(initial={"provider": provider})
+            self.rows = {"1": row("1", provider)}
+            return
+        self.provider = ProviderForm(data)
+        sent = with_mime_types(data)
+        self.rows = {name: ResourceForm(sent, prefix=name) for name in names_of(data)}
+
+    @property
+    def provider_name(self) -> str:
+        """The chosen provider, empty when none is."""
+        value = self.provider["provider"].value()
+        return value if value in PROVIDERS else ""
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it takes no further row."""
+        return len(self.rows) >= MOST_ROWS
+
+    def add(self) -> None:
+        """One more row at the end, if there is room."""
+        if not self.is_full:
+            name = str(max(map(int, self.rows), default=0) + 1)
+            self.rows[name] = row(name, self.provider_name)
+
+    def remove(self, name: str) -> None:
+        """That row goes; one stays."""
+        self.rows.pop(name, None)
+        if not self.rows:
+            self.rows["1"] = row("1", self.provider_name)
+
+    def is_valid(self) -> bool:
+        """Whether all can be sent: each row that holds anything, the first one in any case."""
+        seen: dict[str, int] = {}
+        good = self.provider.is_valid()
+        for number, form in enumerate(self.rows.values(), 1):
+            if form.is_blank and self.filled:
+                hush(form)
+                continue
+            good &= form.is_valid()
+            external_id = form.cleaned_data.get("external_id")
+            if external_id and seen.setdefault(external_id, number) != number:
+                form.add_error("external_id", f"The same as in resource {seen[external_id]}.")
+                good = False
+        return good
+
+    def hush_rows(self) -> None:
+        """Nobody has said yet that the rows are complete: what is empty in them is not wrong."""
+        for form in self.rows.values():
+            hush(form)
+
+    @property
+    def filled(self) -> Sequence[ResourceForm]:
+        """The rows that hold anything."""
+        return [form for form in self.rows.values() if not form.is_blank]
+
+    def resources(self) -> list[Resource]:
+        """What the rows hold, once it is valid."""
+        return [Resource(**form.cleaned_data) for form in self.filled]
+
+
+def hush(form: forms.Form) -> None:
+    """Take the errors off the fields in which nothing was typed."""
+    for name in list(form.errors):
+        if not str(form[name].value() or "").strip():
+            del form.errors[name]
+
+
+def row(name: str, provider: str) -> ResourceForm:
+    """An empty row with the provider's MIME type in it."""
+    initial = {"mime_type": PROVIDERS[provider].mime_type} if provider in PROVIDERS else {}
+    return ResourceForm(prefix=name, initial=initial)
+
+
+def names_of(data: QueryDict) -> list[str]:
+    """The names of the rows that were sent, in their order; one at least."""
+    sent = dict.fromkeys(data.getlist("row"))
+    return [name for name in sent if name.isascii() and name.isdigit() and len(name) < 7] or ["1"]
+
+
+def with_mime_types(data: QueryDict) -> QueryDict:
+    """The rows with the provider's MIME type where none was typed: it is empty, or still that of `mime_of`.
+
+    `mime_of` is the provider that the fields were filled in for; without a script it may have changed since.
+    """
+    sent = data.copy()
+    provider = PROVIDERS.get(data.get("provider", ""))
+    before = PROVIDERS.get(data.get("mime_of", ""))
+    untouched = {"", before.mime_type} if before else {""}
+    for name in names_of(data):
+        if provider and data.get(f"{name}-mime_type", "").strip() in untouched:
+            sent[f"{name}-mime_type"] = provider.mime_type
+    return sent
+
+
+class ImportForm(forms.Form):
+    """Many resources as a text or a file. Once valid, `reading` is what it holds."""
+
+    text = forms.CharField(required=False, strip=False)
+    file = forms.FileField(required=False, allow_empty_file=True)
+
+    def __init__(self, *args: Any, provider: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.provider_name = provider
+        self.reading = Reading()
+        self.guessed: tuple[str, ...] = ()
+
+    @property
+    def shown_text(self) -> str:
+        """What was pasted, without what looks like a key (P5)."""
+        return without_keys(str(self["text"].value() or ""))
+
+    def clean(self) -> dict[str, Any]:
+        """Read what was sent, if the provider is known: without it nobody can say what a line lacks."""
+        data: dict[str, Any] = self.cleaned_data
+        file, text = data.get("file"), data.get("text", "")
+        if file and text.strip():
+            raise ValidationError(
+                {"file": "Choose a file or paste a text, not both: one of them would be lost."}
+            )
+        if not file and not text.strip():
+            raise ValidationError({"text": "Paste a text, or choose a file."})
+        if self.provider_name in PROVIDERS:
+            self.take("file" if file else "text", file or text)
+        return data
+
+    def take(self, field: str, sent: "UploadedFile[Any] | str") -> None:
+        """Read it, or say beside its field why that cannot be done."""
+        try:
+            decoded = content_of(sent)
+            self.guessed = decoded.guessed
+            self.reading = read_text(decoded.text, self.provider_name, most=MOST_LINES)
+        except Unreadable as error:
+            self.add_error(field, f"This cannot be read: {error}.")
+            return
+        if not self.reading.resources:
+            self.add_error(field, f"Nothing in it can be registered: {named(self.reading)}.")
+
+
+def content_of(sent: "UploadedFile[Any] | str") -> Decoded:
+    """The text that was sent. Raises Unreadable."""
+    size = len(sent.encode()) if isinstance(sent, str) else sent.size or 0
+    if size > MOST_BYTES:
+        raise Unreadable(f"it is larger than {MOST_BYTES >> 20} MB: cut it into parts")
+    return Decoded(sent) if isinstance(sent, str) else decode(sent.read(), guess=True)
+
+
+def named(reading: Reading) -> str:
+    """The first bad lines with what is wrong with each."""
+    bad = [f"{reading.unit} {line}: {said}" for line, said in list(reading.problems.items())[:SHOWN]]
+    more = len(reading.problems) - len(bad)
+    return "; ".join(bad) + (f"; and {more:,} more" if more else "")

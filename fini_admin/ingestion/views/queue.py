@@ -1,0 +1,182 @@
+"""The queue: what awaits ingestion in its lanes, and what was taken out of it."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpResponse, HttpResponseBadRequest, QueryDict
+
+from fini_admin.ingestion import waiting
+from fini_admin.ingestion.forms import QueueFilters
+from fini_admin.ingestion.models import QueueEntry
+from fini_admin.ingestion.overview import LONG
+from fini_admin.ingestion.previews import freeze_ingest
+from fini_admin.ingestion.queue import Moved, put_back, remove
+from fini_admin.ingestion.runs import NothingToDo
+from fini_admin.ingestion.views import previews
+from fini_admin.ingestion.waiting import LANES, OUT, UNREAD, Counts, Filters
+from fini_admin.pages import go, show
+from fini_admin.paging import DIGITS, page
+from fini_admin.permissions import Permission, WorkspaceRequest, requires
+
+
+@requires(Permission.QUEUE_READ)
+def queue(request: WorkspaceRequest) -> HttpResponse:
+    """The lanes of the queue; posted, what is to be done with the selected IDs."""
+    form = QueueFilters(request.GET, partial(waiting.people, request.workspace))
+    keep_only_filters(request, form)
+    if request.method == "POST":
+        return act(request, form)
+    wanted, lane = form.wanted(), form.lane_shown()
+    may_send = Permission.SOURCES_INGEST in request.permissions
+    may_remove = Permission.QUEUE_REMOVE in request.permissions
+    context: dict[str, object] = {
+        "form": form,
+        "lane": lane,
+        "clear": f"{request.path}?lane={lane}",
+        "tabs": tabs(lane),
+        "may_send": may_send,
+        "may_remove": may_remove,
+        "may_pick": may_remove if lane == OUT else may_send or may_remove,
+    }
+    if request.htmx and request.GET.get("part") == "counts":
+        context |= counted(request, lane, wanted)
+    else:
+        context |= listed(request, lane, wanted)
+    return show(
+        request,
+        "ingestion/queue.html",
+        context,
+        parts=("list", "counts"),
+        status=422 if wanted is None else 200,
+    )
+
+
+def keep_only_filters(request: WorkspaceRequest, form: QueueFilters) -> None:
+    """Let links and the poll repeat the filters that are right, and never a key that was typed into one (P5)."""
+    kept = form.query() | {name: request.GET[name] for name in ("after", "part") if request.GET.get(name)}
+    request.GET = QueryDict(urlencode(kept))
+
+
+def tabs(lane: str, counts: Counts | None = None) -> list[dict[str, str | bool]]:
+    """The tabs with what is known of their numbers; the lane of what was not read yet only while it has some."""
+    numbers = counts.lanes if counts else {}
+    return [
+        {"name": name, "text": text, "here": name == lane, "number": numbers.get(name, "")}
+        for name, text in LANES.items()
+        if name != UNREAD or name == lane or numbers.get(name, "0") != "0"
+    ]
+
+
+def counted(request: WorkspaceRequest, lane: str, wanted: Filters | None) -> dict[str, object]:
+    """The numbers; where a filter is wrong there are none."""
+    if wanted is None:
+        return {}
+    counts = waiting.counts(request.workspace, lane, **wanted)
+    return {"counts": counts, "tabs": tabs(lane, counts)}
+
+
+def listed(request: WorkspaceRequest, lane: str, wanted: Filters | None) -> dict[str, object]:
+    """The rows, newest first; where a filter is wrong there are none."""
+    if wanted is None:
+        return {}
+    workspace, cursor = request.workspace, request.GET.get("after")
+    context: dict[str, object] = {
+        "filtered": any(wanted.values()),
+        "late": datetime.now(UTC) - LONG,
+    }
+    if lane == OUT:
+        return context | {"page": page(waiting.told(waiting.taken_out(workspace, **wanted)), cursor=cursor)}
+    entries = waiting.entries(workspace, lane, **wanted).select_related("source", "run")
+    return context | {"page": page(entries, cursor=cursor)}
+
+
+def act(request: WorkspaceRequest, form: QueueFilters) -> HttpResponse:
+    """What was asked for, if this tab has it and this person may do it."""
+    asked = ACTS.get((form.lane_shown() == OUT, request.POST.get("do", "")))
+    if asked is None:
+        return HttpResponseBadRequest("The queue does not know this action.", content_type="text/plain")
+    permission, what = asked
+    if permission not in request.permissions:
+        raise PermissionDenied
+    try:
+        return what(request, form)
+    except NothingToDo as error:
+        return previews.nothing(request, error, back(request))
+
+
+def send_everything(request: WorkspaceRequest, form: QueueFilters) -> HttpResponse:
+    """The preview of the whole queue, whatever the filters."""
+    return freeze(request, waiting.to_send(waiting.everything(request.workspace)))
+
+
+def send(request: WorkspaceRequest, form: QueueFilters) -> HttpResponse:
+    """The preview of the selected ones."""
+    return freeze(request, waiting.numbered(request.workspace, selected(request, form)))
+
+
+def freeze(request: WorkspaceRequest, entries: list[QueueEntry]) -> HttpResponse:
+    """What would be sent, for a person to confirm."""
+    found = freeze_ingest(actor=request.user.email, workspace=request.workspace, entries=entries)
+    return previews.offer(request, found)
+
+
+def take_out(request: WorkspaceRequest, form: QueueFilters) -> HttpResponse:
+    """Remove the selected ones."""
+    entries = selected(request, form)
+    moved = remove(actor=request.user.email, origin="browser", workspace=request.workspace, entries=entries)
+    return say(request, moved, "removed from the queue")
+
+
+def bring_back(request: WorkspaceRequest, form: QueueFilters) -> HttpResponse:
+    """Put the selected ones back."""
+    sources = selected(request, form)
+    moved = put_back(actor=request.user.email, origin="browser", workspace=request.workspace, sources=sources)
+    return say(request, moved, "put back into the queue")
+
+
+def selected(request: WorkspaceRequest, form: QueueFilters) -> list[int]:
+    """The numbers of what is selected: those posted, or all that match now. Raises NothingToDo."""
+    workspace, lane, wanted = request.workspace, form.lane_shown(), form.wanted()
+    if not request.POST.get("all"):
+        posted = request.POST.getlist("id")
+        numbers = [int(text) for text in posted if text.isascii() and text.isdigit() and len(text) <= DIGITS]
+    elif wanted is None:
+        numbers = []
+    elif lane == OUT:
+        numbers = list(waiting.taken_out(workspace, **wanted).values_list("pk", flat=True))
+    else:
+        matching = waiting.selectable(waiting.entries(workspace, lane, **wanted))
+        numbers = list(matching.values_list("pk", flat=True))
+    if not numbers:
+        raise NothingToDo("Nothing is selected")
+    return numbers
+
+
+def say(request: WorkspaceRequest, moved: Moved, done: str) -> HttpResponse:
+    """Back to the list, with what was done and what was not."""
+    number = len(moved.sources)
+    text = f"{number:,} ID{'' if number == 1 else 's'} {done}." if number else "Nothing was changed."
+    left = "".join(f" {count:,} left out: {reason}." for reason, count in moved.left.items())
+    (messages.warning if left else messages.success)(request, text + left)
+    return go(request, back(request))
+
+
+def back(request: WorkspaceRequest) -> str:
+    """The list as it is shown."""
+    kept = request.GET.copy()
+    kept.pop("part", None)
+    return f"{request.path}?{kept.urlencode()}"
+
+
+# By whether it is done to what was taken out, and the button's name.
+ACTS: dict[tuple[bool, str], tuple[Permission, Callable[[WorkspaceRequest, QueueFilters], HttpResponse]]] = {
+    (False, "send"): (Permission.SOURCES_INGEST, send),
+    (False, "remove"): (Permission.QUEUE_REMOVE, take_out),
+    (True, "put-back"): (Permission.QUEUE_REMOVE, bring_back),
+    (False, "send-all"): (Permission.SOURCES_INGEST, send_everything),
+    (True, "send-all"): (Permission.SOURCES_INGEST, send_everything),
+}

@@ -1,0 +1,128 @@
+"""Reads of the queue: what waits in which lane, what was taken out of it, and how many there are of each."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TypedDict, Unpack
+
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+
+from fini_admin.ingestion.models import Lane, QueueEntry
+from fini_admin.ingestion.runs import batches
+from fini_admin.paging import COUNTED, count
+from fini_admin.sources.models import Source, StateChange
+from fini_admin.sources.states import State
+from fini_admin.workspaces.models import Workspace
+
+UNREAD = "unread"
+OUT = "out"
+# What the page's tabs show, by their names in the address.
+LANES: dict[str, str] = {Lane.ADD: "Add", Lane.REFRESH: "Refresh", UNREAD: "Not read yet", OUT: "Taken out"}
+CHUNK = 500
+
+
+class Filters(TypedDict, total=False):
+    """Which IDs: with this text in title, URL or ID, of a provider, by whom, waiting for longer."""
+
+    q: str
+    provider: str
+    who: str
+    longer: timedelta | None
+
+
+def everything(workspace: Workspace) -> QuerySet[QueueEntry]:
+    """The whole queue in its order, as the command `ingest` sends it: what a run has taken is left out."""
+    return selectable(QueueEntry.objects.filter(workspace=workspace, closed_at=None)).order_by("pk")
+
+
+def entries(workspace: Workspace, lane: str, **filters: Unpack[Filters]) -> QuerySet[QueueEntry]:
+    """The open entries of a lane that match, those included that a run has taken."""
+    found = QueueEntry.objects.filter(
+        workspace=workspace, closed_at=None, lane="" if lane == UNREAD else lane
+    ).filter(matching(filters, "source__"))
+    if who := filters.get("who"):
+        found = found.filter(opened_by=who)
+    if longer := filters.get("longer"):
+        found = found.filter(opened_at__lt=datetime.now(UTC) - longer)
+    return found
+
+
+def taken_out(workspace: Workspace, **filters: Unpack[Filters]) -> QuerySet[Source]:
+    """The sources that are registered and wait for nothing: taken out of the queue, or never in it."""
+    opened = QueueEntry.objects.filter(source=OuterRef("pk"), closed_at=None)
+    found = Source.objects.filter(workspace=workspace, state=State.REGISTERED).filter(~Exists(opened))
+    found = found.filter(matching(filters))
+    if who := filters.get("who"):
+        found = found.annotate(registered_by=latest_entry("opened_by")).filter(registered_by=who)
+    if longer := filters.get("longer"):
+        found = found.filter(state_since__lt=datetime.now(UTC) - longer)
+    return found
+
+
+def matching(filters: Filters, way: str = "") -> Q:
+    """The filters that are about the source."""
+    wanted = Q()
+    if provider := filters.get("provider"):
+        wanted &= Q(**{f"{way}provider": provider})
+    if text := filters.get("q"):
+        names = ("title", "original_url", "external_id", "fini_id")
+        wanted &= Q(*((f"{way}{name}__icontains", text) for name in names), _connector=Q.OR)
+    return wanted
+
+
+def latest_entry(name: str) -> Subquery:
+    """A value of a source's latest entry, whether or not it is open."""
+    return Subquery(QueueEntry.objects.filter(source=OuterRef("pk")).order_by("-pk").values(name)[:1])
+
+
+def told(found: QuerySet[Source]) -> QuerySet[Source]:
+    """Sources as the list of those taken out shows them: who registered it, how its wait ended, and the word on it."""
+    note = StateChange.objects.filter(source=OuterRef("pk")).order_by("-pk").values("note")[:1]
+    return found.annotate(
+        opened_by=latest_entry("opened_by"), closed_how=latest_entry("closed_how"), note=Subquery(note)
+    )
+
+
+def selectable(found: QuerySet[QueueEntry]) -> QuerySet[QueueEntry]:
+    """Of these entries those that no run has taken."""
+    return found.filter(run=None)
+
+
+def people(workspace: Workspace) -> list[str]:
+    """Who brought in the latest 10,000 IDs: whom one may filter by."""
+    latest = QueueEntry.objects.filter(workspace=workspace).order_by("-pk").values("opened_by")[:COUNTED]
+    return sorted({entry["opened_by"] for entry in latest})
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many there are, as P7 counts: of each lane under the filters, to be selected here, and to be sent in all."""
+
+    lanes: dict[str, str]
+    select: str
+    send: str
+
+
+def counts(workspace: Workspace, lane: str, **filters: Unpack[Filters]) -> Counts:
+    """The numbers of the page; each is at most 10,000 rows of work, as far as the filters are kept by an index."""
+    lanes = {name: count(entries(workspace, name, **filters)) for name in LANES if name != OUT}
+    lanes[OUT] = count(taken_out(workspace, **filters))
+    select = lanes[OUT] if lane == OUT else count(selectable(entries(workspace, lane, **filters)))
+    return Counts(lanes, select, count(everything(workspace)))
+
+
+def to_send(found: QuerySet[QueueEntry]) -> list[QueueEntry]:
+    """Entries in the queue's order with what decides whether each may be sent, and no more of their sources."""
+    return list(
+        found.select_related("source")
+        .only("source_id", "run_id", "closed_at", "source__state", "source__provider")
+        .order_by("pk")
+    )
+
+
+def numbered(workspace: Workspace, numbers: Iterable[int]) -> list[QueueEntry]:
+    """A workspace's entries of these numbers in the queue's order, whether or not they still wait."""
+    found: list[QueueEntry] = []
+    for part in batches(sorted(set(numbers)), CHUNK):
+        found += to_send(QueueEntry.objects.filter(workspace=workspace, pk__in=part))
+    return found

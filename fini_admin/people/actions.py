@@ -1,0 +1,82 @@
+"""Writes: each is one transaction with its audit entry inside. All raise ValidationError on bad input."""
+
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from fini_admin.audit.names import Activity
+from fini_admin.people import sessions, trail
+from fini_admin.workspaces import queries
+from fini_admin.workspaces.models import Role, User
+
+YOURSELF = "You cannot switch yourself off. Ask another superuser."
+LAST_SUPERUSER = "This is the last superuser who can log in. Make somebody else one first."
+
+
+@transaction.atomic
+def switch_off_user(*, actor: str, origin: str, user: User) -> list[str]:
+    """Nobody logs in as this person any more, and every session ends now. Asked for twice, it happens once.
+
+    The person stays, for the trail names them, and what they scheduled runs on. Returns the workspaces that have no
+    admin left: who leaves must be out at once, whatever they were; a superuser gives those another.
+    """
+    # Superusers first and always in this order: two of them may switch each other off at the same time.
+    supers = list(User.objects.select_for_update().filter(is_superuser=True).order_by("pk"))
+    person = User.objects.select_for_update().get(pk=user.pk)
+    if person.email == actor:
+        raise ValidationError(YOURSELF)
+    if not person.is_active:
+        return []
+    if person.is_superuser and not any(one.is_active for one in supers if one.pk != person.pk):
+        raise ValidationError(LAST_SUPERUSER)
+    person.is_active = False
+    person.save(update_fields=["is_active"])
+    ended = sessions.close_all(person)
+    alone = orphaned(person)
+    detail = {"email": person.email, "sessions_ended": ended, "without_admin": alone}
+    trail.write(Activity.USER_SWITCHED_OFF, actor, origin=origin, **detail)
+    return alone
+
+
+def orphaned(person: User) -> list[str]:
+    """The slugs of the workspaces in which this person was the last admin who could log in."""
+    mine = person.memberships.filter(role=Role.ADMIN).select_related("workspace").order_by("workspace__slug")
+    return [one.workspace.slug for one in mine if not queries.admins(one.workspace).exists()]
+
+
+@transaction.atomic
+def switch_on_user(*, actor: str, origin: str, user: User) -> None:
+    """The person can log in again, as before. Asked for twice, it happens once."""
+    person = User.objects.select_for_update().get(pk=user.pk)
+    if person.is_active:
+        return
+    person.is_active = True
+    person.save(update_fields=["is_active"])
+    trail.write(Activity.USER_SWITCHED_ON, actor, origin=origin, email=person.email)
+
+
+@transaction.atomic
+def remove_second_factor(*, actor: str, origin: str, user: User) -> None:
+    """For who lost the authenticator and the recovery codes; every session of theirs ends. Twice, it happens once."""
+    removed, _ = Authenticator.objects.filter(user=user).delete()
+    if removed:
+        ended = sessions.close_all(user)
+        detail = {"email": user.email, "sessions_ended": ended}
+        trail.write(Activity.SECOND_FACTOR_REMOVED, actor, origin=origin, **detail)
+
+
+@transaction.atomic
+def end_session(*, actor: str, origin: str, session: UserSession) -> None:
+    """End one session."""
+    if sessions.close([session.session_key]):
+        trail.write(Activity.SESSIONS_ENDED, actor, origin=origin, email=session.user.email, sessions=1)
+
+
+@transaction.atomic
+def end_other_sessions(*, actor: str, origin: str, user: User, but: str | None) -> int:
+    """End all of a person's sessions but one; returns how many that were."""
+    ended = sessions.close_all(user, but=but)
+    if ended:
+        trail.write(Activity.SESSIONS_ENDED, actor, origin=origin, email=user.email, sessions=ended)
+    return ended

@@ -1,0 +1,161 @@
+"""allauth's hooks."""
+
+import hashlib
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.models import EmailAddress
+from allauth.core import context
+from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from allauth.socialaccount.models import SocialApp, SocialLogin
+from allauth.socialaccount.providers.base.constants import AuthError, AuthProcess
+from django.conf import settings
+from django.contrib.sites.shortcuts import get_current_site
+from django.core.cache import cache
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.debug import sensitive_variables
+
+from fini_admin.audit.names import Activity
+from fini_admin.people import mail, reauthentication, sealing, trail
+from fini_admin.workspaces.models import User
+
+LOCKED_FOR = 5 * 60  # as ACCOUNT_RATE_LIMITS says of failed log-ins
+UNKNOWN = "{name} says that you are {who}. Nobody here has that address: an admin adds people first."
+UNPROVEN = "{name} does not vouch for the address {who}, so it cannot be used to log in."
+NOT_YOU = "{name} did not say that it is you, or did not ask you again. Nothing was done."
+CANCELLED = "You turned back at {name}. Nothing was done."
+FAILED = "{name} did not answer as it should. Nothing was done; it is safe to try again."
+
+
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
+    """Log-in only: an admin adds people, nobody signs up."""
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        """Never."""
+        return False
+
+    @sensitive_variables("credentials")
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        """As allauth's; that an address is locked is recorded once, however often it is tried."""
+        try:
+            super().pre_authenticate(request, **credentials)
+        except ValidationError:
+            login = trail.shown(str(credentials.get("email", "")).lower())
+            if cache.add(f"locked:{hashlib.sha256(login.encode()).hexdigest()}", 1, timeout=LOCKED_FOR):
+                trail.write(Activity.LOGIN_LOCKED, trail.NOBODY, login=login)
+            raise
+
+    def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
+        """As everywhere here; allauth's own rule forgets the log-in, and never asks who has no password."""
+        return not reauthentication.recent(context.request)
+
+    def get_reauthentication_methods(self, user: User) -> list[dict[str, Any]]:
+        """As allauth's, then the log-in provider for whom it knows."""
+        methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)
+        return methods + reauthentication.by_provider(user) if user.is_authenticated else methods
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """As allauth's, but the answer does not wait for it."""
+        site = get_current_site(self.request)
+        known = {"request": self.request, "email": email, "current_site": site}
+        mail.send(self.render_mail(template_prefix, email, known | context))
+
+
+class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
+    """Secrets are sealed for the person they belong to."""
+
+    error_messages = DefaultMFAAdapter.error_messages | {
+        "incorrect_code": "This code is wrong, too old, or was used already.",
+        "unverified_email": "Confirm your address first: a mail with a link comes when you log in.",
+    }
+
+    @sensitive_variables("text")
+    def encrypt(self, text: str) -> str:
+        """For the person of this request."""
+        return sealing.seal(text, user=whose())
+
+    @sensitive_variables("encrypted_text")
+    def decrypt(self, encrypted_text: str) -> str:
+        """Raises SealBroken for another person's, keyring.UnknownKey when ENCRYPTION_KEYS lacks the key."""
+        return sealing.open_sealed(encrypted_text, user=whose())
+
+
+def whose() -> int:
+    """Whose second factor this request is about: who is logged in, or was until now known by a password only."""
+    request = context.request
+    if request.user.is_authenticated:
+        return int(request.user.pk)
+    return int(request._login_stage.login.user.pk)  # noqa: SLF001 - allauth puts it there for its own views
+
+
+class ProviderAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
+    """The one log-in provider that the environment names; it makes nobody known."""
+
+    def list_apps(
+        self, request: HttpRequest, provider: str | None = None, client_id: str | None = None
+    ) -> list[SocialApp]:
+        """Only the environment's: a row in the database opens no door."""
+        if not settings.OIDC_SERVER_URL:
+            return []
+        app = SocialApp(
+            provider="openid_connect",
+            provider_id=settings.OIDC_ID,
+            name=settings.OIDC_NAME,
+            client_id=settings.OIDC_CLIENT_ID,
+            secret=settings.OIDC_CLIENT_SECRET,
+            settings={"server_url": settings.OIDC_SERVER_URL, "oauth_pkce_enabled": True},
+        )
+        wanted = provider in (None, app.provider, app.provider_id) and client_id in (None, app.client_id)
+        return [app] if wanted else []
+
+    def authenticate_by_email(self, sociallogin: SocialLogin) -> tuple[User, str] | None:
+        """Who has an address that provider and installation both hold for proven.
+
+        Exactly `true`: some providers send the text "false".
+        """
+        for address in sociallogin.email_addresses:
+            if address.verified is True:
+                known = EmailAddress.objects.filter(email=address.email.lower(), verified=True)
+                found = known.select_related("user").first()
+                if found:
+                    return found.user, found.email
+        return None
+
+    def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
+        """A log-in goes on. Asked again, it must be the same person; nothing else is offered."""
+        process = sociallogin.state.get("process")
+        if process == AuthProcess.LOGIN:
+            return
+        again = process == AuthProcess.REDIRECT and sociallogin.state.get("data") == "again"
+        if not again or not reauthentication.provider_asked(request, sociallogin.account):
+            raise refusal(request, NOT_YOU)
+
+    def is_open_for_signup(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:
+        """Never; the page says why."""
+        address = next(iter(sociallogin.email_addresses), None)
+        who = address.email if address else "without an address"
+        trail.write(Activity.LOGIN_FAILED, trail.NOBODY, login=trail.shown(who), provider=settings.OIDC_NAME)
+        proven = address is not None and address.verified is True
+        raise refusal(request, UNKNOWN if proven or not address else UNPROVEN, who=who)
+
+    def on_authentication_error(
+        self, request: HttpRequest, provider: Any, error: Any = None, exception: Any = None, **kwargs: Any
+    ) -> None:
+        """What went wrong at the provider, or with what the browser brings from there, in our words."""
+        text = CANCELLED if error == AuthError.CANCELLED else FAILED
+        raise refusal(request, text, status=502 if exception else 403)
+
+
+def refusal(request: HttpRequest, text: str, *, status: int = 403, who: str = "") -> ImmediateHttpResponse:
+    """As `refused`, to be raised through allauth."""
+    return ImmediateHttpResponse(refused(request, text, status=status, who=who))
+
+
+def refused(request: HttpRequest, text: str, *, status: int, who: str = "") -> HttpResponse:
+    """The page that says why the log-in provider's word does not help."""
+    said = text.format(name=settings.OIDC_NAME, who=who)
+    return render(request, "socialaccount/refused.html", {"said": said[:1].upper() + said[1:]}, status=status)

@@ -1,0 +1,103 @@
+"""The forms for codes, in place of allauth's."""
+
+from typing import Any
+
+from allauth.account.adapter import get_adapter
+from allauth.core import context, ratelimit
+from allauth.core.internal.cryptokit import normalize_user_code
+from allauth.mfa.adapter import get_adapter as get_mfa_adapter
+from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.forms import ActivateTOTPForm
+from django import forms
+from django.core.cache import cache
+from django.core.exceptions import ValidationError
+from django.views.decorators.debug import sensitive_variables
+
+from fini_admin.people import second_factor
+from fini_admin.people.sealing import UNREADABLE
+from fini_admin.workspaces.models import User
+
+# Longer than a code holds, with one step before and one after: allauth itself forgets a used one after 30 s.
+USED_FOR = 120
+CANNOT_OPEN = (
+    "The second factor cannot be checked: it was sealed with another key. Ask who runs this installation."
+)
+
+
+def code_field(label: str, help_text: str) -> forms.CharField:
+    """The field for a code: digits on a phone's keyboard, not kept by the browser."""
+    attrs = {"autocomplete": "one-time-code", "inputmode": "numeric", "autofocus": True}
+    return forms.CharField(
+        label=label, help_text=help_text, max_length=40, widget=forms.TextInput(attrs=attrs)
+    )
+
+
+def use_once(user: User, code: str) -> None:
+    """Raise ValidationError for a code that was used already."""
+    if not cache.add(f"code-used:{user.pk}:{normalize_user_code(code)}", 1, timeout=USED_FOR):
+        raise get_mfa_adapter().validation_error("incorrect_code")
+
+
+class Checked:
+    """What both forms that ask for a code do more than allauth's."""
+
+    user: User
+    authenticator: Authenticator
+
+    @sensitive_variables("code")
+    def clean_code(self) -> str:
+        """The code, refused when it was used already; so many wrong ones a day, however slowly they come."""
+        key = f"code {self.user.pk}"
+        limit: dict[str, Any] = {"action": "second_factor", "key": key}
+        if not ratelimit.consume(context.request, dry_run=True, **limit):
+            raise get_adapter().validation_error("too_many_login_attempts")
+        try:
+            code: str = super().clean_code()  # type: ignore[misc]  # allauth's form stands behind it
+            if self.authenticator.type == Authenticator.Type.TOTP:
+                use_once(self.user, code)
+        except UNREADABLE:
+            raise ValidationError(CANNOT_OPEN) from None
+        except ValidationError:
+            ratelimit.consume(context.request, **limit)
+            raise
+        return code
+
+
+HELP = "The six digits that your authenticator shows now, or one of your recovery codes."
+
+
+class CodeForm(Checked, AuthenticateForm):  # type: ignore[misc]  # allauth has no types
+    """The code after the password."""
+
+    code = code_field("Code", HELP)
+
+
+class AgainForm(Checked, ReauthenticateForm):  # type: ignore[misc]
+    """A code to show again who one is."""
+
+    code = code_field("Code", HELP)
+
+
+class ActivateForm(ActivateTOTPForm):  # type: ignore[misc]
+    """The first code of an authenticator that is being set up."""
+
+    code = code_field("Code", "The six digits that the authenticator shows now.")
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        # Not allauth's own: it would keep the secret in the session as it is, and a new one with every look.
+        forms.Form.__init__(self, *args, **kwargs)
+        self.user = user
+        self.secret = second_factor.begin(context.request.session, user)
+
+    @property
+    def spelled(self) -> str:
+        """The secret in groups of four, for who types it."""
+        return " ".join(self.secret[at : at + 4] for at in range(0, len(self.secret), 4))
+
+    @sensitive_variables("code")
+    def clean_code(self) -> str:
+        """The code; it does not log in as well."""
+        code: str = super().clean_code()
+        use_once(self.user, code)
+        return code

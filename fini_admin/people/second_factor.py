@@ -1,0 +1,71 @@
+"""Second factors: who has one, who has to have one, and the secret of one that is being set up."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from allauth.account.authentication import get_authentication_records
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal.auth import generate_totp_secret
+from django.conf import settings
+from django.contrib.sessions.backends.base import SessionBase
+from django.http import HttpRequest
+
+from fini_admin.people import sealing
+from fini_admin.workspaces.models import Role, User
+
+PENDING = "second factor"
+
+
+@dataclass(frozen=True)
+class State:
+    """What a person has: since when, and how many recovery codes are left."""
+
+    since: datetime | None
+    codes_left: int
+
+
+def state(user: User) -> State:
+    """What a person has; opens nothing."""
+    rows = {row.type: row for row in Authenticator.objects.filter(user=user)}
+    totp, codes = rows.get(Authenticator.Type.TOTP), rows.get(Authenticator.Type.RECOVERY_CODES)
+    used = int(codes.data["used_mask"]).bit_count() if codes else settings.MFA_RECOVERY_CODE_COUNT
+    return State(totp.created_at if totp else None, settings.MFA_RECOVERY_CODE_COUNT - used)
+
+
+def missing(request: HttpRequest) -> bool:
+    """Whether this person must set one up before anything else (SECOND_FACTOR_REQUIRED).
+
+    Who logged in through the log-in provider has theirs there: what it asks for is for the operator to decide there.
+    """
+    user = request.user
+    if not settings.SECOND_FACTOR_REQUIRED or not isinstance(user, User):
+        return False
+    records = get_authentication_records(request, user)
+    if any(record["method"] == "socialaccount" and not record.get("reauthenticated") for record in records):
+        return False
+    if Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).exists():
+        return False
+    return user.is_superuser or user.memberships.filter(role=Role.ADMIN).exists()
+
+
+def begin(session: SessionBase, user: User) -> str:
+    """The secret that is being set up in this session, a new one when there is none. Sealed there too."""
+    found = pending(session, user)
+    if found:
+        return found
+    secret: str = generate_totp_secret()
+    session[PENDING] = sealing.seal(secret, user=user.pk)
+    return secret
+
+
+def pending(session: SessionBase, user: User) -> str:
+    """The secret that is being set up in this session, empty when there is none."""
+    try:
+        return sealing.open_sealed(session[PENDING], user=user.pk)
+    except (KeyError, *sealing.UNREADABLE):
+        return ""
+
+
+def done(session: SessionBase) -> None:
+    """It is set up: the session forgets the secret."""
+    session.pop(PENDING, None)

@@ -1,0 +1,120 @@
+"""Sessions: which of a person's are open, how they time out, how they end.
+
+When a session began and was last used stands in the session itself: no page asks one query more for it.
+"""
+
+import time
+from datetime import timedelta
+
+from allauth.core.internal.httpkit import get_client_ip
+from allauth.usersessions.models import UserSession
+from django.conf import settings
+from django.contrib.auth import SESSION_KEY
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.auth.models import AnonymousUser
+from django.contrib.sessions.backends.base import SessionBase, UpdateError
+from django.contrib.sessions.models import Session
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.functional import SimpleLazyObject
+
+from fini_admin.audit.names import Activity
+from fini_admin.people import trail
+from fini_admin.workspaces.models import User
+
+BEGUN, USED = "begun", "used"
+# How often the time of use is written down, in seconds.
+PRECISION = 60
+# keep.js puts it on what a person does by hand; a live page's own questions do not have it.
+BY_HAND = "X-By-Hand"
+
+
+def begin(session: SessionBase) -> None:
+    """Start the clocks of a session, when somebody logs in."""
+    session[BEGUN] = session[USED] = int(time.time())
+
+
+def over(session: SessionBase) -> str:
+    """Why a session has timed out, empty while it has not. One that never began has."""
+    now = time.time()
+    if now - session.get(BEGUN, 0) > settings.SESSION_COOKIE_AGE:
+        return "begun too long ago"
+    return "not used too long" if now - session.get(USED, 0) > settings.SESSION_IDLE_SECONDS else ""
+
+
+class Authentication(AuthenticationMiddleware):
+    """As Django's; nobody is logged in by a session that timed out.
+
+    Found out when the person is first asked for: a view that asks nobody reads no session.
+    """
+
+    def process_request(self, request: HttpRequest) -> None:
+        super().process_request(request)
+        known = request.user
+        request.user = SimpleLazyObject(lambda: in_time(request, known))  # type: ignore[assignment]
+
+
+def in_time(request: HttpRequest, known: User | AnonymousUser) -> User | AnonymousUser:
+    """Who it is, nobody when the session has timed out."""
+    if not known.is_authenticated:
+        return known
+    if why := over(request.session):
+        if close([request.session.session_key or ""]):
+            trail.write(Activity.LOGGED_OUT, known.email, because=why)
+        request.session.flush()
+        return AnonymousUser()
+    if by_hand(request) and time.time() - request.session[USED] >= PRECISION:
+        use(request)
+    return known
+
+
+def by_hand(request: HttpRequest) -> bool:
+    """Whether a person did this, as far as one can tell: a part of a page may have asked by itself."""
+    asks_for_a_part = request.method == "GET" and request.headers.get("HX-Request") == "true"
+    return not asks_for_a_part or request.headers.get(BY_HAND) == "1"
+
+
+def use(request: HttpRequest) -> None:
+    """Write down that the session is used, on what stands there now: other requests change it meanwhile."""
+    now, modified = int(time.time()), request.session.modified
+    fresh = request.session.__class__(request.session.session_key)
+    if SESSION_KEY not in fresh:
+        return
+    fresh[USED] = now
+    try:
+        fresh.save()
+    except UpdateError:  # it ended this very moment
+        return
+    request.session[USED] = now
+    request.session.modified = modified
+    seen: dict[str, object] = {"last_seen_at": timezone.now()}
+    if ip := get_client_ip(request):
+        seen["ip"] = ip
+    UserSession.objects.filter(session_key=request.session.session_key).update(**seen)
+
+
+def open_sessions(user: User) -> QuerySet[UserSession]:
+    """A person's sessions that have not timed out, the last used first."""
+    now = timezone.now()
+    alive = Session.objects.filter(expire_date__gt=now).values("session_key")
+    found: QuerySet[UserSession] = UserSession.objects.filter(
+        user=user,
+        session_key__in=alive,
+        created_at__gt=now - timedelta(seconds=settings.SESSION_COOKIE_AGE),
+        last_seen_at__gt=now - timedelta(seconds=settings.SESSION_IDLE_SECONDS + PRECISION),
+    )
+    return found.order_by("-last_seen_at", "-pk")
+
+
+def close(keys: list[str]) -> int:
+    """End sessions by their keys; returns how many were still there."""
+    ended, _ = Session.objects.filter(session_key__in=keys).delete()
+    UserSession.objects.filter(session_key__in=keys).delete()
+    return ended
+
+
+def close_all(user: User, *, but: str | None = None) -> int:
+    """End all of a person's sessions, but for one; returns how many there were."""
+    rows = UserSession.objects.filter(user=user).exclude(session_key=but or "")
+    return close(list(rows.values_list("session_key", flat=True)))

@@ -1,0 +1,65 @@
+"""Log-ins, and what changes how somebody logs in, in the installation's own chain of the audit trail."""
+
+from typing import Any
+
+from allauth.account import signals as account
+from allauth.account.authentication import get_authentication_records
+from allauth.mfa import signals as mfa
+from allauth.socialaccount import signals as social
+from allauth.socialaccount.models import SocialLogin
+from django.conf import settings
+from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
+from django.http import HttpRequest
+
+from fini_admin.audit.names import Activity
+from fini_admin.people import sessions, trail
+from fini_admin.workspaces.models import User
+
+
+def connect() -> None:
+    """Listen; called once, when the app is ready."""
+    user_logged_in.connect(logged_in, dispatch_uid="trail")
+    user_logged_out.connect(logged_out, dispatch_uid="trail")
+    user_login_failed.connect(login_failed, dispatch_uid="trail")
+    account.password_changed.connect(password_changed, dispatch_uid="trail")
+    account.password_reset.connect(password_changed, dispatch_uid="trail")
+    social.social_account_added.connect(provider_connected, dispatch_uid="trail")
+    mfa.authentication_failed.connect(code_refused, dispatch_uid="trail")
+
+
+def logged_in(*, user: User, request: HttpRequest, **_: Any) -> None:
+    """Somebody is in; the session's clocks start."""
+    sessions.begin(request.session)
+    how = [record.get("type") or record["method"] for record in get_authentication_records(request, user)]
+    detail: dict[str, Any] = {"by": how} if how else {}
+    trail.write(Activity.LOGGED_IN, user.email, **detail)
+
+
+def logged_out(*, user: User | None, request: HttpRequest, **_: Any) -> None:
+    """Somebody left; None when the session had ended before."""
+    if user is not None:
+        sessions.close([request.session.session_key or ""])
+        trail.write(Activity.LOGGED_OUT, user.email)
+
+
+def login_failed(*, credentials: dict[str, Any], **_: Any) -> None:
+    """Somebody was refused."""
+    typed = str(credentials.get("email") or credentials.get("username") or "")
+    trail.write(Activity.LOGIN_FAILED, trail.NOBODY, login=trail.shown(typed))
+
+
+def code_refused(*, user: User, reauthentication: bool = False, **_: Any) -> None:
+    """The password was right, or somebody is logged in; the code was wrong."""
+    actor = user.email if reauthentication else trail.NOBODY
+    trail.write(Activity.LOGIN_FAILED, actor, login=user.email, code="wrong")
+
+
+def password_changed(*, user: User, request: HttpRequest, **_: Any) -> None:
+    """Another password: whoever had the old one is out."""
+    ended = sessions.close_all(user, but=request.session.session_key)
+    trail.write(Activity.PASSWORD_CHANGED, user.email, sessions_ended=ended)
+
+
+def provider_connected(*, sociallogin: SocialLogin, **_: Any) -> None:
+    """The log-in provider knows somebody from now on."""
+    trail.write(Activity.LOGIN_CONNECTED, sociallogin.user.email, provider=settings.OIDC_NAME)

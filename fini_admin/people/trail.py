@@ -1,0 +1,22 @@
+"""What people do to their log-in, as rows of the installation's own chain."""
+
+from django.db import transaction
+
+from fini_admin.audit import chain
+from fini_admin.audit.names import Activity
+from fini_admin.fini.secrets import looks_like_key
+
+ORIGIN = "browser"
+NOBODY = "not logged in"
+LONGEST_ADDRESS = 254
+
+
+@transaction.atomic
+def write(kind: Activity, actor: str, *, origin: str = ORIGIN, **detail: object) -> None:
+    """One activity that belongs to no workspace."""
+    chain.record(chain=chain.INSTALLATION, kind=kind, actor=actor, origin=origin, detail=detail)
+
+
+def shown(typed: str) -> str:
+    """An address as it was typed; a key typed into the wrong field is not written down (P5)."""
+    return "" if looks_like_key(typed) else typed[:LONGEST_ADDRESS]

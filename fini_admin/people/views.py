@@ -1,0 +1,173 @@
+"""The pages about logging in that allauth has not, or not as they must be here."""
+
+from typing import Any
+
+from allauth.account.utils import get_next_redirect_url
+from allauth.account.views import LoginView
+from allauth.decorators import rate_limit
+from allauth.mfa.adapter import get_adapter as get_mfa_adapter
+from allauth.mfa.recovery_codes.views import GenerateRecoveryCodesView
+from allauth.mfa.totp.views import ActivateTOTPView, DeactivateTOTPView
+from allauth.socialaccount.adapter import get_adapter
+from allauth.socialaccount.models import SocialApp
+from allauth.socialaccount.providers.base.constants import AuthProcess
+from allauth.socialaccount.providers.openid_connect import views as openid_connect
+from allauth.usersessions.models import UserSession
+from django.conf import settings
+from django.contrib import messages
+from django.db import transaction
+from django.forms import Form
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.generic.edit import FormView
+
+from fini_admin.audit.names import Activity
+from fini_admin.pages import go
+from fini_admin.people import actions, reauthentication, second_factor, sessions, trail
+from fini_admin.people.adapters import FAILED, refused
+from fini_admin.people.agents import in_words
+from fini_admin.permissions import Request, View
+
+SHOWN = 50
+THIS_ONE = "This is the session you are in. Log out to end it."
+
+
+class Login(LoginView):  # type: ignore[misc]  # allauth has no types
+    """The log-in page, with the way to the log-in provider where there is one."""
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context_data(**kwargs)
+        return context | {"provider": settings.OIDC_NAME}
+
+
+class SetUp(ActivateTOTPView):  # type: ignore[misc]
+    """A second factor, and its row in the trail with it: allauth tells of it only afterwards."""
+
+    @transaction.atomic
+    def form_valid(self, form: Form) -> HttpResponse:
+        answer: HttpResponse = super().form_valid(form)
+        second_factor.done(self.request.session)
+        trail.write(Activity.SECOND_FACTOR_ADDED, self.request.user.email)
+        return answer
+
+
+class TakeAway(DeactivateTOTPView):  # type: ignore[misc]
+    """No second factor any more."""
+
+    @transaction.atomic
+    def form_valid(self, form: Form) -> HttpResponse:
+        answer: HttpResponse = super().form_valid(form)
+        trail.write(Activity.SECOND_FACTOR_REMOVED, self.request.user.email)
+        return answer
+
+
+class NewCodes(GenerateRecoveryCodesView):  # type: ignore[misc]
+    """New recovery codes; the old ones need not open for it."""
+
+    @transaction.atomic
+    def form_valid(self, form: Form) -> HttpResponse:
+        answer: HttpResponse = super().form_valid(form)
+        trail.write(Activity.RECOVERY_CODES_RENEWED, self.request.user.email)
+        return answer
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = FormView.get_context_data(self, **kwargs)
+        return context
+
+
+def limited(view: View) -> View:
+    """Not too often from one place: each asks the provider something."""
+    checked: View = rate_limit(action="provider")(view)
+    return checked
+
+
+@limited
+def provider_login(request: HttpRequest) -> HttpResponse:
+    """Off to the log-in provider."""
+    if request.method != "POST":
+        return redirect("account_login")
+    return to_provider(request, process=AuthProcess.LOGIN, next_url=get_next_redirect_url(request))
+
+
+def provider_callback(request: HttpRequest, provider_id: str) -> HttpResponseBase:
+    """Back from the log-in provider."""
+    try:
+        answer: HttpResponseBase = openid_connect.callback(request, provider_id)
+    except (OSError, LookupError, TypeError, ValueError):  # what it says is not what a provider says
+        return refused(request, FAILED, status=502)
+    return answer
+
+
+@limited
+def provider_reauthenticate(request: Request) -> HttpResponse:
+    """Off to the log-in provider, which is to ask again although the person is logged in there."""
+    if not reauthentication.by_provider(request.user):
+        raise Http404
+    next_url = get_next_redirect_url(request) or reverse("home")
+    if request.method != "POST":
+        context = {"provider": settings.OIDC_NAME, "next": next_url}
+        return render(request, "socialaccount/reauthenticate.html", context)
+    again = {"prompt": "login", "max_age": "0"}
+    return to_provider(
+        request, process=AuthProcess.REDIRECT, next_url=next_url, data="again", auth_params=again
+    )
+
+
+def to_provider(request: HttpRequest, **how: Any) -> HttpResponse:
+    """The redirect to the provider; what it takes with it is ours alone, nothing from the request."""
+    try:
+        provider = get_adapter().get_provider(request, settings.OIDC_ID)
+        answer: HttpResponse = provider.redirect(request, **{"auth_params": {}} | how)
+    except SocialApp.DoesNotExist:
+        raise Http404 from None
+    except (OSError, LookupError, TypeError, ValueError):  # it does not answer, or not as a provider does
+        return refused(request, FAILED, status=502)
+    return answer
+
+
+def factor(request: Request) -> HttpResponse:
+    """What the person has as a second factor."""
+    context = {"state": second_factor.state(request.user), "provider": settings.OIDC_NAME}
+    return render(request, "mfa/index.html", context)
+
+
+def qr(request: Request) -> HttpResponse:
+    """The secret that is being set up, for a phone's camera; a `data:` image is not allowed here."""
+    secret = second_factor.pending(request.session, request.user)
+    if not secret or not reauthentication.recent(request):
+        raise Http404
+    adapter = get_mfa_adapter()
+    image = adapter.build_totp_svg(adapter.build_totp_url(request.user, secret))
+    return HttpResponse(image, content_type="image/svg+xml", headers={"Cache-Control": "no-store"})
+
+
+def index(request: Request) -> HttpResponse:
+    """The person's open sessions; posted, all but this one end."""
+    this = request.session.session_key
+    if request.method == "POST":
+        ended = actions.end_other_sessions(
+            actor=request.user.email, origin="browser", user=request.user, but=this
+        )
+        messages.success(request, f"{ended} other session{'' if ended == 1 else 's'} ended.")
+        return go(request, reverse("sessions"))
+    rows = [
+        {"session": one, "browser": in_words(one.user_agent), "this": one.session_key == this}
+        for one in sessions.open_sessions(request.user)[:SHOWN]
+    ]
+    others = any(not row["this"] for row in rows)
+    context = {"rows": rows, "others": others, "idle": settings.SESSION_IDLE_SECONDS // 60}
+    context["hours"] = settings.SESSION_COOKIE_AGE // 3600
+    return render(request, "usersessions/sessions.html", context)
+
+
+def end(request: Request, number: int) -> HttpResponse:
+    """End one of the person's sessions."""
+    session = get_object_or_404(UserSession, user=request.user, pk=number)
+    if request.method == "POST" and session.session_key == request.session.session_key:
+        messages.error(request, THIS_ONE)
+    elif request.method == "POST":
+        actions.end_session(actor=request.user.email, origin="browser", session=session)
+        messages.success(request, f"The session in {in_words(session.user_agent)} ended.")
+    return go(request, reverse("sessions"))

@@ -1,0 +1,52 @@
+"""Reads of sources and of what happened to one."""
+
+from datetime import datetime
+
+from django.db.models import Q, QuerySet
+
+from fini_admin.fini.wire import SOURCE_ID
+from fini_admin.paging import count
+from fini_admin.sources.models import Source, StateChange
+from fini_admin.sources.states import State
+from fini_admin.sources.tree import WORDS, condition
+from fini_admin.workspaces.models import Workspace
+
+
+def sources(
+    workspace: Workspace,
+    *,
+    search: str = "",
+    state: str = "",
+    provider: str = "",
+    run: int | None = None,
+    since: datetime | None = None,
+) -> QuerySet[Source]:
+    """The sources that match, to be ordered and paged by key: what is empty does not matter.
+
+    `run` is the latest run that touched them; `since`: their state has changed at that time or after it.
+    """
+    same = {"state": state, "provider": provider, "run": run, "state_since__gte": since}
+    given = {name: value for name, value in same.items() if value}
+    return Source.objects.filter(*found_by(search), workspace=workspace, **given)
+
+
+def found_by(search: str) -> list[Q]:
+    """Each word stands in the title, the address, the external ID or Fini's ID."""
+    return [condition(word) | Q(fini_id__icontains=word) for word in search.split()[:WORDS]]
+
+
+def by_state(found: QuerySet[Source]) -> dict[str, str]:
+    """How many of them are in each state, and under the empty name all of them; each as paging.count says it."""
+    return {"": count(found)} | {state: count(found.filter(state=state)) for state in State.values}
+
+
+def source_of(workspace: Workspace, fini_id: str) -> Source | None:
+    """A workspace's source by Fini's ID."""
+    if not SOURCE_ID.fullmatch(fini_id):
+        return None
+    return Source.objects.filter(workspace=workspace, fini_id=fini_id).first()
+
+
+def history(source: Source) -> QuerySet[StateChange]:
+    """Each change of a source's state that was seen, to be ordered and paged by key."""
+    return StateChange.objects.filter(source=source)

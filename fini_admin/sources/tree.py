@@ -1,0 +1,304 @@
+"""A provider's tree as discovery listed it, with what each resource is in Fini by now (trap 9).
+
+Discovery leaves out what was imported, but its rows stay, so the tree holds both. Reading it takes a fixed number of
+queries whatever its size: the leaves counted by path, the rows of the branches that are open, and their sources.
+
+A branch is known by its path: the IDs from the root down to its own. A leaf that holds leaves (a Confluence page) is
+a branch, and the first row in it.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from django.db.models import (
+    BooleanField,
+    Count,
+    Exists,
+    ExpressionWrapper,
+    F,
+    Max,
+    OuterRef,
+    Q,
+    QuerySet,
+    TextField,
+    Value,
+    Window,
+)
+from django.db.models.functions import Concat, RowNumber
+
+from fini_admin.fini.routes import is_url
+from fini_admin.sources.models import Resource, Source, StateChange
+from fini_admin.sources.states import State
+from fini_admin.workspaces.models import Workspace
+
+ROOT = ""
+ROWS = 200  # of a branch at first, and as many more each time they are asked for
+PAGES = 50  # so often at most: who has not found it among 10,000 rows searches
+AT_ONCE = 50  # so few finds are shown with every branch above them open
+WORDS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which leaves of a provider's tree: those that `search` finds, with `new` only what is not in Fini yet.
+
+    `listed` is the number of the provider's latest discover run that succeeded.
+    """
+
+    workspace: Workspace
+    provider: str
+    listed: int
+    search: str = ""
+    new: bool = False
+
+
+@dataclass(slots=True)
+class Number:
+    """How many leaves, and how many of them are not in Fini yet."""
+
+    total: int = 0
+    new: int = 0
+
+
+@dataclass(slots=True)
+class Level:
+    """An open branch: its rows, how many more it has, and how many times ROWS are shown."""
+
+    rows: list["Row"] = field(default_factory=list)
+    more: int = 0
+    pages: int = 1
+
+    @property
+    def next_rows(self) -> int:
+        """How many rows are shown on the next asking."""
+        return min(self.more, ROWS) if self.pages < PAGES else 0
+
+
+@dataclass(slots=True)
+class Row:
+    """A leaf with its source, or a branch with its number and, once it is open, its level."""
+
+    resource: Resource
+    source: Source | None = None
+    unlisted: bool = False
+    number: Number | None = None
+    level: Level | None = None
+
+    @property
+    def address(self) -> str:
+        """Where the original is, if that is an address that a browser may be sent to."""
+        url = self.resource.original_url
+        return url if is_url(url) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """What a page shows: the rows at the root, and how many resources match in all; `few` finds are all open."""
+
+    level: Level
+    number: Number
+    few: bool
+
+
+def resources(scope: Scope) -> QuerySet[Resource]:
+    """Every row of the provider's tree."""
+    return Resource.objects.filter(workspace=scope.workspace, provider=scope.provider)
+
+
+def leaves(scope: Scope) -> QuerySet[Resource]:
+    """The leaves, with `new`: the latest discovery lists it, and it is not in Fini.
+
+    What is listed elsewhere by now has moved: its old place is left out.
+    """
+    held = sources(scope).filter(external_id=OuterRef("external_id")).exclude(state=State.GONE)
+    listed = Q(listed_run__gte=scope.listed)
+    places = resources(scope).filter(leaf=True)
+    elsewhere = places.filter(listed).values("external_id")
+    new = ExpressionWrapper(listed & ~Q(Exists(held)), output_field=BooleanField())
+    return places.filter(listed | ~Q(external_id__in=elsewhere)).annotate(new=new)
+
+
+def sources(scope: Scope) -> QuerySet[Source]:
+    """What the provider has in Fini."""
+    return Source.objects.filter(workspace=scope.workspace, provider=scope.provider)
+
+
+def matching(scope: Scope) -> QuerySet[Resource]:
+    """The leaves of the scope: found by themselves, or by a branch that they stand in."""
+    found = leaves(scope).filter(Q(new=True)) if scope.new else leaves(scope)
+    if not scope.search:
+        return found
+    hit = condition(scope.search)
+    below = paths_below(scope, [own_path(row) for row in resources(scope).filter(hit, leaf=False)])
+    return found.filter(hit | Q(path__in=below) if below else hit)
+
+
+def condition(search: str) -> Q:
+    """Each word stands in the title, the address or the ID."""
+    every = Q()
+    for word in search.split()[:WORDS]:
+        # SQLite folds the case of ASCII letters only.
+        forms = {word} if word.isascii() else {word, word.lower(), word.upper(), word.capitalize()}
+        anywhere = Q()
+        for form in sorted(forms):
+            anywhere |= (
+                Q(title__icontains=form) | Q(original_url__icontains=form) | Q(external_id__icontains=form)
+            )
+        every &= anywhere
+    return every
+
+
+def paths_below(scope: Scope, branches: Sequence[str]) -> list[str]:
+    """The paths at which leaves stand in or below these branches."""
+    if not branches:
+        return []
+    wanted = set(branches)
+    paths = resources(scope).filter(leaf=True).order_by().values_list("path", flat=True).distinct()
+    return [path for path in paths if not wanted.isdisjoint(upwards(path))]
+
+
+def upwards(path: str) -> Iterator[str]:
+    """A path and those above it, without the root. Where an ID holds a slash one of them is no branch: no harm."""
+    while path:
+        yield path
+        path = path.rpartition("/")[0]
+
+
+def own_path(row: Resource) -> str:
+    """The path at which stands what a branch holds."""
+    return f"{row.path}/{row.external_id}"
+
+
+def branches(scope: Scope) -> QuerySet[Resource]:
+    """What holds leaves, or could."""
+    return resources(scope).filter(Q(leaf=False) | Q(holds(scope)))
+
+
+def holds(scope: Scope) -> Exists:
+    """Whether a row has others in it. The index that finds them wants `leaf` to be named."""
+    place = Concat(OuterRef("path"), Value("/"), OuterRef("external_id"), output_field=TextField())
+    inside = resources(scope).filter(leaf__in=(True, False), parent=OuterRef("external_id"), path=place)
+    return Exists(inside)
+
+
+def branch_of(scope: Scope, key: int) -> Resource | None:
+    """A branch of the tree by its key, None when there is none."""
+    return branches(scope).filter(pk=key).first()
+
+
+def read(scope: Scope, opened: Mapping[int, int]) -> Tree:
+    """The tree with those branches open whose keys stand in `opened`, each with its pages; 0 is the root."""
+    reading = Reading(scope)
+    number = whole(reading.found)
+    few = bool(scope.search) and number.total <= AT_ONCE
+    pages = {ROOT: 1} | (dict.fromkeys(reading.below, 1) if few else {}) | paths_of(scope, opened)
+    return Tree(reading.levels(pages)[ROOT], number, few)
+
+
+def read_branch(scope: Scope, branch: Resource, pages: int) -> Level:
+    """What one branch holds."""
+    path = own_path(branch)
+    reading = Reading(scope, path)
+    return reading.levels({path: pages}, reading.found.filter(pk=branch.pk))[path]
+
+
+def paths_of(scope: Scope, opened: Mapping[int, int]) -> dict[str, int]:
+    """What is open, by path."""
+    rows = resources(scope).filter(pk__in=[key for key in opened if key]).only("path", "external_id")
+    pages = {own_path(row): opened[row.pk] for row in rows}
+    return pages | ({ROOT: opened[0]} if 0 in opened else {})
+
+
+def whole(found: QuerySet[Resource]) -> Number:
+    """How many resources these leaves are: one that stands in two places counts once."""
+    total, new = Count("external_id", distinct=True), Count("external_id", distinct=True, filter=Q(new=True))
+    return Number(*found.order_by().aggregate(a=total, b=new).values())
+
+
+class Reading:
+    """A scope's leaves, counted by path: `at` are those that stand there, `below` those there and deeper.
+
+    `only` is the one branch in which they are counted.
+    """
+
+    def __init__(self, scope: Scope, only: str = ROOT) -> None:
+        self.scope = scope
+        self.found = matching(scope)
+        self.at: dict[str, int] = {}
+        self.below: dict[str, Number] = {}
+        every, fresh = Count("pk"), Count("pk", filter=Q(new=True))
+        within = Q(path=only) | Q(path__startswith=f"{only}/") if only else Q()
+        counted = self.found.filter(within).order_by().values("path").annotate(every=every, fresh=fresh)
+        for path, total, new in counted.values_list("path", "every", "fresh"):
+            self.at[path] = total
+            for branch in upwards(path):
+                number = self.below.setdefault(branch, Number())
+                number.total, number.new = number.total + total, number.new + new
+
+    def levels(self, pages: Mapping[str, int], parents: Iterable[Resource] = ()) -> dict[str, Level]:
+        """The open branches by path, each hanging in the row of the one above.
+
+        `parents` are leaves that hold one of these levels while the level that they stand in is not open.
+        """
+        levels = {path: Level(more=self.at.get(path, 0), pages=times) for path, times in pages.items()}
+        plain, holding = self.leaves(pages)
+        rows = [Row(leaf) for leaf in plain] + self.branches(levels, holding)
+        for row in sorted(rows, key=lambda row: (row.resource.position, row.resource.pk)):
+            levels[row.resource.path].rows.append(row)
+        for level in levels.values():
+            level.rows = level.rows[: ROWS * level.pages]
+            level.more -= len(level.rows)
+        for leaf in [*(leaf for leaf, _ in holding.values()), *parents]:
+            if own_path(leaf) in levels:
+                levels[own_path(leaf)].rows.insert(0, Row(leaf))
+        self.add_sources([row for level in levels.values() for row in level.rows if not row.number])
+        return levels
+
+    def leaves(self, pages: Mapping[str, int]) -> tuple[list[Resource], dict[int, tuple[Resource, bool]]]:
+        """The leaves at these paths: as many as are shown, and apart all that hold others, by key, each with `new`."""
+        rows = self.found.filter(path__in=pages).annotate(holding=holds(self.scope), fresh=F("new"))
+        place = Window(RowNumber(), partition_by=[F("path"), F("holding")], order_by=["position", "pk"])
+        most = ROWS * max(pages.values())
+        read = list(rows.annotate(place=place).filter(Q(holding=True) | Q(place__lte=most)))
+        return [row for row in read if not row.holding], {
+            row.pk: (row, row.fresh) for row in read if row.holding
+        }
+
+    def branches(
+        self, levels: Mapping[str, Level], holding: Mapping[int, tuple[Resource, bool]]
+    ) -> list[Row]:
+        """The rows of the branches at these levels: with what they hold, themselves among it if they are leaves."""
+        rows = []
+        for branch in branches(self.scope).filter(path__in=levels):
+            below = self.below.get(own_path(branch), Number())
+            if branch.pk in holding:
+                number = Number(below.total + 1, below.new + holding[branch.pk][1])
+            elif below.total or self.shown_empty(branch):
+                number = below
+                levels[branch.path].more += 1
+            else:
+                continue
+            rows.append(Row(branch, number=number, level=levels.get(own_path(branch))))
+        return rows
+
+    def shown_empty(self, branch: Resource) -> bool:
+        """Whether a branch without leaves is worth a row: discovery lists it, and nothing narrows the tree."""
+        narrow = self.scope.search or self.scope.new
+        return not narrow and not branch.leaf and branch.listed_run >= self.scope.listed
+
+    def add_sources(self, rows: Sequence[Row]) -> None:
+        """What each of these leaves is in Fini; of several records the newest that is not gone."""
+        ids = {row.resource.external_id for row in rows}
+        found = sources(self.scope).filter(external_id__in=ids).order_by("pk")
+        held = sorted(found, key=lambda source: source.state != State.GONE)
+        by_id = {source.external_id: source for source in held}
+        for row in rows:
+            row.source = by_id.get(row.resource.external_id)
+            in_fini = row.source and row.source.state != State.GONE
+            row.unlisted = not in_fini and row.resource.listed_run < self.scope.listed
+
+
+def version(scope: Scope) -> str:
+    """Changes whenever the tree may look otherwise: a new listing, a source's new state, a record read at last."""
+    latest = StateChange.objects.aggregate(latest=Max("pk"))["latest"]
+    return f"{scope.listed}.{latest or 0}.{sources(scope).filter(external_id='').count()}"

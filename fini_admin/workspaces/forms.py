@@ -1,0 +1,163 @@
+"""Forms: they clean and never save. What an action refuses comes back beside its field (`refuse`)."""
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.http import QueryDict
+from django.views.decorators.debug import sensitive_variables
+
+from fini_admin.fini.secrets import looks_like_key
+from fini_admin.workspaces import texts
+from fini_admin.workspaces.models import Role
+
+KEY_HERE = "This looks like an API key. A key belongs only in the key's own field."
+LONGEST_KEY = 4096
+
+
+class KeylessForm(forms.Form):
+    """A form whose fields refuse what looks like an API key, and do not show it again (P5).
+
+    `key_field` is the one that holds a key.
+    """
+
+    key_field = ""
+
+    def full_clean(self) -> None:
+        """As Django's, and the search for keys in what was typed, whatever else is wrong with it."""
+        super().full_clean()
+        if not self.is_bound:
+            return
+        for name in self.fields:
+            if name != self.key_field and self.holds_key(str(self.data.get(self.add_prefix(name), ""))):
+                self.errors.pop(name, None)
+                self.add_error(name, KEY_HERE)
+                self.forget(name)
+
+    def holds_key(self, typed: str) -> bool:
+        """Whether a text that was typed into another field holds a key."""
+        return looks_like_key(typed)
+
+    def forget(self, name: str) -> None:
+        """Take out of the form what was typed into a field."""
+        data = QueryDict(mutable=True)
+        data.update(self.data)
+        data[self.add_prefix(name)] = ""
+        self.data = data
+
+
+class KeyForm(KeylessForm):
+    """A key to add."""
+
+    key_field = "key"
+    key = forms.CharField(
+        label="API key",
+        strip=False,
+        max_length=LONGEST_KEY,
+        widget=forms.PasswordInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        help_text="It begins with fini_. Spaces, quotes and “Bearer” around it are taken off.",
+        error_messages={"required": "Paste the key from Fini."},
+    )
+    label = forms.CharField(
+        label="Label",
+        max_length=60,
+        help_text="What people call this key, here and in the audit trail. Never part of the key.",
+        error_messages={"required": "Give the key a label."},
+    )
+
+    @sensitive_variables()
+    def holds_key(self, typed: str) -> bool:
+        """Also the key itself, however short it is."""
+        key = texts.bare(str(self.data.get(self.add_prefix("key"), "")))
+        return super().holds_key(typed) or (key.startswith(texts.KEY_PREFIX) and key in typed)
+
+
+class LabelForm(KeylessForm):
+    """Another label for a key."""
+
+    label = forms.CharField(
+        label="Rename to", max_length=60, error_messages={"required": "Give the key a label."}
+    )
+
+
+class WorkspaceForm(KeylessForm):
+    """A workspace to add."""
+
+    name = forms.CharField(
+        label="Name", max_length=100, error_messages={"required": "Give the workspace a name."}
+    )
+    slug = forms.CharField(
+        label="Slug",
+        max_length=63,
+        widget=forms.TextInput(attrs={"autocapitalize": "none", "spellcheck": "false"}),
+        help_text="Its name in addresses and commands: lower-case letters, digits, hyphens. It does not change later.",
+        error_messages={"required": "Give the workspace a slug."},
+    )
+
+
+class NameForm(KeylessForm):
+    """Another name for a workspace."""
+
+    name = forms.CharField(
+        label="Rename to", max_length=100, error_messages={"required": "Give the workspace a name."}
+    )
+
+
+class MemberForm(KeylessForm):
+    """Somebody to add to a workspace."""
+
+    email = forms.EmailField(
+        label="E-mail",
+        widget=forms.EmailInput(attrs={"autocomplete": "off"}),
+        error_messages={
+            "required": "Enter the person's e-mail address.",
+            "invalid": "Enter an e-mail address like ada@example.com.",
+        },
+    )
+    role = forms.ChoiceField(label="Role", choices=Role.choices, initial=Role.VIEWER)
+
+
+class NewPersonForm(MemberForm):
+    """The same for who may also add a person whom nobody here knows."""
+
+    name = forms.CharField(
+        label="Name",
+        max_length=150,
+        required=False,
+        help_text="Only for an address that nobody here has yet.",
+    )
+    password = forms.CharField(
+        label="First password",
+        strip=False,
+        required=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text="Only for an address that nobody here has yet. The person can change it after the first log-in.",
+    )
+
+
+class OwnForm(forms.Form):
+    """An act on a member; on oneself it asks for a second thought."""
+
+    sure = forms.BooleanField(
+        label="I mean my own membership",
+        error_messages={"required": "Tick this to change your own membership."},
+    )
+
+    def __init__(self, *args: Any, own: bool, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if not own:
+            del self.fields["sure"]
+
+
+class RoleForm(OwnForm):
+    """Another role for a member."""
+
+    role = forms.ChoiceField(label="Change to", choices=Role.choices)
+    field_order = ("role", "sure")
+
+
+def refuse(form: forms.Form, error: ValidationError) -> None:
+    """What an action refused, beside the field it is about; what is about none stands above the fields."""
+    told = error.message_dict if hasattr(error, "error_dict") else {"": error.messages}
+    for field, said in told.items():
+        form.add_error(field if field in form.fields else None, said)

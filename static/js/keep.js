@@ -1,0 +1,80 @@
+// What was typed when a log-in came in between comes back afterwards, to the same person; and the server learns which
+// requests a person made by hand, so that a page that keeps itself up to date does not keep a session alive.
+const KEPT = "kept";
+const LOGGING_IN = "logging in";
+const LONGEST = 15 * 60 * 1000;
+
+document.addEventListener("htmx:config:request", (event) => {
+  const { request, sourceEvent } = event.detail.ctx;
+  if (sourceEvent?.isTrusted) request.headers["X-By-Hand"] = "1";
+});
+
+document.addEventListener("DOMContentLoaded", () => {
+  const person = document.body.dataset.person ?? "";
+  const forms = () => [...document.querySelectorAll("form[data-keep]")];
+  // Never what is secret, and nothing that the server put there itself: one-time tokens would be old.
+  const SECRET = "[type=password], [type=hidden], [type=file], [type=submit], [autocomplete=off], [autocomplete=one-time-code]";
+  const fields = (form) => [...form.elements].filter((field) => field.name && !field.disabled && !field.matches(SECRET));
+  const chosen = (field) => field.type === "checkbox" || field.type === "radio";
+  const changed = (field) => {
+    if (chosen(field)) return field.checked !== field.defaultChecked;
+    if (field.options) return [...field.options].some((option) => option.selected !== option.defaultSelected);
+    return field.value !== field.defaultValue;
+  };
+  const said = (field) => {
+    if (chosen(field)) return { name: field.name, value: field.value, checked: field.checked };
+    if (field.multiple && field.options) {
+      return { name: field.name, values: [...field.selectedOptions].map((option) => option.value) };
+    }
+    return { name: field.name, value: field.value };
+  };
+
+  let leaving = false;
+  const keep = () => {
+    const typed = forms()
+      .map((form) => ({ form: form.dataset.keep, fields: fields(form).filter(changed).map(said) }))
+      .filter(({ fields }) => fields.length);
+    if (leaving || !typed.length) return;
+    sessionStorage.setItem(KEPT, JSON.stringify({ person, path: location.pathname, at: Date.now(), typed }));
+  };
+  const forget = () => {
+    sessionStorage.removeItem(KEPT);
+    sessionStorage.removeItem(LOGGING_IN);
+  };
+  const put = (form, { name, value, values, checked }) => {
+    const all = fields(form).filter((field) => field.name === name);
+    const field = checked === undefined ? all[0] : all.find((one) => one.value === value);
+    if (!field) return;
+    if (checked !== undefined) field.checked = checked;
+    else if (values) for (const option of field.options) option.selected = values.includes(option.value);
+    else field.value = value;
+    for (const type of ["input", "change"]) field.dispatchEvent(new Event(type, { bubbles: true }));
+  };
+  const restore = () => {
+    const kept = JSON.parse(sessionStorage.getItem(KEPT) ?? "null");
+    const due = kept && sessionStorage.getItem(LOGGING_IN) && kept.person === person && Date.now() - kept.at < LONGEST;
+    if (due && kept.path !== location.pathname) return;
+    forget();
+    if (!due) return;
+    for (const { form: name, fields: typed } of kept.typed) {
+      const form = forms().find((one) => one.dataset.keep === name);
+      if (form) for (const one of typed) put(form, one);
+    }
+  };
+
+  // A page of the log-in itself leaves things alone; every other page takes back what is its own, or throws it away.
+  if (document.body.classList.contains("bare") && location.pathname.startsWith("/accounts/")) {
+    sessionStorage.setItem(LOGGING_IN, "1");
+    return;
+  }
+  restore();
+  addEventListener("pagehide", keep);
+  addEventListener("pageshow", (event) => event.persisted && forget());
+  addEventListener("submit", (event) => {
+    // Who logs out leaves nothing behind.
+    if (event.target.action.endsWith("/accounts/logout/")) {
+      leaving = true;
+      forget();
+    }
+  });
+});

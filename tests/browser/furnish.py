@@ -1,0 +1,58 @@
+"""Makes a workspace with its people in one process: `python -m tests.browser.furnish`, JSON in, JSON out.
+
+The commands would do it too, at a second each; these are the same functions.
+"""
+
+import json
+import sys
+from typing import Any
+
+import django
+
+django.setup()
+
+from fini_admin.fini.routes import Resource  # noqa: E402 - needs django.setup()
+from fini_admin.ingestion import previews, runs  # noqa: E402 - the same
+from fini_admin.ingestion.models import QueueEntry  # noqa: E402 - the same
+from fini_admin.workspaces import actions  # noqa: E402 - the same
+from fini_admin.workspaces.models import User, Workspace  # noqa: E402 - the same
+
+WHO = {"actor": "test", "origin": "test"}
+
+
+def main(wanted: dict[str, Any]) -> dict[str, object]:
+    """What is wanted, and what was made of it."""
+    slug = wanted["slug"]
+    workspace = Workspace.objects.filter(slug=slug).first()
+    if workspace is None:
+        workspace = actions.create_workspace(**WHO, slug=slug, name=wanted["name"])
+    for role, (email, name) in wanted["people"].items():
+        join(workspace, role, email, name, wanted["password"])
+    if wanted.get("key"):
+        actions.add_key(**WHO, workspace=workspace, label="main", plain=wanted["key"])
+    for provider in wanted.get("discover", []):
+        runs.start_discover(**WHO, workspace=workspace, provider=provider)
+    for register in wanted.get("register", []):
+        resources = [Resource(**fields) for fields in register.pop("resources")]
+        runs.start_register(**WHO, workspace=workspace, resources=resources, **register)
+    if not wanted.get("preview"):
+        return {}
+    entries = QueueEntry.objects.filter(workspace=workspace, closed_at=None).select_related("source")
+    actor = wanted["preview"]
+    return {
+        "preview": previews.freeze_ingest(actor=actor, workspace=workspace, entries=list(entries)).token
+    }
+
+
+def join(workspace: Workspace, role: str, email: str, name: str, password: str) -> None:
+    """A person, new or known, with a role in the workspace; a superuser needs none."""
+    superuser = role == "superuser"
+    person = User.objects.filter(email=email).first() or actions.add_user(
+        **WHO, email=email, name=name, password=password, superuser=superuser
+    )
+    if not superuser:
+        actions.add_member(**WHO, workspace=workspace, user=person, role=role)
+
+
+if __name__ == "__main__":
+    json.dump(main(json.load(sys.stdin)), sys.stdout)

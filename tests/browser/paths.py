@@ -1,0 +1,68 @@
+"""What a person does on the pages, by the stable names of design 5."""
+
+import re
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.product import Place
+
+# A run of the whole catalogue, on a machine that has other things to do as well.
+PATIENCE = 60_000
+
+
+def button(within: Page | Locator, begins: str) -> Locator:
+    """The button whose name begins so."""
+    return within.get_by_role("button", name=re.compile(rf"^{re.escape(begins)}\b"))
+
+
+def add_key(page: Page, place: Place) -> None:
+    """Adds the workspace's key on the Keys page and has Fini verify it."""
+    page.goto(place.at("keys/"))
+    page.get_by_label("Label", exact=True).fill("main")
+    page.get_by_label("API key", exact=True).fill(place.key)
+    button(page, "Add key").click()
+    expect(page.get_by_text("The key main is added")).to_be_visible()
+    button(page, "Verify").click()
+    expect(page.get_by_text("It may read and write")).to_be_visible()
+
+
+def discover(page: Page, place: Place, provider: str) -> int:
+    """Discovers a provider; how many resources the button offers to select."""
+    page.goto(place.at(f"discover/{provider}/"))
+    button(page, "Discover").click()
+    select = button(page, "Select all")
+    expect(select).to_be_visible(timeout=PATIENCE)
+    return number(select.inner_text())
+
+
+def confirm(page: Page, begins: str) -> int:
+    """Confirms the open preview and follows to its run; the run's number."""
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_be_visible()
+    button(dialog, begins).click()
+    return run_shown(page)
+
+
+def run_shown(page: Page) -> int:
+    """The number of the run whose page comes up."""
+    page.wait_for_url(re.compile(r"/runs/\d+/"))
+    return number(page.url.rsplit("/runs/", 1)[1])
+
+
+def ended(page: Page, timeout: int = PATIENCE) -> None:
+    """Waits until the run's page says by itself that it has ended."""
+    expect(page.get_by_role("status").get_by_text("ended")).to_be_visible(timeout=timeout)
+
+
+def stats(page: Page) -> dict[str, int]:
+    """The numbers of a page, by what they count."""
+    found = page.locator("dl.stats > div").evaluate_all(
+        "divs => divs.map(div => [div.querySelector('dt').innerText, div.querySelector('dd').innerText])"
+    )
+    return {name.strip().splitlines()[-1].strip(): number(text) for name, text in found}
+
+
+def number(text: str) -> int:
+    """The first number in a text, grouped by thousands or not; 0 where there is none."""
+    found = re.search(r"\d[\d,]*", text)
+    return int(found[0].replace(",", "")) if found else 0

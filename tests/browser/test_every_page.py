@@ -1,0 +1,126 @@
+"""Every page in both themes and at two widths: nothing out of reach, nothing cut, nothing said on the console."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.browser import accessibility, layout
+from tests.browser.product import PEOPLE, Place, Product
+
+ARTICLES = [
+    ("en-us-360912", "Parcel is late <b>or lost</b>", "usable"),
+    ("en-us-360913", "طرد متأخر 📦", "usable"),
+    ("en-us-360914", "Refunds, exchanges and returns: what a customer may ask for, until when, and " * 3, "usable"),
+    ("en-us-360915", "Nothing but pictures", "empty"),
+    ("en-us-360916", "A page behind a log-in", "failed"),
+]
+
+
+@dataclass(frozen=True)
+class Stop:
+    """A page: its address, `{…}` filled in from the workspace, and a text that must be visible."""
+
+    name: str
+    path: str
+    sees: str
+    role: str = "admin"
+
+
+PAGES = [
+    Stop("home", "{full}", "From listed to usable"),
+    Stop("discover-notion", "{full}discover/notion/", "Discover"),
+    Stop("discover-zendesk", "{full}discover/zendesk/", "OWASP Cheat Sheets"),
+    Stop("discover-confluence", "{full}discover/confluence/", "Discover"),
+    Stop("register", "{full}register/", "External ID"),
+    Stop("queue", "{full}queue/", "Waits in the queue"),
+    Stop("preview", "{full}previews/{preview}/", "Nothing has been sent yet"),
+    Stop("sources", "{full}sources/", "Nothing but pictures"),
+    Stop("source", "{full}sources/{usable}/", "en-us-360912"),
+    Stop("source-failed", "{full}sources/{failed}/", "A page behind a log-in"),
+    Stop("runs", "{full}runs/", "zendesk"),
+    Stop("run", "{full}runs/{run}/", "Nothing but pictures"),
+    Stop("audit", "{full}audit/", "POST"),
+    Stop("call", "{full}audit/{call}/", "Who, why"),
+    Stop("activity", "{full}activity/", "grace@fini.example"),
+    Stop("keys", "{full}keys/", "Verify"),
+    Stop("members", "{full}members/", "Vera Molnár"),
+    Stop("workspaces", "/workspaces/", "Parcels", role="superuser"),
+    Stop("styleguide", "/styleguide/", "Filter bar", role="superuser"),
+    Stop("password", "/accounts/password/change/", "Change password"),
+    Stop("choice", "/", "Parcels"),
+    Stop("viewer-call", "{full}audit/{call}/", "Admins see the bodies", role="viewer"),
+    Stop("empty-home", "{empty}", "First steps"),
+    Stop("empty-discover", "{empty}discover/notion/", "Discover"),
+    Stop("empty-queue", "{empty}queue/", "Queue"),
+    Stop("empty-sources", "{empty}sources/", "Sources"),
+    Stop("empty-runs", "{empty}runs/", "Runs"),
+    Stop("empty-audit", "{empty}audit/", "No call was made yet"),
+    Stop("empty-keys", "{empty}keys/", "API key"),
+]
+
+
+@pytest.fixture(scope="module")
+def parcels(product: Product) -> Place:
+    """A workspace in which everything was done once: usable, empty, failed, waiting, and something discovered."""
+    place = product.place("parcels", "Parcels")
+    known = [article(number, title) for number, title, _ in ARTICLES]
+    waits = article("waits", "Waits in the queue")
+    with product.pace(outcomes={number: outcome for number, _, outcome in ARTICLES}):
+        place.work(
+            discover=["notion", "confluence", "zendesk"],
+            register=[
+                {"provider": "zendesk", "resources": known, "then_ingest": True},
+                {"provider": "notion", "resources": [waits], "then_ingest": False},
+            ],
+        )
+    product.place("nothing-yet", "Nothing yet", with_key=False)
+    return place
+
+
+def article(number: str, title: str) -> dict[str, str]:
+    """A resource, as the product's functions take it."""
+    return {
+        "external_id": number,
+        "title": title,
+        "original_url": f"https://help.acme.example/hc/articles/{number}",
+        "mime_type": "text/html",
+        "object": "article",
+    }
+
+
+@pytest.fixture(scope="module")
+def addresses(parcels: Place, product: Product) -> dict[str, str]:
+    """What stands for `{…}` in the addresses."""
+    ids = {document["externalId"]: document["id"] for document in parcels.documents()}
+    last = parcels.calls("POST")[-1]["request_id"]
+    made = product.furnish(slug=parcels.slug, people={}, preview=PEOPLE["admin"][0])
+    return {
+        "full": parcels.at(),
+        "empty": "/w/nothing-yet/",
+        "usable": ids["en-us-360912"],
+        "failed": ids["en-us-360916"],
+        "run": "4",
+        "call": last,
+        "preview": made["preview"],
+    }
+
+
+@pytest.mark.parametrize("stop", PAGES, ids=lambda stop: stop.name)
+def test_a_page_is_whole(stop: Stop, addresses: dict[str, str], visit, shot):
+    page = visit(stop.role)
+    answer = page.goto(stop.path.format(**addresses))
+    assert answer is not None
+    assert answer.status == 200
+    expect(page.get_by_role("main").get_by_text(stop.sees).locator("visible=true").first).to_be_visible()
+    is_whole(page, stop.name, shot)
+
+
+def is_whole(page: Page, name: str, shot) -> None:
+    """No violation in either theme, nothing wider than the window, nothing cut; leaves two pictures."""
+    faults = accessibility.in_both_themes(page) + layout.overflow(page) + layout.cut(page)
+    shot(page, f"{name}-light")
+    page.emulate_media(color_scheme="dark")
+    shot(page, f"{name}-dark")
+    assert not faults, "\n".join(faults)

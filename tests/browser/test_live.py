@@ -1,0 +1,141 @@
+"""Pages that change by themselves leave alone what a person is at; what is pressed twice happens once."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser import paths
+from tests.browser.product import PEOPLE, Place, Product, Row
+
+
+def resources(*names: str) -> Row:
+    """Resources to register in Notion, as furnish.py takes them."""
+    made = [
+        {
+            "external_id": name.lower().replace(" ", "-"),
+            "title": name,
+            "original_url": f"https://docs.acme.example/{name.lower().replace(' ', '-')}",
+            "mime_type": "text/markdown",
+        }
+        for name in names
+    ]
+    return {"provider": "notion", "resources": made, "then_ingest": False}
+
+
+@pytest.fixture
+def place(product: Product, request: pytest.FixtureRequest) -> Place:
+    """A workspace of the test's own, with three IDs in its queue."""
+    slug = request.node.name.removeprefix("test_").replace("_", "-")[:40].strip("-")
+    return product.place(slug, register=[resources("First page", "Second page", "Third page")])
+
+
+def ingests(place: Place) -> tuple[int, int]:
+    """How many runs ingest, and how many calls asked Fini to."""
+    calls = [call for call in place.calls("POST") if call["path"] == "/v2/documents/public"]
+    return len([run for run in place.runs() if run["kind"] == "ingest"]), len(calls)
+
+
+def test_selection_focus_and_dialog_stay_while_rows_come(visit, place: Place):
+    page = visit("editor")
+    page.goto(place.at("queue/"))
+    first, second = (page.get_by_label(f"Select {name} page") for name in ("First", "Second"))
+    first.check()
+    second.check()
+    search = page.get_by_role("search").locator("[name=q]")
+    search.focus()
+    search.press_sequentially("pa")
+
+    place.work(register=[resources("Fourth page")])
+    expect(page.get_by_role("row").filter(has_text="Fourth page")).to_be_visible()
+    expect(first).to_be_checked()
+    expect(second).to_be_checked()
+    expect(page.get_by_label("Select Fourth page")).not_to_be_checked()
+    expect(search).to_be_focused()
+    expect(search).to_have_value("pa")
+    assert search.evaluate("field => field.selectionStart") == 2
+
+    paths.button(page, "Send 2 to ingestion").click()
+    reason = page.get_by_role("dialog").get_by_label("Reason")
+    reason.press_sequentially("Because the part")
+    place.work(register=[resources("Fifth page")])
+    expect(page.locator("tr").filter(has_text="Fifth page")).to_be_attached()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    expect(reason).to_be_focused()
+    expect(reason).to_have_value("Because the part")
+
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    expect(first).to_be_checked()
+    assert ingests(place) == (0, 0)
+
+
+def test_a_double_click_on_the_confirm_button_starts_one_run(visit, place: Place):
+    page = visit("editor")
+    page.goto(place.at("queue/"))
+    paths.button(page, "Send 3 to ingestion").first.click()
+    dialog = page.get_by_role("dialog")
+    paths.button(dialog, "Send 3 to ingestion").dblclick()
+    paths.run_shown(page)
+    place.wait()
+    assert ingests(place) == (1, 1)
+
+
+def test_the_back_button_and_a_second_tab_lead_to_the_same_run(visit, product: Product, place: Place):
+    preview = product.furnish(slug=place.slug, people={}, preview=PEOPLE["editor"][0])["preview"]
+    page = visit("editor")
+    page.goto(place.at(f"previews/{preview}/"))
+    other = page.context.new_page()
+    other.goto(page.url)
+
+    numbers = [confirmed(page), confirmed(other)]
+    page.go_back()
+    if paths.button(page, "Send 3 to ingestion").count():
+        numbers.append(confirmed(page))
+    else:
+        numbers.append(paths.run_shown(page))
+    place.wait()
+    assert len(set(numbers)) == 1
+    assert ingests(place) == (1, 1)
+
+
+def confirmed(page: Page) -> int:
+    """Presses the button of a preview's page; the run it leads to."""
+    paths.button(page, "Send 3 to ingestion").click()
+    return paths.run_shown(page)
+
+
+def test_a_double_click_on_discover_starts_one_run(visit, place: Place):
+    page = visit("editor")
+    page.goto(place.at("discover/zendesk/"))
+    paths.button(page, "Discover").dblclick()
+    expect(paths.button(page, "Select all")).to_be_visible(timeout=paths.PATIENCE)
+    place.wait()
+    assert len([run for run in place.runs() if run["kind"] == "discover"]) == 1
+
+
+def test_a_double_click_on_register_shows_one_preview_and_registers_once(visit, place: Place):
+    page = visit("editor")
+    page.goto(place.at("register/"))
+    page.get_by_label("Provider").select_option("notion")
+    page.get_by_label("URL").fill("https://docs.acme.example/travel-policy-1f0a2b3c4d5e6f708192a3b4c5d6e7f8")
+    page.get_by_label("Title").fill("Travel policy")
+    page.get_by_label("External ID").fill("travel-policy")
+    before = len(place.runs())
+    page.get_by_role("button", name="Register", exact=True).dblclick()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_be_visible()
+    paths.button(dialog, "Register 1").dblclick()
+    paths.run_shown(page)
+    place.wait()
+    assert len(place.runs()) == before + 1
+    assert [document["externalId"] for document in place.documents()].count("travel-policy") == 1
+
+
+def test_a_runs_page_counts_up_by_itself(visit, place: Place, product: Product):
+    page = visit("viewer")
+    with product.pace(pending_seconds=[0.5, 1], running_seconds=[1, 3]):
+        product.furnish(slug=place.slug, people={}, register=[resources("Slow page") | {"then_ingest": True}])
+        page.goto(place.at(f"runs/{place.runs()[-1]['number']}/"))
+        expect(page.get_by_role("status").get_by_text("running")).to_be_visible()
+        paths.ended(page)
+    counts = paths.stats(page)
+    assert counts["in all"] == counts["done"] + counts["failed"] == 1

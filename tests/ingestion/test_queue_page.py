@@ -1,0 +1,1 @@
+"""The queue's page: lanes, filters, sending what is selected, out of the queue and back into it."""

@@ -1,0 +1,370 @@
+"""A provider's tree, merged with what each leaf is in Fini by now, and what is picked in it (trap 9)."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from fini_admin.fini.providers import Node
+from fini_admin.sources import selection, tree
+from fini_admin.sources.actions import list_resources
+from fini_admin.sources.models import Resource, Source, StateChange
+from fini_admin.sources.selection import Marks
+from fini_admin.sources.tree import Level, Row, Scope
+from fini_admin.workspaces.models import Workspace
+from tests.support import people
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+def leaf(name: str, *children: Node, title: str = "", mime_type: str = "text/html") -> Node:
+    url = f"https://help.example/{name}"
+    return Node(name, title or f"Article {name}", url, mime_type, "article", children=list(children))
+
+
+def branch(name: str, *children: Node, title: str = "") -> Node:
+    return Node(name, title or f"Section {name}", "", "", "section", children=list(children), leaf=False)
+
+
+def help_centre() -> list[Node]:
+    """Two categories, three sections, six articles."""
+    return [
+        branch(
+            "c1",
+            branch("s1", leaf("1"), leaf("2"), leaf("3"), title="Billing"),
+            branch("s2", leaf("4", title="Grüße an alle")),
+        ),
+        branch("c2", branch("s3", leaf("5"), leaf("6", title="Parcel is <b>late</b>"))),
+    ]
+
+
+@pytest.fixture
+def acme(db: None) -> Workspace:
+    return people.workspace()
+
+
+def listed(workspace: Workspace, nodes: list[Node], run: int = 1, provider: str = "zendesk") -> Scope:
+    list_resources(workspace, provider, nodes, run)
+    return Scope(workspace, provider, run)
+
+
+def source(
+    workspace: Workspace, external_id: str, state: str = "queued", provider: str = "zendesk"
+) -> Source:
+    return Source.objects.create(
+        workspace=workspace,
+        fini_id=f"fini-{provider}-{external_id}-{Source.objects.count()}",
+        provider=provider,
+        external_id=external_id,
+        state=state,
+        state_since=NOW,
+        first_seen=NOW,
+        last_seen=NOW,
+    )
+
+
+def key(external_id: str) -> int:
+    return Resource.objects.filter(external_id=external_id).latest("pk").pk
+
+
+def keys(*external_ids: str) -> frozenset[int]:
+    return frozenset(map(key, external_ids))
+
+
+def opened(*external_ids: str) -> dict[int, int]:
+    return dict.fromkeys(keys(*external_ids), 1)
+
+
+def drawn(level: Level) -> list[Any]:
+    """A level as text: a leaf with its state, a branch with its numbers and what is in it."""
+    return [drawn_row(row) for row in level.rows] + ([f"{level.more} more"] if level.more else [])
+
+
+def drawn_row(row: Row) -> Any:
+    name = row.resource.external_id
+    if row.number is None:
+        return f"{name} {row.source.state}" if row.source else f"{name}{' unlisted' if row.unlisted else ''}"
+    said = f"{name}: {row.number.total}, {row.number.new}"
+    return (said, drawn(row.level)) if row.level else said
+
+
+def picked(scope: Scope, **marks: Any) -> list[str]:
+    return [row.external_id for row in selection.select(scope, Marks(**marks)).resources]
+
+
+def test_branches_are_counted_and_load_when_opened(acme: Workspace) -> None:
+    scope = listed(acme, help_centre())
+    shown = tree.read(scope, {})
+    assert (drawn(shown.level), shown.number.total, shown.number.new) == (["c1: 4, 4", "c2: 2, 2"], 6, 6)
+    shown = tree.read(scope, opened("c1", "s2"))
+    assert drawn(shown.level) == [("c1: 4, 4", ["s1: 3, 3", ("s2: 1, 1", ["4"])]), "c2: 2, 2"]
+
+
+def test_a_branch_is_read_alone_as_in_the_tree(acme: Workspace) -> None:
+    scope = listed(acme, help_centre())
+    found = tree.branch_of(scope, key("s1"))
+    assert found
+    assert drawn(tree.read_branch(scope, found, 1)) == ["1", "2", "3"]
+    assert tree.branch_of(scope, key("1")) is None
+    assert tree.branch_of(scope, 10**17) is None
+
+
+def test_each_leaf_tells_what_it_is_in_fini_by_now(acme: Workspace) -> None:
+    scope = listed(acme, help_centre())
+    source(acme, "1", "usable")
+    source(acme, "2", "failed")
+    source(acme, "3", "gone")
+    source(people.workspace("other"), "5")
+    source(acme, "6", provider="notion")
+    shown = tree.read(scope, opened("c1", "s1"))
+    assert drawn(shown.level) == [
+        ("c1: 4, 2", [("s1: 3, 1", ["1 usable", "2 failed", "3 gone"]), "s2: 1, 1"]),
+        "c2: 2, 2",
+    ]
+
+
+def test_of_several_records_the_newest_that_is_not_gone_tells(acme: Workspace) -> None:
+    scope = listed(acme, [leaf("1"), leaf("2")])
+    source(acme, "1", "usable")
+    source(acme, "1", "gone")
+    for state in ("gone", "failed", "queued"):
+        source(acme, "2", state)
+    assert drawn(tree.read(scope, {}).level) == ["1 usable", "2 queued"]
+
+
+def test_trap_9_what_was_imported_stays_in_the_tree_when_discovery_leaves_it_out(acme: Workspace) -> None:
+    listed(acme, help_centre(), run=1)
+    source(acme, "5", "usable")
+    scope = listed(acme, [branch("c2", branch("s3"))], run=2)
+    shown = tree.read(scope, opened("c1", "s1", "c2", "s3"))
+    unlisted = ["1 unlisted", "2 unlisted", "3 unlisted"]
+    expected = [
+        ("c1: 4, 0", [("s1: 3, 0", unlisted), "s2: 1, 0"]),
+        ("c2: 2, 0", [("s3: 2, 0", ["5 usable", "6 unlisted"])]),
+    ]
+    assert sorted(drawn(shown.level)) == expected
+
+
+def test_a_discovery_that_lists_nothing_leaves_everything_unlisted(acme: Workspace) -> None:
+    listed(acme, [leaf("1")], run=1)
+    assert drawn(tree.read(Scope(acme, "zendesk", 2), {}).level) == ["1 unlisted"]
+
+
+def test_a_leaf_that_moved_stands_in_its_new_place_only(acme: Workspace) -> None:
+    listed(acme, [branch("a", leaf("1")), branch("b")], run=1)
+    scope = listed(acme, [branch("a"), branch("b", leaf("1"))], run=2)
+    shown = tree.read(scope, opened("a", "b"))
+    assert drawn(shown.level) == [("a: 0, 0", []), ("b: 1, 1", ["1"])]
+    assert picked(scope, all=True) == ["1"]
+
+
+def test_a_page_that_holds_pages_is_a_branch_and_the_first_row_in_it(acme: Workspace) -> None:
+    page = leaf("1", leaf("2", leaf("3")), leaf("4"))
+    scope = listed(acme, [branch("HR", page, leaf("5"))], provider="confluence")
+    source(acme, "1", "usable", "confluence")
+    shown = tree.read(scope, opened("HR", "1", "2"))
+    inside = ("1: 4, 3", ["1 usable", ("2: 2, 2", ["2", "3"]), "4"])
+    assert drawn(shown.level) == [("HR: 5, 4", [inside, "5"])]
+    alone = tree.branch_of(scope, key("1"))
+    assert alone
+    assert drawn(tree.read_branch(scope, alone, 1)) == ["1 usable", "2: 2, 2", "4"]
+    new = Scope(acme, "confluence", 1, new=True)
+    assert drawn(tree.read(new, opened("HR", "1")).level) == [
+        ("HR: 4, 4", [("1: 3, 3", ["2: 2, 2", "4"]), "5"])
+    ]
+
+
+def test_branches_and_leaves_of_the_same_id_do_not_mix(acme: Workspace) -> None:
+    scope = listed(acme, [branch("1", leaf("1"), leaf("2")), leaf("2")])
+    shown = tree.read(scope, dict.fromkeys(Resource.objects.values_list("pk", flat=True), 1))
+    assert drawn(shown.level) == [("1: 2, 2", ["1", "2"]), "2"]
+    assert shown.number.total == 2
+    assert picked(scope, all=True) == ["1", "2"]
+
+
+def test_search_finds_title_address_and_id_and_keeps_the_parents(acme: Workspace) -> None:
+    scope = listed(acme, help_centre())
+
+    def found(search: str) -> list[Any]:
+        return drawn(tree.read(Scope(acme, "zendesk", 1, search), {}).level)
+
+    late = [("c2: 1, 1", [("s3: 1, 1", ["6"])])]
+    assert found("<B>late") == found("is parcel") == found("example/6") == late
+    assert found("GRÜSSE") == []
+    assert found("grüße") == found("GRÜßE") == [("c1: 1, 1", [("s2: 1, 1", ["4"])])]
+    assert found("100%") == found("_") == found("nothing like it") == []
+    assert scope.listed == 1
+
+
+def test_a_branch_that_is_found_brings_what_it_holds(acme: Workspace) -> None:
+    listed(acme, help_centre())
+    shown = tree.read(Scope(acme, "zendesk", 1, "billing"), {})
+    assert drawn(shown.level) == [("c1: 3, 3", [("s1: 3, 3", ["1", "2", "3"])])]
+
+
+def test_only_what_is_not_in_fini_yet_can_be_asked_for(acme: Workspace) -> None:
+    listed(acme, [*help_centre(), branch("c3")])
+    for name in ("1", "4"):
+        source(acme, name)
+    shown = tree.read(Scope(acme, "zendesk", 1, new=True), opened("c1", "s1"))
+    assert drawn(shown.level) == [("c1: 2, 2", [("s1: 2, 2", ["2", "3"])]), "c2: 2, 2"]
+    assert "c3: 0, 0" in drawn(tree.read(Scope(acme, "zendesk", 1), {}).level)
+
+
+def test_many_finds_leave_the_branches_closed(acme: Workspace) -> None:
+    listed(acme, [branch("a", *(leaf(str(n)) for n in range(tree.AT_ONCE + 1)))])
+    assert drawn(tree.read(Scope(acme, "zendesk", 1, "article"), {}).level) == ["a: 51, 51"]
+
+
+def test_a_long_branch_is_shown_in_pieces(acme: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tree, "ROWS", 3)
+    nodes = [
+        leaf("1"),
+        branch("a", *map(leaf, "xyzvw")),
+        leaf("2"),
+        leaf("3"),
+        leaf("4", leaf("5")),
+        leaf("6"),
+    ]
+    scope = listed(acme, nodes, provider="confluence")
+
+    def shown(root: int, inside: int) -> list[Any]:
+        return drawn(tree.read(scope, {0: root, key("a"): inside}).level)
+
+    assert shown(1, 1) == ["1", ("a: 5, 5", ["x", "y", "z", "2 more"]), "2", "3 more"]
+    assert shown(2, 2) == ["1", ("a: 5, 5", ["x", "y", "z", "v", "w"]), "2", "3", "4: 2, 2", "6"]
+
+
+def test_another_workspace_and_another_provider_are_out_of_sight(acme: Workspace) -> None:
+    other = people.workspace("other")
+    listed(other, help_centre())
+    listed(acme, [leaf("n")], provider="notion")
+    scope = listed(acme, [leaf("1")])
+    assert drawn(tree.read(scope, dict.fromkeys(Resource.objects.values_list("pk", flat=True), 1)).level) == [
+        "1"
+    ]
+    foreign = Resource.objects.get(workspace=other, external_id="c1")
+    assert tree.branch_of(scope, foreign.pk) is None
+    chosen = selection.select(
+        scope, Marks(leaves=frozenset([*keys("n", "6"), key("1")]), branches=frozenset([foreign.pk]))
+    )
+    assert ([row.external_id for row in chosen.resources], chosen.unknown) == (["1"], 3)
+
+
+def test_the_selection_comes_in_discoverys_order_each_once(acme: Workspace) -> None:
+    scope = listed(acme, [*help_centre(), branch("c3", leaf("2", title="The same again"))])
+    assert picked(scope, leaves=keys("6", "1")) == ["1", "6"]
+    assert picked(scope, branches=keys("s3", "c1")) == ["1", "2", "3", "4", "5", "6"]
+    assert picked(scope, all=True) == ["1", "2", "3", "4", "5", "6"]
+    assert picked(scope, branches=keys("s3"), leaves=keys("5", "4")) == ["4", "5", "6"]
+    assert picked(scope) == []
+
+
+def test_the_nearest_mark_decides(acme: Workspace) -> None:
+    scope = listed(acme, help_centre())
+    assert picked(scope, all=True, not_branches=keys("c1"), leaves=keys("4")) == ["4", "5", "6"]
+    assert picked(scope, all=True, not_leaves=keys("1", "6")) == ["2", "3", "4", "5"]
+    assert picked(scope, branches=keys("c1"), not_branches=keys("s1")) == ["4"]
+    assert picked(scope, all=True, not_branches=keys("c1"), branches=keys("s2")) == ["4", "5", "6"]
+
+
+def test_a_branch_that_is_a_page_brings_itself_and_a_page_may_be_picked_alone(acme: Workspace) -> None:
+    scope = listed(acme, [branch("HR", leaf("1", leaf("2", leaf("3"))))], provider="confluence")
+    assert picked(scope, branches=keys("2")) == ["2", "3"]
+    assert picked(scope, leaves=keys("2")) == ["2"]
+    assert picked(scope, branches=keys("1"), not_leaves=keys("2")) == ["1", "3"]
+    assert picked(scope, branches=keys("1"), not_branches=keys("2"), leaves=keys("2")) == ["1", "2"]
+
+
+def test_a_branch_and_all_bring_what_search_and_filter_find(acme: Workspace) -> None:
+    listed(acme, help_centre())
+    source(acme, "2")
+    assert picked(Scope(acme, "zendesk", 1, new=True), branches=keys("s1")) == ["1", "3"]
+    assert picked(Scope(acme, "zendesk", 1, "example/3"), all=True) == ["3"]
+    # What was ticked before it came into Fini is still meant.
+    assert picked(Scope(acme, "zendesk", 1, new=True), leaves=keys("2")) == ["2"]
+
+
+def test_keys_that_are_no_branch_or_no_leaf_are_unknown(acme: Workspace) -> None:
+    scope = listed(acme, help_centre())
+    chosen = selection.select(
+        scope, Marks(leaves=frozenset([key("s1"), 10**17]), branches=frozenset([5 * 10**9]))
+    )
+    assert (chosen.resources, chosen.unknown) == ([], 3)
+
+
+def test_the_default_mime_type_goes_to_those_that_discovery_gave_none(acme: Workspace) -> None:
+    nodes = [leaf("1"), leaf("2", mime_type="text/plain"), leaf("3", mime_type="")]
+    scope = listed(acme, nodes, provider="confluence")
+    rows = selection.select(scope, Marks(all=True)).resources
+    sendable, problems = selection.to_send(rows, "application/pdf")
+    assert ([wire.mime_type for wire in sendable], problems) == (
+        ["application/pdf", "text/plain", "application/pdf"],
+        [],
+    )
+    notion = listed(acme, [leaf("1", mime_type="text/markdown")], provider="notion")
+    sendable, _ = selection.to_send(selection.select(notion, Marks(all=True)).resources, "application/pdf")
+    assert [wire.mime_type for wire in sendable] == ["text/markdown"]
+
+
+def test_what_register_would_refuse_is_left_out_with_the_reason(acme: Workspace) -> None:
+    nameless, homeless = leaf("2"), leaf("3")
+    nameless.title, homeless.original_url = "", " "
+    scope = listed(acme, [leaf("1"), nameless, homeless])
+    sendable, problems = selection.to_send(selection.select(scope, Marks(all=True)).resources, "text/html")
+    assert [wire.external_id for wire in sendable] == ["1"]
+    assert problems == [(2, "2: title is missing"), (3, "Article 3: originalUrl is missing")]
+
+
+def test_the_version_moves_with_whatever_the_tree_shows(acme: Workspace) -> None:
+    scope = listed(acme, [leaf("1")])
+    seen = [tree.version(scope)]
+    blank = source(acme, "")
+    seen.append(tree.version(scope))
+    Source.objects.filter(pk=blank.pk).update(external_id="1")
+    StateChange.objects.create(source=blank, at=NOW, new="queued")
+    seen += [tree.version(scope), tree.version(Scope(acme, "zendesk", 2))]
+    assert len(set(seen)) == 4
+    assert tree.version(scope) == seen[2]
+
+
+def big(count: int, per_section: int = 5) -> list[Node]:
+    """Leaves in sections in categories."""
+    sections = [
+        branch(f"s{n}", *(leaf(str(m)) for m in range(n * per_section, (n + 1) * per_section)))
+        for n in range(count // per_section)
+    ]
+    return [branch(f"c{n}", *sections[n : n + 10]) for n in range(0, len(sections), 10)]
+
+
+@pytest.mark.parametrize(
+    ("search", "new", "expected"),
+    [("", False, [6, 5, 1]), ("article", True, [7, 6, 2]), ("section", False, [8, 7, 3])],
+)
+def test_the_number_of_queries_is_the_same_whatever_the_size(
+    acme: Workspace, search: str, new: bool, expected: list[int]
+) -> None:
+    def asked(count: int) -> list[int]:
+        Resource.objects.all().delete()
+        scope = replace(listed(acme, big(count)), search=search, new=new)
+        opened = list(Resource.objects.filter(leaf=False).values_list("pk", flat=True)[:40])
+        first = tree.branch_of(scope, key("s0"))
+        assert first
+        return [
+            queries(lambda: tree.read(scope, dict.fromkeys(opened, 1))),
+            queries(lambda: tree.read_branch(scope, first, 1)),
+            queries(lambda: selection.select(scope, Marks(all=True))),
+        ]
+
+    assert asked(10) == asked(300) == expected
+
+
+def queries(act: Callable[[], object]) -> int:
+    """How many queries that takes."""
+    with CaptureQueriesContext(connection) as asked:
+        act()
+    return len(asked)

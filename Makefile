@@ -7,7 +7,7 @@ PYTEST_ARGS ?=
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-postgres check format bench audit clean
+.PHONY: help run test test-postgres check format bench screenshots audit clean
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -39,6 +39,10 @@ format: $(READY) ## rewrite code and templates in the house format
 
 bench: $(READY) ## measure what the design promises about speed
 	python -m bench
+
+screenshots: $(READY) ## take the pictures of README and guide anew, from a product started for it
+	@.ci/browser
+	python .ci/screenshots
 
 audit: $(READY) ## known vulnerabilities in what is installed; needs the network
 	python -m pip install --quiet pip-audit

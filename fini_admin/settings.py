@@ -220,6 +220,8 @@ TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
 USE_I18N = False
 DATA_UPLOAD_MAX_MEMORY_SIZE = 13 * 1024 * 1024
+# A tree may have 10,000 boxes ticked one by one.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 12_000
 
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"

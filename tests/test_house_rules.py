@@ -16,6 +16,7 @@ LAYERS = [
     {"fini"},
     {"audit"},
     {"workspaces"},
+    {"people"},
     {"sources"},
     {"ingestion"},
 ]

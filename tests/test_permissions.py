@@ -38,6 +38,10 @@ EXPECTED = {
     "/accounts/login/": (OK, 302, 302, 302, 302, 302),
     "/accounts/logout/": (LOGIN, OK, OK, OK, OK, OK),
     "/accounts/password/change/": (LOGIN, OK, OK, OK, OK, OK),
+    "/accounts/2fa/": (LOGIN, OK, OK, OK, OK, OK),
+    "/accounts/2fa/code/": (302, 302, 302, 302, 302, 302),
+    "/accounts/sessions/": (LOGIN, OK, OK, OK, OK, OK),
+    "/accounts/oidc/login/": (302, 302, 302, 302, 302, 302),
     "/accounts/password/reset/": (OK, OK, OK, OK, OK, OK),
 }
 

@@ -13,6 +13,7 @@ from django.db import transaction
 
 from fini_admin import keyring
 from fini_admin.audit.models import Entry, Head
+from fini_admin.audit.names import HEAD_BROKEN
 from fini_admin.fini.wire import clean
 
 INSTALLATION = "-"
@@ -66,6 +67,10 @@ def start(chain: str) -> None:
 def append(chain: str, values: dict[str, Any]) -> int:
     """Append one row and move the head, inside the caller's transaction; returns the row's number.
 
+    A head that nobody with an encryption key wrote is not built on in silence: a row says so first, for good, and
+    `verify_audit` finds it, or whoever moved the head back could have the next row cover what is missing. Raises
+    keyring.UnknownKey when ENCRYPTION_KEYS lacks the key that the head was written with.
+
     The head's lock is held until that transaction ends: append last, and never before a call (spike 10).
     """
     if not transaction.get_connection().in_atomic_block:
@@ -73,15 +78,25 @@ def append(chain: str, values: dict[str, Any]) -> int:
             "a trail row belongs to the transaction of what it records"
         )
     head = Head.objects.select_for_update().get(chain=chain)
+    if not head_holds(head):
+        keyring.by_number(
+            bytes.fromhex(head.mac[:8])
+        )  # wrong ENCRYPTION_KEYS are no tampering: raises UnknownKey
+        head = put(head, {"kind": HEAD_BROKEN, "detail": line({"seq": head.seq, "hash": head.hash})})
+    return put(head, values).seq
+
+
+def put(head: Head, values: dict[str, Any]) -> Head:
+    """One row behind the head; returns where the head is then."""
     row = dict.fromkeys(COLUMNS) | {
         name: clean(value) if isinstance(value, str) else value for name, value in values.items()
     }
-    row |= {"chain": chain, "seq": head.seq + 1, "at": now_text(), "prev": head.hash}
-    hash_ = digest(row)
-    Entry.objects.create(**row, hash=hash_)
-    seq = head.seq + 1
-    Head.objects.filter(chain=chain).update(seq=seq, hash=hash_, mac=head_mac(chain, seq, hash_))
-    return seq
+    row |= {"chain": head.chain, "seq": head.seq + 1, "at": now_text(), "prev": head.hash}
+    head.seq, head.hash = head.seq + 1, digest(row)
+    head.mac = head_mac(head.chain, head.seq, head.hash)
+    Entry.objects.create(**row, hash=head.hash)
+    Head.objects.filter(chain=head.chain).update(seq=head.seq, hash=head.hash, mac=head.mac)
+    return head
 
 
 def record(

@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from fini_admin.audit.detail import in_words
-from fini_admin.audit.names import ANCHOR, Activity
+from fini_admin.audit.names import ANCHOR, OF_NO_WORKSPACE, Activity
 from fini_admin.audit.queries import IN_FLIGHT, Wanted
 from fini_admin.fini.secrets import looks_like_key
 
@@ -25,8 +25,6 @@ OUTCOMES = {
     "unsent": "Unsent",
     IN_FLIGHT: "In flight",
 }
-# These stand in the installation's own chain, which no workspace shows.
-ELSEWHERE = {Activity.LOGGED_IN, Activity.LOGIN_FAILED, Activity.LOGGED_OUT, Activity.USER_ADDED}
 NO_KEY = "This looks like an API key. A key belongs only in the key's own field."
 EARLIEST = 2000
 LATEST = 9000
@@ -193,7 +191,7 @@ class ActivityFilters(Filters):
 
     def __init__(self, data: Mapping[str, Any], *, people: bool) -> None:
         super().__init__(data)
-        kinds = [str(kind) for kind in Activity if kind not in ELSEWHERE]
+        kinds = [str(kind) for kind in Activity if kind not in OF_NO_WORKSPACE]
         names = {kind: in_words(kind) for kind in [*kinds, ANCHOR]}
         self.fields["kind"] = forms.ChoiceField(required=False, label="What", choices=choices(names))
         if not people:

@@ -39,11 +39,33 @@ class Activity(StrEnum):
     SESSIONS_ENDED = "sessions.ended"
     USER_SWITCHED_OFF = "user.switched_off"
     USER_SWITCHED_ON = "user.switched_on"
+    ENCRYPTION_ROTATED = "encryption.rotated"
     RUN_STARTED = "run.started"
     QUEUE_REMOVED = "queue.removed"
     QUEUE_PUT_BACK = "queue.put_back"
     AUDIT_EXPORTED = "audit.exported"
 
 
+# These stand in the installation's own chain, which no workspace shows.
+OF_NO_WORKSPACE = frozenset(
+    {
+        Activity.USER_ADDED,
+        Activity.USER_SWITCHED_OFF,
+        Activity.USER_SWITCHED_ON,
+        Activity.LOGGED_IN,
+        Activity.LOGIN_FAILED,
+        Activity.LOGIN_LOCKED,
+        Activity.LOGIN_CONNECTED,
+        Activity.LOGGED_OUT,
+        Activity.PASSWORD_CHANGED,
+        Activity.SECOND_FACTOR_ADDED,
+        Activity.SECOND_FACTOR_REMOVED,
+        Activity.RECOVERY_CODES_RENEWED,
+        Activity.SESSIONS_ENDED,
+    }
+)
 OUTCOME_KINDS = (CallKind.ANSWERED, CallKind.LOST, CallKind.UNSENT)
 ANCHOR = "audit.anchor"  # a signed entry that covers the rows before it: only then may they go (P2)
+HEAD_BROKEN = (
+    "audit.head_broken"  # the head was changed before this row was written: rows may be missing (P2)
+)

@@ -10,6 +10,7 @@ from django.db import DatabaseError
 from fini_admin.audit import bodies, chain
 from fini_admin.audit.chain import COLUMNS
 from fini_admin.audit.models import Body, Entry, Head
+from fini_admin.audit.names import HEAD_BROKEN
 
 CHUNK = 1_000
 UNREADABLE = (DatabaseError, ValueError, TypeError, UnicodeError)
@@ -81,6 +82,8 @@ def checked(row: dict[str, Any], seq: int, prev: str) -> str:
         raise Broken(f"row {seq} was changed: it holds what no row can hold") from error
     if actual != hash_:
         raise Broken(f"row {seq} was changed: its hash does not fit")
+    if row["kind"] == HEAD_BROKEN:
+        raise Broken(f"the head was changed before row {seq} was written: rows before it may be missing")
     return actual
 
 

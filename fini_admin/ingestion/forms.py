@@ -12,7 +12,7 @@ from fini_admin.audit.forms import PlainField
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.fini.secrets import looks_like_key
 from fini_admin.ingestion.models import Kind, RunState
-from fini_admin.ingestion.waiting import LANES, Filters
+from fini_admin.ingestion.waiting import LANES, OUT, Filters
 
 CHOICES = (("", "As Fini decides"), ("yes", "Yes"), ("no", "No"))
 BOOLEANS = {"yes": True, "no": False}
@@ -92,6 +92,8 @@ class QueueFilters(forms.Form):
 
     def __init__(self, data: Mapping[str, Any], people: Callable[[], list[str]]) -> None:
         super().__init__(data)
+        if self.lane_shown() == OUT:
+            self.fields["longer"].label = "Out"
         self.fields["who"].widget = forms.Select(choices=partial(self.names, people))  # type: ignore[arg-type]  # the stubs know no callable
 
     def names(self, people: Callable[[], list[str]]) -> list[tuple[str, str]]:

@@ -11,9 +11,8 @@ from fini_admin.sources.selection import Marks
 from fini_admin.sources.tree import PAGES
 
 SHOW = (("", "All"), ("new", "Not in Fini yet"))
-MIME_TYPE = re.compile(
-    r"[\w!#$&^.+-]{1,64}/[\w!#$&^.+-]{1,64}(\s*;\s*[\w!#$&^.+-]+=[\w!#$&^.+:-]+)*", re.ASCII
-)
+NAME = r"[\w!#$&^.+-]{1,64}"
+MIME_TYPE = re.compile(rf"\A{NAME}/{NAME}(\s*;\s*{NAME}=[\w!#$&^.+:-]+)*\Z", re.ASCII)
 DIGITS = 18  # what a 64-bit column holds whatever the digits are
 MOST_OPEN = 2_000
 LISTS = ("id", "branch", "not_id", "not_branch")
@@ -36,7 +35,7 @@ class ToRegister(forms.Form):
         max_length=200,
         validators=[
             no_key,
-            RegexValidator(rf"\A{MIME_TYPE.pattern}\Z", "Write it as type/subtype, for example text/html."),
+            RegexValidator(MIME_TYPE, "Write it as type/subtype, for example text/html."),
         ],
         help_text="For those that came without one.",
     )

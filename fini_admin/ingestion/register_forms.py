@@ -82,7 +82,11 @@ class ResourceForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for bound in self:
-            bound.field.widget.attrs["aria-describedby"] = f"{bound.auto_id}_said"
+            # No answer overwrites what is being typed: a swap passes the field itself over (register.js marks it).
+            bound.field.widget.attrs |= {
+                "aria-describedby": f"{bound.auto_id}_said",
+                "hx-morph-skip": True,
+            }
 
     @property
     def is_blank(self) -> bool:

@@ -45,6 +45,10 @@ class Login(LoginView):  # type: ignore[misc]  # allauth has no types
 class SetUp(ActivateTOTPView):  # type: ignore[misc]
     """A second factor, and its row in the trail with it: allauth tells of it only afterwards."""
 
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context_data(**kwargs)
+        return context | {"required": second_factor.missing(self.request)}
+
     @transaction.atomic
     def form_valid(self, form: Form) -> HttpResponse:
         answer: HttpResponse = super().form_valid(form)

@@ -5,12 +5,15 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from django import forms
+from django.http import QueryDict
 
 from fini_admin.audit.forms import Filters, PlainField, TimeField, choices
 from fini_admin.fini.routes import SOURCES
+from fini_admin.fini.secrets import looks_like_key
 from fini_admin.sources.states import State
 
 LARGEST = 10**18
+LEFT_OUT = "left out"
 
 
 class Chip(NamedTuple):
@@ -24,7 +27,7 @@ class Chip(NamedTuple):
 class SourceFilters(Filters):
     """Which sources. The state is chosen by the tabs, and stays when the other filters change."""
 
-    search = PlainField(
+    q = PlainField(
         required=False,
         max_length=300,
         label="Title, URL or ID",
@@ -50,6 +53,14 @@ class SourceFilters(Filters):
         error_messages={"invalid_choice": "There is no such state."},
     )
 
+    def __init__(self, data: QueryDict) -> None:
+        """A key that was typed into any field but the search, which says so itself, is not shown again (P5)."""
+        kept = data.copy()
+        for name in self.base_fields:
+            if name != "q" and looks_like_key(str(kept.get(name))):
+                kept[name] = LEFT_OUT
+        super().__init__(kept)
+
     def others(self) -> dict[str, Any]:
         """What is to be filtered by, less the state."""
         return {name: value for name, value in self.values().items() if name != "state"}
@@ -66,6 +77,10 @@ class SourceFilters(Filters):
             yield Chip(name, said, self.query_with(**{name: ""}))
 
     def repeated(self, cursor: str | None) -> str:
-        """What links and the poll repeat: the filters that are right, and where one is in the list (P5)."""
+        """What links and the poll repeat: what was typed, less a key (P5), and where one is in the list."""
+        typed = {name: str(self.data.get(name, "")) for name in self.fields}
         place = cursor if cursor and cursor.isascii() and cursor.isdigit() else ""
-        return self.query_with(after=place)
+        query = typed | {"after": place}
+        return urlencode(
+            {name: value for name, value in query.items() if value and not looks_like_key(value)}
+        )

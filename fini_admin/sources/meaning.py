@@ -23,12 +23,13 @@ OPERATIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Next:
-    """Sentences for a person; `page` is where it is done, `button` leads there. What is empty is not said."""
+    """Sentences for a person; `button` leads to `page` with `query`. What is empty is not said."""
 
     what: str
     retry: str = ""
     then: str = ""
     page: str = ""
+    query: str = ""
     button: str = ""
 
 
@@ -43,7 +44,7 @@ class Waiting:
 def what_next(source: Source, waiting: Waiting | None = None) -> Next:
     """What a source's state means for who looks at it."""
     if source.state == State.QUEUED:
-        return queued(waiting)
+        return queued(source, waiting)
     told = SAYINGS[State(source.state)](source)
     if source.changed and source.state in ENDED:
         since = "Fini has seen that the original changed since it was processed."
@@ -51,7 +52,7 @@ def what_next(source: Source, waiting: Waiting | None = None) -> Next:
     return told
 
 
-def queued(waiting: Waiting | None) -> Next:
+def queued(source: Source, waiting: Waiting | None) -> Next:
     """In the queue; a run may have taken it already."""
     if waiting and waiting.run:
         return Next(
@@ -60,7 +61,13 @@ def queued(waiting: Waiting | None) -> Next:
     lane = waiting.lane if waiting else ""
     times = {"add": " for the first time", "refresh": " again"}.get(lane, "")
     what = f"It waits to be sent to ingestion{times}. Fini does nothing with it until then."
-    return Next(what, then="Send it from the queue.", page="queue", button="Open the queue")
+    return in_queue(source, what, "Send it from the queue.", lane or "unread")
+
+
+def in_queue(source: Source, what: str, then: str, lane: str) -> Next:
+    """What is done in the queue, where the source stands alone."""
+    query = f"?lane={lane}&q={source.fini_id}"
+    return Next(what, then=then, page="queue", query=query, button="Show it in the queue")
 
 
 def registered(source: Source) -> Next:
@@ -68,12 +75,7 @@ def registered(source: Source) -> Next:
     what = "It is in Fini and nothing was started: it has no place in the queue."
     if source.provider == "files":
         return Next(what, then="Raw files cannot be ingested by the API. Upload the file again in Fini.")
-    return Next(
-        what,
-        then="Put it back into the queue, and send it from there.",
-        page="queue",
-        button="Open the queue",
-    )
+    return in_queue(source, what, "Put it back into the queue, and send it from there.", "out")
 
 
 def sent(source: Source) -> Next:
@@ -90,7 +92,9 @@ def running(source: Source) -> Next:
 def usable(source: Source) -> Next:
     """Content is there. It is not yet published, and where it stands in Fini."""
     if not source.knowledge_id:
-        return Next(REVIEW, then="No article is linked to it yet. Have one made of it in Fini, then review it there.")
+        return Next(
+            REVIEW, then="No article is linked to it yet. Have one made of it in Fini, then review it there."
+        )
     made = OPERATIONS.get(source.operation, source.operation)
     linked = f"It is linked to knowledge in Fini{f': {made}' if made else ''}."
     return Next(REVIEW, then=f"{linked} Review it there, under Review and Approvals.")

@@ -91,6 +91,9 @@ class Source(models.Model):
             models.Index(fields=["workspace", "id"], name="source_newest"),
             models.Index(fields=["workspace", "state", "id"], name="source_by_state"),
             models.Index(fields=["workspace", "provider", "id"], name="source_by_provider"),
+            models.Index(fields=["workspace", "provider", "state", "id"], name="source_by_provider_state"),
+            models.Index(fields=["workspace", "run", "id"], name="source_by_run"),
+            models.Index(fields=["workspace", "state_since", "id"], name="source_by_change"),
             models.Index(
                 fields=["workspace", "wanted_since"],
                 name="source_wanted",

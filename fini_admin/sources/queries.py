@@ -15,7 +15,7 @@ from fini_admin.workspaces.models import Workspace
 def sources(
     workspace: Workspace,
     *,
-    search: str = "",
+    q: str = "",
     state: str = "",
     provider: str = "",
     run: int | None = None,
@@ -23,11 +23,12 @@ def sources(
 ) -> QuerySet[Source]:
     """The sources that match, to be ordered and paged by key: what is empty does not matter.
 
-    `run` is the latest run that touched them; `since`: their state has changed at that time or after it.
+    `q` is what was typed to search for, `run` the latest run that touched them; `since`: their state has changed at
+    that time or after it.
     """
     same = {"state": state, "provider": provider, "run": run, "state_since__gte": since}
     given = {name: value for name, value in same.items() if value}
-    return Source.objects.filter(*found_by(search), workspace=workspace, **given)
+    return Source.objects.filter(*found_by(q), workspace=workspace, **given)
 
 
 def found_by(search: str) -> list[Q]:

@@ -13,11 +13,9 @@ from dataclasses import dataclass, field
 from django.db.models import (
     BooleanField,
     Count,
-    Exists,
     ExpressionWrapper,
     F,
     Max,
-    OuterRef,
     Q,
     QuerySet,
     TextField,
@@ -110,11 +108,12 @@ def leaves(scope: Scope) -> QuerySet[Resource]:
 
     What is listed elsewhere by now has moved: its old place is left out.
     """
-    held = sources(scope).filter(external_id=OuterRef("external_id")).exclude(state=State.GONE)
+    # Subqueries that do not depend on the row: PostgreSQL hashes them, also before it knows a new table's numbers.
+    held = sources(scope).exclude(state=State.GONE).values("external_id")
     listed = Q(listed_run__gte=scope.listed)
     places = resources(scope).filter(leaf=True)
     elsewhere = places.filter(listed).values("external_id")
-    new = ExpressionWrapper(listed & ~Q(Exists(held)), output_field=BooleanField())
+    new = ExpressionWrapper(listed & ~Q(external_id__in=held), output_field=BooleanField())
     return places.filter(listed | ~Q(external_id__in=elsewhere)).annotate(new=new)
 
 
@@ -171,14 +170,15 @@ def own_path(row: Resource) -> str:
 
 def branches(scope: Scope) -> QuerySet[Resource]:
     """What holds leaves, or could."""
-    return resources(scope).filter(Q(leaf=False) | Q(holds(scope)))
+    return with_holding(scope, resources(scope)).filter(Q(leaf=False) | Q(holding=True))
 
 
-def holds(scope: Scope) -> Exists:
-    """Whether a row has others in it. The index that finds them wants `leaf` to be named."""
-    place = Concat(OuterRef("path"), Value("/"), OuterRef("external_id"), output_field=TextField())
-    inside = resources(scope).filter(leaf__in=(True, False), parent=OuterRef("external_id"), path=place)
-    return Exists(inside)
+def with_holding(scope: Scope, rows: QuerySet[Resource]) -> QuerySet[Resource]:
+    """The rows with `holding`: whether others stand in them."""
+    own = Concat("path", Value("/"), "external_id", output_field=TextField())
+    paths = resources(scope).values("path")
+    inside = ExpressionWrapper(Q(own__in=paths), output_field=BooleanField())
+    return rows.alias(own=own).annotate(holding=inside)
 
 
 def branch_of(scope: Scope, key: int) -> Resource | None:
@@ -256,7 +256,7 @@ class Reading:
 
     def leaves(self, pages: Mapping[str, int]) -> tuple[list[Resource], dict[int, tuple[Resource, bool]]]:
         """The leaves at these paths: as many as are shown, and apart all that hold others, by key, each with `new`."""
-        rows = self.found.filter(path__in=pages).annotate(holding=holds(self.scope), fresh=F("new"))
+        rows = with_holding(self.scope, self.found.filter(path__in=pages)).annotate(fresh=F("new"))
         place = Window(RowNumber(), partition_by=[F("path"), F("holding")], order_by=["position", "pk"])
         most = ROWS * max(pages.values())
         read = list(rows.annotate(place=place).filter(Q(holding=True) | Q(place__lte=most)))

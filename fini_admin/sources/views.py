@@ -55,8 +55,9 @@ def tabs(form: SourceFilters, numbers: dict[str, str]) -> dict[str, object]:
         }
         for state in ("", *State.values)
     ]
-    # A search reads every row of a workspace: its counts are taken once, not every other second.
-    return {"form": form, "tabs": told, "counted": bool(numbers), "searching": "search" in form.values()}
+    # These read every row of a workspace: their counts are taken once, not every other second.
+    dear = {"q", "since"} & form.values().keys()
+    return {"form": form, "tabs": told, "live": bool(numbers) and not dear}
 
 
 def download(request: WorkspaceRequest, found: QuerySet[Source], kind: str) -> StreamingHttpResponse:
@@ -83,7 +84,7 @@ def source(request: WorkspaceRequest, fini_id: str) -> HttpResponse:
         "source": found,
         "entry": entry,
         "next": told,
-        "way": way(request, told.page) if told.page else "",
+        "way": way(request, told.page, told.query) if told.page else "",
         "groups": facts(found),
         "page": history,
         "items": items[:MOST],

@@ -21,29 +21,34 @@ document.addEventListener("DOMContentLoaded", () => {
     if (field.options) return [...field.options].some((option) => option.selected !== option.defaultSelected);
     return field.value !== field.defaultValue;
   };
-  const said = (field) => {
-    if (chosen(field)) return { name: field.name, value: field.value, checked: field.checked };
-    if (field.multiple && field.options) {
-      return { name: field.name, values: [...field.selectedOptions].map((option) => option.value) };
-    }
-    return { name: field.name, value: field.value };
+  const called = (form, name) => fields(form).filter((field) => field.name === name);
+  const said = (form) => (field) => {
+    const which = { name: field.name, place: called(form, field.name).indexOf(field) };
+    if (chosen(field)) return { ...which, checked: field.checked };
+    if (field.options) return { ...which, values: [...field.selectedOptions].map((option) => option.value) };
+    return { ...which, value: field.value };
   };
+  // A form is known by its name, else by where it leads.
+  const nameOf = (form) => form.dataset.keep || new URL(form.getAttribute("action") ?? "", location).pathname;
 
   let leaving = false;
   const keep = () => {
     const typed = forms()
-      .map((form) => ({ form: form.dataset.keep, fields: fields(form).filter(changed).map(said) }))
-      .filter(({ fields }) => fields.length);
+      .map((form) => ({ form: nameOf(form), fields: fields(form).filter(changed).map(said(form)) }))
+      .filter((one) => one.fields.length);
     if (leaving || !typed.length) return;
-    sessionStorage.setItem(KEPT, JSON.stringify({ person, path: location.pathname, at: Date.now(), typed }));
+    try {
+      sessionStorage.setItem(KEPT, JSON.stringify({ person, path: location.pathname, at: Date.now(), typed }));
+    } catch {
+      forget(); // more than the browser keeps
+    }
   };
   const forget = () => {
     sessionStorage.removeItem(KEPT);
     sessionStorage.removeItem(LOGGING_IN);
   };
-  const put = (form, { name, value, values, checked }) => {
-    const all = fields(form).filter((field) => field.name === name);
-    const field = checked === undefined ? all[0] : all.find((one) => one.value === value);
+  const put = (form, { name, place, value, values, checked }) => {
+    const field = called(form, name)[place];
     if (!field) return;
     if (checked !== undefined) field.checked = checked;
     else if (values) for (const option of field.options) option.selected = values.includes(option.value);
@@ -57,7 +62,7 @@ document.addEventListener("DOMContentLoaded", () => {
     forget();
     if (!due) return;
     for (const { form: name, fields: typed } of kept.typed) {
-      const form = forms().find((one) => one.dataset.keep === name);
+      const form = forms().find((one) => nameOf(one) === name);
       if (form) for (const one of typed) put(form, one);
     }
   };
@@ -72,7 +77,7 @@ document.addEventListener("DOMContentLoaded", () => {
   addEventListener("pageshow", (event) => event.persisted && forget());
   addEventListener("submit", (event) => {
     // Who logs out leaves nothing behind.
-    if (event.target.action.endsWith("/accounts/logout/")) {
+    if (event.target.getAttribute("action") === "/accounts/logout/") {
       leaving = true;
       forget();
     }

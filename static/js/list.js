@@ -19,11 +19,12 @@ document.addEventListener("DOMContentLoaded", () => {
   };
   offerClearing();
   document.addEventListener("htmx:after:swap", (event) => {
-    if (!filters || event.target !== filters || event.detail.ctx.response.status >= 400) return;
+    if (!filters || event.target !== filters) return;
+    offerClearing();
+    if (event.detail.ctx.response.status >= 400) return;
     const address = new URL(event.detail.ctx.request.action, location.href);
     for (const [name, value] of [...address.searchParams]) if (!value) address.searchParams.delete(name);
     history.replaceState(null, "", address);
-    offerClearing();
     if (form?.elements.all.value) none();
   });
   if (!form) return;

@@ -40,7 +40,7 @@ document.addEventListener("DOMContentLoaded", () => {
     suggest(`${row}-external_id`, id);
   });
 
-  // Beside each field stands what is wrong with it; the field itself is never swapped while someone types.
+  // What is wrong with a field stands beside it. No swap touches the field itself, so it is marked here.
   const mark = (input) => {
     const said = document.getElementById(`${input.id}_said`);
     if (said) input.ariaInvalid = said.querySelector(".wrong") ? "true" : null;
@@ -75,9 +75,8 @@ document.addEventListener("DOMContentLoaded", () => {
     const said = document.getElementById(`${input.id}_said`);
     said.replaceChildren();
     if (text) {
-      const line = document.createElement("p");
-      line.className = "wrong";
-      line.textContent = text;
+      const line = document.querySelector("#wrong-line").content.cloneNode(true);
+      line.querySelector("span").textContent = text;
       said.append(line);
     }
     mark(input);

@@ -19,6 +19,7 @@ from fini_admin.audit.recording import Context
 from fini_admin.audit.verify import Broken, own_head, unpacked, verify
 from fini_admin.fini import routes
 from fini_admin.fini.routes import Resource
+from fini_admin.keyring import UnknownKey
 from tests.support.triggers import drop
 
 SQLITE = connection.vendor == "sqlite"
@@ -151,6 +152,26 @@ def test_newest_rows_deleted_and_the_head_moved_back_without_the_key(trail, more
             Head.objects.filter(chain=trail).update(seq=4)
 
     assert ("row 5 is missing" if not more else "head was changed") in broken(trail, act)
+
+
+def test_newest_rows_deleted_the_head_moved_back_and_then_written_on(trail):
+    before = Entry.objects.get(chain=trail, seq=ROWS - 1)
+
+    def act() -> None:
+        sql("DELETE FROM trail_entry WHERE chain = %s AND seq = %s", trail, ROWS)
+        Head.objects.filter(chain=trail).update(seq=ROWS - 1, hash=before.hash)
+        for _ in range(2):
+            chain.record(chain=trail, kind="run.ended", actor="eve", origin="browser")
+
+    assert f"the head was changed before row {ROWS} was written" in broken(trail, act)
+
+
+def test_with_wrong_encryption_keys_nothing_is_written_and_nothing_is_blamed(trail, settings):
+    right, settings.ENCRYPTION_KEYS = settings.ENCRYPTION_KEYS, [b"another key that is 32 bytes long"[:32]]
+    with pytest.raises(UnknownKey), transaction.atomic():
+        chain.record(chain=trail, kind="run.ended", actor="ada", origin="browser")
+    settings.ENCRYPTION_KEYS = right
+    assert verify(trail) == ROWS
 
 
 @settings(some_examples)

@@ -1,7 +1,6 @@
 """A browser on a running product."""
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import cache
@@ -9,23 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, FloatRect, Page, StorageState, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, StorageState, ViewportSize
 
+from tests.browser.chromium import chromium
 from tests.browser.guard import watch
-from tests.browser.product import PEOPLE, ROOT, Product, running
+from tests.browser.paths import log_in
+from tests.browser.product import PEOPLE, Product, running
+from tests.support.product import ROOT
 
 # Playwright leaves an event loop in the main thread; Django would refuse the database to every later test.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 
 SCREENSHOTS = ROOT / "var" / "screenshots"
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-FLAGS = [
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-background-networking",
-    "--disable-component-update",
-]
-
 DESK: ViewportSize = {"width": 1280, "height": 800}
 
 LONGEST_SHOT = 2400
@@ -43,13 +37,9 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """The system's Chromium, or the one Playwright installed where the system has none (.ci/browser)."""
-    program = next(filter(None, map(shutil.which, CHROMIUM)), None)
-    flags = [*FLAGS, "--no-sandbox"] if os.geteuid() == 0 else FLAGS
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=flags)
-        yield chromium
-        chromium.close()
+    """One for all tests."""
+    with chromium() as browser:
+        yield browser
 
 
 @pytest.fixture
@@ -78,14 +68,6 @@ def signed_in(page: Page, product: Product) -> Page:
     return page
 
 
-def log_in(page: Page, email: str, password: str) -> None:
-    """Fills in and sends the log-in form, by its labels, as a person does."""
-    page.goto("/accounts/login/")
-    page.locator("[name=login]").fill(email)
-    page.locator("[name=password]").fill(password)
-    page.locator("[name=password]").press("Enter")
-
-
 @pytest.fixture(scope="session")
 def session_of(browser: Browser, product: Product) -> Callable[[str], StorageState]:
     """A role's log-in as the browser keeps it: done once by the page, for log-ins are limited."""
@@ -102,15 +84,16 @@ def session_of(browser: Browser, product: Product) -> Callable[[str], StorageSta
 
 
 @pytest.fixture
-def visit(
-    browser: Browser, product: Product, session_of: Callable[[str], StorageState]
-) -> Iterator[Visit]:
+def visit(browser: Browser, product: Product, session_of: Callable[[str], StorageState]) -> Iterator[Visit]:
     """`visit("editor")` is a new tab, in a browser of its own, in which that role is logged in.
 
     The options are the browser's; what `watch` sees in any of the tabs fails the test at its end.
     """
     with ExitStack() as contexts:
         faults: list[str] = []
+
+        def watched(page: Page) -> None:
+            watch(page, product.url, faults)
 
         def open_tab(role: str = "admin", **options: Any) -> Page:
             # Colours that are on their way from one theme to the other are neither.
@@ -119,7 +102,7 @@ def visit(
             context = browser.new_context(base_url=product.url, storage_state=state, **options)
             contexts.enter_context(context)
             context.set_default_timeout(10_000)
-            context.on("page", lambda page: watch(page, product.url, faults))
+            context.on("page", watched)
             return context.new_page()
 
         yield open_tab
@@ -139,11 +122,12 @@ def shot() -> Shot:
     def take(page: Page, name: str) -> Path:
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         path = SCREENSHOTS / f"{name}.png"
-        page.screenshot(path=path, full_page=True, animations="disabled", clip=clip(page))
+        window = page.viewport_size or DESK
+        height = page.evaluate("document.scrollingElement.scrollHeight")
+        # What stays in the window while one scrolls would stand in the middle of a picture that is made by scrolling.
+        page.set_viewport_size({"width": window["width"], "height": min(height, LONGEST_SHOT)})
+        page.screenshot(path=path, animations="disabled")
+        page.set_viewport_size(window)
         return path
-
-    def clip(page: Page) -> FloatRect:
-        size = page.evaluate("() => [innerWidth, document.scrollingElement.scrollHeight]")
-        return {"x": 0, "y": 0, "width": size[0], "height": min(size[1], LONGEST_SHOT)}
 
     return take

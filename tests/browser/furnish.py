@@ -17,7 +17,7 @@ from fini_admin.ingestion.models import QueueEntry  # noqa: E402 - the same
 from fini_admin.workspaces import actions  # noqa: E402 - the same
 from fini_admin.workspaces.models import User, Workspace  # noqa: E402 - the same
 
-WHO = {"actor": "test", "origin": "test"}
+WHO: dict[str, Any] = {"actor": "test", "origin": "test"}
 
 
 def main(wanted: dict[str, Any]) -> dict[str, object]:
@@ -39,9 +39,7 @@ def main(wanted: dict[str, Any]) -> dict[str, object]:
         return {}
     entries = QueueEntry.objects.filter(workspace=workspace, closed_at=None).select_related("source")
     actor = wanted["preview"]
-    return {
-        "preview": previews.freeze_ingest(actor=actor, workspace=workspace, entries=list(entries)).token
-    }
+    return {"preview": previews.freeze_ingest(actor=actor, workspace=workspace, entries=list(entries)).token}
 
 
 def join(workspace: Workspace, role: str, email: str, name: str, password: str) -> None:

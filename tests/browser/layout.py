@@ -14,7 +14,8 @@ OVERFLOW = """() => {
     const box = element.getBoundingClientRect();
     return box.width && box.right > innerWidth + 0.5 && !element.closest(".unseen");
   });
-  return [`${width} px wide in ${innerWidth} px: ` + named.slice(0, 5).map((element) => element.outerHTML.slice(0, 120))];
+  const told = named.slice(0, 5).map((element) => element.outerHTML.slice(0, 120));
+  return [`${width} px wide in ${innerWidth} px: ${told}`];
 }"""
 
 # Text that its box cuts, and text that leaves its box; a box that scrolls shows all of it.
@@ -29,9 +30,11 @@ CUT = """() => {
     if (style.display === "inline" || style.display === "contents") continue;
     const wide = element.scrollWidth > element.clientWidth + 1 && !scrolls(style.overflowX);
     const high = element.scrollHeight > element.clientHeight + 2 && !scrolls(style.overflowY);
-    const told = style.textOverflow === "ellipsis" && style.overflowX !== "visible";
-    if (wide && !told) faults.push(`wider than its box: ${element.outerHTML.slice(0, 160)}`);
-    if (high && style.overflowY !== "visible" && !wide) faults.push(`higher than its box: ${element.outerHTML.slice(0, 160)}`);
+    const lines = style.webkitLineClamp !== "none";
+    const told = lines || (style.textOverflow === "ellipsis" && style.overflowX !== "visible");
+    const markup = element.outerHTML.slice(0, 160);
+    if (wide && !told) faults.push(`wider than its box: ${markup}`);
+    if (high && style.overflowY !== "visible" && !told) faults.push(`higher than its box: ${markup}`);
   }
   return faults;
 }"""

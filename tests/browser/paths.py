@@ -15,6 +15,14 @@ def button(within: Page | Locator, begins: str) -> Locator:
     return within.get_by_role("button", name=re.compile(rf"^{re.escape(begins)}\b"))
 
 
+def log_in(page: Page, email: str, password: str) -> None:
+    """Fills in and sends the log-in form, by its fields' stable names."""
+    page.goto("/accounts/login/")
+    page.locator("[name=login]").fill(email)
+    page.locator("[name=password]").fill(password)
+    page.locator("[name=password]").press("Enter")
+
+
 def add_key(page: Page, place: Place) -> None:
     """Adds the workspace's key on the Keys page and has Fini verify it."""
     page.goto(place.at("keys/"))

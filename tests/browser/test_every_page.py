@@ -1,18 +1,21 @@
 """Every page in both themes and at two widths: nothing out of reach, nothing cut, nothing said on the console."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.browser import accessibility, layout
+from tests.browser import accessibility, layout, paths
 from tests.browser.product import PEOPLE, Place, Product
 
 ARTICLES = [
     ("en-us-360912", "Parcel is late <b>or lost</b>", "usable"),
     ("en-us-360913", "طرد متأخر 📦", "usable"),
-    ("en-us-360914", "Refunds, exchanges and returns: what a customer may ask for, until when, and " * 3, "usable"),
+    (
+        "en-us-360914",
+        "Refunds, exchanges and returns: what a customer may ask for, until when, and " * 3,
+        "usable",
+    ),
     ("en-us-360915", "Nothing but pictures", "empty"),
     ("en-us-360916", "A page behind a log-in", "failed"),
 ]
@@ -123,4 +126,80 @@ def is_whole(page: Page, name: str, shot) -> None:
     shot(page, f"{name}-light")
     page.emulate_media(color_scheme="dark")
     shot(page, f"{name}-dark")
+    assert not faults, "\n".join(faults)
+
+
+def queue_preview(page: Page, place: Place) -> None:
+    page.goto(place.at("queue/"))
+    paths.button(page, "Send 1 to ingestion").first.click()
+
+
+def discover_preview(page: Page, place: Place) -> None:
+    page.goto(place.at("discover/zendesk/"))
+    paths.button(page, "Select all").click()
+    paths.button(page, "Register and ingest").click()
+
+
+def register_preview(page: Page, place: Place) -> None:
+    page.goto(place.at("register/"))
+    page.get_by_label("Provider").select_option("zendesk")
+    rows = [f"https://help.acme.example/hc/{number},Parcel {number},{number}" for number, *_ in ARTICLES]
+    page.get_by_label("Paste CSV or JSON").fill(
+        "\n".join(["originalUrl,title,externalId", *rows, "nowhere,,"])
+    )
+    paths.button(page, "Preview import").click()
+
+
+def nothing_to_send(page: Page, place: Place) -> None:
+    page.goto("/w/nothing-yet/register/")
+    page.get_by_role("button", name="Register", exact=True).click()
+
+
+def key_to_switch_off(page: Page, place: Place) -> None:
+    page.goto(place.at("keys/"))
+    paths.button(page, "Switch off").click()
+
+
+def workspace_switch(page: Page, place: Place) -> None:
+    page.goto(place.at())
+    page.locator("summary").filter(has_text="Parcels").click()
+    expect(page.get_by_role("link", name="Nothing yet")).to_be_visible()
+
+
+def narrow_menu(page: Page, place: Place) -> None:
+    page.set_viewport_size({"width": 320, "height": 640})
+    page.goto(place.at())
+    page.get_by_role("button", name="Menu").click()
+    expect(page.get_by_role("link", name="Sources", exact=True)).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    "opening",
+    [
+        queue_preview,
+        discover_preview,
+        register_preview,
+        nothing_to_send,
+        key_to_switch_off,
+        workspace_switch,
+        narrow_menu,
+    ],
+    ids=lambda opening: opening.__name__,
+)
+def test_what_opens_on_a_page_is_whole(opening, parcels: Place, visit, shot):
+    page = visit()
+    opening(page, parcels)
+    if opening.__name__.endswith("preview"):
+        expect(page.get_by_role("dialog").get_by_text("Nothing has been sent yet")).to_be_visible()
+    is_whole(page, f"open-{opening.__name__}", shot)
+
+
+@pytest.mark.parametrize(
+    "path", ["", "discover/zendesk/", "register/", "queue/", "sources/", "keys/", "members/"]
+)
+def test_what_is_pressed_fits_a_finger(path: str, parcels: Place, visit):
+    page = visit(has_touch=True, is_mobile=True, viewport={"width": 390, "height": 844})
+    page.goto(parcels.at(path))
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    faults = layout.small(page)
     assert not faults, "\n".join(faults)

@@ -68,6 +68,32 @@ def test_selection_focus_and_dialog_stay_while_rows_come(visit, place: Place):
     assert ingests(place) == (0, 0)
 
 
+def test_what_is_picked_and_open_in_the_tree_stays_while_states_change(visit, product: Product):
+    place = product.place("tree", discover=["zendesk"])
+    page = visit("editor")
+    page.goto(place.at("discover/zendesk/"))
+    for branch in ("NetBox", "Administration › Authentication"):
+        page.locator("summary").filter(has_text=branch).click()
+    page.get_by_label("Okta", exact=True).check()
+    search = page.get_by_role("search").locator("[name=search]")
+    search.press_sequentially("net")
+
+    google = {
+        "external_id": "360516833862",
+        "title": "Google",
+        "original_url": "https://netboxlabs.com/docs/g/",
+    }
+    work = {"provider": "zendesk", "resources": [google | {"mime_type": "text/html"}], "then_ingest": True}
+    place.work(register=[work])
+    leaf = page.get_by_role("listitem").filter(has=page.get_by_label("Google", exact=True)).last
+    expect(leaf.get_by_text("usable")).to_be_visible()
+    expect(page.get_by_label("Okta", exact=True)).to_be_checked()
+    expect(page.get_by_label("Google", exact=True)).not_to_be_checked()
+    expect(page.get_by_text("1 selected")).to_be_visible()
+    expect(search).to_be_focused()
+    expect(search).to_have_value("net")
+
+
 def test_a_double_click_on_the_confirm_button_starts_one_run(visit, place: Place):
     page = visit("editor")
     page.goto(place.at("queue/"))
@@ -75,6 +101,22 @@ def test_a_double_click_on_the_confirm_button_starts_one_run(visit, place: Place
     dialog = page.get_by_role("dialog")
     paths.button(dialog, "Send 3 to ingestion").dblclick()
     paths.run_shown(page)
+    place.wait()
+    assert ingests(place) == (1, 1)
+    page.go_back()
+    expect(page.get_by_text("Nothing waits in this lane")).to_be_visible()
+
+
+def test_two_tabs_with_a_preview_each_send_once(visit, place: Place):
+    page = visit("editor")
+    tabs = [page, page.context.new_page()]
+    for tab in tabs:
+        tab.goto(place.at("queue/"))
+        paths.button(tab, "Send 3 to ingestion").first.click()
+        expect(tab.get_by_role("dialog")).to_be_visible()
+    paths.confirm(tabs[0], "Send 3 to ingestion")
+    paths.button(tabs[1].get_by_role("dialog"), "Send 3 to ingestion").click()
+    expect(tabs[1].get_by_role("alert")).to_be_visible()
     place.wait()
     assert ingests(place) == (1, 1)
 

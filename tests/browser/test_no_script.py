@@ -2,10 +2,10 @@
 
 import re
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser import paths
-from tests.browser.product import Place, Product
+from tests.browser.product import Product
 
 
 def test_a_resource_becomes_usable_without_javascript(visit, product: Product):
@@ -39,7 +39,7 @@ def ends(page: Page) -> None:
     until_shown(page, page.get_by_role("status").get_by_text("ended"))
 
 
-def until_shown(page: Page, wanted) -> None:
+def until_shown(page: Page, wanted: Locator) -> None:
     """Loads the page again, as a person would, until something is on it."""
     for _ in range(60):
         if wanted.count():

@@ -3,6 +3,8 @@
 import threading
 import time
 from collections import Counter
+from itertools import pairwise
+from typing import Self
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, Request, build_opener
 
@@ -32,7 +34,7 @@ class Watchers:
             except HTTPError as error:
                 self.answers[error.code] += 1
 
-    def __enter__(self) -> "Watchers":
+    def __enter__(self) -> Self:
         for thread in self.threads:
             thread.start()
         return self
@@ -66,7 +68,9 @@ def test_ten_people_on_a_runs_page_cause_no_call(product: Product, session_of):
 def least_gap(place: Place) -> float:
     """The shortest time between two walks after the source was sent."""
     calls = place.calls()
-    sent = next(call["at"] for call in calls if call["path"] == "/v2/documents/public" and call["method"] == "POST")
+    sent = next(
+        call["at"] for call in calls if call["path"] == "/v2/documents/public" and call["method"] == "POST"
+    )
     walks = [call["at"] for call in calls if call["at"] > sent]
     assert len(walks) > 1
-    return min(after - before for before, after in zip(walks, walks[1:], strict=False))
+    return min(after - before for before, after in pairwise(walks))

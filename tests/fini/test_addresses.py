@@ -80,7 +80,9 @@ def test_an_address_that_says_nothing(address: str) -> None:
     assert hint(address) == Hint()
 
 
-@given(st.text(), st.sampled_from(["www.notion.so", "a.zendesk.com", "a.atlassian.net/wiki/spaces/A/pages/1"]))
+@given(
+    st.text(), st.sampled_from(["www.notion.so", "a.zendesk.com", "a.atlassian.net/wiki/spaces/A/pages/1"])
+)
 def test_no_address_is_too_strange(rest: str, host: str) -> None:
     found = hint(f"https://{host}/{rest}")
     assert found.provider in {"", *PROVIDERS}

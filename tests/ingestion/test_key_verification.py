@@ -10,13 +10,12 @@ from django.test import Client
 from huey.contrib.djhuey import HUEY
 
 from fini_admin.audit.models import Entry, OpenCall
-from fini_admin.ingestion import verification
+from fini_admin.ingestion import verification, work
 from fini_admin.ingestion.models import Slot
 from fini_admin.workspaces import actions, queries
 from fini_admin.workspaces.models import ApiKey, Workspace
 from tests.ingestion.conftest import drive, requests, resources
 from tests.support import people
-from tests.support.sandbox import Sandbox
 
 PAGE = "/w/acme/keys/"
 BY = {"actor": "ada@example.com", "origin": "browser"}
@@ -212,8 +211,6 @@ def test_a_switch_wakes_the_work_that_waited_for_another_key(
 def test_work_waits_while_no_key_is_live_and_loses_nothing(acme, main, sandbox, register):
     run = register(resources(2))
     actions.switch_off_key(**BY, key=main)
-    from fini_admin.ingestion import work
-
     assert work.due_workspaces() == []
     assert sandbox.log() == []
     second = people.key(acme, "second", "fini_second_key_of_the_sandbox")

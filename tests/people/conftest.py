@@ -83,4 +83,4 @@ def by_provider(client: Client, provider: Provider, sub: str, **more):
     """Log in there and come back; the answer to coming back."""
     off = client.post("/accounts/oidc/login/", more)
     assert off.status_code == 302, text(off)
-    return client.get(provider.agree(off.url, sub))
+    return client.get(provider.agree(off["Location"], sub))

@@ -34,7 +34,7 @@ def test_it_is_set_up_with_a_picture_of_our_own_and_a_first_code(client, ada):
     assert (picture["Content-Type"], picture["Cache-Control"]) == ("image/svg+xml", "no-store")
     assert b"style" not in picture.content
     assert picture.content.startswith(b"<?xml")
-    secret, codes = enrol(client)
+    _, codes = enrol(client)
     assert len(set(codes)) == 10
     assert client.get("/accounts/2fa/activate/qr.svg").status_code == 404
     assert trail("second_factor.added") == [("second_factor.added", ADDRESS, {})]
@@ -227,6 +227,9 @@ class TestRequired:
         part = client.get("/w/acme/runs/", headers={"HX-Request": "true"})
         assert part["HX-Redirect"].startswith("/accounts/2fa/activate/")
         assert client.get("/w/nowhere/").status_code == 302
+        page = text(client.get("/accounts/2fa/activate/"))
+        assert "Admins here need a second factor" in page
+        assert "Not now" not in page
         enrol(client)
         assert client.get("/w/acme/").status_code == 200
 

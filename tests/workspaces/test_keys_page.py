@@ -3,6 +3,7 @@
 import re
 import uuid
 from datetime import UTC, datetime
+from html import unescape
 
 import pytest
 from django.db import connection
@@ -41,7 +42,7 @@ def states() -> dict[str, str]:
 
 def text(content: bytes) -> str:
     """What a page says, without its markup."""
-    return " ".join(re.sub(r"<[^>]*>", " ", content.decode()).split()).replace(" .", ".")
+    return unescape(" ".join(re.sub(r"<[^>]*>", " ", content.decode()).split())).replace(" .", ".")
 
 
 def test_without_a_key_the_page_says_what_one_is_and_asks_for_it(admin):

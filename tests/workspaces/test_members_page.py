@@ -1,6 +1,7 @@
 """The page of a workspace's members, and what each role may do."""
 
 import re
+from html import unescape
 
 import pytest
 from django.db import connection
@@ -51,7 +52,7 @@ def roles(slug: str = "acme") -> dict[str, str]:
 
 
 def text(content: bytes) -> str:
-    return " ".join(re.sub(r"<[^>]*>", " ", content.decode()).split())
+    return unescape(" ".join(re.sub(r"<[^>]*>", " ", content.decode()).split()))
 
 
 def test_the_page_lists_who_is_what_and_who_one_is(admin, bob):

@@ -47,7 +47,7 @@ def branch(node: Node) -> SafeString:
     word = "key" if node.kind == "object" else "entry"
     count = more(node.size, word, f"{begin} ", f" {end}")
     rest = format_html("<li>{}</li>", more(node.left, word, "… ", " more")) if node.left else NOTHING
-    hint = NOTHING if node.open else format_html(' <span class="json-hint">{}</span>', node.hint)
+    hint = format_html(' <span class="json-hint">{}</span>', node.hint) if node.hint else NOTHING
     return format_html(
         "<details{}><summary>{}{}{}</summary><ul>{}{}</ul></details>",
         SafeString(" open") if node.open else NOTHING,

@@ -49,7 +49,7 @@ def provider(request: WorkspaceRequest, provider: str) -> HttpResponse:
     seen = fingerprint(found, scope)
     if request.htmx and request.GET.get("seen") == seen and not request.GET.get("more"):
         return HttpResponse(status=204)
-    return show(request, PAGE, page(request, found, scope, filters), parts=("tree",))
+    return show(request, PAGE, page(request, found, scope, filters, seen), parts=("tree",))
 
 
 def scope_of(request: WorkspaceRequest, found: Discovery, filters: TreeFilters) -> Scope:
@@ -68,11 +68,7 @@ def fingerprint(found: Discovery, scope: Scope) -> str:
 
 
 def page(
-    request: WorkspaceRequest,
-    found: Discovery,
-    scope: Scope,
-    filters: TreeFilters,
-    choice: ToRegister | None = None,
+    request: WorkspaceRequest, found: Discovery, scope: Scope, filters: TreeFilters, seen: str = ""
 ) -> dict[str, object]:
     """What the page shows."""
     data = request.POST if request.method == "POST" else request.GET
@@ -86,14 +82,15 @@ def page(
         "filters": filters,
         "scope": scope,
         "tree": tree.read(scope, opened(data.get("open", ""), data.get("more", ""))),
-        "seen": fingerprint(found, scope),
+        "opened": f"{data['open']}." if data.get("open") else "",
+        "seen": seen or fingerprint(found, scope),
         "waits": waits,
         "keys_url": reverse("keys", args=[request.workspace.slug]) if about_key and manages else "",
         "ask_admin": about_key and not manages,
         "what": what,
         "todo": todo,
         "token": previews.new_token(),
-        "choice": choice or ToRegister(initial={"mime_type": PROVIDERS[found.provider].mime_type}),
+        "choice": ToRegister(initial={"mime_type": PROVIDERS[found.provider].mime_type}),
         "marks": marks_of(data)[0],
     }
 
@@ -168,6 +165,7 @@ def refuse(
     request: WorkspaceRequest, found: Discovery, scope: Scope, filters: TreeFilters, choice: ToRegister
 ) -> HttpResponse:
     """What is wrong, beside the field or the buttons; what was picked stays."""
-    part = "#choice" if request.htmx else ""
-    context = {"choice": choice} if part else page(request, found, scope, filters, choice)
-    return render(request, f"{PAGE}{part}", context, status=422)
+    context: dict[str, object] = {"choice": choice}
+    if request.htmx:
+        return render(request, f"{PAGE}#choice", context, status=422)
+    return render(request, PAGE, page(request, found, scope, filters) | context, status=422)

@@ -21,6 +21,7 @@ from fini_admin.ingestion.waiting import LANES, OUT, UNREAD, Counts, Filters
 from fini_admin.pages import go, show
 from fini_admin.paging import DIGITS, page
 from fini_admin.permissions import Permission, WorkspaceRequest, requires
+from fini_admin.sources.states import State
 
 
 @requires(Permission.QUEUE_READ)
@@ -160,6 +161,8 @@ def say(request: WorkspaceRequest, moved: Moved, done: str) -> HttpResponse:
     """Back to the list, with what was done and what was not."""
     number = len(moved.sources)
     text = f"{number:,} ID{'' if number == 1 else 's'} {done}." if number else "Nothing was changed."
+    before = sum(source.state not in (State.REGISTERED, State.QUEUED) for source in moved.sources)
+    text += f" {before:,} of them went through ingestion before: in Sources as before." if before else ""
     left = "".join(f" {count:,} left out: {reason}." for reason, count in moved.left.items())
     (messages.warning if left else messages.success)(request, text + left)
     return go(request, back(request))

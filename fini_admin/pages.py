@@ -42,6 +42,7 @@ MENU = (
     Entry("Activity", "activity", Permission.ACTIVITY_READ),
     Entry("Keys", "keys", Permission.KEYS_MANAGE, group="manage"),
     Entry("Members", "members", Permission.MEMBERS_MANAGE),
+    Entry("Settings", "settings", Permission.SETTINGS_MANAGE),
 )
 
 

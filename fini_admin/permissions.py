@@ -17,6 +17,7 @@ from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase, HttpResponseRedirect, HttpResponseRedirectBase
 from django.shortcuts import resolve_url
 from django.urls import reverse
+from django.utils.cache import add_never_cache_headers
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
@@ -219,14 +220,18 @@ def reauthenticated(view: View, *, reading: bool = False) -> View:
     """A dangerous act: it asks again who one is, unless that was shown a few minutes ago.
 
     It stands below the view's rule. Nothing of what was sent is kept, for it may hold a key: the person is led back to
-    the page, finds there what was typed (keep.js) and does it again. `reading`: the page itself is asked for, too.
+    the page, finds there what was typed (keep.js) and does it again. `reading`: the page itself is asked for, too, and
+    no browser keeps it.
     """
 
     @wraps(view)
     def checked(request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
         asks = reading or request.method not in ("GET", "HEAD", "OPTIONS")
         if not asks or reauthentication.recent(request):
-            return view(request, *args, **kwargs)
+            answer = view(request, *args, **kwargs)
+            if reading:
+                add_never_cache_headers(answer)
+            return answer
         page = reauthentication.page(request.user)
         if not page:
             logout(request)

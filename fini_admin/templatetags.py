@@ -43,6 +43,7 @@ LOOKS = {
     "answered": Look("dot", "green", "An answer came"),
     "lost": Look("question", "amber", "It may have left, and no whole answer came"),
     "unsent": Look("slash", "grey", "It certainly did not leave"),
+    "not done": Look("slash", "grey", "Fini did not take it; it may be sent again"),
     "in flight": Look("half", "blue", "No outcome yet"),
     # of a key
     "live": Look("dot", "green", "Calls go out with this key"),

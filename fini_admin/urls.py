@@ -13,6 +13,7 @@ from fini_admin.people import views as people
 from fini_admin.permissions import enrols, public, reauthenticated, signed_in
 from fini_admin.sources import views as sources
 from fini_admin.workspaces.views import keys, members, workspaces
+from fini_admin.workspaces.views import settings as workspace_settings
 
 urlpatterns = [
     path("", pages.home, name="home"),
@@ -21,6 +22,10 @@ urlpatterns = [
     path("styleguide/", styleguide.styleguide, name="styleguide"),
     path("workspaces/", workspaces.index, name="workspaces"),
     path("workspaces/<uuid:workspace_id>/rename/", workspaces.rename, name="workspace_rename"),
+    path("workspaces/<uuid:workspace_id>/archive/", workspaces.archive, name="workspace_archive"),
+    path("workspaces/<uuid:workspace_id>/restore/", workspaces.restore, name="workspace_restore"),
+    path("people/", people.everyone, name="people"),
+    path("people/<int:number>/", people.person, name="person"),
     path("switch/", pages.switch, name="switch"),
     path("w/<slug:slug>/", home.home, name="workspace"),
     path("w/<slug:slug>/register/", register.register, name="register"),
@@ -44,6 +49,7 @@ urlpatterns = [
     path("w/<slug:slug>/members/", members.index, name="members"),
     path("w/<slug:slug>/members/<int:number>/role/", members.role, name="member_role"),
     path("w/<slug:slug>/members/<int:number>/remove/", members.remove, name="member_remove"),
+    path("w/<slug:slug>/settings/", workspace_settings.index, name="settings"),
     path("accounts/login/", public(people.Login.as_view()), name="account_login"),
     path("accounts/logout/", enrols(signed_in(account.logout)), name="account_logout"),
     path("accounts/inactive/", public(account.account_inactive), name="account_inactive"),
@@ -86,8 +92,12 @@ urlpatterns = [
         signed_in(reauthenticated(people.NewCodes.as_view(), reading=True)),
         name="mfa_generate_recovery_codes",
     ),
-    path("accounts/sessions/", signed_in(reauthenticated(people.index)), name="sessions"),
-    path("accounts/sessions/<int:number>/end/", signed_in(reauthenticated(people.end)), name="session_end"),
+    path("accounts/sessions/", signed_in(reauthenticated(people.own_sessions)), name="sessions"),
+    path(
+        "accounts/sessions/<int:number>/end/",
+        signed_in(reauthenticated(people.end_session)),
+        name="session_end",
+    ),
     path("accounts/password/change/", signed_in(account.password_change), name="account_change_password"),
     path("accounts/password/reset/", public(account.password_reset), name="account_reset_password"),
     path(

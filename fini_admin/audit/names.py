@@ -17,6 +17,9 @@ class Activity(StrEnum):
 
     WORKSPACE_CREATED = "workspace.created"
     WORKSPACE_RENAMED = "workspace.renamed"
+    WORKSPACE_ARCHIVED = "workspace.archived"
+    WORKSPACE_RESTORED = "workspace.restored"
+    SETTINGS_CHANGED = "settings.changed"
     USER_ADDED = "user.added"
     MEMBER_ADDED = "member.added"
     MEMBER_CHANGED = "member.changed"

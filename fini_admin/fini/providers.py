@@ -4,6 +4,7 @@ What the contract prints is a structure; the JSON keys of Zendesk and Confluence
 So an adapter takes any of the names a key could have, and any list of objects inside a node as what it holds.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -14,6 +15,10 @@ IDS = ("externalId", "id", "key", "spaceKey", "pageId", "articleId", "sectionId"
 TITLES = ("title", "name")
 URLS = ("originalUrl", "url", "htmlUrl", "html_url", "link", "webUrl")
 KINDS = ("object", "type", "kind")
+
+
+NAME = r"[\w!#$&^.+-]{1,64}"
+MIME_TYPE = re.compile(rf"\A{NAME}/{NAME}(\s*;\s*{NAME}=[\w!#$&^.+:-]+)*\Z", re.ASCII)
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from fini_admin.fini.errors import Throttled
 from fini_admin.fini.retry import LONGEST
 from fini_admin.ingestion.models import Budget, Slot, Watch
 from fini_admin.workspaces.models import Workspace
+from fini_admin.workspaces.preferences import preferences
 
 # Fini's clock starts when a request arrives: the half second is the way there.
 WINDOW = timedelta(seconds=60.5)
@@ -35,21 +36,24 @@ def lock(workspace: Workspace) -> Budget:
     return Budget.objects.select_for_update().get(workspace=workspace)
 
 
-def share(*, urgent: bool) -> int:
-    """Calls a minute: all of them for what a person waits for, a tenth less for everything else."""
-    limit: int = settings.FINI_CALLS_PER_MINUTE
+def share(limit: int, *, urgent: bool) -> int:
+    """Of so many calls a minute all for what a person waits for, a tenth less for everything else."""
     return limit if urgent else max(1, limit - max(1, limit // 10) if limit > 1 else 1)
 
 
 def take(budget: Budget, call: str, *, urgent: bool) -> None:
-    """Give the next number to a call, inside its *asked* transaction; raises Spent."""
+    """Give the next number to a call, inside its *asked* transaction; raises Spent.
+
+    The workspace's limit is read here, so that a changed one holds from the next call on. Numbers are kept for the
+    most that it may be: what was lowered may be raised again within the same minute.
+    """
     now, number = datetime.now(UTC), budget.number + 1
     if budget.blocked_until and budget.blocked_until > now:
         raise Spent(budget.blocked_until)
     slots = Slot.objects.filter(workspace_id=budget.workspace_id)
-    earlier = slots.filter(number__lte=number - share(urgent=urgent)).aggregate(Max("sent_at"))[
-        "sent_at__max"
-    ]
+    limit = preferences(budget.workspace_id).calls_per_minute
+    before = slots.filter(number__lte=number - share(limit, urgent=urgent))
+    earlier = before.aggregate(Max("sent_at"))["sent_at__max"]
     if earlier and earlier + WINDOW > now:
         raise Spent(earlier + WINDOW)
     Slot.objects.create(
@@ -57,6 +61,11 @@ def take(budget: Budget, call: str, *, urgent: bool) -> None:
     )
     slots.filter(number__lt=number - settings.FINI_CALLS_PER_MINUTE - KEPT).delete()
     Budget.objects.filter(pk=budget.pk).update(number=number)
+
+
+def reopen(workspace: Workspace) -> None:
+    """The limit changed: nobody waits for the time that the old one set; the next call finds out anew."""
+    Budget.objects.filter(pk=workspace.pk).update(spent_until=None)
 
 
 def settle(budget: Budget, call: str, sent_at: datetime, error: Exception | None) -> None:

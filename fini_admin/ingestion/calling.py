@@ -1,6 +1,6 @@
 """Who calls, and with which key: where a run's or a watch's call gets its context."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db.models import Exists, OuterRef
@@ -25,19 +25,27 @@ def settle(workspace: Workspace, done: Exchange[Any]) -> Budget:
     """
     held = budget.lock(workspace)
     budget.settle(held, done.call, done.sent_at, done.error)
+    note_use(done.key_id, done.sent_at)
     if isinstance(done.error, KeyRefused):
         refuse_key(workspace, done.key_id, str(done.error))
     return held
 
 
+def note_use(key_id: str, at: datetime) -> None:
+    """When a key was last used, written at most once a minute."""
+    key = ApiKey.objects.filter(pk=key_id).exclude(last_used_at__gt=at - timedelta(minutes=1))
+    key.update(last_used_at=at)
+
+
 def refuse_key(workspace: Workspace, key_id: str, reason: str) -> None:
     """Note a key's first refusal, in the key and in the trail: the work waits for another instead of burning calls."""
     for key in ApiKey.objects.filter(workspace=workspace, pk=key_id, refused_at=None):
+        # The key's row before the chain's head, as everywhere, so that nobody waits crosswise.
+        ApiKey.objects.filter(pk=key.pk).update(refused_at=datetime.now(UTC))
         detail: dict[str, object] = {"label": key.label, "reason": reason}
         chain.record(
             chain=str(workspace.pk), kind=Activity.KEY_REFUSED, actor="Fini", origin="worker", detail=detail
         )
-        ApiKey.objects.filter(pk=key.pk).update(refused_at=datetime.now(UTC))
 
 
 class NoKey(Exception):
@@ -45,9 +53,12 @@ class NoKey(Exception):
 
 
 def usable_key(workspace_ref: str) -> Exists:
-    """A condition: the workspace that `workspace_ref` names has a live key that Fini did not refuse."""
+    """A condition: the workspace that `workspace_ref` names has a live key that Fini did not refuse.
+
+    And it is not archived: then its work waits as well.
+    """
     keys = ApiKey.objects.filter(workspace=OuterRef(workspace_ref), state=KeyState.LIVE, refused_at=None)
-    return Exists(keys)
+    return Exists(keys.filter(workspace__archived_at=None))
 
 
 def context_for(run: Run, *, owner: str, attempt: int = 1) -> Context:

@@ -53,9 +53,9 @@ class RunCommand(commands.Command):
             if run.state == RunState.ENDED:
                 break
             if not Workspace.objects.filter(usable_key("pk"), pk=run.workspace_id).exists():
-                raise CommandError(
-                    f"run {run.number} waits: the workspace has no key that Fini takes (add_key)"
-                )
+                archived = Workspace.objects.exclude(archived_at=None).filter(pk=run.workspace_id).exists()
+                why = "is archived" if archived else "has no key that Fini takes (add_key)"
+                raise CommandError(f"run {run.number} waits: the workspace {why}")
             time.sleep(PAUSE)
         if run.error:
             self.stderr.write(commands.one_line(run.error))

@@ -13,9 +13,8 @@ from fini_admin.fini.providers import PROVIDERS
 from fini_admin.fini.secrets import looks_like_key
 from fini_admin.ingestion.models import Kind, RunState
 from fini_admin.ingestion.waiting import LANES, OUT, Filters
+from fini_admin.workspaces.forms import Decided
 
-CHOICES = (("", "As Fini decides"), ("yes", "Yes"), ("no", "No"))
-BOOLEANS = {"yes": True, "no": False}
 QUEUED_FROM = [*((provider.name, provider.label) for provider in PROVIDERS.values()), ("web", "Web")]
 AGES = {
     "1h": ("Over 1 hour", timedelta(hours=1)),
@@ -29,13 +28,6 @@ def no_key(value: str) -> None:
     """Refuse a text that looks like an API key (P5); the message does not repeat it."""
     if looks_like_key(value):
         raise ValidationError("This looks like an API key. A key belongs only in the key's own field.")
-
-
-class Decided(forms.TypedChoiceField):
-    """Yes, no, or left to Fini: True, False, None."""
-
-    def __init__(self, **options: object) -> None:
-        super().__init__(choices=CHOICES, coerce=BOOLEANS.get, empty_value=None, required=False, **options)  # type: ignore[arg-type]  # the stubs know no mapping's get
 
 
 class ConfirmForm(forms.Form):

@@ -1,18 +1,15 @@
 """What Discover's forms hold: the tree's filters, what is picked in it, and the type to send."""
 
-import re
-
 from django import forms
 from django.core.validators import RegexValidator
 from django.http import QueryDict
 
+from fini_admin.fini.providers import MIME_TYPE
 from fini_admin.ingestion.forms import no_key
 from fini_admin.sources.selection import Marks
 from fini_admin.sources.tree import PAGES
 
 SHOW = (("", "All"), ("new", "Not in Fini yet"))
-NAME = r"[\w!#$&^.+-]{1,64}"
-MIME_TYPE = re.compile(rf"\A{NAME}/{NAME}(\s*;\s*{NAME}=[\w!#$&^.+:-]+)*\Z", re.ASCII)
 DIGITS = 18  # what a 64-bit column holds whatever the digits are
 MOST_OPEN = 2_000
 LISTS = ("id", "branch", "not_id", "not_branch")

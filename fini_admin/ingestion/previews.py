@@ -9,8 +9,6 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Unpack
 
-from django.conf import settings
-
 from fini_admin.fini import routes
 from fini_admin.fini.client import Request
 from fini_admin.fini.routes import Resource
@@ -28,6 +26,7 @@ from fini_admin.ingestion.runs import (
 )
 from fini_admin.ingestion.steps import why_not
 from fini_admin.workspaces.models import Workspace
+from fini_admin.workspaces.preferences import preferences
 
 KEPT = timedelta(days=1)
 CALL_SECONDS = 0.75  # what a call takes with its answer, as long as the budget is not spent
@@ -114,7 +113,8 @@ def size(preview: Preview) -> int:
 
 def calls(preview: Preview) -> list[Call]:
     """The calls in the order in which they will go out, as things stand now."""
-    budget = Budget.objects.filter(workspace=preview.workspace_id).first() or Budget()
+    budget = Budget.objects.filter(workspace=preview.workspace_id).first()
+    budget = budget or Budget(workspace=preview.workspace)
     made = (
         registers(preview, batch_size(budget))
         if preview.kind == Kind.REGISTER
@@ -132,6 +132,7 @@ def registers(preview: Preview, most: int) -> Iterator[tuple[int, Request[Any]]]
 def ingests(preview: Preview, most: int) -> Iterator[tuple[int, Request[Any]]]:
     """The ingest calls, each of one provider (trap 8); an ID whose record was not read yet stands in *add*."""
     by_provider: dict[str, list[tuple[str, str]]] = {}
+    held = preferences(preview.workspace)
     for entry in chosen(preview.workspace, preview.content["entries"]):
         source = entry.source
         wire = source.original_url if source.provider == "web" else source.fini_id
@@ -140,12 +141,15 @@ def ingests(preview: Preview, most: int) -> Iterator[tuple[int, Request[Any]]]:
         for batch in batches(ids, most):
             again = [wire for wire, lane in batch if lane == Lane.REFRESH]
             first = [wire for wire, lane in batch if lane != Lane.REFRESH]
-            yield len(batch), routes.ingest(provider, add=first, refresh=again)
+            yield (
+                len(batch),
+                routes.ingest(provider, add=first, refresh=again, english=held.english, baser=held.baser),
+            )
 
 
-def seconds(number: int) -> int:
+def seconds(workspace: Workspace, number: int) -> int:
     """About how long so many calls take: the budget sets the pace of many (trap 7)."""
-    limit: int = settings.FINI_CALLS_PER_MINUTE
+    limit = preferences(workspace).calls_per_minute
     return max(1, round(number * CALL_SECONDS if number <= limit // MORE else number * 60 / limit))
 
 

@@ -17,6 +17,7 @@ from fini_admin.paging import count
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import State
 from fini_admin.workspaces.models import Workspace
+from fini_admin.workspaces.preferences import preferences
 
 ALIVE = timedelta(seconds=15)
 
@@ -101,7 +102,7 @@ def foot(workspace: Workspace) -> dict[str, Any]:
     sent = list(slots.values_list("sent_at", flat=True)[: settings.FINI_CALLS_PER_MINUTE])
     return {
         "used": sum(at > now - timedelta(minutes=1) for at in sent),
-        "limit": settings.FINI_CALLS_PER_MINUTE,
+        "limit": preferences(workspace).calls_per_minute,
         "last": sent[0] if sent else None,
         "worker": worker_alive(),
     }

@@ -20,8 +20,25 @@ from fini_admin.sources.states import BUSY, State, ever_ingested
 from fini_admin.workspaces.models import Workspace
 
 REMOVED = "removed"
-CHUNK = 500
+CHUNK = 500  # rows a statement
+PORTION = 5000  # IDs a transaction: everyone else who writes waits for it
 NAMED = 100  # so many IDs stand in the audit trail's entry; the sources' histories name every one
+# What a source's state and lane are decided by, and what names it.
+DECISIVE = (
+    "fini_id",
+    "state",
+    "read_at",
+    "sent_at",
+    "job_id",
+    "job_status",
+    "success",
+    "error",
+    "updated_at",
+    "paragraphs",
+    "before_job",
+    "before_status",
+    "before_updated",
+)
 
 
 def enqueue(sources: list[Source], run: Run) -> None:
@@ -86,98 +103,106 @@ class Moved:
 def remove(*, actor: str, origin: str, workspace: Workspace, entries: Collection[int]) -> Moved:
     """Take these entries (their numbers) out of the queue; what a run has taken stays, and so does what is out."""
     moved = Moved()
-    with transaction.atomic():
-        lock(workspace)
-        for part in parts(entries):
-            mine = QueueEntry.objects.filter(workspace=workspace, pk__in=part).select_related("source")
-            found = {entry.pk: entry for entry in mine}
-            for number in part:
-                remove_one(moved, found.get(number))
-        settle(moved, workspace, f"Removed from the queue by {actor}")
-        for batch in parts(source.pk for source in moved.sources):
-            close(Source.objects.filter(pk__in=batch), REMOVED)
-        record(Activity.QUEUE_REMOVED, moved, workspace, actor, origin)
+    for portion in parts(entries, PORTION):
+        with transaction.atomic():
+            lock(workspace)
+            going = [entry for part in parts(portion, CHUNK) for entry in removable(moved, workspace, part)]
+            now = datetime.now(UTC)
+            for part in parts([entry.pk for entry in going], CHUNK):
+                QueueEntry.objects.filter(pk__in=part).update(closed_at=now, closed_how=REMOVED)
+            sources = [entry.source for entry in going]
+            settle(sources, f"Removed from the queue by {actor}", queued=False)
+            record(Activity.QUEUE_REMOVED, sources, workspace, actor, origin)
+        moved.sources += sources
     return moved
 
 
-def remove_one(moved: Moved, entry: QueueEntry | None) -> None:
-    """Whether an entry may go out of the queue."""
-    if entry is None:
-        moved.left["it is not in this queue"] += 1
-    elif entry.closed_at:
-        moved.left["it was out of the queue already"] += 1
-    elif entry.run_id:
-        moved.left["a run has taken it"] += 1
-    else:
-        moved.sources.append(entry.source)
+def removable(moved: Moved, workspace: Workspace, numbers: list[int]) -> list[QueueEntry]:
+    """Those entries that may go out of the queue; the others are counted by reason."""
+    mine = QueueEntry.objects.filter(workspace=workspace, pk__in=numbers).select_related("source")
+    found = {
+        entry.pk: entry for entry in mine.only("closed_at", "run_id", *(f"source__{n}" for n in DECISIVE))
+    }
+    going = []
+    for number in numbers:
+        entry = found.get(number)
+        if entry is None:
+            moved.left["it is not in this queue"] += 1
+        elif entry.closed_at:
+            moved.left["it was out of the queue already"] += 1
+        elif entry.run_id:
+            moved.left["a run has taken it"] += 1
+        else:
+            going.append(entry)
+    return going
 
 
 def put_back(*, actor: str, origin: str, workspace: Workspace, sources: Collection[int]) -> Moved:
     """Have these sources (their numbers) wait for ingestion again, but for those that are at it, gone or waiting."""
     moved = Moved()
-    with transaction.atomic():
-        lock(workspace)
-        for part in parts(sources):
-            found = {source.pk: source for source in Source.objects.filter(workspace=workspace, pk__in=part)}
-            waiting = set(open_entries(found.values()).values_list("source_id", flat=True))
-            for number in part:
-                put_back_one(moved, found.get(number), waiting)
-        now = datetime.now(UTC)
-        opened = (
-            QueueEntry(
-                workspace=workspace, source=source, lane=lane_of(source), opened_at=now, opened_by=actor
-            )
-            for source in moved.sources
-        )
-        QueueEntry.objects.bulk_create(opened, batch_size=CHUNK)
-        settle(moved, workspace, f"Put back into the queue by {actor}", queued=True)
-        record(Activity.QUEUE_PUT_BACK, moved, workspace, actor, origin)
+    for portion in parts(sources, PORTION):
+        with transaction.atomic():
+            lock(workspace)
+            coming = [source for part in parts(portion, CHUNK) for source in fit(moved, workspace, part)]
+            QueueEntry.objects.bulk_create([entry_for(source, actor) for source in coming], batch_size=CHUNK)
+            settle(coming, f"Put back into the queue by {actor}", queued=True)
+            record(Activity.QUEUE_PUT_BACK, coming, workspace, actor, origin)
+        moved.sources += coming
     return moved
 
 
-def put_back_one(moved: Moved, source: Source | None, waiting: set[int]) -> None:
-    """Whether a source may go into the queue."""
-    if source is None:
-        moved.left["it is not in this workspace"] += 1
-    elif source.state == State.GONE:
-        moved.left["it is no longer in Fini"] += 1
-    elif source.pk in waiting:
-        moved.left["it is in the queue already"] += 1
-    elif source.state in BUSY:
-        moved.left["its last job has not ended"] += 1
-    else:
-        moved.sources.append(source)
+def fit(moved: Moved, workspace: Workspace, numbers: list[int]) -> list[Source]:
+    """Those sources that may go into the queue; the others are counted by reason."""
+    mine = Source.objects.filter(workspace=workspace, pk__in=numbers).only("workspace_id", *DECISIVE)
+    found = {source.pk: source for source in mine}
+    waiting = set(open_entries(found.values()).values_list("source_id", flat=True))
+    coming = []
+    for number in numbers:
+        source = found.get(number)
+        if source is None:
+            moved.left["it is not in this workspace"] += 1
+        elif source.state == State.GONE:
+            moved.left["it is no longer in Fini"] += 1
+        elif source.pk in waiting:
+            moved.left["it is in the queue already"] += 1
+        elif source.state in BUSY:
+            moved.left["its last job has not ended"] += 1
+        else:
+            coming.append(source)
+    return coming
 
 
-def lane_of(source: Source) -> str:
-    """The lane by what the record says (trap 2); open until it was read."""
-    if source.read_at is None:
-        return ""
-    return Lane.REFRESH if ever_ingested(source) else Lane.ADD
+def entry_for(source: Source, actor: str) -> QueueEntry:
+    """A wait that a person began; its lane is what the record says (trap 2), open until it was read."""
+    lane = "" if source.read_at is None else Lane.REFRESH if ever_ingested(source) else Lane.ADD
+    now = datetime.now(UTC)
+    return QueueEntry(
+        workspace_id=source.workspace_id, source=source, lane=lane, opened_at=now, opened_by=actor
+    )
 
 
-def settle(moved: Moved, workspace: Workspace, note: str, *, queued: bool = False) -> None:
+def settle(sources: list[Source], note: str, *, queued: bool) -> None:
     """Give the sources the state that follows, with their history."""
     by_state: dict[State, list[Source]] = {}
-    for source in moved.sources:
+    for source in sources:
         by_state.setdefault(actions.next_state(source, queued=queued), []).append(source)
     shown = Origin("", datetime.now(UTC))
-    for state, sources in by_state.items():
-        for start in range(0, len(sources), CHUNK):
-            actions.move_all(sources[start : start + CHUNK], state, shown, note)
+    for state, alike in by_state.items():
+        for part in parts(range(len(alike)), CHUNK):
+            actions.move_all([alike[place] for place in part], state, shown, note)
 
 
-def record(kind: Activity, moved: Moved, workspace: Workspace, actor: str, origin: str) -> None:
+def record(kind: Activity, sources: list[Source], workspace: Workspace, actor: str, origin: str) -> None:
     """Say it in the audit trail, unless nothing was changed."""
-    if not moved.sources:
+    if not sources:
         return
-    ids = [source.fini_id for source in moved.sources]
+    ids = [source.fini_id for source in sources]
     detail: dict[str, object] = {"number": len(ids), "ids": ids[:NAMED]}
     chain.record(chain=str(workspace.pk), kind=kind, actor=actor, origin=origin, detail=detail)
 
 
-def parts(numbers: Iterable[int]) -> Iterator[list[int]]:
-    """The numbers, each once and in order, in several queries' portions where they are many."""
+def parts(numbers: Iterable[int], size: int) -> Iterator[list[int]]:
+    """The numbers, each once and in order, so many at a time."""
     ordered = sorted(set(numbers))
-    for start in range(0, len(ordered), CHUNK):
-        yield ordered[start : start + CHUNK]
+    for start in range(0, len(ordered), size):
+        yield ordered[start : start + size]

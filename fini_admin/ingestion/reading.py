@@ -4,11 +4,11 @@ import csv
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fini_admin.fini.errors import NotUnderstood
-from fini_admin.fini.providers import PROVIDERS, nested
+from fini_admin.fini.providers import PROVIDERS, Provider, nested
 from fini_admin.fini.routes import Resource
 from fini_admin.ingestion.checking import REQUIRED, fault
 from fini_admin.ingestion.decoding import Unreadable, decode
@@ -47,31 +47,33 @@ class Reading:
     duplicates: dict[int, int] = field(default_factory=dict)
 
 
-def read(content: bytes, provider: str) -> tuple[list[Resource], dict[int, str]]:
+def read(content: bytes, provider: str, mime_type: str = "") -> tuple[list[Resource], dict[int, str]]:
     """The file's resources in their order, and what is wrong by line number (an item's number in JSON, from 1).
 
-    A line without mimeType gets the provider's default (trap 9). Raises Unreadable.
+    A line without mimeType gets `mime_type`, or the provider's default (trap 9). Raises Unreadable.
     """
-    found = read_text(decode(content).text, provider)
+    found = read_text(decode(content).text, provider, mime_type=mime_type)
     twice = {line: f"externalId stands in line {first} already" for line, first in found.duplicates.items()}
     return found.resources, dict(sorted((found.problems | twice).items()))
 
 
-def read_text(text: str, provider: str, *, most: int | None = None) -> Reading:
-    """The resources in a text, at most so many lines of it. Raises Unreadable."""
+def read_text(text: str, provider: str, *, most: int | None = None, mime_type: str = "") -> Reading:
+    """The resources in a text, at most so many lines of it; `mime_type` for those without. Raises Unreadable."""
+    adapter = PROVIDERS[provider]
+    adapter = replace(adapter, mime_type=mime_type or adapter.mime_type)
     text = text.lstrip("\ufeff")
     if not text.strip():
         raise Unreadable("it is empty")
     found = Reading()
     rows = csv_rows(text)
     if is_json(text):
-        found.unit, rows = json_rows(text, provider)
+        found.unit, rows = json_rows(text, adapter)
     seen: dict[str, int] = {}
     number = 0
     for number, (line, row) in enumerate(rows, 1):
         if most is not None and number > most:
             raise Unreadable(f"it has more than {most:,} {found.unit}s: cut it into parts")
-        take(found, line, row, provider, seen)
+        take(found, line, row, adapter, seen)
     if not number:
         raise Unreadable("it names no resource")
     return found
@@ -82,9 +84,9 @@ def is_json(text: str) -> bool:
     return text.lstrip().startswith(("[", "{"))
 
 
-def take(found: Reading, line: int, row: Any, provider: str, seen: dict[str, int]) -> None:
+def take(found: Reading, line: int, row: Any, provider: Provider, seen: dict[str, int]) -> None:
     """Put one row where it belongs: a resource, a duplicate, or a problem."""
-    problem = problem_of(row, provider)
+    problem = problem_of(row, provider.name)
     if problem:
         found.problems[line] = problem
         return
@@ -97,7 +99,7 @@ def take(found: Reading, line: int, row: Any, provider: str, seen: dict[str, int
     found.lines.append(line)
 
 
-def json_rows(text: str, provider: str) -> tuple[str, Rows]:
+def json_rows(text: str, provider: Provider) -> tuple[str, Rows]:
     """The items of a list, of `resources`, or the leaves of discovery's tree; or an object a line. With their unit."""
     try:
         value = json.loads(text)
@@ -128,10 +130,10 @@ def json_lines(text: str) -> Rows:
         yield number, row
 
 
-def leaves(value: list[Any], provider: str) -> list[dict[str, str]]:
+def leaves(value: list[Any], provider: Provider) -> list[dict[str, str]]:
     """Discovery's tree as the resources in it."""
     try:
-        tree = PROVIDERS[provider].tree(value)
+        tree = provider.tree(value)
     except NotUnderstood as error:
         raise Unreadable(str(error)) from error
     return [
@@ -183,10 +185,10 @@ def surplus(values: list[str]) -> dict[Any, list[str]]:
     return {None: values} if any(value.strip() for value in values) else {}
 
 
-def resource_of(row: dict[str, Any], provider: str) -> Resource:
+def resource_of(row: dict[str, Any], provider: Provider) -> Resource:
     """A checked row as a resource."""
     values = {own: text_of(row.get(wire)).strip() for wire, own in FIELDS.items()}
-    values["mime_type"] = values["mime_type"] or PROVIDERS[provider].mime_type
+    values["mime_type"] = values["mime_type"] or provider.mime_type
     return Resource(**values)
 
 

@@ -1,6 +1,6 @@
 """The register page's forms: a provider, rows of resources, and a text or file that holds many."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
@@ -31,12 +31,14 @@ class OneLine(forms.TextInput):
 
 
 class ProviderSelect(forms.Select):
-    """The providers, each with the MIME type that is offered for it (trap 9)."""
+    """The providers, each with the MIME type that is offered for it (trap 9): the workspace's (`offer`)."""
+
+    mime_types: Mapping[str, str] = {}
 
     def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
         option = super().create_option(name, value, *args, **kwargs)
-        if value in PROVIDERS:
-            option["attrs"]["data-mime"] = PROVIDERS[value].mime_type
+        if value in self.mime_types:
+            option["attrs"]["data-mime"] = self.mime_types[value]
         return option
 
 
@@ -53,6 +55,12 @@ class ProviderForm(forms.Form):
         },
     )
     use_required_attribute = False
+
+    def __init__(self, *args: Any, mime_types: Mapping[str, str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        widget = self.fields["provider"].widget
+        if isinstance(widget, ProviderSelect):
+            widget.mime_types = mime_types
 
 
 class Checked(forms.CharField):
@@ -97,15 +105,21 @@ class ResourceForm(forms.Form):
 
 
 class Entry:
-    """A provider and rows of resources; a row has a name of its own that stays while others come and go."""
+    """A provider and rows of resources; a row has a name of its own that stays while others come and go.
 
-    def __init__(self, data: QueryDict | None = None, *, provider: str = "") -> None:
+    `mime_types` are those that the workspace offers, by provider.
+    """
+
+    def __init__(
+        self, data: QueryDict | None = None, *, mime_types: Mapping[str, str], provider: str = ""
+    ) -> None:
+        self.mime_types = mime_types
         if data is None:
-            self.provider = ProviderForm(initial={"provider": provider})
-            self.rows = {"1": row("1", provider)}
+            self.provider = ProviderForm(initial={"provider": provider}, mime_types=mime_types)
+            self.rows = {"1": row("1", mime_types.get(provider, ""))}
             return
-        self.provider = ProviderForm(data)
-        sent = with_mime_types(data)
+        self.provider = ProviderForm(data, mime_types=mime_types)
+        sent = with_mime_types(data, mime_types)
         self.rows = {name: ResourceForm(sent, prefix=name) for name in names_of(data)}
 
     @property
@@ -123,13 +137,13 @@ class Entry:
         """One more row at the end, if there is room."""
         if not self.is_full:
             name = str(max(map(int, self.rows), default=0) + 1)
-            self.rows[name] = row(name, self.provider_name)
+            self.rows[name] = row(name, self.mime_types.get(self.provider_name, ""))
 
     def remove(self, name: str) -> None:
         """That row goes; one stays."""
         self.rows.pop(name, None)
         if not self.rows:
-            self.rows["1"] = row("1", self.provider_name)
+            self.rows["1"] = row("1", self.mime_types.get(self.provider_name, ""))
 
     def is_valid(self) -> bool:
         """Whether all can be sent: each row that holds anything, the first one in any case."""
@@ -168,10 +182,9 @@ def hush(form: forms.Form) -> None:
             del form.errors[name]
 
 
-def row(name: str, provider: str) -> ResourceForm:
+def row(name: str, mime_type: str) -> ResourceForm:
     """An empty row with the provider's MIME type in it."""
-    initial = {"mime_type": PROVIDERS[provider].mime_type} if provider in PROVIDERS else {}
-    return ResourceForm(prefix=name, initial=initial)
+    return ResourceForm(prefix=name, initial={"mime_type": mime_type})
 
 
 def names_of(data: QueryDict) -> list[str]:
@@ -180,18 +193,17 @@ def names_of(data: QueryDict) -> list[str]:
     return [name for name in sent if name.isascii() and name.isdigit() and len(name) < 7] or ["1"]
 
 
-def with_mime_types(data: QueryDict) -> QueryDict:
+def with_mime_types(data: QueryDict, mime_types: Mapping[str, str]) -> QueryDict:
     """The rows with the provider's MIME type where none was typed: it is empty, or still that of `mime_of`.
 
     `mime_of` is the provider that the fields were filled in for; without a script it may have changed since.
     """
     sent = data.copy()
-    provider = PROVIDERS.get(data.get("provider", ""))
-    before = PROVIDERS.get(data.get("mime_of", ""))
-    untouched = {"", before.mime_type} if before else {""}
+    offered = mime_types.get(data.get("provider", ""))
+    untouched = {"", mime_types.get(data.get("mime_of", ""), "")}
     for name in names_of(data):
-        if provider and data.get(f"{name}-mime_type", "").strip() in untouched:
-            sent[f"{name}-mime_type"] = provider.mime_type
+        if offered and data.get(f"{name}-mime_type", "").strip() in untouched:
+            sent[f"{name}-mime_type"] = offered
     return sent
 
 
@@ -201,9 +213,9 @@ class ImportForm(forms.Form):
     text = forms.CharField(required=False, strip=False)
     file = forms.FileField(required=False, allow_empty_file=True)
 
-    def __init__(self, *args: Any, provider: str = "", **kwargs: Any) -> None:
+    def __init__(self, *args: Any, provider: str = "", mime_type: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.provider_name = provider
+        self.provider_name, self.mime_type = provider, mime_type
         self.reading = Reading()
         self.guessed: tuple[str, ...] = ()
 
@@ -231,7 +243,9 @@ class ImportForm(forms.Form):
         try:
             decoded = content_of(sent)
             self.guessed = decoded.guessed
-            self.reading = read_text(decoded.text, self.provider_name, most=MOST_LINES)
+            self.reading = read_text(
+                decoded.text, self.provider_name, most=MOST_LINES, mime_type=self.mime_type
+            )
         except Unreadable as error:
             self.add_error(field, f"This cannot be read: {error}.")
             return

@@ -5,7 +5,6 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TypedDict, TypeVar, Unpack
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Count, Max, Q
 
@@ -31,6 +30,7 @@ from fini_admin.ingestion.models import (
 from fini_admin.ingestion.wakeup import wake
 from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import Workspace
+from fini_admin.workspaces.preferences import preferences
 
 V = TypeVar("V")
 
@@ -237,8 +237,8 @@ def plan(run: Run) -> None:
 
 
 def batch_size(budget: Budget) -> int:
-    """How many IDs a call may carry: ours, or what Fini said is the most."""
-    own: int = settings.FINI_BATCH_SIZE
+    """How many IDs a call may carry: the workspace's, or what Fini said is the most."""
+    own = preferences(budget.workspace_id).batch_size
     return min(own, budget.batch_limit or own)
 
 

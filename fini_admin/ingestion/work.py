@@ -173,8 +173,12 @@ def abandon(owner: str) -> None:
 
 
 def mark_stuck() -> None:
-    """A job that did not end in 24 hours is stuck: its item ends unknown, its source is looked at rarely."""
+    """A job that did not end in 24 hours is stuck: its item ends unknown, its source is looked at rarely.
+
+    Nobody looked in an archived workspace: its work waits as it is.
+    """
     old = Source.objects.filter(sent_at__lt=datetime.now(UTC) - walk.STUCK_AFTER, state__in=BUSY)
+    old = old.filter(workspace__archived_at=None)
     for workspace in workspaces_of(old):
         with transaction.atomic():
             budget.lock(workspace)

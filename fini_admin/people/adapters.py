@@ -1,6 +1,7 @@
 """allauth's hooks."""
 
 import hashlib
+import logging
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
@@ -23,7 +24,10 @@ from fini_admin.audit.names import Activity
 from fini_admin.people import mail, reauthentication, sealing, trail
 from fini_admin.workspaces.models import User
 
+log = logging.getLogger(__name__)
+
 LOCKED_FOR = 5 * 60  # as ACCOUNT_RATE_LIMITS says of failed log-ins
+PARTS = ("userinfo", "id_token")
 UNKNOWN = "{name} says that you are {who}. Nobody here has that address: an admin adds people first."
 UNPROVEN = "{name} does not vouch for the address {who}, so it cannot be used to log in."
 NOT_YOU = "{name} did not say that it is you, or did not ask you again. Nothing was done."
@@ -127,6 +131,9 @@ class ProviderAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
 
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
         """A log-in goes on. Asked again, it must be the same person; nothing else is offered."""
+        said = sociallogin.account.extra_data
+        if len({(said.get(part) or {}).get("sub", sociallogin.account.uid) for part in PARTS}) > 1:
+            raise refusal(request, FAILED, status=502)  # its two answers are about two people
         process = sociallogin.state.get("process")
         if process == AuthProcess.LOGIN:
             return
@@ -147,6 +154,8 @@ class ProviderAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
     ) -> None:
         """What went wrong at the provider, or with what the browser brings from there, in our words."""
         text = CANCELLED if error == AuthError.CANCELLED else FAILED
+        if exception:  # not its text: that may be an answer with a token in it
+            log.warning("the log-in provider: %s", type(exception).__name__)
         raise refusal(request, text, status=502 if exception else 403)
 
 

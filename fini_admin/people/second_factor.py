@@ -8,6 +8,7 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import generate_totp_secret
 from django.conf import settings
 from django.contrib.sessions.backends.base import SessionBase
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 
 from fini_admin.people import sealing
@@ -30,6 +31,12 @@ def state(user: User) -> State:
     totp, codes = rows.get(Authenticator.Type.TOTP), rows.get(Authenticator.Type.RECOVERY_CODES)
     used = int(codes.data["used_mask"]).bit_count() if codes else settings.MFA_RECOVERY_CODE_COUNT
     return State(totp.created_at if totp else None, settings.MFA_RECOVERY_CODE_COUNT - used)
+
+
+def with_state(people: QuerySet[User]) -> QuerySet[User]:
+    """People with `has_factor`: whether they have a second factor here."""
+    totp = Authenticator.objects.filter(user=OuterRef("pk"), type=Authenticator.Type.TOTP)
+    return people.annotate(has_factor=Exists(totp))
 
 
 def missing(request: HttpRequest) -> bool:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from allauth.core.internal.httpkit import get_client_ip
 from allauth.usersessions.models import UserSession
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.auth.models import AnonymousUser
@@ -24,6 +25,7 @@ from fini_admin.people import trail
 from fini_admin.workspaces.models import User
 
 BEGUN, USED = "begun", "used"
+TOO_OLD, UNUSED = "begun too long ago", "not used too long"
 # How often the time of use is written down, in seconds.
 PRECISION = 60
 # keep.js puts it on what a person does by hand; a live page's own questions do not have it.
@@ -39,8 +41,8 @@ def over(session: SessionBase) -> str:
     """Why a session has timed out, empty while it has not. One that never began has."""
     now = time.time()
     if now - session.get(BEGUN, 0) > settings.SESSION_COOKIE_AGE:
-        return "begun too long ago"
-    return "not used too long" if now - session.get(USED, 0) > settings.SESSION_IDLE_SECONDS else ""
+        return TOO_OLD
+    return UNUSED if now - session.get(USED, 0) > settings.SESSION_IDLE_SECONDS else ""
 
 
 class Authentication(AuthenticationMiddleware):
@@ -63,10 +65,18 @@ def in_time(request: HttpRequest, known: User | AnonymousUser) -> User | Anonymo
         if close([request.session.session_key or ""]):
             trail.write(Activity.LOGGED_OUT, known.email, because=why)
         request.session.flush()
+        messages.info(request, f"You were logged out: {in_words(why)}. Log in to go on.", fail_silently=True)
         return AnonymousUser()
     if by_hand(request) and time.time() - request.session[USED] >= PRECISION:
         use(request)
     return known
+
+
+def in_words(why: str) -> str:
+    """Why a session timed out, for who meets the log-in page."""
+    if why == UNUSED:
+        return f"nothing was done for {settings.SESSION_IDLE_SECONDS // 60} minutes"
+    return f"the log-in was more than {settings.SESSION_COOKIE_AGE // 3600} hours ago"
 
 
 def by_hand(request: HttpRequest) -> bool:

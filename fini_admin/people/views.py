@@ -1,5 +1,6 @@
 """The pages about logging in that allauth has not, or not as they must be here."""
 
+import logging
 from typing import Any
 
 from allauth.account.utils import get_next_redirect_url
@@ -15,6 +16,7 @@ from allauth.socialaccount.providers.openid_connect import views as openid_conne
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse
@@ -25,12 +27,18 @@ from django.views.generic.edit import FormView
 
 from fini_admin.audit.names import Activity
 from fini_admin.pages import go
+from fini_admin.paging import page as paged
 from fini_admin.people import actions, reauthentication, second_factor, sessions, trail
 from fini_admin.people.adapters import FAILED, refused
 from fini_admin.people.agents import in_words
-from fini_admin.permissions import Request, View
+from fini_admin.permissions import Request, View, reauthenticated, superuser_only
+from fini_admin.workspaces.models import User
+
+log = logging.getLogger(__name__)
 
 SHOWN = 50
+# It cannot be reached (requests' errors are OSErrors), or what it says lacks what a provider says.
+NOT_A_PROVIDER = (OSError, LookupError, TypeError, ValueError)
 THIS_ONE = "This is the session you are in. Log out to end it."
 
 
@@ -99,7 +107,8 @@ def provider_callback(request: HttpRequest, provider_id: str) -> HttpResponseBas
     """Back from the log-in provider."""
     try:
         answer: HttpResponseBase = openid_connect.callback(request, provider_id)
-    except (OSError, LookupError, TypeError, ValueError):  # what it says is not what a provider says
+    except NOT_A_PROVIDER:
+        log.warning("the log-in provider does not answer as one", exc_info=True)
         return refused(request, FAILED, status=502)
     return answer
 
@@ -126,7 +135,8 @@ def to_provider(request: HttpRequest, **how: Any) -> HttpResponse:
         answer: HttpResponse = provider.redirect(request, **{"auth_params": {}} | how)
     except SocialApp.DoesNotExist:
         raise Http404 from None
-    except (OSError, LookupError, TypeError, ValueError):  # it does not answer, or not as a provider does
+    except NOT_A_PROVIDER:
+        log.warning("the log-in provider does not answer as one", exc_info=True)
         return refused(request, FAILED, status=502)
     return answer
 
@@ -147,7 +157,7 @@ def qr(request: Request) -> HttpResponse:
     return HttpResponse(image, content_type="image/svg+xml", headers={"Cache-Control": "no-store"})
 
 
-def index(request: Request) -> HttpResponse:
+def own_sessions(request: Request) -> HttpResponse:
     """The person's open sessions; posted, all but this one end."""
     this = request.session.session_key
     if request.method == "POST":
@@ -166,7 +176,7 @@ def index(request: Request) -> HttpResponse:
     return render(request, "usersessions/sessions.html", context)
 
 
-def end(request: Request, number: int) -> HttpResponse:
+def end_session(request: Request, number: int) -> HttpResponse:
     """End one of the person's sessions."""
     session = get_object_or_404(UserSession, user=request.user, pk=number)
     if request.method == "POST" and session.session_key == request.session.session_key:
@@ -175,3 +185,36 @@ def end(request: Request, number: int) -> HttpResponse:
         actions.end_session(actor=request.user.email, origin="browser", session=session)
         messages.success(request, f"The session in {in_words(session.user_agent)} ended.")
     return go(request, reverse("sessions"))
+
+
+@superuser_only
+def everyone(request: Request) -> HttpResponse:
+    """Everybody whom this installation knows, for superusers."""
+    found = paged(second_factor.with_state(User.objects.all()), cursor=request.GET.get("after"))
+    return render(request, "people/list.html", {"page": found})
+
+
+@superuser_only
+@reauthenticated
+def person(request: Request, number: int) -> HttpResponse:
+    """Switch somebody off or on, or take a lost second factor away; the page asked before."""
+    user = get_object_or_404(User, pk=number)
+    do = request.POST.get("do") if request.method == "POST" else None
+    who: dict[str, Any] = {"actor": request.user.email, "origin": "browser", "user": user}
+    try:
+        if do == "off":
+            alone = actions.switch_off_user(**who)
+            messages.success(request, f"{user.email} is switched off; every session ended.")
+            if alone:
+                messages.warning(request, f"No admin is left in {', '.join(alone)}. Make somebody else one.")
+        elif do == "on":
+            actions.switch_on_user(**who)
+            messages.success(request, f"{user.email} can log in again.")
+        elif do == "factor":
+            actions.remove_second_factor(**who)
+            messages.success(
+                request, f"{user.email} logs in without a second factor until a new one is set up."
+            )
+    except ValidationError as error:
+        messages.error(request, " ".join(error.messages))
+    return go(request, reverse("people"))

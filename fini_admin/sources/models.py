@@ -119,5 +119,8 @@ class StateChange(models.Model):
     run = models.PositiveBigIntegerField(null=True)
     note = models.TextField(blank=True)
 
+    class Meta:
+        indexes = (models.Index(fields=["call", "id"], name="change_by_call"),)
+
     def __str__(self) -> str:
         return f"{self.old} → {self.new}"

@@ -256,13 +256,13 @@ class Reading:
 
     def leaves(self, pages: Mapping[str, int]) -> tuple[list[Resource], dict[int, tuple[Resource, bool]]]:
         """The leaves at these paths: as many as are shown, and apart all that hold others, by key, each with `new`."""
-        rows = with_holding(self.scope, self.found.filter(path__in=pages)).annotate(fresh=F("new"))
+        rows = with_holding(self.scope, self.found.filter(path__in=pages)).annotate(
+            fresh=F("new"), holds=F("holding")
+        )
         place = Window(RowNumber(), partition_by=[F("path"), F("holding")], order_by=["position", "pk"])
         most = ROWS * max(pages.values())
         read = list(rows.annotate(place=place).filter(Q(holding=True) | Q(place__lte=most)))
-        return [row for row in read if not row.holding], {
-            row.pk: (row, row.fresh) for row in read if row.holding
-        }
+        return [row for row in read if not row.holds], {row.pk: (row, row.fresh) for row in read if row.holds}
 
     def branches(
         self, levels: Mapping[str, Level], holding: Mapping[int, tuple[Resource, bool]]

@@ -1,16 +1,27 @@
 """Writes: each is one transaction with its audit entry inside. All raise ValidationError on bad input."""
 
+from collections.abc import Mapping
+
 from allauth.account.models import EmailAddress
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
 from fini_admin.audit import chain
 from fini_admin.audit.models import Head
 from fini_admin.audit.names import Activity
-from fini_admin.workspaces import queries, texts, vault
-from fini_admin.workspaces.models import ApiKey, KeyState, Membership, Role, User, Workspace
+from fini_admin.workspaces import preferences, queries, texts, vault
+from fini_admin.workspaces.models import (
+    ApiKey,
+    KeyState,
+    Membership,
+    Role,
+    User,
+    Workspace,
+    WorkspaceSettings,
+)
 
 # Four characters of a shorter key would be a good part of it.
 SHOWN_FROM = 20
@@ -45,6 +56,49 @@ def rename_workspace(*, actor: str, origin: str, workspace: Workspace, name: str
     workspace.full_clean()
     workspace.save(update_fields=["name"])
     record(workspace, Activity.WORKSPACE_RENAMED, actor, origin, name=workspace.name, was=was)
+
+
+@transaction.atomic
+def archive_workspace(*, actor: str, origin: str, workspace: Workspace) -> None:
+    """Out of everybody's sight; its work waits, and nothing of it goes. Asked for twice, it happens once."""
+    workspace = lock(workspace)
+    if workspace.archived_at:
+        return
+    workspace.archived_at = timezone.now()
+    workspace.save(update_fields=["archived_at"])
+    record(workspace, Activity.WORKSPACE_ARCHIVED, actor, origin, slug=workspace.slug, name=workspace.name)
+
+
+@transaction.atomic
+def restore_workspace(*, actor: str, origin: str, workspace: Workspace) -> None:
+    """Back in the sight of its members; its work goes on. Asked for twice, it happens once."""
+    workspace = lock(workspace)
+    if not workspace.archived_at:
+        return
+    workspace.archived_at = None
+    workspace.save(update_fields=["archived_at"])
+    record(workspace, Activity.WORKSPACE_RESTORED, actor, origin, slug=workspace.slug, name=workspace.name)
+
+
+@transaction.atomic
+def change_settings(
+    *, actor: str, origin: str, workspace: Workspace, values: Mapping[str, preferences.Value]
+) -> bool:
+    """Set these, None for the default; whether any changed. The trail has those that did, before and after."""
+    preferences.check(values)
+    workspace = lock(workspace)
+    row = WorkspaceSettings.objects.filter(workspace=workspace).first() or WorkspaceSettings(
+        workspace=workspace
+    )
+    held = preferences.own(row)
+    after = {name: value for name, value in values.items() if value != held[name]}
+    if not after:
+        return False
+    preferences.put(row, after)
+    row.save()
+    before = {name: held[name] for name in after}
+    record(workspace, Activity.SETTINGS_CHANGED, actor, origin, before=before, after=after)
+    return True
 
 
 @sensitive_variables("password")

@@ -80,9 +80,16 @@ def operator() -> str:
     return f"{name} ({ORIGIN})"
 
 
-def workspace_or_error(slug: str) -> Workspace:
-    """The workspace with that slug, or a CommandError that names it."""
+def workspace_or_error(slug: str, *, archived: bool = False) -> Workspace:
+    """The workspace with that slug, or a CommandError that names it.
+
+    One that is archived only for a command that reads (`archived`): no work may begin in it.
+    """
     workspace = Workspace.objects.filter(slug=slug).first()
     if workspace is None:
         raise CommandError(f"there is no workspace {slug!r}")
+    if workspace.archived_at and not archived:
+        raise CommandError(
+            f"the workspace {slug} is archived: a superuser restores it on the page Workspaces"
+        )
     return workspace

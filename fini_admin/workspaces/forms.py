@@ -46,6 +46,27 @@ class KeylessForm(forms.Form):
         self.data = data
 
 
+class Decided(forms.TypedChoiceField):
+    """Yes, no, or left to Fini: True, False, None."""
+
+    CHOICES = (("", "As Fini decides"), ("yes", "Yes"), ("no", "No"))
+    BOOLEANS = {"yes": True, "no": False}
+
+    def __init__(self, **options: object) -> None:
+        super().__init__(
+            choices=self.CHOICES,
+            coerce=self.BOOLEANS.get,
+            empty_value=None,
+            required=False,
+            **options,  # type: ignore[arg-type]  # the stubs know no mapping's get
+        )
+
+    def prepare_value(self, value: Any) -> Any:
+        """An initial True or False as the choice that it is."""
+        words = {held: word for word, held in self.BOOLEANS.items()}
+        return words[value] if isinstance(value, bool) else value
+
+
 class KeyForm(KeylessForm):
     """A key to add."""
 

@@ -44,12 +44,13 @@ class User(AbstractBaseUser, PermissionsMixin):
 
 
 class Workspace(models.Model):
-    """One Fini workspace. Its chain in the audit trail is named by its ID."""
+    """One Fini workspace. Its chain in the audit trail is named by its ID. It is archived, never deleted."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     slug = models.SlugField(max_length=63, unique=True)
     name = models.CharField(max_length=100)
     created_at = models.DateTimeField(auto_now_add=True)
+    archived_at = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:
         return self.slug
@@ -104,6 +105,7 @@ class ApiKey(models.Model):
     scopes = models.CharField(max_length=40, blank=True, default="")
     verified_at = models.DateTimeField(null=True, blank=True)
     refused_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = (
@@ -119,3 +121,22 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return self.label
+
+
+class WorkspaceSettings(models.Model):
+    """What a workspace set for itself; null, a missing line or a missing row is the default (preferences.py).
+
+    `mime_types` holds the type to offer for a provider's resources that come without one, by the provider's name.
+    """
+
+    workspace = models.OneToOneField(
+        Workspace, on_delete=models.CASCADE, primary_key=True, related_name="settings"
+    )
+    calls_per_minute = models.PositiveIntegerField(null=True, blank=True)
+    batch_size = models.PositiveIntegerField(null=True, blank=True)
+    english = models.BooleanField(null=True, blank=True)
+    baser = models.BooleanField(null=True, blank=True)
+    mime_types = models.JSONField(default=dict, blank=True)
+
+    def __str__(self) -> str:
+        return f"settings of {self.workspace_id}"

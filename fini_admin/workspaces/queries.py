@@ -4,23 +4,35 @@ from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet, Subquery
+from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from django.views.decorators.debug import sensitive_variables
 
-from fini_admin.audit.models import Entry
-from fini_admin.workspaces import texts, vault
-from fini_admin.workspaces.models import ApiKey, KeyState, Membership, Role, User, Workspace
+from fini_admin.workspaces import preferences, texts, vault
+from fini_admin.workspaces.models import (
+    ApiKey,
+    KeyState,
+    Membership,
+    Role,
+    User,
+    Workspace,
+    WorkspaceSettings,
+)
 
 Visitor = User | AnonymousUser
 
 
 def workspaces_of(user: Visitor) -> QuerySet[Workspace]:
-    """The workspaces in a person's sight, by name; a superuser sees all."""
+    """The workspaces in a person's sight, by name; a superuser sees all. What is archived is out of sight."""
     if not isinstance(user, User):
         return Workspace.objects.none()
-    everything = Workspace.objects.order_by("name", "slug")
+    everything = Workspace.objects.filter(archived_at=None).order_by("name", "slug")
     return everything if user.is_superuser else everything.filter(memberships__user=user)
+
+
+def archived() -> QuerySet[Workspace]:
+    """The archived workspaces, by name, for superusers."""
+    return Workspace.objects.exclude(archived_at=None).order_by("name", "slug")
 
 
 def workspace_for(user: Visitor, slug: str) -> Workspace:
@@ -36,6 +48,13 @@ def role_in(user: Visitor, workspace: Workspace) -> Role | None:
         return Role.ADMIN
     membership = Membership.objects.filter(user=user, workspace=workspace).first()
     return Role(membership.role) if membership else None
+
+
+def own_settings(workspace: Workspace) -> dict[str, preferences.Value]:
+    """What a workspace set itself, by the settings' names; None where the default holds."""
+    return preferences.own(
+        WorkspaceSettings.objects.filter(workspace=workspace).first() or WorkspaceSettings()
+    )
 
 
 def person(email: str) -> User | None:
@@ -88,13 +107,3 @@ def same_key(workspace: Workspace, *, label: str, plain: str) -> ApiKey | None:
     except ValidationError:
         return None
     return ApiKey.objects.filter(workspace=workspace, label=label.strip(), fingerprint__in=prints).first()
-
-
-def last_uses(workspace: Workspace, keys: list[ApiKey]) -> dict[UUID, str | None]:
-    """When each key last went out, as the trail's newest row with it says; one query however many they are."""
-    if not keys:
-        return {}
-    rows = Entry.objects.filter(chain=str(workspace.pk)).order_by("-seq")
-    newest = [Subquery(rows.filter(key_id=str(key.pk)).values("at")[:1]) for key in keys]
-    times = Workspace.objects.filter(pk=workspace.pk).values_list(*newest).get()
-    return dict(zip((key.pk for key in keys), times, strict=True))

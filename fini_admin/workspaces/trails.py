@@ -8,7 +8,7 @@ from fini_admin.workspaces.models import Workspace
 
 def chain_of(slug: str) -> str:
     """The chain of a workspace, or with `-` the installation's own; raises CommandError."""
-    return INSTALLATION if slug == INSTALLATION else str(workspace_or_error(slug).pk)
+    return INSTALLATION if slug == INSTALLATION else str(workspace_or_error(slug, archived=True).pk)
 
 
 def every_trail() -> dict[str, str]:

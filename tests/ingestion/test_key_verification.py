@@ -10,11 +10,11 @@ from django.test import Client
 from huey.contrib.djhuey import HUEY
 
 from fini_admin.audit.models import Entry, OpenCall
-from fini_admin.ingestion import verification, work
+from fini_admin.ingestion import calling, verification, work
 from fini_admin.ingestion.models import Slot
-from fini_admin.workspaces import actions, queries
+from fini_admin.workspaces import actions
 from fini_admin.workspaces.models import ApiKey, Workspace
-from tests.ingestion.conftest import drive, requests, resources
+from tests.ingestion.conftest import Start, drive, requests, resources
 from tests.support import people
 
 PAGE = "/w/acme/keys/"
@@ -62,9 +62,10 @@ def test_a_good_key_is_verified_and_says_what_it_may(admin, acme, main, sandbox)
     assert people.trail(acme)[-1] == ("key.verified", "ada@example.com", detail)
     asked = Entry.objects.filter(kind="call.asked").values_list("actor", "origin", "key", "run")
     assert list(asked) == [("ada@example.com", "browser", "main", None)] * 2
-    used = queries.last_uses(acme, [main])[main.pk]
+    main.refresh_from_db()
+    used = main.last_used_at
     assert used is not None
-    assert datetime.fromisoformat(used) > datetime.now(UTC) - timedelta(minutes=1)
+    assert used > datetime.now(UTC) - timedelta(minutes=1)
 
 
 def test_a_read_only_key_is_told_what_will_be_refused(admin, acme, sandbox):
@@ -239,3 +240,27 @@ def test_the_migration_gives_each_key_that_opens_its_fingerprint(acme, main):
     ApiKey.objects.filter(pk=broken.pk).update(sealed=b"nothing that opens")
     importlib.import_module("fini_admin.workspaces.migrations.0003_fill_fingerprints").fill(apps, None)
     assert dict(ApiKey.objects.values_list("pk", "fingerprint")) == wanted
+
+
+def test_a_keys_last_use_is_noted_at_most_once_a_minute(acme: Workspace) -> None:
+    key = ApiKey.objects.get()
+    at = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+
+    def noted(seconds: int) -> datetime | None:
+        calling.note_use(str(key.pk), at + timedelta(seconds=seconds))
+        key.refresh_from_db()
+        return key.last_used_at
+
+    assert noted(0) == at
+    assert noted(59) == at
+    assert noted(60) == at + timedelta(seconds=60)
+    assert noted(0) == at + timedelta(seconds=60)
+
+
+def test_a_call_notes_the_use_of_its_key(acme: Workspace, register: Start) -> None:
+    assert ApiKey.objects.get().last_used_at is None
+    register(resources(1))
+    drive(acme)
+    used = ApiKey.objects.get().last_used_at
+    assert used
+    assert datetime.now(UTC) - used < timedelta(minutes=1)

@@ -191,6 +191,6 @@ def test_previews_that_nobody_confirmed_go_after_a_day(acme: Workspace, editor: 
     assert not Run.objects.exists()
 
 
-def test_the_pace_of_many_calls_is_the_budgets(settings: Any) -> None:
+def test_the_pace_of_many_calls_is_the_budgets(acme: Workspace, settings: Any) -> None:
     settings.FINI_CALLS_PER_MINUTE = 90
-    assert [previews.seconds(number) for number in (0, 1, 12, 90, 900)] == [1, 1, 9, 60, 600]
+    assert [previews.seconds(acme, number) for number in (0, 1, 12, 90, 900)] == [1, 1, 9, 60, 600]

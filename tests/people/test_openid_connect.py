@@ -3,6 +3,7 @@
 import pytest
 from allauth.account.models import EmailAddress
 from allauth.socialaccount.models import SocialAccount, SocialApp
+from allauth.socialaccount.providers.openid_connect.views import OpenIDConnectOAuth2Adapter
 
 from fini_admin.workspaces.models import User
 from tests.people.conftest import ADDRESS, by_provider, enrol, log_in, signed_in, text, trail
@@ -141,4 +142,12 @@ def test_a_person_with_a_second_factor_is_asked_for_it_here_too(client, provider
     client.post("/accounts/logout/")
     provider.knows("u9", email=ADDRESS, email_verified=True)
     assert by_provider(client, provider, "u9").url == "/accounts/2fa/code/"
+    assert not signed_in(client)
+
+
+def test_two_answers_about_two_people_are_refused(client, provider, ada, monkeypatch):
+    provider.knows("u10", email=ADDRESS, email_verified=True)
+    other = {"sub": "somebody else", "email": ADDRESS, "email_verified": True}
+    monkeypatch.setattr(OpenIDConnectOAuth2Adapter, "_fetch_user_info", lambda self, token: other)
+    assert by_provider(client, provider, "u10").status_code == 502
     assert not signed_in(client)

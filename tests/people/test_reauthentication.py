@@ -134,6 +134,13 @@ def test_ending_sessions_asks(client, admin, later):
     assert client.post("/accounts/sessions/").url == "/accounts/reauthenticate/?next=/accounts/sessions/"
 
 
+def test_tests_log_in_as_if_the_password_had_been_given(client, admin):
+    client.force_login(admin)
+    assert client.post(ACT).status_code == 302
+    people.sign_in(client, admin)
+    assert client.post(ACT).content == b"POST done"
+
+
 class TestWithoutPassword:
     """People whom only the provider lets in: allauth alone never asks them."""
 

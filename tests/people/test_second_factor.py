@@ -36,6 +36,8 @@ def test_it_is_set_up_with_a_picture_of_our_own_and_a_first_code(client, ada):
     assert picture.content.startswith(b"<?xml")
     _, codes = enrol(client)
     assert len(set(codes)) == 10
+    assert "no-store" in page["Cache-Control"]
+    assert "no-store" in client.get("/accounts/2fa/codes/")["Cache-Control"]
     assert client.get("/accounts/2fa/activate/qr.svg").status_code == 404
     assert trail("second_factor.added") == [("second_factor.added", ADDRESS, {})]
     assert "Recovery codes left 10" in text(client.get("/accounts/2fa/"))

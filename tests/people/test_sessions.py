@@ -163,6 +163,8 @@ class TestTimedOut:
         assert client.get("/w/acme/runs/?a=1").url == "/accounts/login/?next=/w/acme/runs/%3Fa%3D1"
         assert (UserSession.objects.count(), Session.objects.count()) == (0, 0)
         assert trail("logout") == [("logout", ADDRESS, {"because": "not used too long"})]
+        said = "You were logged out: nothing was done for 60 minutes. Log in to go on."
+        assert text(client.get("/accounts/login/")).count(said) == 1
 
     def test_after_half_a_day_whatever_happens(self, client, later):
         log_in(client)
@@ -174,6 +176,7 @@ class TestTimedOut:
         later(minutes=2)
         assert client.get("/w/acme/").status_code == 302
         assert trail("logout") == [("logout", ADDRESS, {"because": "begun too long ago"})]
+        assert "the log-in was more than 12 hours ago" in text(client.get("/accounts/login/"))
 
     def test_the_limits_are_settings(self, client, settings, later):
         settings.SESSION_IDLE_SECONDS, settings.SESSION_COOKIE_AGE = 300, 600

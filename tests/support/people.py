@@ -2,6 +2,9 @@
 
 import json
 
+from allauth.account.internal.flows.login import record_authentication
+from django.test import Client, RequestFactory
+
 from fini_admin.audit import chain
 from fini_admin.audit.models import Entry
 from fini_admin.workspaces import actions
@@ -42,3 +45,12 @@ def trail(workspace: Workspace | None = None) -> list[tuple[str, str, dict]]:
     name = str(workspace.pk) if workspace else chain.INSTALLATION
     rows = Entry.objects.filter(chain=name).order_by("seq")
     return [(row.kind, row.actor or "", json.loads(row.detail or "{}")) for row in rows]
+
+
+def sign_in(client: Client, person: User) -> None:
+    """Logged in with the password just now: `force_login` alone is asked again by every dangerous act."""
+    client.force_login(person)
+    request = RequestFactory().get("/")
+    request.session, request.user = client.session, person
+    record_authentication(request, person, method="password")
+    request.session.save()

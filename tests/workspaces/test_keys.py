@@ -240,21 +240,3 @@ def test_the_form_that_was_sent_twice_finds_what_it_added(acme, other):
     assert queries.same_key(acme, label="next", plain=people.KEY) is None
     assert queries.same_key(acme, label="main", plain=OTHER) is None
     assert queries.same_key(acme, label="main", plain="nothing") is None
-
-
-def test_last_used_is_what_the_trail_says_by_one_query(acme, other, keys, django_assert_num_queries):
-    for at, label in enumerate(("main", "main", "next")):
-        Entry.objects.create(
-            chain=str(acme.pk),
-            seq=90 + at,
-            at=f"2026-01-0{at + 1}",
-            key_id=str(keys[label].pk),
-            prev="",
-            hash="",
-        )
-    never = people.key(acme, "never", "fini_never")
-    with django_assert_num_queries(1):
-        uses = queries.last_uses(acme, [*keys.values(), never])
-    assert uses == {keys["main"].pk: "2026-01-02", keys["next"].pk: "2026-01-03", never.pk: None}
-    assert queries.last_uses(other, [keys["main"]]) == {keys["main"].pk: None}
-    assert queries.last_uses(acme, []) == {}

@@ -194,14 +194,9 @@ def test_a_label_that_will_not_do_stands_open_beside_its_reason(admin, keys, lab
 
 def test_what_a_key_is_stands_on_its_card(admin, acme, keys):
     now = datetime.now(UTC)
-    ApiKey.objects.filter(label="main").update(scopes="read", verified_at=now, refused_at=now)
-    Entry.objects.create(
-        chain=str(acme.pk),
-        seq=90,
-        at="2026-01-03T10:00:00.000000Z",
-        key_id=str(keys["main"].pk),
-        prev="",
-        hash="",
+    used = datetime(2026, 1, 3, 10, 0, tzinfo=UTC)
+    ApiKey.objects.filter(label="main").update(
+        scopes="read", verified_at=now, refused_at=now, last_used_at=used
     )
     page = text(admin.get(PAGE).content)
     card = page[page.index("main …1234 live refused") : page.index("next …9876 waiting")]

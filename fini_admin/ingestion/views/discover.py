@@ -20,6 +20,7 @@ from fini_admin.pages import go, show
 from fini_admin.permissions import Permission, WorkspaceRequest, requires
 from fini_admin.sources import selection, tree
 from fini_admin.sources.tree import Scope
+from fini_admin.workspaces.preferences import preferences
 
 PAGE = "ingestion/discover.html"
 TOKEN = re.compile(r"[\w-]{16,64}", re.ASCII)
@@ -76,6 +77,7 @@ def page(
     waits = found.waits()
     about_key = "key" in waits
     manages = Permission.KEYS_MANAGE in request.permissions
+    mime_types = preferences(request.workspace).mime_types
     return {
         "discovery": found,
         "providers": PROVIDERS.values(),
@@ -90,7 +92,7 @@ def page(
         "what": what,
         "todo": todo,
         "token": previews.new_token(),
-        "choice": ToRegister(initial={"mime_type": PROVIDERS[found.provider].mime_type}),
+        "choice": ToRegister(initial={"mime_type": mime_types[found.provider]}),
         "marks": marks_of(data)[0],
     }
 

@@ -16,6 +16,7 @@ from fini_admin.ingestion.models import Kind, Preview, Run
 from fini_admin.ingestion.runs import NothingToDo, started
 from fini_admin.pages import go, show
 from fini_admin.permissions import Permission, WorkspaceRequest, requires
+from fini_admin.workspaces.preferences import preferences
 
 SHOWN = 10
 DIGITS = 10
@@ -45,7 +46,7 @@ def needed(found: Preview) -> set[Permission]:
 def offer(request: WorkspaceRequest, found: Preview) -> HttpResponse:
     """A preview that was just frozen: into the page's dialog for htmx, else on to its page."""
     if request.htmx:
-        return page(request, found, form_kind(request, found)())
+        return page(request, found, form_of(found, request, posted=False))
     return go(request, reverse("preview", args=[request.workspace.slug, found.token]))
 
 
@@ -57,9 +58,13 @@ def nothing(request: WorkspaceRequest, error: NothingToDo, back: str) -> HttpRes
     return go(request, back)
 
 
-def form_of(found: Preview, request: WorkspaceRequest) -> ConfirmForm:
-    """The form, with what was posted."""
-    return form_kind(request, found)(request.POST if request.method == "POST" else None)
+def form_of(found: Preview, request: WorkspaceRequest, *, posted: bool = True) -> ConfirmForm:
+    """The form, with what was posted, or with what the workspace sends along by default."""
+    kind = form_kind(request, found)
+    if posted and request.method == "POST":
+        return kind(request.POST)
+    held = preferences(request.workspace)
+    return kind(initial={"english": held.english, "baser": held.baser})
 
 
 def form_kind(request: WorkspaceRequest, found: Preview) -> type[ConfirmForm]:
@@ -120,7 +125,7 @@ def page(request: WorkspaceRequest, found: Preview, form: ConfirmForm) -> HttpRe
         "buttons": buttons(found, total, choose=may_choose(request, found)),
         "calls": calls[:SHOWN],
         "number_of_calls": len(calls),
-        "seconds": previews.seconds(len(calls)),
+        "seconds": previews.seconds(request.workspace, len(calls)),
         "opened": opened,
         "body": readable(opened) if opened else "",
     }

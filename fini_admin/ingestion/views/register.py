@@ -26,6 +26,7 @@ from fini_admin.ingestion.register_forms import (
 from fini_admin.ingestion.views.previews import offer
 from fini_admin.pages import show
 from fini_admin.permissions import Permission, WorkspaceRequest, requires
+from fini_admin.workspaces.preferences import preferences
 
 PAGE = "ingestion/register.html"
 PIECE, MOST_PIECES = 1 << 16, 1 << 12
@@ -46,14 +47,14 @@ def register(request: WorkspaceRequest) -> HttpResponseBase:
         context = {"errors": [TOO_LARGE]}
         return retarget(render(request, f"{PAGE}#said", context, status=422), "#id_file_said")
     back = f"{TOO_LARGE} The browser's back button leads to what you had typed."
-    return page(request, Entry(), ImportForm(), status=413, trouble=back)
+    return page(request, entry_of(request, posted=False), ImportForm(), status=413, trouble=back)
 
 
 @csrf_protect
 def answer(request: WorkspaceRequest) -> HttpResponseBase:
     """The empty form, or what the pressed button asks for."""
     if request.method != "POST":
-        return page(request, Entry(provider=request.GET.get("provider", "")), ImportForm())
+        return page(request, entry_of(request, posted=False), ImportForm())
     do, _, name = (request.POST.get("do") or request.GET.get("do", "")).partition("-")
     deeds: dict[str, Callable[[WorkspaceRequest, str], HttpResponseBase]] = {
         "check": check,
@@ -65,10 +66,18 @@ def answer(request: WorkspaceRequest) -> HttpResponseBase:
     return deeds.get(do, preview_rows)(request, name)
 
 
+def entry_of(request: WorkspaceRequest, *, posted: bool = True) -> Entry:
+    """The form as it was sent, or an empty one; it offers the workspace's MIME types."""
+    offered = preferences(request.workspace).mime_types
+    if posted:
+        return Entry(request.POST, mime_types=offered)
+    return Entry(provider=request.GET.get("provider", ""), mime_types=offered)
+
+
 def check(request: WorkspaceRequest, name: str) -> HttpResponse:
     """What is wrong with a field as it stands, and what an address suggests for the fields beside it."""
     row, _, field = name.partition("-")
-    form = Entry(request.POST).rows.get(row)
+    form = entry_of(request).rows.get(row)
     if form is None or field not in form.fields:
         raise Http404
     form.is_valid()
@@ -97,7 +106,7 @@ def other_provider(request: WorkspaceRequest, name: str) -> str:
 
 def change_rows(request: WorkspaceRequest, name: str) -> HttpResponse:
     """One row more at the end, or the named one less; what was typed stays."""
-    entry = Entry(request.POST)
+    entry = entry_of(request)
     if name:
         entry.remove(name)
     else:
@@ -109,7 +118,7 @@ def change_rows(request: WorkspaceRequest, name: str) -> HttpResponse:
 
 def preview_rows(request: WorkspaceRequest, _: str) -> HttpResponseBase:
     """The preview of what the rows hold."""
-    entry = Entry(request.POST)
+    entry = entry_of(request)
     if not entry.is_valid():
         return page(request, entry, pasted(request), status=422)
     ingest = request.POST.get("do") == "ingest"
@@ -127,8 +136,9 @@ def preview_rows(request: WorkspaceRequest, _: str) -> HttpResponseBase:
 
 def preview_import(request: WorkspaceRequest, _: str) -> HttpResponseBase:
     """The preview of what the text or the file holds, with what is left out of it and why."""
-    entry = Entry(request.POST)
-    upload = ImportForm(request.POST, request.FILES, provider=entry.provider_name)
+    entry = entry_of(request)
+    name = entry.provider_name
+    upload = ImportForm(request.POST, request.FILES, provider=name, mime_type=entry.mime_types.get(name, ""))
     if not upload.is_valid() or not entry.provider.is_valid():
         entry.hush_rows()
         return page(request, entry, upload, status=422)

@@ -134,11 +134,9 @@ def page(
     renaming = renaming or {}
     keys = list(queries.keys(request.workspace))
     on = [key for key in keys if key.state != KeyState.OFF]
-    uses = queries.last_uses(request.workspace, on)
     rows = [
         {
             "key": key,
-            "used": uses[key.pk],
             "scopes": scopes(key),
             "may": MAY.get(key.scopes, ""),
             "form": renaming.get(key.pk) or labelling(key),

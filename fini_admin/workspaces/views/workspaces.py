@@ -1,4 +1,4 @@
-"""All workspaces, for superusers: add one, rename one."""
+"""All workspaces, for superusers: add one, rename one, archive and restore one."""
 
 from uuid import UUID
 
@@ -8,8 +8,12 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 
+from fini_admin.ingestion.models import RunState
+from fini_admin.ingestion.queries import runs
+from fini_admin.ingestion.wakeup import wake
 from fini_admin.pages import go
-from fini_admin.permissions import Request, superuser_only
+from fini_admin.paging import count
+from fini_admin.permissions import Request, reauthenticated, superuser_only
 from fini_admin.workspaces import actions, queries
 from fini_admin.workspaces.forms import NameForm, WorkspaceForm, refuse
 from fini_admin.workspaces.models import Workspace
@@ -52,6 +56,34 @@ def rename(request: Request, workspace_id: UUID) -> HttpResponse:
     return page(request, form=WorkspaceForm(), renaming={workspace.pk: form})
 
 
+@superuser_only
+@reauthenticated
+def archive(request: Request, workspace_id: UUID) -> HttpResponse:
+    """What archiving does; posted, it is done."""
+    workspace = get_object_or_404(queries.workspaces_of(request.user), pk=workspace_id)
+    if request.method == "POST":
+        actions.archive_workspace(actor=request.user.email, origin="browser", workspace=workspace)
+        messages.success(request, f"{workspace.name} is archived. Restore it here.")
+        return go(request, reverse("workspaces"))
+    context = {
+        "workspace": workspace,
+        "running": count(runs(workspace, state=RunState.RUNNING)),
+        "members": count(queries.members(workspace)),
+    }
+    return render(request, "workspaces/archive.html", context)
+
+
+@superuser_only
+def restore(request: Request, workspace_id: UUID) -> HttpResponse:
+    """An archived workspace is there again."""
+    workspace = get_object_or_404(Workspace, pk=workspace_id)
+    if request.method == "POST":
+        actions.restore_workspace(actor=request.user.email, origin="browser", workspace=workspace)
+        wake(workspace.pk)
+        messages.success(request, f"{workspace.name} is restored. Its work goes on.")
+    return go(request, reverse("workspaces"))
+
+
 def page(
     request: Request, *, form: WorkspaceForm, renaming: dict[UUID, NameForm] | None = None
 ) -> HttpResponse:
@@ -61,8 +93,9 @@ def page(
         {"workspace": workspace, "form": renaming.get(workspace.pk) or naming(workspace)}
         for workspace in queries.workspaces_of(request.user)
     ]
+    context = {"rows": rows, "form": form, "archived": queries.archived()}
     status = 422 if form.is_bound or renaming else 200
-    return render(request, "workspaces/list.html", {"rows": rows, "form": form}, status=status)
+    return render(request, "workspaces/list.html", context, status=status)
 
 
 def naming(workspace: Workspace, request: Request | None = None) -> NameForm:

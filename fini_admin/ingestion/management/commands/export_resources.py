@@ -24,5 +24,5 @@ class Command(commands.Command):
 
     def handle(self, *, slug: str, provider: str, **_: Any) -> None:
         """One list."""
-        listed = list(export.resources(commands.workspace_or_error(slug), provider))
+        listed = list(export.resources(commands.workspace_or_error(slug, archived=True), provider))
         self.stdout.write(json.dumps(listed, ensure_ascii=False, indent=1))

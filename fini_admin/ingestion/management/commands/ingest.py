@@ -7,6 +7,7 @@ from fini_admin.ingestion.models import Run
 from fini_admin.ingestion.runs import start_ingest
 from fini_admin.workspaces import commands
 from fini_admin.workspaces.models import Workspace
+from fini_admin.workspaces.preferences import preferences
 
 
 class Command(RunCommand):
@@ -15,5 +16,12 @@ class Command(RunCommand):
     help = "Send the whole queue to ingestion, both lanes; prints the run's number."
 
     def start(self, workspace: Workspace, **_: Any) -> Run:
-        """Write the run."""
-        return start_ingest(actor=commands.operator(), origin=commands.ORIGIN, workspace=workspace)
+        """Write the run, with what the workspace sends along by default."""
+        held = preferences(workspace)
+        return start_ingest(
+            actor=commands.operator(),
+            origin=commands.ORIGIN,
+            workspace=workspace,
+            english=held.english,
+            baser=held.baser,
+        )

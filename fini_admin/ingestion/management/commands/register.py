@@ -13,6 +13,7 @@ from fini_admin.ingestion.reading import Unreadable, read
 from fini_admin.ingestion.runs import start_register
 from fini_admin.workspaces import commands
 from fini_admin.workspaces.models import Workspace
+from fini_admin.workspaces.preferences import preferences
 
 SHOWN = 20
 
@@ -50,8 +51,9 @@ class Command(RunCommand):
         **_: Any,
     ) -> Run:
         """Check every line, then write the run; bad lines are named with their numbers."""
+        held = preferences(workspace)
         try:
-            resources, problems = read(content(file), provider)
+            resources, problems = read(content(file), provider, held.mime_types[provider])
         except Unreadable as error:
             raise CommandError(f"{file}: {error}") from error
         if problems and not skip_invalid:
@@ -65,6 +67,8 @@ class Command(RunCommand):
             provider=provider,
             resources=resources,
             then_ingest=ingest,
+            english=held.english,
+            baser=held.baser,
         )
 
 

@@ -21,7 +21,7 @@ class Command(commands.Command):
 
     def handle(self, *, slug: str, number: int, **_: Any) -> None:
         """One line."""
-        run = run_of(commands.workspace_or_error(slug), number)
+        run = run_of(commands.workspace_or_error(slug, archived=True), number)
         if run is None:
             raise CommandError(f"{slug} has no run {number}")
         self.stdout.write(json.dumps(summary(run)))

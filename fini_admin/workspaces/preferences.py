@@ -1,0 +1,222 @@
+"""A workspace's settings: what each means, its bounds, and what holds where the workspace says nothing.
+
+`SETTINGS` is the one table: the form, the page, the check before saving and what the work goes by all read it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+
+from fini_admin.fini.providers import MIME_TYPE, PROVIDERS
+from fini_admin.fini.secrets import looks_like_key
+from fini_admin.workspaces.models import Workspace, WorkspaceSettings
+
+Value = int | bool | str | None
+LONGEST = 200
+MIME = "mime_type_"
+
+
+class Kind(StrEnum):
+    """What a setting holds; each may also be None, which is the default."""
+
+    NUMBER = "number"
+    DECISION = "decision"
+    MIME_TYPE = "mime type"
+
+
+class Whose(StrEnum):
+    """Whose value holds."""
+
+    WORKSPACE = "workspace"
+    INSTALLATION = "installation"
+    PROVIDER = "provider"
+    FINI = "Fini"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting. `default` and `most` are asked when they are needed: they may be the installation's."""
+
+    name: str
+    group: str
+    label: str
+    meaning: str
+    kind: Kind
+    whose: Whose
+    default: Callable[[], Value]
+    most: Callable[[], int] = lambda: 0
+
+    @property
+    def bounds(self) -> str:
+        """What may be typed, in words; empty where it is chosen."""
+        said = {Kind.NUMBER: f"1 to {self.most():,}.", Kind.MIME_TYPE: "Like text/html."}
+        return said.get(self.kind, "")
+
+    @property
+    def empty(self) -> str:
+        """What holds while it is empty, in words."""
+        value = self.default()
+        return "" if value is None else f"Empty: the {self.whose}'s {value}."
+
+    def check(self, value: Value) -> None:
+        """Raise ValidationError for a value that will not do."""
+        if value is None:
+            return
+        if self.kind == Kind.NUMBER:
+            if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= self.most():
+                raise ValidationError(f"Enter a number from 1 to {self.most():,}, or leave it empty.")
+        elif self.kind == Kind.DECISION:
+            if not isinstance(value, bool):
+                raise ValidationError("Choose one of these.")
+        elif not is_mime_type(value):
+            raise ValidationError("Write it as type/subtype, for example text/html, or leave it empty.")
+
+
+def is_mime_type(value: Value) -> bool:
+    """Whether it is a type that may be sent, and no key (P5)."""
+    return (
+        isinstance(value, str)
+        and len(value) <= LONGEST
+        and MIME_TYPE.fullmatch(value) is not None
+        and not looks_like_key(value)
+    )
+
+
+def offered(name: str) -> Callable[[], Value]:
+    """The type that a provider's adapter offers."""
+    return lambda: PROVIDERS[name].mime_type
+
+
+SETTINGS: dict[str, Setting] = {
+    setting.name: setting
+    for setting in (
+        Setting(
+            "calls_per_minute",
+            "Calls",
+            "Calls a minute",
+            "The budget: so many calls go out to Fini within a minute, whichever worker sends them."
+            " A tenth is kept for what a person waits for.",
+            Kind.NUMBER,
+            Whose.INSTALLATION,
+            lambda: settings.FINI_CALLS_PER_MINUTE,
+            lambda: settings.FINI_CALLS_PER_MINUTE,
+        ),
+        Setting(
+            "batch_size",
+            "Calls",
+            "IDs in a call",
+            "The batch size: how many IDs a register or ingest call carries. Fewer where Fini takes fewer."
+            " It holds for steps that are cut from now on.",
+            Kind.NUMBER,
+            Whose.INSTALLATION,
+            lambda: settings.FINI_BATCH_SIZE,
+            lambda: 500,
+        ),
+        Setting(
+            "english",
+            "Sent along with ingest",
+            "English",
+            "The ingest call's english: filled in on each preview, where it can be changed, and sent by commands."
+            " How Fini decides is not stated.",
+            Kind.DECISION,
+            Whose.FINI,
+            lambda: None,
+        ),
+        Setting(
+            "baser",
+            "Sent along with ingest",
+            "Baser",
+            "The ingest call's baser, used in the same way. What it does is not stated.",
+            Kind.DECISION,
+            Whose.FINI,
+            lambda: None,
+        ),
+        *(
+            Setting(
+                f"{MIME}{provider.name}",
+                "MIME types",
+                provider.label,
+                f"Offered for what comes from {provider.label} without a type of its own.",
+                Kind.MIME_TYPE,
+                Whose.PROVIDER,
+                offered(provider.name),
+            )
+            for provider in PROVIDERS.values()
+        ),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """What holds in a workspace, and of each setting whose value that is."""
+
+    calls_per_minute: int
+    batch_size: int
+    english: bool | None
+    baser: bool | None
+    mime_types: Mapping[str, str]
+    whose: Mapping[str, Whose]
+
+
+def preferences(workspace: Workspace | UUID) -> Preferences:
+    """What holds in a workspace now: always read anew, for a worker goes on while somebody changes it."""
+    row = WorkspaceSettings.objects.filter(workspace=workspace).first()
+    held = own(row) if row else dict.fromkeys(SETTINGS)
+    values = {name: SETTINGS[name].default() if value is None else value for name, value in held.items()}
+    return Preferences(
+        # The installation's may have been lowered since.
+        calls_per_minute=min(number(values["calls_per_minute"]), settings.FINI_CALLS_PER_MINUTE),
+        batch_size=number(values["batch_size"]),
+        english=decision(values["english"]),
+        baser=decision(values["baser"]),
+        mime_types={name: str(values[f"{MIME}{name}"]) for name in PROVIDERS},
+        whose={
+            name: SETTINGS[name].whose if value is None else Whose.WORKSPACE for name, value in held.items()
+        },
+    )
+
+
+def number(value: Value) -> int:
+    """A number's value, which is never None."""
+    return int(value or 1)
+
+
+def decision(value: Value) -> bool | None:
+    """A decision's value."""
+    return value if isinstance(value, bool) else None
+
+
+def own(row: WorkspaceSettings) -> dict[str, Value]:
+    """What the workspace set itself, by the settings' names; None where it set nothing."""
+    return {
+        name: row.mime_types.get(name[len(MIME) :]) if name.startswith(MIME) else getattr(row, name)
+        for name in SETTINGS
+    }
+
+
+def put(row: WorkspaceSettings, values: Mapping[str, Value]) -> None:
+    """Write these into the row, which is not saved."""
+    for name, value in values.items():
+        if not name.startswith(MIME):
+            setattr(row, name, value)
+    types = {name[len(MIME) :]: value for name, value in values.items() if name.startswith(MIME)}
+    row.mime_types = {name: value for name, value in (row.mime_types | types).items() if value is not None}
+
+
+def check(values: Mapping[str, Value]) -> None:
+    """Raise ValidationError, by setting, for values that will not do."""
+    wrong: dict[str, list[str]] = {}
+    for name, value in values.items():
+        if name not in SETTINGS:
+            raise ValidationError("There is no such setting.")
+        try:
+            SETTINGS[name].check(value)
+        except ValidationError as error:
+            wrong[name] = error.messages
+    if wrong:
+        raise ValidationError(wrong)

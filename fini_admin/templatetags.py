@@ -9,6 +9,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
+from fini_admin.fini.providers import PROVIDERS
+
 register = template.Library()
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -99,6 +101,13 @@ def said(at: datetime) -> str:
     if days in (0, 1):
         return f"{('today', 'yesterday')[days]} {clock}"
     return f"{local.day} {local:%b %Y}, {clock}"
+
+
+@register.filter
+def provider(name: str) -> str:
+    """A provider's name as people write it."""
+    known = PROVIDERS.get(name)
+    return known.label if known else name.capitalize()
 
 
 @register.filter

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from fini_admin.ingestion.models import Outcome, RunState
 from fini_admin.sources.states import State
-from fini_admin.templatetags import LOOKS, age, badge, said, shape, time
+from fini_admin.templatetags import LOOKS, age, badge, provider, said, shape, time
 from fini_admin.workspaces.models import KeyState
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -59,6 +59,10 @@ def test_every_state_has_a_shape_of_its_own_kind_and_a_word():
         assert f">{state}</span>" in badge(state)
         assert f'<span class="unseen">{state}</span>' in shape(state)
     assert len({LOOKS[state][:2] for state in State.values}) == len(State)
+
+
+def test_a_provider_is_named_as_people_write_it():
+    assert [provider(name) for name in ("zendesk", "web", "")] == ["Zendesk", "Web", ""]
 
 
 def test_a_badge_escapes_what_it_says():

@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime, timedelta
 
-from django.conf import settings
 from django.db.models import Max
 
 from fini_admin.audit.transport import STALE
@@ -44,8 +43,7 @@ def share(limit: int, *, urgent: bool) -> int:
 def take(budget: Budget, call: str, *, urgent: bool) -> None:
     """Give the next number to a call, inside its *asked* transaction; raises Spent.
 
-    The workspace's limit is read here, so that a changed one holds from the next call on. Numbers are kept for the
-    most that it may be: what was lowered may be raised again within the same minute.
+    The workspace's limit is read here, so that a changed one holds from the next call on.
     """
     now, number = datetime.now(UTC), budget.number + 1
     if budget.blocked_until and budget.blocked_until > now:
@@ -59,7 +57,7 @@ def take(budget: Budget, call: str, *, urgent: bool) -> None:
     Slot.objects.create(
         workspace_id=budget.workspace_id, number=number, call=call, sent_at=now + AT_THE_LATEST
     )
-    slots.filter(number__lt=number - settings.FINI_CALLS_PER_MINUTE - KEPT).delete()
+    slots.filter(number__lt=number - limit - KEPT).delete()
     Budget.objects.filter(pk=budget.pk).update(number=number)
 
 

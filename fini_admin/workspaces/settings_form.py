@@ -35,10 +35,10 @@ def field_of(setting: Setting) -> forms.Field:
     said: dict[str, Any] = {
         "label": setting.label,
         "help_text": " ".join(filter(None, (setting.meaning, setting.bounds, setting.empty))),
-        "validators": [setting.check],
     }
     if setting.kind == Kind.DECISION:
         return Decided(**said)
+    said["validators"] = [setting.check]
     off: dict[str, Any] = {"autocomplete": "off", "spellcheck": "false"}
     if setting.kind == Kind.NUMBER:
         # A text field: one for numbers alone would not show again what was no number.

@@ -23,7 +23,7 @@ BY = {"actor": "ada@example.com", "origin": "browser"}
 
 @pytest.fixture
 def admin(client: Client, acme: Workspace) -> Client:
-    client.force_login(people.member(acme, "admin", "ada@example.com"))
+    people.sign_in(client, people.member(acme, "admin", "ada@example.com"))
     return client
 
 

@@ -279,7 +279,7 @@ def test_ids_that_are_no_numbers_select_nothing(
     editor: Client, acme: Workspace, three: list[QueueEntry]
 ) -> None:
     answer = editor.post(PAGE, {"do": "remove", "id": ["x", "-1", "٣", "9" * 30, ""]}, follow=True)
-    assert said(answer) == "Nothing is selected"
+    assert said(answer) == "Nothing is selected."
     assert pks(waiting(acme)) == pks(three)
 
 

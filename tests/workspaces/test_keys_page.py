@@ -22,7 +22,7 @@ ACTS = ("verify", "switch", "off", "rename")
 
 @pytest.fixture
 def admin(client: Client, acme: Workspace) -> Client:
-    client.force_login(people.member(acme, "admin", "ada@example.com"))
+    people.sign_in(client, people.member(acme, "admin", "ada@example.com"))
     return client
 
 
@@ -234,7 +234,7 @@ def test_a_get_changes_nothing_and_leads_to_the_page(admin, acme, keys, act):
 @pytest.mark.parametrize("act", ACTS)
 @pytest.mark.parametrize("role", ["viewer", "editor"])
 def test_who_may_not_manage_keys_is_refused(client, acme, keys, act, role):
-    client.force_login(people.member(acme, role))
+    people.sign_in(client, people.member(acme, role))
     before = people.trail(acme)
     assert client.post(address(keys["next"], act), {"label": "mine"}).status_code == 403
     assert client.post(PAGE, {"key": "fini_mine", "label": "mine"}).status_code == 403
@@ -263,7 +263,7 @@ def test_who_is_not_logged_in_is_led_to_the_log_in(client, keys, act):
 
 def test_a_post_from_elsewhere_is_refused(acme, keys):
     client = Client(enforce_csrf_checks=True)
-    client.force_login(people.member(acme, "admin"))
+    people.sign_in(client, people.member(acme, "admin"))
     assert client.post(address(keys["main"], "off")).status_code == 403
     assert states() == {"main": "live", "next": "waiting"}
 
@@ -311,3 +311,12 @@ def test_no_answer_and_no_row_of_the_trail_ever_holds_a_key(admin, acme):
         assert secret not in everything
         assert secret not in rows
     assert states() == {"renamed main": "off", "renamed next": "off"}
+
+
+@pytest.mark.parametrize("act", ["", "switch", "off"])
+def test_who_logged_in_long_ago_is_asked_again_before_a_key_changes(client, acme, keys, act):
+    client.force_login(people.member(acme, "admin", "ben@example.com"))
+    before = states()
+    answer = client.post(address(keys["next"], act) if act else PAGE, {"label": "third", "key": "fini_third"})
+    assert answer.url.startswith("/accounts/reauthenticate/?next=/w/acme/keys/")
+    assert states() == before

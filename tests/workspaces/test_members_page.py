@@ -24,13 +24,13 @@ def ada(acme: Workspace) -> User:
 
 @pytest.fixture
 def admin(client: Client, ada: User) -> Client:
-    client.force_login(ada)
+    people.sign_in(client, ada)
     return client
 
 
 @pytest.fixture
 def root(client: Client, acme: Workspace) -> Client:
-    client.force_login(people.user("root@example.com", superuser=True))
+    people.sign_in(client, people.user("root@example.com", superuser=True))
     return client
 
 
@@ -226,7 +226,7 @@ def test_a_get_changes_nothing_and_leads_to_the_page(admin, acme, bob, act):
 
 @pytest.mark.parametrize("role", ["viewer", "editor"])
 def test_who_may_not_manage_members_is_refused(client, acme, ada, bob, role):
-    client.force_login(people.member(acme, role))
+    people.sign_in(client, people.member(acme, role))
     before, known = people.trail(acme), roles()
     for answer in (
         client.get(PAGE),

@@ -16,7 +16,7 @@ PAGE = "/workspaces/"
 
 @pytest.fixture
 def root(client: Client) -> Client:
-    client.force_login(people.user("root@example.com", superuser=True))
+    people.sign_in(client, people.user("root@example.com", superuser=True))
     return client
 
 
@@ -97,7 +97,7 @@ def test_a_get_changes_nothing_and_an_unknown_workspace_is_not_there(root, acme)
 
 @pytest.mark.parametrize("role", ["viewer", "editor", "admin"])
 def test_for_everyone_else_the_page_does_not_exist(client, acme, role):
-    client.force_login(people.member(acme, role))
+    people.sign_in(client, people.member(acme, role))
     for answer in (
         client.get(PAGE),
         client.post(PAGE, {"name": "Mine", "slug": "mine"}),

@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
+from django.shortcuts import render
 from django.urls import reverse
 
 from fini_admin.ingestion import details, previews
@@ -53,8 +54,8 @@ def offer(request: WorkspaceRequest, found: Preview) -> HttpResponse:
 def nothing(request: WorkspaceRequest, error: NothingToDo, back: str) -> HttpResponse:
     """Why there is nothing to preview: in the page's dialog for htmx, else as a message on the page one came from."""
     if request.htmx:
-        return show(request, "ingestion/preview.html", {"error": error}, parts=("nothing",), status=422)
-    messages.warning(request, str(error))
+        return render(request, "ingestion/_nothing.html", {"error": error}, status=422)
+    messages.warning(request, f"{error}.")
     return go(request, back)
 
 

@@ -11,7 +11,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from fini_admin.ingestion import verification
 from fini_admin.ingestion.wakeup import wake
 from fini_admin.pages import go, show
-from fini_admin.permissions import Permission, WorkspaceRequest, requires
+from fini_admin.permissions import Permission, WorkspaceRequest, reauthenticated, requires
 from fini_admin.workspaces import actions, queries
 from fini_admin.workspaces.forms import KeyForm, LabelForm, refuse
 from fini_admin.workspaces.models import ApiKey, KeyState
@@ -27,6 +27,7 @@ OTHER_SCOPES = "Make a key with the scopes read and write in Fini, add it here a
 
 
 @requires(Permission.KEYS_MANAGE)
+@reauthenticated
 @sensitive_post_parameters("key")
 def index(request: WorkspaceRequest) -> HttpResponse:
     """The keys; posted, another one."""
@@ -85,6 +86,7 @@ def say(request: WorkspaceRequest, key: ApiKey, found: set[str]) -> None:
 
 
 @requires(Permission.KEYS_MANAGE)
+@reauthenticated
 def switch(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
     """Let calls go out with this key from now on."""
     key = queries.key(request.workspace, key_id)
@@ -100,6 +102,7 @@ def switch(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
 
 
 @requires(Permission.KEYS_MANAGE)
+@reauthenticated
 def switch_off(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
     """Switch a key off for good; the page asked before."""
     key = queries.key(request.workspace, key_id)

@@ -11,7 +11,7 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 
 from fini_admin.pages import go
 from fini_admin.paging import page as paged
-from fini_admin.permissions import ALLOWED, Permission, WorkspaceRequest, requires
+from fini_admin.permissions import ALLOWED, Permission, WorkspaceRequest, reauthenticated, requires
 from fini_admin.workspaces import actions, queries
 from fini_admin.workspaces.forms import MemberForm, NewPersonForm, OwnForm, RoleForm, refuse
 from fini_admin.workspaces.models import Membership, Role
@@ -54,6 +54,7 @@ class Typed:
 
 
 @requires(Permission.MEMBERS_MANAGE)
+@reauthenticated
 @sensitive_post_parameters("password")
 def index(request: WorkspaceRequest) -> HttpResponse:
     """The members; posted, another one."""
@@ -103,6 +104,7 @@ def add(request: WorkspaceRequest, form: MemberForm) -> Membership:
 
 
 @requires(Permission.MEMBERS_MANAGE)
+@reauthenticated
 def role(request: WorkspaceRequest, number: int) -> HttpResponse:
     """Another role for a member."""
     member = queries.member(request.workspace, number)
@@ -126,6 +128,7 @@ def role(request: WorkspaceRequest, number: int) -> HttpResponse:
 
 
 @requires(Permission.MEMBERS_MANAGE)
+@reauthenticated
 def remove(request: WorkspaceRequest, number: int) -> HttpResponse:
     """End a membership; the page asked before."""
     member = queries.member(request.workspace, number)

@@ -21,7 +21,9 @@ from django.utils.cache import add_never_cache_headers
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
+from fini_admin.answers import keys_do_not_fit
 from fini_admin.people import reauthentication, second_factor
+from fini_admin.people.sealing import UNREADABLE
 from fini_admin.workspaces import queries
 from fini_admin.workspaces.models import Role, User, Workspace
 
@@ -182,7 +184,10 @@ class LoginRequired(LoginRequiredMiddleware):
         """As Django's, but a public view does not look the visitor up: probes answer while the database is away."""
         if not getattr(view_func, "login_required", True):
             return None
-        return super().process_view(request, view_func, view_args, view_kwargs)
+        try:
+            return super().process_view(request, view_func, view_args, view_kwargs)
+        except UNREADABLE as error:  # a session that timed out is recorded: no `process_exception` sees this
+            return keys_do_not_fit(error)
 
     def handle_no_permission(  # type: ignore[override]  # the stubs know only Django's own redirect
         self, request: HttpRequest, view_func: View

@@ -12,7 +12,7 @@ from fini_admin.ingestion.views import discover, home, previews, queue, register
 from fini_admin.people import views as people
 from fini_admin.permissions import enrols, public, reauthenticated, signed_in
 from fini_admin.sources import views as sources
-from fini_admin.workspaces.views import keys, members, workspaces
+from fini_admin.workspaces.views import invitations, keys, members, workspaces
 from fini_admin.workspaces.views import settings as workspace_settings
 
 urlpatterns = [
@@ -49,7 +49,13 @@ urlpatterns = [
     path("w/<slug:slug>/members/", members.index, name="members"),
     path("w/<slug:slug>/members/<int:number>/role/", members.role, name="member_role"),
     path("w/<slug:slug>/members/<int:number>/remove/", members.remove, name="member_remove"),
+    path(
+        "w/<slug:slug>/invitations/<int:number>/withdraw/", invitations.withdraw, name="invitation_withdraw"
+    ),
+    path("w/<slug:slug>/invitations/<int:number>/renew/", invitations.renew, name="invitation_renew"),
     path("w/<slug:slug>/settings/", workspace_settings.index, name="settings"),
+    path("invitations/", invitations.invitation, name="invitation"),
+    path("invitations/<str:token>/", invitations.link, name="invitation_link"),
     path("accounts/login/", public(people.Login.as_view()), name="account_login"),
     path("accounts/logout/", enrols(signed_in(account.logout)), name="account_logout"),
     path("accounts/inactive/", public(account.account_inactive), name="account_inactive"),

@@ -44,6 +44,8 @@ EXPECTED = {
     "/accounts/2fa/code/": (302, 302, 302, 302, 302, 302),
     "/accounts/sessions/": (LOGIN, OK, OK, OK, OK, OK),
     "/accounts/oidc/login/": (302, 302, 302, 302, 302, 302),
+    "/invitations/": (UNSEEN, UNSEEN, UNSEEN, UNSEEN, UNSEEN, UNSEEN),
+    "/invitations/no-such-token/": (302, 302, 302, 302, 302, 302),
     "/accounts/password/reset/": (OK, OK, OK, OK, OK, OK),
 }
 

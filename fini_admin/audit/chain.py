@@ -52,6 +52,12 @@ def head_holds(head: Head) -> bool:
     return keyring.signed(head_message(head.chain, head.seq, head.hash), PURPOSE, head.mac)
 
 
+def check_key(chain: str) -> None:
+    """Raises keyring.UnknownKey when ENCRYPTION_KEYS lacks the key that a chain's head was written with."""
+    for mac in Head.objects.filter(chain=chain).values_list("mac", flat=True):
+        keyring.by_number(bytes.fromhex(mac[:8]))
+
+
 def head_message(chain: str, seq: int, hash_: str) -> bytes:
     """The text that a head's MAC is of."""
     return f"{chain}|{seq}|{hash_}".encode()

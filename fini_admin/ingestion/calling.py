@@ -13,6 +13,8 @@ from fini_admin.fini.errors import KeyRefused
 from fini_admin.ingestion import budget
 from fini_admin.ingestion.models import Budget, Run
 from fini_admin.keyring import UnknownKey
+from fini_admin.workspaces.actions import lock
+from fini_admin.workspaces.fallback import fall_back
 from fini_admin.workspaces.models import ApiKey, KeyState, Workspace
 from fini_admin.workspaces.queries import live_key
 from fini_admin.workspaces.vault import SealBroken, open_key
@@ -25,9 +27,9 @@ def settle(workspace: Workspace, done: Exchange[Any]) -> Budget:
     """
     held = budget.lock(workspace)
     budget.settle(held, done.call, done.sent_at, done.error)
-    note_use(done.key_id, done.sent_at)
     if isinstance(done.error, KeyRefused):
         refuse_key(workspace, done.key_id, str(done.error))
+    note_use(done.key_id, done.sent_at)
     return held
 
 
@@ -38,14 +40,19 @@ def note_use(key_id: str, at: datetime) -> None:
 
 
 def refuse_key(workspace: Workspace, key_id: str, reason: str) -> None:
-    """Note a key's first refusal, in the key and in the trail: the work waits for another instead of burning calls."""
+    """Note a key's first refusal, in the key and in the trail: the work waits for another instead of burning calls.
+
+    Soon after a switch it need not wait: it goes back to the key before.
+    """
+    # The workspace, the key's row, the chain's head: in this order, as everywhere, so that nobody waits crosswise.
+    lock(workspace)
     for key in ApiKey.objects.filter(workspace=workspace, pk=key_id, refused_at=None):
-        # The key's row before the chain's head, as everywhere, so that nobody waits crosswise.
         ApiKey.objects.filter(pk=key.pk).update(refused_at=datetime.now(UTC))
         detail: dict[str, object] = {"label": key.label, "reason": reason}
         chain.record(
             chain=str(workspace.pk), kind=Activity.KEY_REFUSED, actor="Fini", origin="worker", detail=detail
         )
+        fall_back(key)
 
 
 class NoKey(Exception):

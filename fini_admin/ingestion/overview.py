@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from django.utils import timezone
+
 from fini_admin.ingestion.models import QueueEntry
 from fini_admin.ingestion.queries import worker_alive
 from fini_admin.paging import count
@@ -11,6 +13,7 @@ from fini_admin.sources.states import State
 from fini_admin.workspaces.models import ApiKey, KeyState, Workspace
 
 LONG = timedelta(days=1)
+REMINDED = timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +64,40 @@ def needs(workspace: Workspace) -> list[Need]:
 
 
 def needs_of_work(workspace: Workspace) -> list[Need]:
-    """Why nothing goes on: no worker, no key, a key that Fini refused."""
+    """Why nothing goes on, or may soon stop: the worker, the keys."""
     found = []
     if not worker_alive():
         found.append(Need("No worker is at work: nothing goes on until manage.py run_worker runs.", "runs"))
-    live = ApiKey.objects.filter(workspace=workspace, state=KeyState.LIVE).first()
+    return found + needs_of_keys(list(ApiKey.objects.filter(workspace=workspace).exclude(state=KeyState.OFF)))
+
+
+def needs_of_keys(keys: list[ApiKey]) -> list[Need]:
+    """No key that Fini takes, or one that it refused after a switch."""
+    live = next((key for key in keys if key.state == KeyState.LIVE), None)
+    found = []
     if live is None:
         found.append(Need("The workspace has no live key: nothing can be asked of Fini.", "keys"))
     elif live.refused_at:
         found.append(Need(f"Fini refused the key {live.label}: the work waits for another one.", "keys"))
-    return found
+    found += [Need(text, "keys") for key in keys if live and (text := fallen_back(key, live))]
+    return found + [Need(text, "keys") for key in keys if (text := ending(key))]
+
+
+def fallen_back(key: ApiKey, live: ApiKey) -> str:
+    """That the work left a key by itself; empty when it did not."""
+    if not key.fallen_back_at:
+        return ""
+    return f"Fini refused the key {key.label}: the work went back to the key {live.label} by itself."
+
+
+def ending(key: ApiKey) -> str:
+    """The reminder of a key that expires soon or did; empty for every other. A fallback goes off anyhow."""
+    day = key.expires_on
+    if day is None or key.fallback_until or day > timezone.localdate() + REMINDED:
+        return ""
+    passed = day < timezone.localdate()
+    what = "expired" if passed else "expires"
+    return f"The key {key.label} {what} on {day.day} {day:%b %Y}: add another one and switch to it."
 
 
 def needs_of_sources(workspace: Workspace) -> list[Need]:

@@ -44,6 +44,11 @@ def latest_runs(workspace: Workspace) -> list[Run]:
     return list(Run.objects.filter(workspace=workspace).order_by("-number")[:10])
 
 
+def running(workspace: Workspace) -> QuerySet[Run]:
+    """The runs that go on, the oldest first."""
+    return Run.objects.filter(workspace=workspace, state=RunState.RUNNING).order_by("number")
+
+
 def tell(runs: Sequence[Run]) -> list[dict[str, Any]]:
     """Runs as their lists show them: each with its outcomes and how many IDs have their end.
 

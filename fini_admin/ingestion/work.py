@@ -15,6 +15,7 @@ from fini_admin.ingestion import budget, steps, walk
 from fini_admin.ingestion.calling import NoKey, usable_key
 from fini_admin.ingestion.models import Budget, Item, Kind, Outcome, Stage, Step, StepState, Watch, Worker
 from fini_admin.ingestion.runs import end_items, finish
+from fini_admin.keyring import UnknownKey
 from fini_admin.sources import actions
 from fini_admin.sources.actions import Origin
 from fini_admin.sources.models import Source
@@ -71,7 +72,7 @@ def work_once(workspace_id: UUID, owner: str) -> bool:
             return do_watch(workspace_id, owner)
     except budget.Spent as spent:
         Budget.objects.filter(pk=workspace_id).update(spent_until=spent.until)
-    except NoKey as error:
+    except (NoKey, UnknownKey) as error:
         log.warning("%s", error)
         Budget.objects.filter(pk=workspace_id).update(spent_until=now + PAUSE)
     return False
@@ -83,7 +84,7 @@ def do_step(step_id: int, owner: str) -> bool:
         return True
     try:
         steps.perform(step_id, owner)
-    except (budget.Spent, NoKey):
+    except (budget.Spent, NoKey, UnknownKey):
         raise
     except Exception:  # a fault in one workspace must stop neither the worker nor the work after it
         log.exception("step %s", step_id)
@@ -97,7 +98,7 @@ def do_watch(workspace_id: UUID, owner: str) -> bool:
     """One call of a leased watch, and let it go whatever happens."""
     try:
         walk.advance(workspace_id, owner)
-    except (budget.Spent, NoKey):
+    except (budget.Spent, NoKey, UnknownKey):
         raise
     except Exception:  # as above
         log.exception("walk of %s", workspace_id)

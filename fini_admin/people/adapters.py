@@ -16,12 +16,13 @@ from django.conf import settings
 from django.contrib.sites.shortcuts import get_current_site
 from django.core.cache import cache
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.debug import sensitive_variables
 
 from fini_admin.audit.names import Activity
-from fini_admin.people import mail, reauthentication, sealing, trail
+from fini_admin.people import invitations, mail, reauthentication, sealing, trail
 from fini_admin.workspaces.models import User
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ FAILED = "{name} did not answer as it should. Nothing was done; it is safe to tr
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
-    """Log-in only: an admin adds people, nobody signs up."""
+    """Log-in only: an admin adds or invites people, nobody signs up."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Never."""
@@ -97,7 +98,7 @@ def whose() -> int:
 
 
 class ProviderAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
-    """The one log-in provider that the environment names; it makes nobody known."""
+    """The one log-in provider that the environment names; it makes nobody known who is not invited."""
 
     def list_apps(
         self, request: HttpRequest, provider: str | None = None, client_id: str | None = None
@@ -142,12 +143,27 @@ class ProviderAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
             raise refusal(request, NOT_YOU)
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:
-        """Never; the page says why."""
+        """For an invited address that the provider vouches for; else never, and the page says why.
+
+        It makes the person, and no membership: that is joined on the invitation's page.
+        """
         address = next(iter(sociallogin.email_addresses), None)
         who = address.email if address else "without an address"
+        if address and address.verified is True and invitations.waits_for(address.email.lower()):
+            return True
         trail.write(Activity.LOGIN_FAILED, trail.NOBODY, login=trail.shown(who), provider=settings.OIDC_NAME)
         proven = address is not None and address.verified is True
         raise refusal(request, UNKNOWN if proven or not address else UNPROVEN, who=who)
+
+    @transaction.atomic
+    def save_user(self, request: HttpRequest, sociallogin: SocialLogin, form: Any = None) -> User:
+        """As allauth's, with the address as it is stored here, and the row in the trail."""
+        user = sociallogin.user
+        user.email = sociallogin.email_addresses[0].email.lower()
+        made: User = super().save_user(request, sociallogin, form)
+        detail = {"email": user.email, "superuser": False, "provider": settings.OIDC_NAME}
+        trail.write(Activity.USER_ADDED, user.email, **detail)
+        return made
 
     def on_authentication_error(
         self, request: HttpRequest, provider: Any, error: Any = None, exception: Any = None, **kwargs: Any

@@ -1,6 +1,7 @@
 """Writes: each is one transaction with its audit entry inside. All raise ValidationError on bad input."""
 
 from collections.abc import Mapping
+from datetime import date, timedelta
 
 from allauth.account.models import EmailAddress
 from django.contrib.auth.password_validation import validate_password
@@ -25,8 +26,10 @@ from fini_admin.workspaces.models import (
 
 # Four characters of a shorter key would be a good part of it.
 SHOWN_FROM = 20
+# How long the work can go back to the key that was live before a switch.
+FALLBACK = timedelta(hours=1)
 LABEL_TAKEN = "The workspace has a key with this label already."
-KEY_IN_LABEL = "The label holds the key itself. It belongs only in the key's own field."
+KEY_IN_TEXT = "The {} holds the key itself. It belongs only in the key's own field."
 KEY_ELSEWHERE = "Another workspace here holds this key. A key belongs to one: two would share its budget."
 LAST_ADMIN = "This is the workspace's last admin. Make somebody else an admin first."
 
@@ -184,11 +187,26 @@ def remove_member(*, actor: str, origin: str, membership: Membership) -> None:
 
 
 @sensitive_variables("plain", "text")
-def add_key(*, actor: str, origin: str, workspace: Workspace, label: str, plain: str) -> ApiKey:
-    """Seal a key of a workspace. The workspace's first is live at once, a later one waits (design 5)."""
+def add_key(
+    *,
+    actor: str,
+    origin: str,
+    workspace: Workspace,
+    label: str,
+    plain: str,
+    purpose: str = "",
+    owner: str = "",
+    expires_on: date | None = None,
+) -> ApiKey:
+    """Seal a key of a workspace. The workspace's first is live at once, a later one waits (design 5).
+
+    It belongs to whoever adds it, unless `owner` names somebody else.
+    """
     text = texts.key_text(plain)
-    if text in label:
-        raise ValidationError({"label": KEY_IN_LABEL})
+    words = {"label": label, "purpose": purpose, "owner": owner or actor}
+    for name, typed in words.items():
+        if text in typed:
+            raise ValidationError({name: KEY_IN_TEXT.format(name)})
     # No decorator: in an error report its frame would show this function's arguments.
     with transaction.atomic():
         lock_installation()
@@ -197,13 +215,15 @@ def add_key(*, actor: str, origin: str, workspace: Workspace, label: str, plain:
             raise ValidationError({"key": KEY_ELSEWHERE})
         first = not ApiKey.objects.filter(workspace=workspace).exists()
         key = ApiKey(workspace=workspace, label=free_label(workspace, label), created_by=actor)
+        key.purpose = texts.plain_text("purpose", purpose) if purpose.strip() else ""
+        key.owner, key.expires_on = texts.plain_text("owner", owner.strip() or actor), expires_on
         key.state = KeyState.LIVE if first else KeyState.WAITING
         key.last_four = text[-4:] if len(text) >= SHOWN_FROM else ""
         key.sealed = vault.seal(text, workspace=workspace.pk, row=key.pk)
         key.fingerprint = vault.fingerprints(text)[0]
         key.full_clean()
         key.save(force_insert=True)
-        record_key(key, Activity.KEY_ADDED, actor, origin, last_four=key.last_four, state=key.state)
+        record_key(key, Activity.KEY_ADDED, actor, origin, **queries.facts(key))
     return key
 
 
@@ -216,7 +236,7 @@ def relabel_key(*, actor: str, origin: str, key: ApiKey, label: str) -> ApiKey:
     if key.label == was:
         return key
     if vault.holds(key.label, key):
-        raise ValidationError({"label": KEY_IN_LABEL})
+        raise ValidationError({"label": KEY_IN_TEXT.format("label")})
     free_label(workspace, key.label)
     key.full_clean()
     key.save(update_fields=["label"])
@@ -226,24 +246,26 @@ def relabel_key(*, actor: str, origin: str, key: ApiKey, label: str) -> ApiKey:
 
 @transaction.atomic
 def switch_key(*, actor: str, origin: str, key: ApiKey) -> ApiKey:
-    """Calls go out with this key from now on. The one that was live waits, so that one can go back."""
+    """Calls go out with this key from now on. The one that was live is the fallback for a while, then it is off.
+
+    Switching to the fallback takes a switch back: what was live in between waits, without an end.
+    """
     workspace = lock(key.workspace)
     key = ApiKey.objects.get(pk=key.pk)
     if key.state == KeyState.LIVE:
         return key
-    if key.state == KeyState.OFF:
-        raise ValidationError(f"The key {key.label} is off for good. Add a key instead.")
-    if key.refused_at:
-        raise ValidationError(
-            f"Fini refused the key {key.label}. Verify it: when Fini takes it again, it can be switched to."
-        )
+    refusal = queries.why_not_switch(key)
+    if refusal:
+        raise ValidationError(refusal)
     before = queries.live_key(workspace)
-    if before:
-        before.state = KeyState.WAITING
-        before.save(update_fields=["state"])
-    key.state = KeyState.LIVE
-    key.save(update_fields=["state"])
     detail = {"before": before.label if before else None, "before_key": str(before.pk) if before else None}
+    if before:
+        ends = None if key.fallback_until or before.refused_at else timezone.now() + FALLBACK
+        before.state, before.fallback_until = KeyState.WAITING, ends
+        before.save(update_fields=["state", "fallback_until"])
+        detail["fallback_until"] = ends.isoformat(timespec="seconds") if ends else None
+    key.state, key.fallback_until = KeyState.LIVE, None
+    key.save(update_fields=["state", "fallback_until"])
     record_key(key, Activity.KEY_SWITCHED, actor, origin, state=key.state, was=KeyState.WAITING, **detail)
     return key
 
@@ -257,7 +279,8 @@ def switch_off_key(*, actor: str, origin: str, key: ApiKey) -> ApiKey:
     if was == KeyState.OFF:
         return key
     key.state, key.sealed, key.fingerprint = KeyState.OFF, b"", None
-    key.save(update_fields=["state", "sealed", "fingerprint"])
+    key.fallback_until = key.fallen_back_at = None
+    key.save(update_fields=["state", "sealed", "fingerprint", "fallback_until", "fallen_back_at"])
     record_key(key, Activity.KEY_SWITCHED_OFF, actor, origin, state=key.state, was=was)
     return key
 

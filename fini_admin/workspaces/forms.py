@@ -1,10 +1,12 @@
 """Forms: they clean and never save. What an action refuses comes back beside its field (`refuse`)."""
 
+from datetime import date
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
+from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
 from fini_admin.fini.secrets import looks_like_key
@@ -85,6 +87,29 @@ class KeyForm(KeylessForm):
         help_text="What people call this key, here and in the audit trail. Never part of the key.",
         error_messages={"required": "Give the key a label."},
     )
+    purpose = forms.CharField(
+        label="Purpose", max_length=120, required=False, help_text="What it is for. May stay empty."
+    )
+    owner = forms.CharField(
+        label="Owner",
+        max_length=150,
+        required=False,
+        help_text="Whom to ask about it. Left empty, it is you.",
+    )
+    expires_on = forms.DateField(
+        label="Expires on",
+        required=False,
+        widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
+        help_text="If Fini ends it on a date: Home reminds from 14 days before. May stay empty.",
+        error_messages={"invalid": "Enter a date like 2027-01-31."},
+    )
+
+    def clean_expires_on(self) -> date | None:
+        """A day to come."""
+        day: date | None = self.cleaned_data["expires_on"]
+        if day and day < timezone.localdate():
+            raise ValidationError("This day has passed: the key would be of no use.")
+        return day
 
     @sensitive_variables()
     def holds_key(self, typed: str) -> bool:
@@ -145,14 +170,32 @@ class NewPersonForm(MemberForm):
         label="Name",
         max_length=150,
         required=False,
-        help_text="Only for an address that nobody here has yet.",
+        help_text="Only with a first password: who is invited types it.",
     )
     password = forms.CharField(
         label="First password",
         strip=False,
         required=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text="Only for an address that nobody here has yet. The person can change it after the first log-in.",
+        help_text="Only for an address that nobody here has yet. Left empty, the person is invited and chooses one.",
+    )
+
+
+class AcceptForm(KeylessForm):
+    """Who comes in by an invitation. The address is the invitation's: it is no field."""
+
+    name = forms.CharField(
+        label="Name",
+        max_length=150,
+        widget=forms.TextInput(attrs={"autocomplete": "name"}),
+        error_messages={"required": "Enter your name."},
+    )
+    password = forms.CharField(
+        label="Password",
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text="At least 8 characters, not only digits, no common password, and unlike your name and address.",
+        error_messages={"required": "Choose a password."},
     )
 
 

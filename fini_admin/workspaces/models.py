@@ -90,12 +90,19 @@ class ApiKey(models.Model):
     """A workspace's key to Fini, sealed (P5). `last_four` is empty for a key too short to show any of it.
 
     `fingerprint` finds the same key again and tells nothing of it (vault.py). `scopes` are what the last verification
-    found, at `verified_at`. A key that is off keeps its row, for the trail names it, but neither seal nor fingerprint.
+    found, at `verified_at`; `same_workspace` is None where nothing told. A key that is off keeps its row, for the trail
+    names it, but neither seal nor fingerprint.
+
+    A waiting key with `fallback_until` was live before the last switch: the work goes back to it when Fini refuses the
+    new one before then. `fallen_back_at`: this key was live and refused, and the work went back to another by itself.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="keys")
     label = models.CharField(max_length=60)
+    purpose = models.CharField(max_length=120, blank=True, default="")
+    owner = models.CharField(max_length=150, blank=True, default="")
+    expires_on = models.DateField(null=True, blank=True)
     sealed = models.BinaryField()
     fingerprint = models.CharField(max_length=72, null=True, editable=False, db_index=True)
     last_four = models.CharField(max_length=4, blank=True)
@@ -104,6 +111,9 @@ class ApiKey(models.Model):
     created_by = models.TextField()
     scopes = models.CharField(max_length=40, blank=True, default="")
     verified_at = models.DateTimeField(null=True, blank=True)
+    same_workspace = models.BooleanField(null=True, blank=True)
+    fallback_until = models.DateTimeField(null=True, blank=True)
+    fallen_back_at = models.DateTimeField(null=True, blank=True)
     refused_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
 
@@ -116,6 +126,10 @@ class ApiKey(models.Model):
             ),
             models.UniqueConstraint(
                 fields=["workspace"], condition=Q(state=KeyState.LIVE), name="one_live_key_per_workspace"
+            ),
+            models.CheckConstraint(
+                condition=Q(fallback_until=None) | Q(state=KeyState.WAITING),
+                name="only_a_waiting_key_falls_back",
             ),
         )
 

@@ -87,7 +87,8 @@ def session_of(browser: Browser, product: Product) -> Callable[[str], StorageSta
 def visit(browser: Browser, product: Product, session_of: Callable[[str], StorageState]) -> Iterator[Visit]:
     """`visit("editor")` is a new tab, in a browser of its own, in which that role is logged in.
 
-    The options are the browser's; what `watch` sees in any of the tabs fails the test at its end.
+    In `visit("")` nobody is. The options are the browser's. What `watch` sees in any of the tabs fails the test at
+    its end.
     """
     with ExitStack() as contexts:
         faults: list[str] = []
@@ -98,7 +99,7 @@ def visit(browser: Browser, product: Product, session_of: Callable[[str], Storag
         def open_tab(role: str = "admin", **options: Any) -> Page:
             # Colours that are on their way from one theme to the other are neither.
             options = {"viewport": DESK, "reduced_motion": "reduce", **options}
-            state = session_of(role)
+            state = session_of(role) if role else None
             context = browser.new_context(base_url=product.url, storage_state=state, **options)
             contexts.enter_context(context)
             context.set_default_timeout(10_000)

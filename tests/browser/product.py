@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ class Product:
     """A running installation with one workspace and its admin."""
 
     url: str
-    env: dict[str, str]
+    env: dict[str, str] = field(repr=False)
     sandbox: Sandbox
     slug: str = "acme"
     email: str = "ada@acme.example"

@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 
 import pytest
+from django.urls import resolve
 from playwright.sync_api import Page, expect
 
+from fini_admin.urls import urlpatterns
 from tests.browser import accessibility, layout, paths
 from tests.browser.product import PEOPLE, Place, Product
 
@@ -49,6 +51,8 @@ PAGES = [
     Stop("activity", "{full}activity/", "grace@fini.example"),
     Stop("keys", "{full}keys/", "Verify"),
     Stop("members", "{full}members/", "Vera Molnár"),
+    Stop("settings", "{full}settings/", "Settings"),
+    Stop("people", "/people/", "Grace Hopper", role="superuser"),
     Stop("workspaces", "/workspaces/", "Parcels", role="superuser"),
     Stop("styleguide", "/styleguide/", "Filter bar", role="superuser"),
     Stop("password", "/accounts/password/change/", "Change password"),
@@ -62,6 +66,24 @@ PAGES = [
     Stop("empty-audit", "{empty}audit/", "No call was made yet"),
     Stop("empty-keys", "{empty}keys/", "API key"),
 ]
+
+
+SAMPLE = {
+    "full": "/w/acme/",
+    "empty": "/w/acme/",
+    "usable": "1",
+    "failed": "1",
+    "run": "1",
+    "call": "00000000-0000-0000-0000-000000000001",
+    "preview": "token",
+}
+
+
+def test_no_page_of_a_workspace_is_left_out():
+    # What acts when it is posted to, or answers with a text, is named for it: key_verify, call_body.
+    names = {pattern.name for pattern in urlpatterns if str(pattern.pattern).startswith("w/")}
+    pages = {name for name in names if name and "_" not in name}
+    assert pages <= {resolve(stop.path.format(**SAMPLE)).url_name for stop in PAGES}
 
 
 @pytest.fixture(scope="module")

@@ -105,7 +105,7 @@ def test_branches_show_their_numbers_and_load_when_opened(acme: Workspace, edito
         last_seen=tree.created_at,
     )
     page = text(editor.get(ZENDESK))
-    assert "Section s1 3, 2 not in Fini yet" in page
+    assert "Section s1 3 resources, 2 not in Fini yet" in page
     assert "Section s2 1 not in Fini yet" in page
     assert "Article 2" not in page
     inside = editor.get(f"{ZENDESK}?part=level&branch={key('s1')}", headers=HTMX)

@@ -58,6 +58,7 @@ def test_a_good_key_is_verified_and_says_what_it_may(admin, acme, main, sandbox)
         "scopes": ["read", "write"],
         "was": None,
         "was_refused": False,
+        "same_workspace": None,
     }
     assert people.trail(acme)[-1] == ("key.verified", "ada@example.com", detail)
     asked = Entry.objects.filter(kind="call.asked").values_list("actor", "origin", "key", "run")
@@ -197,7 +198,7 @@ def test_a_switch_wakes_the_work_that_waited_for_another_key(
     sandbox.add_key(people.KEY)
     ApiKey.objects.update(refused_at=datetime.now(UTC))
     run = register(resources(2))
-    second = people.key(acme, "second")
+    second = people.verified(people.key(acme, "second"))
     HUEY.flush()
     with django_capture_on_commit_callbacks(execute=True):
         admin.post(f"{PAGE}{second.pk}/switch/")
@@ -216,6 +217,7 @@ def test_work_waits_while_no_key_is_live_and_loses_nothing(acme, main, sandbox, 
     assert sandbox.log() == []
     second = people.key(acme, "second", "fini_second_key_of_the_sandbox")
     sandbox.add_key("fini_second_key_of_the_sandbox")
+    verification.verify(**BY, key=second)
     actions.switch_key(**BY, key=second)
     drive(acme)
     run.refresh_from_db()

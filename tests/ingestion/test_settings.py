@@ -114,7 +114,7 @@ def test_lowered_and_raised_again_within_a_minute_no_budget_is_exceeded(
         """How many calls may still go out at once."""
         for number in range(100):
             try:
-                budget.take(budget.lock(acme), f"call-{uuid4()}", urgent=True)
+                budget.take(budget.lock(acme), str(uuid4()), urgent=True)
             except budget.Spent:
                 return number
         return 100

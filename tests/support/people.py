@@ -1,6 +1,7 @@
 """People and workspaces for tests, made the way the product makes them."""
 
 import json
+from datetime import UTC, datetime
 
 from allauth.account.internal.flows.login import record_authentication
 from django.test import Client, RequestFactory
@@ -38,6 +39,13 @@ def join(person: User, workspace: Workspace, role: str = "viewer") -> None:
 
 def key(workspace: Workspace, label: str = "main", plain: str = KEY) -> ApiKey:
     return actions.add_key(actor="test", origin="test", workspace=workspace, label=label, plain=plain)
+
+
+def verified(key: ApiKey, scopes: str = "read write", *, same: bool | None = True) -> ApiKey:
+    """As if Fini had just been asked about it."""
+    found = {"scopes": scopes, "same_workspace": same, "verified_at": datetime.now(UTC)}
+    ApiKey.objects.filter(pk=key.pk).update(**found)
+    return key
 
 
 def trail(workspace: Workspace | None = None) -> list[tuple[str, str, dict]]:

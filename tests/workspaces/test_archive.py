@@ -2,6 +2,7 @@
 
 import re
 import uuid
+from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -19,7 +20,7 @@ from tests.support import people
 
 pytestmark = pytest.mark.django_db
 PAGE = "/workspaces/"
-WHO = {"actor": "test", "origin": "test"}
+WHO: dict[str, Any] = {"actor": "test", "origin": "test"}
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ OTHER = "fini_live_zyxwvutsrqponmlkjihgfedcba9876"
 @pytest.fixture
 def keys(acme: Workspace) -> dict[str, ApiKey]:
     """A live key and one that waits."""
-    return {"main": people.key(acme), "next": people.key(acme, "next", OTHER)}
+    return {"main": people.key(acme), "next": people.verified(people.key(acme, "next", OTHER))}
 
 
 def states() -> dict[str, str]:
@@ -132,6 +132,8 @@ def test_a_switch_makes_the_other_key_wait_and_can_be_taken_back(acme, keys):
     actions.switch_key(**BY, key=keys["next"])
     assert states() == {"main": "waiting", "next": "live"}
     assert queries.live_key(acme) == keys["next"]
+    until = ApiKey.objects.get(label="main").fallback_until
+    assert until
     assert people.trail(acme)[-1] == (
         "key.switched",
         "ada@example.com",
@@ -142,6 +144,7 @@ def test_a_switch_makes_the_other_key_wait_and_can_be_taken_back(acme, keys):
             "was": "waiting",
             "before": "main",
             "before_key": str(keys["main"].pk),
+            "fallback_until": until.isoformat(timespec="seconds"),
         },
     )
     actions.switch_key(**BY, key=keys["main"])
@@ -189,7 +192,7 @@ def test_a_key_that_is_off_stays_off_and_its_text_is_gone(acme, keys):
 def test_the_only_live_key_may_be_switched_off_and_the_next_one_waits(acme):
     actions.switch_off_key(**BY, key=people.key(acme))
     assert queries.live_key(acme) is None
-    later = people.key(acme, "later", OTHER)
+    later = people.verified(people.key(acme, "later", OTHER))
     assert later.state == "waiting"
     actions.switch_key(**BY, key=later)
     assert queries.live_key(acme) == later

@@ -29,7 +29,7 @@ def admin(client: Client, acme: Workspace) -> Client:
 @pytest.fixture
 def keys(acme: Workspace) -> dict[str, ApiKey]:
     """A live key and one that waits."""
-    return {"main": people.key(acme), "next": people.key(acme, "next", OTHER)}
+    return {"main": people.key(acme), "next": people.verified(people.key(acme, "next", OTHER))}
 
 
 def address(key: ApiKey, act: str, slug: str = "acme") -> str:
@@ -202,7 +202,7 @@ def test_what_a_key_is_stands_on_its_card(admin, acme, keys):
     card = page[page.index("main …1234 live refused") : page.index("next …9876 waiting")]
     assert "Fini refused this key just now. This workspace's work waits." in card
     assert "Scopes read Verified just now Last used 3 Jan 2026, 10:00 UTC Added just now By test" in card
-    assert "Scopes not verified yet Verified never Last used never" in page
+    assert "Scopes read and write Verified just now Last used never" in page
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from django.core import mail
 from django.core.cache import cache
 from django.test import Client
 
-from fini_admin.workspaces.models import User
 from fini_admin.people import mail as post
 from fini_admin.people.signals import login_failed
+from fini_admin.workspaces.models import User
 from tests.support import people
 
 ADDRESS = "ada@example.com"

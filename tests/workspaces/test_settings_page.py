@@ -198,7 +198,8 @@ def test_for_another_workspaces_admin_the_page_is_not_there(client, acme, other)
 
 def test_looking_changes_nothing_and_costs_the_same_with_settings_and_without(admin, acme):
     counts = []
-    for values in ({}, {"calls_per_minute": 7, "mime_type_notion": "text/plain"}):
+    several: tuple[dict[str, Value], ...] = ({}, {"calls_per_minute": 7, "mime_type_notion": "text/plain"})
+    for values in several:
         change(acme, **values)
         with CaptureQueriesContext(connection) as captured:
             assert admin.get(PAGE, SOME).status_code == 200

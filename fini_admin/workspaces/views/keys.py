@@ -6,9 +6,12 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters
 
+from fini_admin.audit import usage
 from fini_admin.ingestion import verification
+from fini_admin.ingestion.queries import running
 from fini_admin.ingestion.wakeup import wake
 from fini_admin.pages import go, show
 from fini_admin.permissions import Permission, WorkspaceRequest, reauthenticated, requires
@@ -23,6 +26,13 @@ MAY = {
     "write": "It may write, may not read: discovering, and following what was sent, will be refused.",
     "": "It may neither read nor write: every call will be refused.",
 }
+# Whose key it is, as its sources tell.
+BELONGS = {
+    True: "It opens this workspace.",
+    False: "It opens another Fini workspace: none of the sources here is in it.",
+    None: "Whether it opens this workspace cannot be told: there are no sources to compare.",
+}
+MOST_RUNS = 10
 OTHER_SCOPES = "Make a key with the scopes read and write in Fini, add it here and switch to it."
 
 
@@ -48,8 +58,8 @@ def add(request: WorkspaceRequest, form: KeyForm) -> ApiKey | None:
             actor=request.user.email,
             origin="browser",
             workspace=request.workspace,
-            label=form.cleaned_data["label"],
             plain=form.cleaned_data["key"],
+            **{name: form.cleaned_data[name] for name in ("label", "purpose", "owner", "expires_on")},
         )
     except ValidationError as error:
         key = queries.same_key(
@@ -76,13 +86,17 @@ def verify(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
     return go(request, here(request))
 
 
-def say(request: WorkspaceRequest, key: ApiKey, found: set[str]) -> None:
+def say(request: WorkspaceRequest, key: ApiKey, found: verification.Found) -> None:
     """What a verification found."""
-    if found == {"read", "write"}:
-        messages.success(request, f"Fini takes the key {key.label}. {MAY['read write']}")
+    takes = f"Fini takes the key {key.label}."
+    whose = BELONGS[found.same] if key.state != KeyState.LIVE else ""
+    may = MAY[" ".join(sorted(found.scopes))]
+    if found.same is False:
+        messages.error(request, f"{takes} {whose} Add a key that was made in this workspace.")
+    elif found.scopes == {"read", "write"}:
+        messages.success(request, f"{takes} {may} {whose}".rstrip())
     else:
-        may = MAY[" ".join(sorted(found))]
-        messages.warning(request, f"Fini takes the key {key.label}. {may} {OTHER_SCOPES}")
+        messages.warning(request, f"{takes} {may} {OTHER_SCOPES}")
 
 
 @requires(Permission.KEYS_MANAGE)
@@ -142,6 +156,8 @@ def page(
             "key": key,
             "scopes": scopes(key),
             "may": MAY.get(key.scopes, ""),
+            "belongs": belongs(key),
+            "why_not": queries.why_not_switch(key) if key.state == KeyState.WAITING else "",
             "form": renaming.get(key.pk) or labelling(key),
             "others": len(on) > 1,
         }
@@ -154,8 +170,22 @@ def page(
         "live": any(key.state == KeyState.LIVE for key in on),
         "renaming": bool(renaming),
     }
+    if request.GET.get("part") in ("calls", "breaks"):
+        context |= used(request, keys)
     status = 422 if form.is_bound or renaming else 200
-    return show(request, "workspaces/keys.html", context, status=status)
+    return show(request, "workspaces/keys.html", context, parts=("list", "calls", "breaks"), status=status)
+
+
+def used(request: WorkspaceRequest, keys: list[ApiKey]) -> dict[str, object]:
+    """How much each key was used lately, by whom, and what a key is needed for that `?key=` names."""
+    uses = usage.by_key(str(request.workspace.pk), timezone.now())
+    pairs = [(key, uses.get(str(key.pk), usage.Use())) for key in keys]
+    asked = next((pair for pair in pairs if str(pair[0].pk) == request.GET.get("key")), None)
+    return {
+        "uses": [(key, use) for key, use in pairs if key.state != KeyState.OFF or use.calls[-1]],
+        "asked": asked,
+        "going": list(running(request.workspace)[:MOST_RUNS]) if asked else [],
+    }
 
 
 def scopes(key: ApiKey) -> str:
@@ -163,6 +193,11 @@ def scopes(key: ApiKey) -> str:
     if not key.verified_at:
         return "not verified yet"
     return " and ".join(key.scopes.split()) or "none"
+
+
+def belongs(key: ApiKey) -> str:
+    """Whose key the last verification found a waiting one to be, in words; empty where nothing is to be said."""
+    return BELONGS[key.same_workspace] if key.verified_at and key.state != KeyState.LIVE else ""
 
 
 def labelling(key: ApiKey, request: WorkspaceRequest | None = None) -> LabelForm:

@@ -1,23 +1,27 @@
-"""A workspace's members: add, change the role, remove; and what each role may do."""
+"""A workspace's members: add, invite, change the role, remove; and what each role may do."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.cache import add_never_cache_headers
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 
 from fini_admin.pages import go
 from fini_admin.paging import page as paged
+from fini_admin.people import invitations
+from fini_admin.people.models import Invitation
 from fini_admin.permissions import ALLOWED, Permission, WorkspaceRequest, reauthenticated, requires
 from fini_admin.workspaces import actions, queries
 from fini_admin.workspaces.forms import MemberForm, NewPersonForm, OwnForm, RoleForm, refuse
 from fini_admin.workspaces.models import Membership, Role
 
-NOBODY = "Nobody here has this address yet. A superuser can add the person, on this page or with manage.py add_user."
-FIRST_PASSWORD = "Nobody here has this address yet. Type a first password to add the person."  # noqa: S105
+FIRST_PASSWORD = "Type a first password to add the person at once, or take the name out to invite the person."  # noqa: S105
 
 # What the roles may do, in words; which role may, says permissions.py.
 WORDS: tuple[tuple[str, set[Permission]], ...] = (
@@ -53,14 +57,25 @@ class Typed:
     remove: OwnForm | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """An invitation that was made just now. No repr: it holds the link."""
+
+    invitation: Invitation
+    link: str = field(repr=False)
+    mailed: bool
+
+
 @requires(Permission.MEMBERS_MANAGE)
 @reauthenticated
 @sensitive_post_parameters("password")
 def index(request: WorkspaceRequest) -> HttpResponse:
-    """The members; posted, another one."""
+    """The members; posted, another one, or an invitation where nobody here has the address."""
     form = adding(request)
     if request.method == "POST" and form.is_valid():
         try:
+            if invites(form):
+                return invite(request, email=form.cleaned_data["email"], role=form.cleaned_data["role"])
             member = add(request, form)
         except ValidationError as error:
             refuse(form, error)
@@ -80,27 +95,40 @@ def adding(request: WorkspaceRequest, *, bound: bool = True) -> MemberForm:
 def add(request: WorkspaceRequest, form: MemberForm) -> Membership:
     """The membership; raises ValidationError when it cannot be had like this."""
     data = form.cleaned_data
+    who: dict[str, Any] = {"actor": request.user.email, "origin": "browser", "workspace": request.workspace}
     person = queries.person(data["email"])
-    if person is None and not request.user.is_superuser:
-        raise ValidationError({"email": NOBODY})
-    if person is None and not data["password"]:
-        raise ValidationError({"password": FIRST_PASSWORD})
     if person is None:
-        return actions.add_new_member(
-            actor=request.user.email, origin="browser", workspace=request.workspace, **data
-        )
+        return actions.add_new_member(**who, **data)
     member = queries.members(request.workspace).filter(user=person).first()
     if member and member.role != data["role"]:
         raise ValidationError(
             {"email": f"{person.email} is {member.role} here: change the role in the list."}
         )
-    return actions.add_member(
-        actor=request.user.email,
-        origin="browser",
-        workspace=request.workspace,
-        user=person,
-        role=data["role"],
+    return actions.add_member(**who, user=person, role=data["role"])
+
+
+@sensitive_variables("data")
+def invites(form: MemberForm) -> bool:
+    """Whether the form is for somebody whom nobody here knows, and brings no first password."""
+    data = form.cleaned_data
+    if queries.person(data["email"]) is not None or data.get("password"):
+        return False
+    if data.get("name"):
+        raise ValidationError({"password": FIRST_PASSWORD})
+    return True
+
+
+@sensitive_variables("token", "link", "fresh")
+def invite(request: WorkspaceRequest, *, email: str, role: str) -> HttpResponse:
+    """The page with a new invitation's link on it, this once; raises ValidationError."""
+    invitation, token = invitations.invite(
+        actor=request.user.email, workspace=request.workspace, email=email, role=role
     )
+    link = request.build_absolute_uri(reverse("invitation_link", args=[token]))
+    fresh = Fresh(invitation, link, mailed=invitations.send(invitation, link))
+    answer = page(request, form=adding(request, bound=False), fresh=fresh)
+    add_never_cache_headers(answer)
+    return answer
 
 
 @requires(Permission.MEMBERS_MANAGE)
@@ -137,7 +165,7 @@ def remove(request: WorkspaceRequest, number: int) -> HttpResponse:
     form = OwnForm(request.POST, own=member.user_id == request.user.pk, auto_id=f"remove-{number}_%s")
     if form.is_valid():
         try:
-            actions.remove_member(actor=request.user.email, origin="browser", membership=member)
+            end(request, member)
         except ValidationError as error:
             refuse(form, error)
         else:
@@ -148,13 +176,24 @@ def remove(request: WorkspaceRequest, number: int) -> HttpResponse:
     return page(request, form=adding(request, bound=False), typed=Typed(number, remove=form))
 
 
+@transaction.atomic
+def end(request: WorkspaceRequest, member: Membership) -> None:
+    """End a membership, and with it an invitation that would let the person back in."""
+    actor = request.user.email
+    actions.remove_member(actor=actor, origin="browser", membership=member)
+    invitations.withdraw(actor=actor, workspace=request.workspace, email=member.user.email)
+
+
 def onward(request: WorkspaceRequest, member: Membership, *, still: bool) -> str:
     """Where to go after a change: home for who may no longer come back to this page."""
     own = member.user_id == request.user.pk
     return reverse("home") if own and not still and not request.user.is_superuser else here(request)
 
 
-def page(request: WorkspaceRequest, *, form: MemberForm, typed: Typed | None = None) -> HttpResponse:
+@sensitive_variables("fresh", "context")
+def page(
+    request: WorkspaceRequest, *, form: MemberForm, typed: Typed | None = None, fresh: Fresh | None = None
+) -> HttpResponse:
     """The page, with the forms as they were typed."""
     found = paged(queries.members(request.workspace), cursor=request.GET.get("after"))
     admins = list(queries.admins(request.workspace).values_list("pk", flat=True)[:2])
@@ -162,6 +201,8 @@ def page(request: WorkspaceRequest, *, form: MemberForm, typed: Typed | None = N
         "form": form,
         "page": found,
         "rows": [row(request, member, typed, last=admins == [member.pk]) for member in found.rows],
+        "fresh": fresh,
+        "invitations": list(invitations.open_in(request.workspace)) if found.first else [],
         "roles": list(Role),
         "may": [(words, [names <= ALLOWED[role] for role in Role]) for words, names in WORDS],
     }

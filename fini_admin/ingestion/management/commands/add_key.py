@@ -40,9 +40,11 @@ class Command(commands.Command):
             found = verification.verify(actor=commands.operator(), origin=commands.ORIGIN, key=key)
         except (FiniError, budget.Spent) as error:
             raise CommandError(f"the key was added, but not verified: {error}") from error
-        missing = {"read", "write"} - found
+        missing = {"read", "write"} - found.scopes
         if missing:
             raise CommandError(f"the key was added, but lacks the scope {' and '.join(sorted(missing))}")
+        if found.same is False:
+            raise CommandError("the key was added, but it opens another Fini workspace than the live key")
         self.stdout.write("Fini takes it: it may read and write.")
 
     def added(self, slug: str, label: str) -> ApiKey:

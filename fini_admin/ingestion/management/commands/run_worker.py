@@ -10,13 +10,16 @@ from typing import Any
 from uuid import uuid4
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.db import close_old_connections, connection
 from huey.contrib.djhuey import HUEY
 
+from fini_admin.audit import chain
 from fini_admin.ingestion import work
 from fini_admin.ingestion.models import Worker
 from fini_admin.ingestion.tasks import Process, look
+from fini_admin.keyring import UnknownKey
+from fini_admin.workspaces.fallback import end_fallbacks
 
 log = logging.getLogger(__name__)
 TICK = 1.0
@@ -35,6 +38,10 @@ class Command(BaseCommand):
 
     def handle(self, **_: Any) -> None:
         """Run until told to stop, then leave nothing behind."""
+        try:
+            chain.check_key(chain.INSTALLATION)
+        except UnknownKey as error:
+            raise CommandError(str(error)) from None
         # Until huey listens for it, a little after its threads were started, SIGTERM would cut everything off.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         Process.owner = str(uuid4())
@@ -60,6 +67,8 @@ def repeat(target: Any, pause: float, stopping: threading.Event) -> None:
         try:
             close_old_connections()
             target()
+        except UnknownKey as error:  # of one workspace's chain: the others' work goes on
+            log.warning("%s", error)
         except Exception:
             log.exception("the worker's clock")
         stopping.wait(max(0.05, pause - (time.monotonic() - started)))
@@ -82,3 +91,4 @@ def beat() -> None:
 def sweep() -> None:
     """What needs no haste."""
     work.mark_stuck()
+    end_fallbacks()

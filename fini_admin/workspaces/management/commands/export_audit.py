@@ -12,11 +12,11 @@ from django.db import transaction
 
 from fini_admin.audit import chain, export
 from fini_admin.audit.names import Activity
+from fini_admin.ingestion.download import harmless
 from fini_admin.workspaces import commands
 from fini_admin.workspaces.trails import chain_of
 
 PAUSE = 1.0
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Command(commands.Command):
@@ -78,11 +78,6 @@ class Command(commands.Command):
         writer.writeheader()
         for row in rows:
             writer.writerow({name: harmless(value) for name, value in row.items()})
-
-
-def harmless(value: Any) -> Any:
-    """A cell that no spreadsheet takes for a formula."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 
 
 def followed(name: str, since: str, until: str) -> Iterator[dict[str, Any]]:

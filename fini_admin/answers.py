@@ -1,0 +1,54 @@
+"""Middleware round every answer: no cache keeps it, no page reads a body without end, a missing key is one page."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.template.loader import render_to_string
+
+from fini_admin.people.sealing import UNREADABLE
+
+log = logging.getLogger(__name__)
+
+
+class Answers:
+    """Every view's answer goes through here; static files do not."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        answer = self.get_response(request)
+        # A page holds what its reader may see; the next one at this machine, or behind this proxy, may not.
+        answer.headers.setdefault("Cache-Control", "private, no-store")
+        return answer
+
+    def process_view(
+        self, request: HttpRequest, view: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> HttpResponse | None:
+        """A body that is too large is not read: Django bounds fields, but would put files of any size on the disk.
+
+        A view without Django's own check of the token, which reads everything, looks at the size itself.
+        """
+        if getattr(view, "csrf_exempt", False) or stated_size(request) <= settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+            return None
+        return HttpResponse(render_to_string("413.html"), status=413)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Wrong ENCRYPTION_KEYS are the operator's to mend: a page that says so, a line in the log, no traceback."""
+        return keys_do_not_fit(exception) if isinstance(exception, UNREADABLE) else None
+
+
+def stated_size(request: HttpRequest) -> int:
+    """How many bytes the body has, as the browser states it; the server reads no more than that."""
+    stated = request.META.get("CONTENT_LENGTH") or "0"
+    return int(stated) if stated.isascii() and stated.isdigit() else 0
+
+
+def keys_do_not_fit(error: Exception) -> HttpResponse:
+    """The plain page, without anything that is read for the person; its text says nothing of what is sealed."""
+    log.error("%s", error)
+    return HttpResponse(render_to_string("503.html"), status=503)

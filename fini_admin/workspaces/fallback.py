@@ -1,0 +1,53 @@
+"""The key that was live before a switch: the work goes back to it by itself, or it goes off when its time is over."""
+
+from django.db import transaction
+from django.utils import timezone
+
+from fini_admin.audit.names import Activity
+from fini_admin.workspaces import actions, queries
+from fini_admin.workspaces.models import ApiKey, KeyState, Workspace
+
+BY = "Fini Admin"
+ORIGIN = "worker"
+
+
+def fallback(workspace: Workspace) -> ApiKey | None:
+    """The key to go back to, None when there is none; of several the one that was live last."""
+    waiting = ApiKey.objects.filter(workspace=workspace, fallback_until__gt=timezone.now(), refused_at=None)
+    return waiting.order_by("-fallback_until").first()
+
+
+@transaction.atomic
+def fall_back(refused: ApiKey) -> ApiKey | None:
+    """Fini refused this key: when it is the live one and there is a fallback, that one is live again.
+
+    None when nothing changed. The refused key waits; it stays marked until Fini takes it again.
+    """
+    workspace = actions.lock(refused.workspace)
+    live, key = queries.live_key(workspace), fallback(workspace)
+    if key is None or live is None or live.pk != refused.pk:
+        return None
+    now = timezone.now()
+    ApiKey.objects.filter(pk=live.pk).update(state=KeyState.WAITING, fallen_back_at=now)
+    ApiKey.objects.filter(pk=key.pk).update(state=KeyState.LIVE, fallback_until=None)
+    detail = {"state": str(KeyState.LIVE), "before": live.label, "before_key": str(live.pk)}
+    actions.record_key(key, Activity.KEY_FALLEN_BACK, BY, ORIGIN, **detail)
+    return key
+
+
+def end_fallbacks() -> int:
+    """Switch off each fallback whose time is over, while the key that took its place does; how many."""
+    over = ApiKey.objects.filter(fallback_until__lte=timezone.now()).select_related("workspace")
+    return sum(end_fallback(key) for key in over)
+
+
+@transaction.atomic
+def end_fallback(key: ApiKey) -> bool:
+    """One of them; never the last key that the work could go out with."""
+    workspace = actions.lock(key.workspace)
+    live = queries.live_key(workspace)
+    over = ApiKey.objects.filter(pk=key.pk, fallback_until__lte=timezone.now()).exists()
+    if not over or live is None or live.refused_at:
+        return False
+    actions.switch_off_key(actor=BY, origin=ORIGIN, key=key)
+    return True

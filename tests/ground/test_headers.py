@@ -1,0 +1,115 @@
+"""What every kind of answer carries, what cookies are, and what a body may weigh."""
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import path
+
+from fini_admin import urls
+from fini_admin.permissions import public
+from tests.ground.conftest import Furnished
+from tests.support import people
+from tests.support.product import ROOT, environment
+
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+}
+LOGIN = {"login": "ada@example.com", "password": people.PASSWORD}
+
+
+def failing(request):
+    raise RuntimeError("an error of ours")
+
+
+urlpatterns = [*urls.urlpatterns, path("fails/", public(failing))]
+
+
+def faults(answer: Any) -> list[str]:
+    """What an answer lacks."""
+    stricter = {"Referrer-Policy": ("same-origin", "no-referrer")}
+    wrong = [name for name, value in HEADERS.items() if answer.get(name) not in stricter.get(name, (value,))]
+    if "default-src 'none'" not in answer.get("Content-Security-Policy", ""):
+        wrong.append("Content-Security-Policy")
+    if "no-store" not in answer.get("Cache-Control", ""):
+        wrong.append("Cache-Control")
+    return wrong
+
+
+@pytest.mark.urls(__name__)
+def test_every_kind_of_answer_carries_the_headers(furnished: Furnished):
+    browser = furnished.seen()
+    browser.raise_request_exception = False
+    strict = Client(enforce_csrf_checks=True)
+    answers = {route: browser.get(address) for route, address in furnished.addresses().items()}
+    answers |= {f"anonymous {address}": Client().get(address) for address in ("/", "/accounts/login/")}
+    answers["export"] = browser.get("/w/acme/sources/", {"export": "csv"})
+    people.sign_in(browser, furnished.root)
+    answers["part"] = browser.get("/w/acme/sources/", headers={"HX-Request": "true"})
+    answers |= {"404": browser.get("/nowhere"), "500": browser.get("/fails/"), "403": strict.post("/accounts/login/")}
+    answers["413"] = browser.post("/accounts/login/", "x", content_type="text/plain", CONTENT_LENGTH="99999999")
+    assert {name: answers[name].status_code for name in ("403", "404", "413", "500")} == {
+        "403": 403,
+        "404": 404,
+        "413": 413,
+        "500": 500,
+    }
+    assert {name: found for name, answer in answers.items() if (found := faults(answer))} == {}
+
+
+def test_what_is_static_is_not_guessed_at_and_may_be_kept(client):
+    answer = client.get("/static/js/frame.js")
+    assert answer["X-Content-Type-Options"] == "nosniff"
+    assert "no-store" not in answer.get("Cache-Control", "")
+    answer.close()
+
+
+@pytest.mark.django_db
+def test_cookies_are_for_this_site_and_no_script_reads_the_session(client, settings):
+    settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = True
+    people.user("ada@example.com")
+    client.get("/accounts/login/")
+    cookies = client.post("/accounts/login/", LOGIN).cookies
+    flags = {name: (morsel["secure"], morsel["samesite"], morsel["path"]) for name, morsel in cookies.items()}
+    assert set(flags.values()) == {(True, "Lax", "/")}
+    assert {"sessionid", "csrftoken"} <= set(flags)
+    # It ends with the browser: nothing to remember.
+    assert (cookies["sessionid"]["httponly"], cookies["sessionid"]["max-age"]) == (True, "")
+    assert {morsel["domain"] for morsel in cookies.values()} == {""}
+
+
+def test_a_deployment_is_as_strict_as_djangos_check_asks_but_for_the_two_items_of_hsts(tmp_path):
+    env = environment(tmp_path / "var", f"sqlite:///{tmp_path / 'db'}", PLAIN_HTTP_ON_LOOPBACK="no")
+    line = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
+    done = subprocess.run(line, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "(2 silenced)" in done.stdout + done.stderr
+    wanted = "SESSION_COOKIE_SECURE CSRF_COOKIE_SECURE SECURE_SSL_REDIRECT SECURE_HSTS_SECONDS SILENCED_SYSTEM_CHECKS"
+    show = f"import django; django.setup(); from django.conf import settings as s; print(*[getattr(s, n) for n in '{wanted}'.split()])"
+    said = subprocess.run([sys.executable, "-c", show], cwd=ROOT, env=env, capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "True True True 31536000 ['security.W005', 'security.W021']"
+
+
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=b"])
+def test_a_body_without_end_is_not_read_by_any_page(furnished: Furnished, kind: str):
+    class Body:
+        """Says that it is large, and fails whoever reads it."""
+
+        def read(self, *_: Any) -> bytes:
+            raise AssertionError("it was read")
+
+        readline = read
+
+    browser = furnished.seen()
+    stated = {"CONTENT_LENGTH": str(14 * 1024 * 1024), "CONTENT_TYPE": kind, "wsgi.input": Body()}
+    answered = {
+        route: browser.generic("POST", address, **stated).status_code
+        for route, address in furnished.addresses().items()
+        if not route.endswith(("register/", "invitations/<str:token>/"))
+    }
+    assert set(answered.values()) == {413}

@@ -33,7 +33,10 @@ class Answers:
 
         A view without Django's own check of the token, which reads everything, looks at the size itself.
         """
-        if getattr(view, "csrf_exempt", False) or stated_size(request) <= settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+        if (
+            getattr(view, "csrf_exempt", False)
+            or stated_size(request) <= settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        ):
             return None
         return HttpResponse(render_to_string("413.html"), status=413)
 

@@ -64,7 +64,11 @@ def head_message(chain: str, seq: int, hash_: str) -> bytes:
 
 
 def start(chain: str) -> None:
-    """Make a chain's head, together with what the chain is of."""
+    """Make a chain's head, together with what the chain is of.
+
+    Not with another installation's ENCRYPTION_KEYS, which would sign it as willingly: raises keyring.UnknownKey.
+    """
+    check_key(INSTALLATION)
     Head.objects.get_or_create(
         chain=chain, defaults={"seq": 0, "hash": START, "mac": head_mac(chain, 0, START)}
     )

@@ -12,11 +12,12 @@ from fini_admin.audit.meaning import where_from
 
 DAYS = (1, 7, 30)
 MOST = 50_000
-# A verification's write probe is refused on purpose (routes.write_probe): that is no error.
+# A verification's write probe is refused on purpose, or finds a scope missing (routes.write_probe): that is no error.
 RECENT = """
 SELECT key_id, actor, origin, COUNT(*),
   SUM(CASE WHEN at >= %s THEN 1 ELSE 0 END), SUM(CASE WHEN at >= %s THEN 1 ELSE 0 END),
-  SUM(CASE WHEN outcome = 'done' OR (route = 'crawl' AND status = 400 AND run IS NULL) THEN 0 ELSE 1 END), MIN(at)
+  SUM(CASE WHEN outcome = 'done' OR (route = 'crawl' AND status IN (400, 403) AND run IS NULL) THEN 0 ELSE 1 END),
+  MIN(at)
 FROM (
   SELECT key_id, actor, origin, at, outcome, route, status, run FROM trail_entry
   WHERE chain = %s AND outcome IS NOT NULL AND at >= %s ORDER BY at DESC, seq DESC LIMIT %s

@@ -61,7 +61,8 @@ def perform(step_id: int, owner: str) -> None:
     except InvalidRequest as error:
         refuse_locally(step, items, str(error))
         return
-    context = context_for(step.run, owner=owner, attempt=step.tries + 1)
+    reads = step.kind == Kind.DISCOVER
+    context = context_for(step.run, owner=owner, attempt=step.tries + 1, reads=reads)
     try:
         exchange(
             request, context, claim=partial(claim, step, items, owner), settle=partial(settle, step, items)
@@ -175,12 +176,16 @@ def claim(step: Step, items: list[Item], owner: str, call: str) -> None:
 
 def settle(step: Step, items: list[Item], done: Exchange[Any]) -> None:
     """In the *outcome* transaction: what the answer says of the step's items, or what becomes of the step."""
-    calling.settle(step.run.workspace, done)
+    reads = step.kind == Kind.DISCOVER
+    reader_failed = reads and calling.cannot_read(step.run.workspace, done)
+    calling.settle(step.run.workspace, done, reads=reads)
     if not Step.objects.filter(pk=step.pk, state=StepState.SENT, call=done.call).exists():
         raise Superseded(done.call)
     step.refresh_from_db(fields=["tries", "state"])
     if done.error is None:
         answers.accepted(step, items, done)
+    elif reader_failed:
+        answers.later(step, 0)
     else:
         answers.failed(step, items, done.error, call=done.call, sent_at=done.sent_at)
     finish(step.run.workspace)

@@ -98,7 +98,13 @@ def who(watch: Watch, owner: str) -> Context:
     actor = run.actor if run else "Fini Admin"
     number = run.number if run else None
     return context(
-        watch.workspace, actor=actor, origin="worker", run=number, owner=owner, attempt=watch.tries + 1
+        watch.workspace,
+        actor=actor,
+        origin="worker",
+        run=number,
+        owner=owner,
+        attempt=watch.tries + 1,
+        reads=True,
     )
 
 
@@ -120,7 +126,7 @@ def claim_watch(watch: Watch, owner: str, call: str) -> None:
 
 def settled(watch: Watch, done: Exchange[Any]) -> Budget:
     """What every answer of a watch begins with; raises Superseded when the watch went to another process."""
-    held = calling.settle(watch.workspace, done)
+    held = calling.settle(watch.workspace, done, reads=True)
     if not Watch.objects.filter(pk=watch.pk, call=done.call).exists():
         raise Superseded(done.call)
     watch.refresh_from_db()

@@ -87,6 +87,17 @@ def live_key(workspace: Workspace) -> ApiKey | None:
     return ApiKey.objects.filter(workspace=workspace, state=KeyState.LIVE).first()
 
 
+def read_key(workspace: Workspace) -> ApiKey | None:
+    """The key that reads go out with: it waits, may only read, and was found to open this workspace.
+
+    None without one: then reads go out with the live key as everything else. Of several the one verified last.
+    """
+    reading = ApiKey.objects.filter(
+        workspace=workspace, state=KeyState.WAITING, scopes="read", refused_at=None
+    )
+    return reading.filter(same_workspace=True).order_by("-verified_at").first()
+
+
 def facts(key: ApiKey) -> dict[str, str | None]:
     """What a key is, as the trail keeps it when it is added."""
     return {

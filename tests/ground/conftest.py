@@ -29,7 +29,13 @@ TYPED = "{{ evil }}\"'><evil evil=1>{% evil %}&lt;"
 # What a provider may send: it turns the line round, and holds what ends a text elsewhere.
 HOSTILE = f"{TYPED}\u202e\u0000\u0007"
 # Where a value stands for something else than the workspace's own.
-WORDS = {"uidb36": "1", "key": "no-such-key", "token": "no-such-token", "provider": "notion", "side": "answer"}
+WORDS = {
+    "uidb36": "1",
+    "key": "no-such-key",
+    "token": "no-such-token",
+    "provider": "notion",
+    "side": "answer",
+}
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,9 @@ class Furnished:
         """One of them."""
         given = pattern.default_args
         names = [name for name in pattern.pattern.regex.groupindex if name not in given]
-        return reverse(str(pattern.name), kwargs={name: self.value(str(pattern.name), name) for name in names})
+        return reverse(
+            str(pattern.name), kwargs={name: self.value(str(pattern.name), name) for name in names}
+        )
 
     def value(self, view: str, name: str) -> Any:
         """What stands for an argument of a view."""
@@ -55,6 +63,8 @@ class Furnished:
             ("run", "number"): Run.objects.filter(workspace=self.workspace).latest("number").number,
             ("session_end", "number"): UserSession.objects.order_by("pk").values_list("pk", flat=True).first()
             or 1,
+            ("member_role", "number"): self.workspace.memberships.get().pk,
+            ("member_remove", "number"): self.workspace.memberships.get().pk,
             ("preview", "token"): self.preview(),
         }
         own: dict[str, Any] = {
@@ -111,7 +121,13 @@ def furnished(db: None, sandbox_process: Sandbox, settings: Any) -> Iterator[Fur
 def hostile(prefix: str) -> list[Resource]:
     """Resources as a provider might name them."""
     return [
-        Resource(f"{prefix}-{number}-{HOSTILE}", HOSTILE, f"https://docs.example/{prefix}/{number}?{HOSTILE}", "text/html", "article")
+        Resource(
+            f"{prefix}-{number}-{HOSTILE}",
+            HOSTILE,
+            f"https://docs.example/{prefix}/{number}?{HOSTILE}",
+            "text/html",
+            "article",
+        )
         for number in range(2)
     ]
 
@@ -125,7 +141,7 @@ def waiting(db: None) -> Workspace:
 
 
 def parts() -> list[str]:
-    """The name of every fragment that a page may be asked for."""
-    folder = Path(__file__).resolve().parents[2] / "templates"
-    found = (re.findall(r"{% partialdef (\w+)", path.read_text()) for path in folder.rglob("*.html"))
-    return sorted({name for names in found for name in names})
+    """The name of every fragment that a view lets a page be asked for; `list` is what most have."""
+    files = (Path(__file__).resolve().parents[2] / "fini_admin").rglob("*.py")
+    given = [part for file in files for part in re.findall(r"parts=\(([^)]*)\)", file.read_text())]
+    return sorted({name for part in given for name in re.findall(r'"(\w+)"', part)} | {"list"})

@@ -51,8 +51,14 @@ def test_every_kind_of_answer_carries_the_headers(furnished: Furnished):
     answers["export"] = browser.get("/w/acme/sources/", {"export": "csv"})
     people.sign_in(browser, furnished.root)
     answers["part"] = browser.get("/w/acme/sources/", headers={"HX-Request": "true"})
-    answers |= {"404": browser.get("/nowhere"), "500": browser.get("/fails/"), "403": strict.post("/accounts/login/")}
-    answers["413"] = browser.post("/accounts/login/", "x", content_type="text/plain", CONTENT_LENGTH="99999999")
+    answers |= {
+        "404": browser.get("/nowhere"),
+        "500": browser.get("/fails/"),
+        "403": strict.post("/accounts/login/"),
+    }
+    answers["413"] = browser.post(
+        "/accounts/login/", "x", content_type="text/plain", CONTENT_LENGTH="99999999"
+    )
     assert {name: answers[name].status_code for name in ("403", "404", "413", "500")} == {
         "403": 403,
         "404": 404,
@@ -62,6 +68,13 @@ def test_every_kind_of_answer_carries_the_headers(furnished: Furnished):
     assert {name: found for name, answer in answers.items() if (found := faults(answer))} == {}
 
 
+@pytest.mark.django_db
+def test_no_answer_lets_another_site_read_it(client):
+    answer = client.get("/accounts/login/", headers={"Origin": "https://evil.example"})
+    assert not [name for name in answer.headers if name.lower().startswith("access-control")]
+
+
+@pytest.mark.django_db
 def test_what_is_static_is_not_guessed_at_and_may_be_kept(client):
     answer = client.get("/static/js/frame.js")
     assert answer["X-Content-Type-Options"] == "nosniff"
@@ -90,8 +103,13 @@ def test_a_deployment_is_as_strict_as_djangos_check_asks_but_for_the_two_items_o
     assert done.returncode == 0, done.stderr
     assert "(2 silenced)" in done.stdout + done.stderr
     wanted = "SESSION_COOKIE_SECURE CSRF_COOKIE_SECURE SECURE_SSL_REDIRECT SECURE_HSTS_SECONDS SILENCED_SYSTEM_CHECKS"
-    show = f"import django; django.setup(); from django.conf import settings as s; print(*[getattr(s, n) for n in '{wanted}'.split()])"
-    said = subprocess.run([sys.executable, "-c", show], cwd=ROOT, env=env, capture_output=True, text=True, check=True)
+    show = (
+        "import django; django.setup(); from django.conf import settings as s; "
+        f"print(*[getattr(s, n) for n in '{wanted}'.split()])"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", show], cwd=ROOT, env=env, capture_output=True, text=True, check=True
+    )
     assert said.stdout.strip() == "True True True 31536000 ['security.W005', 'security.W021']"
 
 
@@ -106,7 +124,11 @@ def test_a_body_without_end_is_not_read_by_any_page(furnished: Furnished, kind: 
         readline = read
 
     browser = furnished.seen()
-    stated = {"CONTENT_LENGTH": str(14 * 1024 * 1024), "CONTENT_TYPE": kind, "wsgi.input": Body()}
+    stated: dict[str, Any] = {
+        "CONTENT_LENGTH": str(14 * 1024 * 1024),
+        "CONTENT_TYPE": kind,
+        "wsgi.input": Body(),
+    }
     answered = {
         route: browser.generic("POST", address, **stated).status_code
         for route, address in furnished.addresses().items()

@@ -52,7 +52,13 @@ def test_hostile_texts_are_text_on_every_page_and_in_every_part_of_it(furnished:
             whole += [route] if TYPED in text else []
     assert faults == []
     # The walk went where the texts are, or it would have proven nothing.
-    expected = ("queue/", "sources/", "sources/<str:fini_id>/", "runs/<int:number>/", "audit/<uuid:call>/")
+    expected: tuple[str, ...] = (
+        "queue/",
+        "sources/",
+        "sources/<str:fini_id>/",
+        "runs/<int:number>/",
+        "audit/<uuid:call>/",
+    )
     expected += ("keys/", "members/", "previews/<str:token>/", "activity/", "")
     assert {f"w/<slug:slug>/{end}" for end in expected} | {"workspaces/", "people/"} <= set(whole)
 
@@ -63,5 +69,8 @@ def test_what_is_no_page_is_never_taken_for_one(furnished: Furnished):
     body = client.get(addresses["w/<slug:slug>/audit/<uuid:call>/<slug:side>/"])
     rows = client.get(addresses["w/<slug:slug>/sources/"], {"export": "csv"})
     assert body["Content-Type"].startswith("text/plain")
-    assert (rows["Content-Type"].split(";")[0], rows["Content-Disposition"].split(";")[0]) == ("text/csv", "attachment")
+    assert (rows["Content-Type"].split(";")[0], rows["Content-Disposition"].split(";")[0]) == (
+        "text/csv",
+        "attachment",
+    )
     assert {answer["X-Content-Type-Options"] for answer in (body, rows)} == {"nosniff"}

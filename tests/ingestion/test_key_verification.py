@@ -70,7 +70,7 @@ def test_a_good_key_is_verified_and_says_what_it_may(admin, acme, main, sandbox)
 
 
 def test_a_read_only_key_is_told_what_will_be_refused(admin, acme, sandbox):
-    sandbox.add_key(people.KEY, scopes=["read"])
+    sandbox.add_key(people.KEY, workspace="empty", scopes=["read"])
     key = people.key(acme, "second")
     said = ask(admin, key)
     assert "may read, may not write: registering and ingesting will be refused" in said

@@ -27,7 +27,8 @@ def test_a_good_key_is_verified_and_nothing_is_stored(acme: Workspace, sandbox: 
     assert "read and write" in add(sandbox.key)
     assert sandbox.documents() == before
     assert people.trail(acme)[-1] == ("key.verified", *people.trail(acme)[-1][1:])
-    assert Entry.objects.filter(kind="call.answered").count() == 2
+    # A read and a write with the new key, and a read with the live one, to see whether they open the same.
+    assert Entry.objects.filter(kind="call.answered").count() == 3
 
 
 def test_a_read_only_key_is_told(acme: Workspace, sandbox: Sandbox, add) -> None:
@@ -40,3 +41,10 @@ def test_a_key_that_fini_refuses_is_told_and_kept(acme: Workspace, add) -> None:
     with pytest.raises(CommandError, match="not verified: Fini refused the API key"):
         add("fini_unknown_to_fini_0123456789")
     assert acme.keys.filter(label="second").exists()
+
+
+def test_a_key_of_another_fini_workspace_is_told(sandbox: Sandbox, acme: Workspace, add) -> None:
+    sandbox.seed(1, workspace="elsewhere")
+    sandbox.add_key(people.KEY, workspace="elsewhere")
+    with pytest.raises(CommandError, match="opens another Fini workspace"):
+        add(people.KEY)

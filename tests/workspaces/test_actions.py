@@ -142,7 +142,8 @@ def test_the_trail_says_which_key_was_added_and_not_the_key():
     key = people.key(acme)
     kind, _, detail = people.trail(acme)[-1]
     assert kind == "key.added"
-    assert detail == {"key": str(key.pk), "label": "main", "last_four": "1234", "state": "live"}
+    named = {"key": str(key.pk), "label": "main", "last_four": "1234", "state": "live"}
+    assert detail == named | {"purpose": "", "owner": "test", "expires_on": None}
     rows = Entry.objects.filter(chain__in=[str(acme.pk), chain.INSTALLATION]).values_list()
     assert people.KEY not in str(list(rows))
 

@@ -188,7 +188,7 @@ def test_a_label_that_will_not_do_stands_open_beside_its_reason(admin, keys, lab
     assert (row["form"]["label"].value() or "") == shown
     assert people.KEY not in answer.content.decode()
     # Polling would replace what was typed by what is stored.
-    assert b"hx-get" not in answer.content.split(b'id="list"')[1].split(b"<section")[0]
+    assert b"poll from:body" not in answer.content.split(b'id="list"')[1].split(b"<section")[0]
     assert set(states()) == {"main", "next"}
 
 
@@ -201,7 +201,7 @@ def test_what_a_key_is_stands_on_its_card(admin, acme, keys):
     page = text(admin.get(PAGE).content)
     card = page[page.index("main …1234 live refused") : page.index("next …9876 waiting")]
     assert "Fini refused this key just now. This workspace's work waits." in card
-    assert "Scopes read Verified just now Last used 3 Jan 2026, 10:00 UTC Added just now By test" in card
+    assert "Scopes read Verified just now Last used 3 Jan 2026, 10:00 UTC Owner test Added just now By test" in card
     assert "Scopes read and write Verified just now Last used never" in page
 
 

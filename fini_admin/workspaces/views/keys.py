@@ -33,6 +33,7 @@ BELONGS = {
     None: "Whether it opens this workspace cannot be told: there are no sources to compare.",
 }
 MOST_RUNS = 10
+READS = "reads go out with it from now on, writes with the live key."
 OTHER_SCOPES = "Make a key with the scopes read and write in Fini, add it here and switch to it."
 
 
@@ -95,6 +96,8 @@ def say(request: WorkspaceRequest, key: ApiKey, found: verification.Found) -> No
         messages.error(request, f"{takes} {whose} Add a key that was made in this workspace.")
     elif found.scopes == {"read", "write"}:
         messages.success(request, f"{takes} {may} {whose}".rstrip())
+    elif queries.read_key(request.workspace) == key:
+        messages.success(request, f"{takes} It may only read: {READS}")
     else:
         messages.warning(request, f"{takes} {may} {OTHER_SCOPES}")
 
@@ -151,12 +154,14 @@ def page(
     renaming = renaming or {}
     keys = list(queries.keys(request.workspace))
     on = [key for key in keys if key.state != KeyState.OFF]
+    reader = queries.read_key(request.workspace)
     rows = [
         {
             "key": key,
             "scopes": scopes(key),
             "may": MAY.get(key.scopes, ""),
             "belongs": belongs(key),
+            "reads": key == reader,
             "why_not": queries.why_not_switch(key) if key.state == KeyState.WAITING else "",
             "form": renaming.get(key.pk) or labelling(key),
             "others": len(on) > 1,

@@ -186,7 +186,7 @@ def remove_member(*, actor: str, origin: str, membership: Membership) -> None:
     record(workspace, Activity.MEMBER_REMOVED, actor, origin, email=member.user.email, was=member.role)
 
 
-@sensitive_variables("plain", "text")
+@sensitive_variables("plain", "text", "words", "typed")
 def add_key(
     *,
     actor: str,

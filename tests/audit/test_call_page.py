@@ -213,7 +213,7 @@ def test_it_tells_why_by_the_run_and_its_reason(as_role, acme, context):
     )
     call = rows.answered(context)
     page = text(as_role("viewer").get(address(call)))
-    assert "register notion: Asked by support &lt;script&gt;" in page
+    assert "register Notion: Asked by support &lt;script&gt;" in page
     alone = rows.answered(replace(context, run=None))
     assert "For no run" in text(as_role("editor").get(address(alone)))
 

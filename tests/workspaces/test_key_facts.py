@@ -134,7 +134,10 @@ def test_what_breaks_without_a_key_is_told_in_its_panel(admin, acme):
     assert "Nobody used it in the last 30 days." in text(told.content)
     assert f'href="/w/acme/runs/{run.number}/"' in told.content.decode()
     told = text(admin.get(f"{PAGE}?part=breaks&key={waiting.pk}", headers=HTMX).content)
-    assert told == "What breaks without it: No run: each goes on with the live key. Nobody used it in the last 30 days."
+    assert (
+        told
+        == "What breaks without it: No run: each goes on with the live key. Nobody used it in the last 30 days."
+    )
 
 
 @pytest.mark.parametrize("asked", ["", "nonsense"])

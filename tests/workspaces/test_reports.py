@@ -66,7 +66,7 @@ def test_djangos_technical_page_holds_neither_key_nor_secrets_of_the_settings(se
 @pytest.mark.parametrize("debug", [True, False])
 def test_the_vault_and_the_action_show_no_key_when_they_fail(db, settings, debug, monkeypatch):
     settings.DEBUG = debug
-    settings.ENCRYPTION_KEYS = [people.PRINTABLE]
+    settings.ENCRYPTION_KEYS = [people.PRINTABLE, *settings.ENCRYPTION_KEYS]
     acme = people.workspace()
     monkeypatch.setattr("fini_admin.keyring.derived", lambda key, purpose: 1 // 0)
     failed = caught(

@@ -98,9 +98,7 @@ def append(chain: str, values: dict[str, Any]) -> int:
         )
     head = Head.objects.select_for_update().get(chain=chain)
     if not head_holds(head):
-        keyring.by_number(
-            bytes.fromhex(head.mac[:8])
-        )  # wrong ENCRYPTION_KEYS are no tampering: raises UnknownKey
+        check_signer(head.mac)  # wrong ENCRYPTION_KEYS are no tampering
         head = put(head, {"kind": HEAD_BROKEN, "detail": line({"seq": head.seq, "hash": head.hash})})
     return put(head, values).seq
 

@@ -35,7 +35,7 @@ urlpatterns = [
     path("w/<slug:slug>/sources/<str:fini_id>/", sources.source, name="source"),
     path("w/<slug:slug>/runs/", runs.index, name="runs"),
     path("w/<slug:slug>/runs/<int:number>/", runs.run, name="run"),
-    path("w/<slug:slug>/previews/<str:token>/", previews.preview, name="preview"),
+    path("w/<slug:slug>/previews/<slug:token>/", previews.preview, name="preview"),
     path("w/<slug:slug>/queue/", queue.queue, name="queue"),
     path("w/<slug:slug>/audit/", audit.calls, name="calls"),
     path("w/<slug:slug>/audit/<uuid:call>/", audit.call, name="call"),
@@ -105,7 +105,7 @@ urlpatterns = [
         name="session_end",
     ),
     path("accounts/password/change/", signed_in(account.password_change), name="account_change_password"),
-    path("accounts/password/reset/", public(account.password_reset), name="account_reset_password"),
+    path("accounts/password/reset/", public(people.ResetPassword.as_view()), name="account_reset_password"),
     path(
         "accounts/password/reset/done/",
         public(account.password_reset_done),
@@ -129,7 +129,7 @@ urlpatterns = [
     ),
     re_path(
         r"^accounts/confirm-email/(?P<key>[-:\w]+)/$",
-        public(account.confirm_email),
+        public(people.ConfirmAddress.as_view()),
         name="account_confirm_email",
     ),
 ]

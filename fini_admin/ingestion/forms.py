@@ -6,11 +6,9 @@ from functools import partial
 from typing import Any
 
 from django import forms
-from django.core.exceptions import ValidationError
 
 from fini_admin.audit.forms import PlainField
 from fini_admin.fini.providers import PROVIDERS
-from fini_admin.fini.secrets import looks_like_key
 from fini_admin.ingestion.models import Kind, RunState
 from fini_admin.ingestion.waiting import LANES, OUT, Filters
 from fini_admin.workspaces.forms import Decided
@@ -24,19 +22,12 @@ AGES = {
 }
 
 
-def no_key(value: str) -> None:
-    """Refuse a text that looks like an API key (P5); the message does not repeat it."""
-    if looks_like_key(value):
-        raise ValidationError("This looks like an API key. A key belongs only in the key's own field.")
-
-
 class ConfirmForm(forms.Form):
     """What may be said with a preview: why, and what ingest sends along."""
 
-    reason = forms.CharField(
+    reason = PlainField(
         required=False,
         max_length=200,
-        validators=[no_key],
         help_text="Kept with the run and in the audit trail.",
     )
 

@@ -4,8 +4,8 @@ from django import forms
 from django.core.validators import RegexValidator
 from django.http import QueryDict
 
+from fini_admin.audit.forms import PlainField
 from fini_admin.fini.providers import MIME_TYPE
-from fini_admin.ingestion.forms import no_key
 from fini_admin.sources.selection import Marks
 from fini_admin.sources.tree import PAGES
 
@@ -18,8 +18,8 @@ LISTS = ("id", "branch", "not_id", "not_branch")
 class TreeFilters(forms.Form):
     """What the tree shows."""
 
-    search = forms.CharField(
-        required=False, max_length=200, validators=[no_key], widget=forms.TextInput(attrs={"type": "search"})
+    search = PlainField(
+        required=False, max_length=200, widget=forms.TextInput(attrs={"type": "search"})
     )
     show = forms.ChoiceField(required=False, choices=SHOW)
 
@@ -27,13 +27,10 @@ class TreeFilters(forms.Form):
 class ToRegister(forms.Form):
     """The type of what discovery gave none, and what is to be done."""
 
-    mime_type = forms.CharField(
+    mime_type = PlainField(
         label="MIME type",
         max_length=200,
-        validators=[
-            no_key,
-            RegexValidator(MIME_TYPE, "Write it as type/subtype, for example text/html."),
-        ],
+        validators=[RegexValidator(MIME_TYPE, "Write it as type/subtype, for example text/html.")],
         help_text="For those that came without one.",
     )
     do = forms.ChoiceField(choices=[("register", "Register"), ("ingest", "Register and ingest")])

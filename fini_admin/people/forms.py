@@ -1,8 +1,9 @@
-"""The forms for codes, in place of allauth's."""
+"""The forms for codes, for the log-in and for a forgotten password, in place of allauth's."""
 
 from typing import Any
 
 from allauth.account.adapter import get_adapter
+from allauth.account.forms import LoginForm, ResetPasswordForm
 from allauth.core import context, ratelimit
 from allauth.core.internal.cryptokit import normalize_user_code
 from allauth.mfa.adapter import get_adapter as get_mfa_adapter
@@ -16,6 +17,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from fini_admin.people import second_factor
 from fini_admin.people.sealing import UNREADABLE
+from fini_admin.workspaces.forms import KeylessForm
 from fini_admin.workspaces.models import User
 
 # Longer than a code holds, with one step before and one after: allauth itself forgets a used one after 30 s.
@@ -25,12 +27,29 @@ CANNOT_OPEN = (
 )
 
 
-def code_field(label: str, help_text: str) -> forms.CharField:
+class CodeField(forms.CharField):
+    """What was typed for a code is not shown again: it may be a key (P5)."""
+
+    def bound_data(self, data: Any, initial: Any) -> str:
+        return ""
+
+
+def code_field(label: str, help_text: str) -> CodeField:
     """The field for a code: digits on a phone's keyboard, not kept by the browser."""
     attrs = {"autocomplete": "one-time-code", "inputmode": "numeric", "autofocus": True}
-    return forms.CharField(
+    return CodeField(
         label=label, help_text=help_text, max_length=40, widget=forms.TextInput(attrs=attrs)
     )
+
+
+class LogInForm(KeylessForm, LoginForm):  # type: ignore[misc]  # allauth has no types
+    """Address and password; the password may look like anything, and is not shown again."""
+
+    key_field = "password"
+
+
+class ResetForm(KeylessForm, ResetPasswordForm):  # type: ignore[misc]
+    """The address to which the link to a new password is sent."""
 
 
 def use_once(user: User, code: str) -> None:

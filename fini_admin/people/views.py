@@ -4,7 +4,7 @@ import logging
 from typing import Any
 
 from allauth.account.utils import get_next_redirect_url
-from allauth.account.views import LoginView
+from allauth.account.views import ConfirmEmailView, LoginView, PasswordResetView
 from allauth.decorators import rate_limit
 from allauth.mfa.adapter import get_adapter as get_mfa_adapter
 from allauth.mfa.recovery_codes.views import GenerateRecoveryCodesView
@@ -31,6 +31,7 @@ from fini_admin.paging import page as paged
 from fini_admin.people import actions, reauthentication, second_factor, sessions, trail
 from fini_admin.people.adapters import FAILED, refused
 from fini_admin.people.agents import in_words
+from fini_admin.people.forms import LogInForm, ResetForm
 from fini_admin.permissions import Request, View, reauthenticated, superuser_only
 from fini_admin.workspaces.models import User
 
@@ -39,11 +40,15 @@ log = logging.getLogger(__name__)
 SHOWN = 50
 # It cannot be reached (requests' errors are OSErrors), or what it says lacks what a provider says.
 NOT_A_PROVIDER = (OSError, LookupError, TypeError, ValueError)
+# Django's form views take a PUT for a POST, which it never is here.
+METHODS = ["get", "head", "options", "post"]
 THIS_ONE = "This is the session you are in. Log out to end it."
 
 
 class Login(LoginView):  # type: ignore[misc]  # allauth has no types
     """The log-in page, with the way to the log-in provider where there is one."""
+
+    form_class = LogInForm
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(**kwargs)
@@ -68,6 +73,8 @@ class SetUp(ActivateTOTPView):  # type: ignore[misc]
 class TakeAway(DeactivateTOTPView):  # type: ignore[misc]
     """No second factor any more."""
 
+    http_method_names = METHODS
+
     @transaction.atomic
     def form_valid(self, form: Form) -> HttpResponse:
         answer: HttpResponse = super().form_valid(form)
@@ -78,6 +85,8 @@ class TakeAway(DeactivateTOTPView):  # type: ignore[misc]
 class NewCodes(GenerateRecoveryCodesView):  # type: ignore[misc]
     """New recovery codes; the old ones need not open for it."""
 
+    http_method_names = METHODS
+
     @transaction.atomic
     def form_valid(self, form: Form) -> HttpResponse:
         answer: HttpResponse = super().form_valid(form)
@@ -87,6 +96,20 @@ class NewCodes(GenerateRecoveryCodesView):  # type: ignore[misc]
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = FormView.get_context_data(self, **kwargs)
         return context
+
+
+class ResetPassword(PasswordResetView):  # type: ignore[misc]
+    """The page that sends the link to a new password."""
+
+    form_class = ResetForm
+
+
+class ConfirmAddress(ConfirmEmailView):  # type: ignore[misc]
+    """An address that its owner's link proves. To look at the page of another person's link does not log out yet."""
+
+    def logout_other_user(self, confirmation: Any) -> None:
+        if self.request.method == "POST":
+            super().logout_other_user(confirmation)
 
 
 def limited(view: View) -> View:

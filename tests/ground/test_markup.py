@@ -59,7 +59,7 @@ def test_hostile_texts_are_text_on_every_page_and_in_every_part_of_it(furnished:
         "runs/<int:number>/",
         "audit/<uuid:call>/",
     )
-    expected += ("keys/", "members/", "previews/<str:token>/", "activity/", "")
+    expected += ("keys/", "members/", "previews/<slug:token>/", "activity/", "")
     assert {f"w/<slug:slug>/{end}" for end in expected} | {"workspaces/", "people/"} <= set(whole)
 
 

@@ -3,14 +3,16 @@
 import hashlib
 import re
 from datetime import UTC, datetime
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from fini_admin.fini.providers import PROVIDERS
+from fini_admin.fini.secrets import looks_like_key
 from fini_admin.ingestion import discovering, previews
 from fini_admin.ingestion.discovering import Discovery
 from fini_admin.ingestion.picking import ToRegister, TreeFilters, marks_of, opened
@@ -38,10 +40,12 @@ def provider(request: WorkspaceRequest, provider: str) -> HttpResponse:
     """A provider's tree; posted, a new discovery or what was picked."""
     if provider not in PROVIDERS:
         raise Http404
+    typed = request.POST if request.method == "POST" else request.GET
+    repeat_no_key(request)
     if request.method == "POST" and request.POST.get("do") == "discover":
         return start(request, provider)
     found = discovering.stand(request.workspace, provider)
-    filters = TreeFilters(request.POST if request.method == "POST" else request.GET)
+    filters = TreeFilters(typed)
     scope = scope_of(request, found, filters)
     if request.method == "POST":
         return choose(request, found, scope, filters)
@@ -51,6 +55,12 @@ def provider(request: WorkspaceRequest, provider: str) -> HttpResponse:
     if request.htmx and request.GET.get("seen") == seen and not request.GET.get("more"):
         return HttpResponse(status=204)
     return show(request, PAGE, page(request, found, scope, filters, seen), parts=("tree",))
+
+
+def repeat_no_key(request: WorkspaceRequest) -> None:
+    """Let links and forms repeat the address, and never a key that was typed into its search (P5)."""
+    pairs = ((name, value) for name, values in request.GET.lists() for value in values)
+    request.GET = QueryDict(urlencode([pair for pair in pairs if not looks_like_key(pair[1])]))
 
 
 def scope_of(request: WorkspaceRequest, found: Discovery, filters: TreeFilters) -> Scope:
@@ -110,7 +120,8 @@ def level(request: WorkspaceRequest, scope: Scope) -> HttpResponse:
 def start(request: WorkspaceRequest, provider: str) -> HttpResponse:
     """Discover once more; the same form sent twice is one discovery."""
     token = request.POST.get("token", "")
-    if TOKEN.fullmatch(token):
+    good = TOKEN.fullmatch(token) and not looks_like_key(token)
+    if good:
         discovering.start(
             actor=request.user.email,
             origin="browser",
@@ -120,8 +131,8 @@ def start(request: WorkspaceRequest, provider: str) -> HttpResponse:
         )
     else:
         messages.warning(request, "The form came incomplete and nothing was started. Press Discover again.")
-    if not request.htmx or not TOKEN.fullmatch(token):
-        return go(request, request.get_full_path())
+    if not request.htmx or not good:
+        return go(request, f"{request.path}?{request.GET.urlencode()}")
     found, filters = discovering.stand(request.workspace, provider), TreeFilters(request.POST)
     context = page(request, found, scope_of(request, found, filters), filters)
     return render(request, f"{PAGE}#tree", context)

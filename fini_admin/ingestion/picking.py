@@ -18,9 +18,7 @@ LISTS = ("id", "branch", "not_id", "not_branch")
 class TreeFilters(forms.Form):
     """What the tree shows."""
 
-    search = PlainField(
-        required=False, max_length=200, widget=forms.TextInput(attrs={"type": "search"})
-    )
+    search = PlainField(required=False, max_length=200, widget=forms.TextInput(attrs={"type": "search"}))
     show = forms.ChoiceField(required=False, choices=SHOW)
 
 

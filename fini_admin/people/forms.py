@@ -37,9 +37,7 @@ class CodeField(forms.CharField):
 def code_field(label: str, help_text: str) -> CodeField:
     """The field for a code: digits on a phone's keyboard, not kept by the browser."""
     attrs = {"autocomplete": "one-time-code", "inputmode": "numeric", "autofocus": True}
-    return CodeField(
-        label=label, help_text=help_text, max_length=40, widget=forms.TextInput(attrs=attrs)
-    )
+    return CodeField(label=label, help_text=help_text, max_length=40, widget=forms.TextInput(attrs=attrs))
 
 
 class LogInForm(KeylessForm, LoginForm):  # type: ignore[misc]  # allauth has no types

@@ -27,7 +27,7 @@ from tests.support.sandbox import Sandbox
 # What a person may type: a name holds nothing that does not print.
 TYPED = "{{ evil }}\"'><evil evil=1>{% evil %}&lt;"
 # What a provider may send: it turns the line round, and holds what ends a text elsewhere.
-HOSTILE = f"{TYPED}\u202e\u0000\u0007"
+HOSTILE = f"{TYPED}\u202e\u0007"  # no NUL: what is read from a provider comes without (fini.wire.clean)
 # Where a value stands for something else than the workspace's own.
 WORDS = {
     "uidb36": "1",
@@ -107,7 +107,7 @@ def furnished(db: None, sandbox_process: Sandbox, settings: Any) -> Iterator[Fur
     people.key(workspace, label=TYPED, plain=sandbox_process.key)
     root = people.user("root@example.com", name=TYPED, superuser=True)
     people.join(people.user("ada@example.com", name=TYPED), workspace, "admin")
-    who: dict[str, Any] = {"actor": "ada@example.com", "origin": TYPED, "workspace": workspace}
+    who: dict[str, Any] = {"actor": "ada@example.com", "origin": "browser", "workspace": workspace}
     # A discovery of each kind of tree, and resources whose every text is hostile: in bodies, mirror and history.
     runs.start_discover(**who, provider="notion")
     runs.start_register(**who, provider="zendesk", resources=hostile("sent"), then_ingest=True)

@@ -44,7 +44,7 @@ def source(workspace: Workspace, name: str, **fields: Any) -> Source:
         "title": f"Title {name}",
         "original_url": f"https://docs.example/{name}",
         "state": "usable",
-        "state_since": NOW - timedelta(minutes=4, seconds=5),
+        "state_since": datetime.now(UTC) - timedelta(minutes=4, seconds=5),  # NOW is of when the tests began
         "first_seen": NOW,
         "last_seen": NOW,
     }

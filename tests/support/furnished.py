@@ -1,0 +1,275 @@
+"""A workspace that holds something of everything, made without a sandbox, for tests that walk over all pages at once.
+
+Every text of it carries `mark`, so that what is shown of it can be told from what is shown of another; the IDs that
+tests send (`ids`) do not, for they may come back.
+"""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import Any
+from uuid import uuid4
+
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
+from django.db import transaction
+
+from fini_admin.audit.recording import Context
+from fini_admin.fini import routes
+from fini_admin.fini.errors import for_status
+from fini_admin.fini.providers import Node
+from fini_admin.fini.routes import Resource
+from fini_admin.ingestion import previews, queue, runs
+from fini_admin.ingestion.models import (
+    Item,
+    Lane,
+    Outcome,
+    Preview,
+    QueueEntry,
+    Run,
+    RunState,
+    Stage,
+    Step,
+    StepState,
+    Worker,
+)
+from fini_admin.people import invitations
+from fini_admin.people.models import Invitation
+from fini_admin.sources import actions as mirror
+from fini_admin.sources.actions import Origin
+from fini_admin.sources.models import Resource as Listed
+from fini_admin.sources.models import Source
+from fini_admin.sources.states import State
+from fini_admin.workspaces import actions
+from fini_admin.workspaces.models import ApiKey, KeyState, Membership, User, Workspace
+from fini_admin.workspaces.vault import Secret
+from tests.audit import rows
+from tests.ingestion.discovered import listed
+from tests.support import people
+
+ROLES = ("viewer", "editor", "admin")
+MIME_TYPE = "text/html"
+
+
+@dataclass
+class Furnished:
+    """A workspace and one of each thing in it."""
+
+    workspace: Workspace
+    mark: str
+    members: dict[str, User] = field(default_factory=dict)
+    keys: dict[str, ApiKey] = field(default_factory=dict)
+    runs: dict[str, Run] = field(default_factory=dict)
+    calls: dict[str, str] = field(default_factory=dict)
+    entries: dict[str, QueueEntry] = field(default_factory=dict)
+    previews: dict[str, Preview] = field(default_factory=dict)
+    invitation: Invitation = field(init=False)
+    invited: str = ""
+
+    @property
+    def slug(self) -> str:
+        """Its name in addresses."""
+        return self.workspace.slug
+
+    @property
+    def actor(self) -> str:
+        """Who did it all."""
+        return self.members["admin"].email
+
+    @property
+    def who(self) -> dict[str, Any]:
+        """The same, as actions take it."""
+        return {"actor": self.actor, "origin": "browser"}
+
+    @property
+    def sources(self) -> list[Source]:
+        """Its sources, the oldest first."""
+        return list(Source.objects.filter(workspace=self.workspace).order_by("pk"))
+
+    @cached_property
+    def ids(self) -> list[str]:
+        """An ID of every kind, and several where several can be picked, as they are sent."""
+        resources = Listed.objects.filter(workspace=self.workspace).values_list("pk", flat=True)
+        sources = Source.objects.filter(workspace=self.workspace).values_list("pk", flat=True)
+        sessions = UserSession.objects.filter(user__in=self.members.values()).values_list("pk", flat=True)
+        found = [self.workspace.pk, self.slug, f"{self.slug}-source-1", f"{self.slug}-1"]
+        found += [*resources, *sources[:3], *sources.order_by("-pk")[:7], *sessions]
+        found += [row.pk for row in (*self.keys.values(), *self.entries.values(), *self.members.values())]
+        found += [self.membership(role).pk for role in ROLES] + [run.number for run in self.runs.values()]
+        found += [*self.calls.values(), *(preview.token for preview in self.previews.values())]
+        return [str(one) for one in (*found, self.invitation.pk)]
+
+    def membership(self, role: str) -> Membership:
+        """A role's membership."""
+        return Membership.objects.get(workspace=self.workspace, user=self.members[role])
+
+
+@transaction.atomic
+def furnish(slug: str, mark: str, *, more_runs: int = 0) -> Furnished:
+    """A workspace with everything; `more_runs`: so many more runs, whose numbers a smaller one has not."""
+    made = Furnished(people.workspace(slug, f"{mark} Company"), mark)
+    for role in (*ROLES, "leaving"):
+        email = f"{role}.{mark}@example.com".lower()
+        made.members[role] = people.member(made.workspace, "viewer" if role == "leaving" else role, email)
+    leaving = made.members["leaving"]
+    Authenticator.objects.create(user=leaving, type=Authenticator.Type.TOTP, data={"secret": ""})
+    EmailAddress.objects.create(user=leaving, email=f"new.{mark}@example.com".lower(), verified=False)
+    made.invitation, made.invited = invitations.invite(
+        actor=made.actor, workspace=made.workspace, email=f"guest.{mark}@example.com".lower(), role="viewer"
+    )
+    add_keys(made)
+    add_resources(made)
+    add_sources(made)
+    add_queue(made)
+    add_calls(made)
+    add_previews(made)
+    made.runs["last"] = made.runs["register"]
+    for number in range(more_runs):
+        made.runs["last"] = runs.start_discover(
+            **made.who, workspace=made.workspace, provider="notion", reason=f"{mark} {number}"
+        )
+    at = datetime.now(UTC)
+    Worker.objects.get_or_create(pk="worker", defaults={"started_at": at, "seen_at": at + timedelta(hours=1)})
+    return made
+
+
+def add_keys(made: Furnished) -> None:
+    """A key in each state; the one that waits was verified, the live one never."""
+    for label in ("live", "waiting", "off"):
+        plain = f"fini_{label}_{made.mark}_{'k' * 20}"
+        made.keys[label] = people.key(made.workspace, f"{made.mark} {label}", plain)
+    ApiKey.objects.filter(pk=made.keys["waiting"].pk).update(
+        scopes="read write", verified_at=datetime.now(UTC)
+    )
+    actions.switch_off_key(**made.who, key=made.keys["off"])
+    assert {key.state for key in ApiKey.objects.filter(workspace=made.workspace)} == set(KeyState)
+
+
+def add_resources(made: Furnished) -> None:
+    """What two providers hold: branches, leaves, and one that has no type."""
+    leaves = [node(made, str(n)) for n in range(4)]
+    branch = node(made, "section", *leaves[:2])
+    made.runs["zendesk"] = listed(made.workspace, [branch, *leaves[2:]])
+    made.runs["discover"] = listed(made.workspace, [node(made, "page")], "notion")
+
+
+def node(made: Furnished, name: str, *children: Node) -> Node:
+    """A resource as discovery lists it, or a branch that holds some."""
+    url = "" if children else f"https://{made.mark}.example/{name}"
+    return Node(
+        f"{made.slug}-{name}",
+        f"{made.mark} {name}",
+        url,
+        "",
+        "page",
+        children=list(children),
+        leaf=not children,
+    )
+
+
+def resources(made: Furnished, *numbers: int) -> list[Resource]:
+    """Resources as register takes them."""
+    return [
+        Resource(f"{made.slug}-{n}", f"{made.mark} page {n}", f"https://{made.mark}.example/{n}", MIME_TYPE)
+        for n in numbers
+    ]
+
+
+def add_sources(made: Furnished) -> None:
+    """A register run that has ended, and sources in each state, with their history."""
+    run = runs.start_register(
+        **made.who,
+        workspace=made.workspace,
+        provider="zendesk",
+        resources=resources(made, *range(len(State))),
+        then_ingest=False,
+        reason=f"{made.mark} reason",
+    )
+    ids = [f"{made.slug if n == 1 else made.mark}-source-{n}" for n in range(len(State))]
+    found = mirror.ensure(made.workspace, "zendesk", ids, Origin(str(uuid4()), datetime.now(UTC), run.number))
+    for number, (source, state) in enumerate(zip(found, State.values, strict=True)):
+        source.external_id, source.title = f"{made.slug}-{number}", f"{made.mark} title {number}"
+        source.original_url, source.mime_type = f"https://{made.mark}.example/{number}", MIME_TYPE
+        source.error, source.excerpt = f"{made.mark} error", f"{made.mark} excerpt"
+        source.read_at = datetime.now(UTC)
+        source.save()
+        mirror.move_all([source], State(state), Origin("", datetime.now(UTC)), f"{made.mark} note")
+    items = Item.objects.filter(run=run)
+    for item, source in zip(items.order_by("position"), found, strict=True):
+        Item.objects.filter(pk=item.pk).update(source=source)
+    items.update(stage=Stage.ENDED, outcome=Outcome.DONE, reason=f"{made.mark} outcome")
+    Step.objects.filter(run=run).update(state=StepState.DONE)
+    Run.objects.filter(pk=run.pk).update(state=RunState.ENDED, ended_at=datetime.now(UTC))
+    made.runs["register"] = run
+
+
+def add_queue(made: Furnished) -> None:
+    """An entry in each lane, one that a run has taken, one that was taken out."""
+    waiting = mirror.ensure(
+        made.workspace,
+        "zendesk",
+        [f"{made.mark}-waiting-{n}" for n in range(6)],
+        Origin("", datetime.now(UTC)),
+    )
+    queue.enqueue(waiting, made.runs["register"])
+    for source in waiting:
+        source.title, source.read_at = f"{made.mark} {source.fini_id}", datetime.now(UTC)
+        source.save()
+    mirror.move_all(waiting, State.QUEUED, Origin("", datetime.now(UTC)), f"{made.mark} note")
+    names = ("add", "more", "refresh", "unread", "taken", "out")
+    entries = QueueEntry.objects.filter(source__in=waiting).order_by("pk")
+    made.entries = dict(zip(names, entries, strict=True))
+    for name, entry in made.entries.items():
+        lane = {"refresh": Lane.REFRESH, "unread": ""}.get(name, Lane.ADD)
+        QueueEntry.objects.filter(pk=entry.pk).update(lane=lane)
+    queue.remove(**made.who, workspace=made.workspace, entries=[made.entries["out"].pk])
+    taken = [made.entries["taken"].pk]
+    made.runs["ingest"] = runs.start_ingest(
+        **made.who, workspace=made.workspace, entries=taken, reason=made.mark
+    )
+
+
+def add_calls(made: Furnished) -> None:
+    """An answered call of a run, with bodies; a refused one; one in flight."""
+    key = made.keys["live"]
+    run = made.runs["register"]
+    context = Context(
+        str(made.workspace.pk), made.actor, "worker", key.label, str(key.pk), Secret("-"), run=run.number
+    )
+    request = routes.register("zendesk", resources(made, 1, 2))
+    made.calls["answered"] = rows.answered(context, request, status=201, kept=f'["{made.mark}"]')
+    made.calls["refused"] = rows.answered(context, request, status=400, said=f"{made.mark} refused")
+    made.calls["flying"] = rows.asked(context, request)
+    assert for_status(400, "", None).outcome == "refused"
+    touched = Source.objects.get(workspace=made.workspace, fini_id=f"{made.slug}-source-1")
+    touched.history.update(call=made.calls["answered"])
+    Step.objects.filter(run=run).update(call=made.calls["answered"])
+
+
+def add_previews(made: Furnished) -> None:
+    """One of each kind; in the first what is new, what will be updated, what stays out."""
+    told = {
+        "unit": "line",
+        "problems": [[7, f"{made.mark} is wrong"]],
+        "duplicates": [[8, 2]],
+        "choose": True,
+        "notes": [f"{made.mark} note"],
+    }
+    renamed = [
+        Resource(f"{made.slug}-{n}", f"{made.mark} new {n}", f"https://new.example/{n}", MIME_TYPE)
+        for n in (1, 2)
+    ]
+    kinds: dict[str, dict[str, Any]] = {
+        "import": {"resources": [*renamed, *resources(made, 71, 72)], "then_ingest": False, "told": told},
+        "register": {"resources": resources(made, 73), "then_ingest": False},
+        "both": {"resources": resources(made, 74), "then_ingest": True},
+    }
+    for name, content in kinds.items():
+        made.previews[name] = previews.freeze_register(
+            actor=made.actor, workspace=made.workspace, provider="zendesk", **content
+        )
+    entries = [made.entries[name] for name in ("add", "refresh")]
+    made.previews["ingest"] = previews.freeze_ingest(
+        actor=made.actor, workspace=made.workspace, entries=entries
+    )

@@ -70,7 +70,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         mail.send(self.render_mail(template_prefix, email, known | context))
 
 
-class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
+class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth has no types
     """Secrets are sealed for the person they belong to."""
 
     error_messages = DefaultMFAAdapter.error_messages | {
@@ -97,7 +97,7 @@ def whose() -> int:
     return int(request._login_stage.login.user.pk)  # noqa: SLF001 - allauth puts it there for its own views
 
 
-class ProviderAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
+class ProviderAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  # allauth has no types
     """The one log-in provider that the environment names; it makes nobody known who is not invited."""
 
     def list_apps(

@@ -46,7 +46,7 @@ class LogInForm(KeylessForm, LoginForm):  # type: ignore[misc]  # allauth has no
     key_field = "password"
 
 
-class ResetForm(KeylessForm, ResetPasswordForm):  # type: ignore[misc]
+class ResetForm(KeylessForm, ResetPasswordForm):  # type: ignore[misc]  # allauth has no types
     """The address to which the link to a new password is sent."""
 
 
@@ -90,13 +90,13 @@ class CodeForm(Checked, AuthenticateForm):  # type: ignore[misc]  # allauth has 
     code = code_field("Code", HELP)
 
 
-class AgainForm(Checked, ReauthenticateForm):  # type: ignore[misc]
+class AgainForm(Checked, ReauthenticateForm):  # type: ignore[misc]  # allauth has no types
     """A code to show again who one is."""
 
     code = code_field("Code", HELP)
 
 
-class ActivateForm(ActivateTOTPForm):  # type: ignore[misc]
+class ActivateForm(ActivateTOTPForm):  # type: ignore[misc]  # allauth has no types
     """The first code of an authenticator that is being set up."""
 
     code = code_field("Code", "The six digits that the authenticator shows now.")

@@ -22,7 +22,7 @@ def deliver(message: EmailMessage) -> None:
     """Send it; what goes wrong is in the log, without the message."""
     try:
         message.send()
-    except Exception:
+    except Exception:  # whatever the mail server does: nobody waits for this thread, so the log is told
         log.exception("a mail could not be sent")
 
 

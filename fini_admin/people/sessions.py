@@ -54,6 +54,7 @@ class Authentication(AuthenticationMiddleware):
     def process_request(self, request: HttpRequest) -> None:
         super().process_request(request)
         known = request.user
+        # Looked up when asked for, as Django's own; the stubs know no lazy person.
         request.user = SimpleLazyObject(lambda: in_time(request, known))  # type: ignore[assignment]
 
 

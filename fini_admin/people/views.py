@@ -55,7 +55,7 @@ class Login(LoginView):  # type: ignore[misc]  # allauth has no types
         return context | {"provider": settings.OIDC_NAME}
 
 
-class SetUp(ActivateTOTPView):  # type: ignore[misc]
+class SetUp(ActivateTOTPView):  # type: ignore[misc]  # allauth has no types
     """A second factor, and its row in the trail with it: allauth tells of it only afterwards."""
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
@@ -70,7 +70,7 @@ class SetUp(ActivateTOTPView):  # type: ignore[misc]
         return answer
 
 
-class TakeAway(DeactivateTOTPView):  # type: ignore[misc]
+class TakeAway(DeactivateTOTPView):  # type: ignore[misc]  # allauth has no types
     """No second factor any more."""
 
     http_method_names = METHODS
@@ -82,7 +82,7 @@ class TakeAway(DeactivateTOTPView):  # type: ignore[misc]
         return answer
 
 
-class NewCodes(GenerateRecoveryCodesView):  # type: ignore[misc]
+class NewCodes(GenerateRecoveryCodesView):  # type: ignore[misc]  # allauth has no types
     """New recovery codes; the old ones need not open for it."""
 
     http_method_names = METHODS
@@ -98,13 +98,13 @@ class NewCodes(GenerateRecoveryCodesView):  # type: ignore[misc]
         return context
 
 
-class ResetPassword(PasswordResetView):  # type: ignore[misc]
+class ResetPassword(PasswordResetView):  # type: ignore[misc]  # allauth has no types
     """The page that sends the link to a new password."""
 
     form_class = ResetForm
 
 
-class ConfirmAddress(ConfirmEmailView):  # type: ignore[misc]
+class ConfirmAddress(ConfirmEmailView):  # type: ignore[misc]  # allauth has no types
     """An address that its owner's link proves. To look at the page of another person's link does not log out yet."""
 
     def logout_other_user(self, confirmation: Any) -> None:

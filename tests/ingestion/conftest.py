@@ -7,15 +7,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from fini_admin.audit import bodies as kept
 from fini_admin.audit import transport
 from fini_admin.audit.models import Entry
 from fini_admin.fini.routes import Resource
 from fini_admin.ingestion import runs, work
-from fini_admin.ingestion.models import Item, Run, RunState, Step, StepState, Watch
+from fini_admin.ingestion.models import Item, QueueEntry, Run, RunState, Step, StepState, Watch
 from fini_admin.ingestion.queries import outcomes
 from fini_admin.workspaces.models import Workspace
+from tests.ingestion.queue_page import waiting
 from tests.support import people
 from tests.support.sandbox import Sandbox
 
@@ -82,6 +84,21 @@ def register(acme: Workspace) -> Start:
 @pytest.fixture
 def ingest(acme: Workspace) -> Start:
     return lambda: runs.start_ingest(actor="ada@example.com", origin="test", workspace=acme)
+
+
+@pytest.fixture
+def editor(acme: Workspace, client: Client) -> Client:
+    client.force_login(people.member(acme, "editor"))
+    return client
+
+
+@pytest.fixture
+def three(acme: Workspace, register: Start) -> list[QueueEntry]:
+    """Three entries in *add*, the oldest first; in which order Fini returns the IDs of a batch is not stated."""
+    for item in resources(3):
+        register([item])
+        drive(acme)
+    return waiting(acme)
 
 
 def drive(workspace: Workspace, *, seconds: float = 20, between: Callable[[], None] = lambda: None) -> None:

@@ -30,12 +30,6 @@ from tests.support.sandbox import Sandbox
 
 
 @pytest.fixture
-def editor(acme: Workspace, client: Client) -> Client:
-    client.force_login(people.member(acme, "editor"))
-    return client
-
-
-@pytest.fixture
 def tree(acme: Workspace) -> Run:
     return listed(acme, [section("s1", leaf("1"), leaf("2"), leaf("3")), section("s2", leaf("4"))])
 

@@ -21,12 +21,6 @@ from tests.support.sandbox import Sandbox
 KEY = "fini_live_abcdefghijklmnopqrstuvwxyz1234"
 
 
-@pytest.fixture
-def editor(acme: Workspace, client: Client) -> Client:
-    client.force_login(people.member(acme, "editor"))
-    return client
-
-
 def frozen(acme: Workspace, count: int = 3, *, then_ingest: bool = False) -> Preview:
     return previews.freeze_register(
         actor="ada", workspace=acme, provider="notion", resources=resources(count), then_ingest=then_ingest

@@ -15,21 +15,6 @@ from tests.ingestion.queue_page import HTMX, PAGE, many, pks, post, preview_of, 
 from tests.support import people
 
 
-@pytest.fixture
-def editor(acme: Workspace, client: Client) -> Client:
-    client.force_login(people.member(acme, "editor"))
-    return client
-
-
-@pytest.fixture
-def three(acme: Workspace, register: Start) -> list[QueueEntry]:
-    """Three entries in *add*, the oldest first; in which order Fini returns the IDs of a batch is not stated."""
-    for item in resources(3):
-        register([item])
-        drive(acme)
-    return waiting(acme)
-
-
 def test_removed_ids_are_registered_again_and_the_trail_and_their_history_say_by_whom(
     editor: Client, acme: Workspace, three: list[QueueEntry]
 ) -> None:

@@ -20,21 +20,6 @@ from tests.support.sandbox import Sandbox
 KEY = "fini_live_abcdefghijklmnopqrstuvwxyz1234"
 
 
-@pytest.fixture
-def editor(acme: Workspace, client: Client) -> Client:
-    client.force_login(people.member(acme, "editor"))
-    return client
-
-
-@pytest.fixture
-def three(acme: Workspace, register: Start) -> list[QueueEntry]:
-    """Three entries in *add*, the oldest first; in which order Fini returns the IDs of a batch is not stated."""
-    for item in resources(3):
-        register([item])
-        drive(acme)
-    return waiting(acme)
-
-
 def test_each_lane_shows_its_own_newest_first(
     editor: Client, acme: Workspace, register: Start, ingest: Start
 ) -> None:

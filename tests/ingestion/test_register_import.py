@@ -37,12 +37,6 @@ def acme(db: None) -> Workspace:
     return people.workspace()
 
 
-@pytest.fixture
-def editor(acme: Workspace, client: Client) -> Client:
-    client.force_login(people.member(acme, "editor"))
-    return client
-
-
 def test_a_csv_tells_new_updated_unchanged_twice_and_invalid(acme: Workspace, editor: Client) -> None:
     for number, title in ((1, "Old title"), (2, "Same")):
         known(acme, number, title)

@@ -32,12 +32,6 @@ def acme(db: None) -> Workspace:
     return people.workspace()
 
 
-@pytest.fixture
-def editor(acme: Workspace, client: Client) -> Client:
-    client.force_login(people.member(acme, "editor"))
-    return client
-
-
 def test_the_page_opens_with_one_row_and_the_providers_mime_type(editor: Client) -> None:
     page = editor.get(PAGE + "?provider=confluence")
     assert page.status_code == 200

@@ -42,12 +42,6 @@ def other(acme: Workspace, sandbox: Sandbox) -> Workspace:
     return workspace
 
 
-@pytest.fixture
-def editor(acme: Workspace, client: Client) -> Client:
-    client.force_login(people.member(acme, "editor"))
-    return client
-
-
 def change(workspace: Workspace, **values: Value) -> None:
     assert actions.change_settings(**WHO, workspace=workspace, values=values)
 

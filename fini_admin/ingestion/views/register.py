@@ -12,6 +12,7 @@ from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django_htmx.http import retarget, trigger_client_event
 
+from fini_admin.answers import stated_size
 from fini_admin.fini.addresses import hint
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.ingestion.previews import freeze_register
@@ -40,7 +41,7 @@ TOO_LARGE = (
 @csrf_exempt  # `answer` checks it: the check reads the whole body, whose size has to be looked at before
 def register(request: WorkspaceRequest) -> HttpResponseBase:
     """The page; a body that is too large is not read into memory."""
-    if request.method != "POST" or body_size(request) <= settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+    if request.method != "POST" or stated_size(request) <= settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
         return answer(request)
     drain(request)
     if request.htmx:
@@ -211,12 +212,6 @@ def page(
     if request.htmx and part == "entry":
         retarget(answered, "#entry")["HX-Reswap"] = "innerMorph"
     return answered
-
-
-def body_size(request: WorkspaceRequest) -> int:
-    """How many bytes the body has, as the browser states it; the server reads no more than that."""
-    stated = request.META.get("CONTENT_LENGTH") or "0"
-    return int(stated) if stated.isascii() and stated.isdigit() else 0
 
 
 def drain(request: WorkspaceRequest) -> None:

@@ -69,7 +69,7 @@ def repeat(target: Any, pause: float, stopping: threading.Event) -> None:
             target()
         except UnknownKey as error:  # of one workspace's chain: the others' work goes on
             log.warning("%s", error)
-        except Exception:
+        except Exception:  # a clock that stops would leave work lying: the log is told and it goes on
             log.exception("the worker's clock")
         stopping.wait(max(0.05, pause - (time.monotonic() - started)))
     connection.close()

@@ -18,10 +18,12 @@ from django.http.response import HttpResponseBase, HttpResponseRedirect, HttpRes
 from django.shortcuts import resolve_url
 from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
+from django.views.decorators.http import require_http_methods
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
 from fini_admin.answers import keys_do_not_fit
+from fini_admin.fini.secrets import without_keys
 from fini_admin.people import reauthentication, second_factor
 from fini_admin.people.sealing import UNREADABLE
 from fini_admin.workspaces import queries
@@ -109,10 +111,12 @@ P = ParamSpec("P")
 def ruled(view: View, rule: Permission | Rule) -> View:
     """Note the rule on the view, for the test that walks the URLconf, and whether it asks for a log-in.
 
-    Both are set, never left: `wraps` copies what a foreign view says of itself, and allauth's say "no log-in".
+    Both are set, never left: `wraps` copies what a foreign view says of itself, and allauth's say "no log-in". A method
+    that no page has is refused here, once for all: allauth's take PUT for POST.
     """
-    view.__dict__.update(rule=rule, login_required=rule != Rule.PUBLIC)
-    return view
+    ours: View = require_http_methods(["GET", "HEAD", "OPTIONS", "POST"])(view)
+    ours.__dict__.update(rule=rule, login_required=rule != Rule.PUBLIC)
+    return ours
 
 
 def requires(
@@ -249,5 +253,5 @@ def lead(request: HttpRequest, url: str) -> HttpResponseRedirectBase:
     """To a page that comes first, and back from there; for htmx as a whole page, or it would land in a table's cell."""
     htmx: HtmxDetails = request.htmx  # type: ignore[attr-defined]  # set by HtmxMiddleware
     back = (htmx.current_url_abs_path or "/") if htmx else request.get_full_path()
-    there = redirect_to_login(back, url).url
+    there = redirect_to_login(without_keys(back), url).url  # an address may hold what was typed (P5)
     return HttpResponseClientRedirect(there) if htmx else HttpResponseRedirect(there)

@@ -218,6 +218,23 @@ def test_a_fragment_of_an_ended_session_leads_the_whole_page_to_the_log_in(clien
     assert answer["HX-Redirect"] == "/accounts/login/?next=/w/acme/%3Fpage%3D2"
 
 
+@pytest.mark.parametrize(
+    "headers", [{}, {"HX-Request": "true", "HX-Current-URL": f"http://testserver/w/acme/?q={people.KEY}"}]
+)
+def test_a_key_in_the_address_is_not_carried_to_the_log_in(client, acme, headers):
+    answer = client.get(f"/w/acme/?q={people.KEY}", headers=headers)
+    there = answer.headers.get("HX-Redirect") or answer.headers["Location"]
+    assert there.startswith("/accounts/login/?next=/w/acme/")
+    assert people.KEY not in there
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+def test_a_method_that_no_page_has_is_refused(client, acme, method):
+    client.force_login(people.member(acme, "admin"))
+    for address in ("/w/acme/", "/w/acme/keys/", "/accounts/password/change/", "/accounts/login/"):
+        assert client.generic(method, address).status_code == 405
+
+
 @pytest.mark.urls(__name__)
 def test_a_fragment_asked_for_from_a_foreign_page_leads_to_the_start(client, acme):
     headers = {"HX-Request": "true", "HX-Current-URL": "https://elsewhere.example/w/acme/"}

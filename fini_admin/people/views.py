@@ -40,8 +40,6 @@ log = logging.getLogger(__name__)
 SHOWN = 50
 # It cannot be reached (requests' errors are OSErrors), or what it says lacks what a provider says.
 NOT_A_PROVIDER = (OSError, LookupError, TypeError, ValueError)
-# Django's form views take a PUT for a POST, which it never is here.
-METHODS = ["get", "head", "options", "post"]
 THIS_ONE = "This is the session you are in. Log out to end it."
 
 
@@ -73,8 +71,6 @@ class SetUp(ActivateTOTPView):  # type: ignore[misc]  # allauth has no types
 class TakeAway(DeactivateTOTPView):  # type: ignore[misc]  # allauth has no types
     """No second factor any more."""
 
-    http_method_names = METHODS
-
     @transaction.atomic
     def form_valid(self, form: Form) -> HttpResponse:
         answer: HttpResponse = super().form_valid(form)
@@ -84,8 +80,6 @@ class TakeAway(DeactivateTOTPView):  # type: ignore[misc]  # allauth has no type
 
 class NewCodes(GenerateRecoveryCodesView):  # type: ignore[misc]  # allauth has no types
     """New recovery codes; the old ones need not open for it."""
-
-    http_method_names = METHODS
 
     @transaction.atomic
     def form_valid(self, form: Form) -> HttpResponse:

@@ -165,13 +165,12 @@ def more(request: Request, house: House) -> set[Permission]:
 def faults(visitor: Visitor, asked: list[Request], house: House) -> list[str]:
     """What comes out otherwise than the rules say."""
     found: list[str] = []
-    seen: dict[str, int] = {}
     for request in asked:
         refused = refusal(request, visitor.name, house)
         if refused:
             found += [f"{request}: {what}" for what in turned_away(visitor, request, refused)]
         elif request.method in FOR_ALL or visitor.name == EVERYWHERE:
-            found += [f"{request}: {what}" for what in let_in(visitor, request, seen)]
+            found += [f"{request}: {what}" for what in let_in(visitor, request)]
     return found
 
 
@@ -188,16 +187,11 @@ def turned_away(visitor: Visitor, request: Request, status: int) -> list[str]:
     return wrong + [f"it wrote {statement}" for statement in written]
 
 
-def let_in(visitor: Visitor, request: Request, seen: dict[str, int]) -> list[str]:
-    """What is wrong with an answer to who is let through: a refusal, or a change by what only reads.
-
-    A method that a view does not know is not allowed, or does what looking does (`seen`, by path).
-    """
+def let_in(visitor: Visitor, request: Request) -> list[str]:
+    """What is wrong with an answer to who is let through: a refusal, or a change by what only reads."""
     with tables.undone(), tables.writes() as written:
         answer = visitor.ask(request.method, request.path, request.data)
-    if request.method == "GET":
-        seen[request.path] = answer.status_code
-    good = {"GET": DONE, "POST": ANSWERED}.get(request.method, (NOT_ALLOWED, seen.get(request.path)))
+    good = {"GET": DONE, "POST": ANSWERED}.get(request.method, (NOT_ALLOWED,))
     missing = answer.status_code == UNSEEN and request.address.name in NOT_THERE
     wrong = [] if answer.status_code in good or missing else [f"{answer.status_code} although it is allowed"]
     if answer.headers.get("Location", "").startswith(LOGIN_PAGE):

@@ -41,7 +41,7 @@ ACTIONS: dict[str, Permission] = {
     r"Add key": Permission.KEYS_MANAGE,
     r"Verify": Permission.KEYS_MANAGE,
     r"Switch to this key": Permission.KEYS_MANAGE,
-    r"Rename key": Permission.KEYS_MANAGE,
+    r"Save key": Permission.KEYS_MANAGE,
     r"Switch off Ourmark live": Permission.KEYS_MANAGE,
     r"Add member": Permission.MEMBERS_MANAGE,
     r"Change role": Permission.MEMBERS_MANAGE,

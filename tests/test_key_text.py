@@ -226,7 +226,13 @@ def test_what_is_typed_looks_like_a_key():
 def test_every_kind_of_form_is_among_those_that_are_typed_into(fields):
     names = {field.name for field in fields if field.control.is_typed}
     wanted = {("register", "text"), ("register", "1-title"), ("discover", "mime_type"), ("preview", "reason")}
-    wanted |= {("keys", "label"), ("key_rename", "label"), ("members", "email"), ("members", "name")}
+    wanted |= {
+        ("keys", "label"),
+        ("key_edit", "label"),
+        ("key_edit", "owner"),
+        ("members", "email"),
+        ("members", "name"),
+    }
     wanted |= {("workspaces", "slug"), ("workspace_rename", "name"), ("account_login", "login")}
     wanted |= {("mfa_authenticate", "code"), ("account_reset_password", "email")}
     assert wanted - names == set()

@@ -79,7 +79,7 @@ IDLE = {
     "workspaces": "nothing is filled in",
     "register": "nothing is filled in",
     "keys": "nothing is filled in",
-    "key_rename": "the label is the same",
+    "key_edit": "everything said is the same",
     "members": "nothing is filled in",
     "member_role": "the role is the same",
     "settings": "every setting is the same",

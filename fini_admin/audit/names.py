@@ -28,7 +28,7 @@ class Activity(StrEnum):
     MEMBER_CHANGED = "member.changed"
     MEMBER_REMOVED = "member.removed"
     KEY_ADDED = "key.added"
-    KEY_RENAMED = "key.renamed"
+    KEY_CHANGED = "key.changed"
     KEY_SWITCHED = "key.switched"
     KEY_SWITCHED_OFF = "key.switched_off"
     KEY_VERIFIED = "key.verified"

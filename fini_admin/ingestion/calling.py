@@ -57,7 +57,8 @@ def refuse_key(workspace: Workspace, key_id: str, reason: str) -> None:
     # The workspace, the key's row, the chain's head: in this order, as everywhere, so that nobody waits crosswise.
     lock(workspace)
     for key in ApiKey.objects.filter(workspace=workspace, pk=key_id, refused_at=None):
-        ApiKey.objects.filter(pk=key.pk).update(refused_at=datetime.now(UTC))
+        now = datetime.now(UTC)
+        ApiKey.objects.filter(pk=key.pk).update(refused_at=now, last_refused_at=now)
         detail: dict[str, object] = {"label": key.label, "reason": reason}
         chain.record(
             chain=str(workspace.pk), kind=Activity.KEY_REFUSED, actor="Fini", origin="worker", detail=detail

@@ -26,8 +26,6 @@ from fini_admin.workspaces.models import (
 
 # Four characters of a shorter key would be a good part of it.
 SHOWN_FROM = 20
-# How long the work can go back to the key that was live before a switch.
-FALLBACK = timedelta(hours=1)
 LABEL_TAKEN = "The workspace has a key with this label already."
 KEY_IN_TEXT = "The {} holds the key itself. It belongs only in the key's own field."
 KEY_ELSEWHERE = "Another workspace here holds this key. A key belongs to one: two would share its budget."
@@ -203,7 +201,7 @@ def add_key(
     It belongs to whoever adds it, unless `owner` names somebody else.
     """
     text = texts.key_text(plain)
-    words = {"label": label, "purpose": purpose, "owner": owner or actor}
+    words = {"label": label, "purpose": purpose, "owner": owner.strip() or actor}
     for name, typed in words.items():
         if text in typed:
             raise ValidationError({name: KEY_IN_TEXT.format(name)})
@@ -214,9 +212,8 @@ def add_key(
         if queries.held_elsewhere(workspace, text):
             raise ValidationError({"key": KEY_ELSEWHERE})
         first = not ApiKey.objects.filter(workspace=workspace).exists()
-        key = ApiKey(workspace=workspace, label=free_label(workspace, label), created_by=actor)
-        key.purpose = texts.plain_text("purpose", purpose) if purpose.strip() else ""
-        key.owner, key.expires_on = texts.plain_text("owner", owner.strip() or actor), expires_on
+        key = ApiKey(workspace=workspace, created_by=actor, expires_on=expires_on, **words_of(**words))
+        check_label(workspace, key.label)
         key.state = KeyState.LIVE if first else KeyState.WAITING
         key.last_four = text[-4:] if len(text) >= SHOWN_FROM else ""
         key.sealed = vault.seal(text, workspace=workspace.pk, row=key.pk)
@@ -228,19 +225,38 @@ def add_key(
 
 
 @transaction.atomic
-def relabel_key(*, actor: str, origin: str, key: ApiKey, label: str) -> ApiKey:
-    """Another label for a key. Rows of the trail keep the one it had then."""
+def describe_key(
+    *,
+    actor: str,
+    origin: str,
+    key: ApiKey,
+    label: str,
+    purpose: str = "",
+    owner: str = "",
+    expires_on: date | None = None,
+) -> ApiKey:
+    """Other words about a key; the trail has what changed, before and after. Its older rows keep the old label."""
     workspace = lock(key.workspace)
     key = ApiKey.objects.get(pk=key.pk)
-    was, key.label = key.label, texts.plain_text("label", label)
-    if key.label == was:
+    words = words_of(label=label, purpose=purpose, owner=owner.strip() or key.created_by)
+    after = {
+        name: value
+        for name, value in (words | {"expires_on": expires_on}).items()
+        if value != getattr(key, name)
+    }
+    if not after:
         return key
-    if vault.holds(key.label, key):
-        raise ValidationError({"label": KEY_IN_TEXT.format("label")})
-    free_label(workspace, key.label)
+    before = {name: getattr(key, name) for name in after}
+    for name in words.keys() & after.keys():
+        if vault.holds(words[name], key):
+            raise ValidationError({name: KEY_IN_TEXT.format(name)})
+    if "label" in after:
+        check_label(workspace, words["label"])
+    for name, value in after.items():
+        setattr(key, name, value)
     key.full_clean()
-    key.save(update_fields=["label"])
-    record_key(key, Activity.KEY_RENAMED, actor, origin, was=was)
+    key.save(update_fields=list(after))
+    record_key(key, Activity.KEY_CHANGED, actor, origin, before=plain(before), after=plain(after))
     return key
 
 
@@ -260,7 +276,8 @@ def switch_key(*, actor: str, origin: str, key: ApiKey) -> ApiKey:
     before = queries.live_key(workspace)
     detail = {"before": before.label if before else None, "before_key": str(before.pk) if before else None}
     if before:
-        ends = None if key.fallback_until or before.refused_at else timezone.now() + FALLBACK
+        ready = timedelta(hours=preferences.preferences(workspace).fallback_hours)
+        ends = None if key.fallback_until or before.refused_at else timezone.now() + ready
         before.state, before.fallback_until = KeyState.WAITING, ends
         before.save(update_fields=["state", "fallback_until"])
         detail["fallback_until"] = ends.isoformat(timespec="seconds") if ends else None
@@ -320,9 +337,21 @@ def keep_an_admin(member: Membership) -> None:
         raise ValidationError({"role": LAST_ADMIN})
 
 
-def free_label(workspace: Workspace, label: str) -> str:
-    """A label as it is stored; raises when the workspace has it. Labels of keys that are off stay taken."""
-    text = texts.plain_text("label", label)
-    if ApiKey.objects.filter(workspace=workspace, label=text).exists():
+def words_of(*, label: str, purpose: str, owner: str) -> dict[str, str]:
+    """What is said of a key, as it is stored."""
+    return {
+        "label": texts.plain_text("label", label),
+        "purpose": texts.plain_text("purpose", purpose) if purpose.strip() else "",
+        "owner": texts.plain_text("owner", owner),
+    }
+
+
+def check_label(workspace: Workspace, label: str) -> None:
+    """Raise when the workspace has a key with this label. Labels of keys that are off stay taken."""
+    if ApiKey.objects.filter(workspace=workspace, label=label).exists():
         raise ValidationError({"label": LABEL_TAKEN})
-    return text
+
+
+def plain(values: Mapping[str, object]) -> dict[str, object]:
+    """Values as JSON has them."""
+    return {name: value.isoformat() if isinstance(value, date) else value for name, value in values.items()}

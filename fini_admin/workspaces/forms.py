@@ -69,18 +69,9 @@ class Decided(forms.TypedChoiceField):
         return words[value] if isinstance(value, bool) else value
 
 
-class KeyForm(KeylessForm):
-    """A key to add."""
+class KeyWordsForm(KeylessForm):
+    """What is said of a key."""
 
-    key_field = "key"
-    key = forms.CharField(
-        label="API key",
-        strip=False,
-        max_length=LONGEST_KEY,
-        widget=forms.PasswordInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
-        help_text="It begins with fini_. Spaces, quotes and “Bearer” around it are taken off.",
-        error_messages={"required": "Paste the key from Fini."},
-    )
     label = forms.CharField(
         label="Label",
         max_length=60,
@@ -94,7 +85,7 @@ class KeyForm(KeylessForm):
         label="Owner",
         max_length=150,
         required=False,
-        help_text="Whom to ask about it. Left empty, it is you.",
+        help_text="Whom to ask about it. Left empty, it is who added it.",
     )
     expires_on = forms.DateField(
         label="Expires on",
@@ -105,25 +96,32 @@ class KeyForm(KeylessForm):
     )
 
     def clean_expires_on(self) -> date | None:
-        """A day to come."""
+        """A day to come, or the one that stands there already."""
         day: date | None = self.cleaned_data["expires_on"]
-        if day and day < timezone.localdate():
+        if day and day < timezone.localdate() and day != self.initial.get("expires_on"):
             raise ValidationError("This day has passed: the key would be of no use.")
         return day
+
+
+class KeyForm(KeyWordsForm):
+    """A key to add."""
+
+    key_field = "key"
+    key = forms.CharField(
+        label="API key",
+        strip=False,
+        max_length=LONGEST_KEY,
+        widget=forms.PasswordInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        help_text="It begins with fini_. Spaces, quotes and “Bearer” around it are taken off.",
+        error_messages={"required": "Paste the key from Fini."},
+    )
+    field_order = ("key", "label")
 
     @sensitive_variables()
     def holds_key(self, typed: str) -> bool:
         """Also the key itself, however short it is."""
         key = texts.bare(str(self.data.get(self.add_prefix("key"), "")))
         return super().holds_key(typed) or (key.startswith(texts.KEY_PREFIX) and key in typed)
-
-
-class LabelForm(KeylessForm):
-    """Another label for a key."""
-
-    label = forms.CharField(
-        label="Rename to", max_length=60, error_messages={"required": "Give the key a label."}
-    )
 
 
 class WorkspaceForm(KeylessForm):

@@ -95,6 +95,7 @@ class ApiKey(models.Model):
 
     A waiting key with `fallback_until` was live before the last switch: the work goes back to it when Fini refuses the
     new one before then. `fallen_back_at`: this key was live and refused, and the work went back to another by itself.
+    `refused_at` is since when Fini refuses it; `last_refused_at` stays when it takes it again.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -115,6 +116,7 @@ class ApiKey(models.Model):
     fallback_until = models.DateTimeField(null=True, blank=True)
     fallen_back_at = models.DateTimeField(null=True, blank=True)
     refused_at = models.DateTimeField(null=True, blank=True)
+    last_refused_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -150,6 +152,8 @@ class WorkspaceSettings(models.Model):
     batch_size = models.PositiveIntegerField(null=True, blank=True)
     english = models.BooleanField(null=True, blank=True)
     baser = models.BooleanField(null=True, blank=True)
+    fallback_hours = models.PositiveIntegerField(null=True, blank=True)
+    retention_days = models.PositiveIntegerField(null=True, blank=True)
     mime_types = models.JSONField(default=dict, blank=True)
 
     def __str__(self) -> str:

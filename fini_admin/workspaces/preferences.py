@@ -17,6 +17,7 @@ from fini_admin.workspaces.models import Workspace, WorkspaceSettings
 
 Value = int | bool | str | None
 LONGEST = 200
+FALLBACK_HOURS, RETENTION_DAYS = 1, 400
 MIME = "mime_type_"
 
 
@@ -34,6 +35,7 @@ class Whose(StrEnum):
     WORKSPACE = "workspace"
     INSTALLATION = "installation"
     PROVIDER = "provider"
+    PRODUCT = "product"
     FINI = "Fini"
 
 
@@ -49,26 +51,36 @@ class Setting:
     whose: Whose
     default: Callable[[], Value]
     most: Callable[[], int] = lambda: 0
+    least: int = 1
 
     @property
     def bounds(self) -> str:
         """What may be typed, in words; empty where it is chosen."""
-        said = {Kind.NUMBER: f"1 to {self.most():,}.", Kind.MIME_TYPE: "Like text/html."}
+        said = {Kind.NUMBER: f"{self.least:,} to {self.most():,}.", Kind.MIME_TYPE: "Like text/html."}
         return said.get(self.kind, "")
+
+    @property
+    def wrong(self) -> str:
+        """What is said of a number that will not do."""
+        return f"Enter a number from {self.least:,} to {self.most():,}, or leave it empty."
 
     @property
     def empty(self) -> str:
         """What holds while it is empty, in words."""
         value = self.default()
-        return "" if value is None else f"Empty: the {self.whose}'s {value}."
+        if value is None:
+            return ""
+        whose = "" if self.whose == Whose.PRODUCT else f"the {self.whose}'s "
+        return f"Empty: {whose}{value}."
 
     def check(self, value: Value) -> None:
         """Raise ValidationError for a value that will not do."""
         if value is None:
             return
         if self.kind == Kind.NUMBER:
-            if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= self.most():
-                raise ValidationError(f"Enter a number from 1 to {self.most():,}, or leave it empty.")
+            number = isinstance(value, int) and not isinstance(value, bool)
+            if not number or not self.least <= int(value) <= self.most():
+                raise ValidationError(self.wrong)
         elif self.kind == Kind.DECISION:
             if not isinstance(value, bool):
                 raise ValidationError("Choose one of these.")
@@ -135,6 +147,29 @@ SETTINGS: dict[str, Setting] = {
             Whose.FINI,
             lambda: None,
         ),
+        Setting(
+            "fallback_hours",
+            "Keys and the audit trail",
+            "Hours of fallback",
+            "After a switch the key before it stays ready for so long: when Fini refuses the new one, the work goes"
+            " back to it by itself. Then it is switched off for good. It holds for the next switch.",
+            Kind.NUMBER,
+            Whose.PRODUCT,
+            lambda: FALLBACK_HOURS,
+            lambda: 7 * 24,
+        ),
+        Setting(
+            "retention_days",
+            "Keys and the audit trail",
+            "Days the audit trail is kept",
+            "Older rows of this workspace's trail go when the operator runs prune_audit; a signed anchor stays in"
+            " their place, and the trail verifies across it.",
+            Kind.NUMBER,
+            Whose.PRODUCT,
+            lambda: RETENTION_DAYS,
+            lambda: 3650,
+            least=30,
+        ),
         *(
             Setting(
                 f"{MIME}{provider.name}",
@@ -159,6 +194,8 @@ class Preferences:
     batch_size: int
     english: bool | None
     baser: bool | None
+    fallback_hours: int
+    retention_days: int
     mime_types: Mapping[str, str]
     whose: Mapping[str, Whose]
 
@@ -174,6 +211,8 @@ def preferences(workspace: Workspace | UUID) -> Preferences:
         batch_size=number(values["batch_size"]),
         english=decision(values["english"]),
         baser=decision(values["baser"]),
+        fallback_hours=number(values["fallback_hours"]),
+        retention_days=number(values["retention_days"]),
         mime_types={name: str(values[f"{MIME}{name}"]) for name in PROVIDERS},
         whose={
             name: SETTINGS[name].whose if value is None else Whose.WORKSPACE for name, value in held.items()

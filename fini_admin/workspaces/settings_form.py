@@ -43,7 +43,8 @@ def field_of(setting: Setting) -> forms.Field:
     if setting.kind == Kind.NUMBER:
         # A text field: one for numbers alone would not show again what was no number.
         widget = forms.TextInput(attrs=off | {"inputmode": "numeric"})
-        wrong = {"invalid": f"Enter a number from 1 to {setting.most():,}, or leave it empty."}
-        return forms.IntegerField(required=False, widget=widget, error_messages=wrong, **said)
+        return forms.IntegerField(
+            required=False, widget=widget, error_messages={"invalid": setting.wrong}, **said
+        )
     widget = forms.TextInput(attrs=off | {"autocapitalize": "none"})
     return forms.CharField(required=False, empty_value=None, widget=widget, **said)

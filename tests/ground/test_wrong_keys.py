@@ -56,7 +56,7 @@ def test_every_page_opens_or_says_so_and_every_act_says_so_and_does_nothing(
                 assert SAYS in answer.content.decode(), route
                 said[route] = "post" if form else "get"
     assert held() == before
-    wanted = ("keys/", "keys/<uuid:key_id>/off/", "keys/<uuid:key_id>/rename/", "previews/<slug:token>/")
+    wanted = ("keys/", "keys/<uuid:key_id>/off/", "keys/<uuid:key_id>/edit/", "previews/<slug:token>/")
     assert {f"w/<slug:slug>/{end}": "post" for end in wanted}.items() <= said.items()
     assert "get" not in said.values()
     assert not [record for record in caplog.records if record.exc_info]

@@ -295,8 +295,10 @@ def test_taken_by_fini_again_the_mark_of_the_way_back_goes(acme, main, second, s
     register(resources(1))
     drive(acme)
     assert stored(second).fallen_back_at
+    assert stored(second).last_refused_at == stored(second).refused_at
     sandbox.add_key(people.KEY)
     verify(second)
     assert (stored(second).fallen_back_at, stored(second).refused_at) == (None, None)
+    assert stored(second).last_refused_at
     actions.switch_key(**BY, key=second)
     assert states() == {"main": "waiting", "second": "live"}

@@ -1,7 +1,7 @@
 """What can be done with a workspace's keys."""
 
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -151,6 +151,14 @@ def test_a_switch_makes_the_other_key_wait_and_can_be_taken_back(acme, keys):
     assert states() == {"main": "live", "next": "waiting"}
 
 
+def test_the_fallback_stays_as_long_as_the_workspace_says(acme, keys):
+    actions.change_settings(**BY, workspace=acme, values={"fallback_hours": 24})
+    actions.switch_key(**BY, key=keys["next"])
+    until = ApiKey.objects.get(label="main").fallback_until
+    assert until
+    assert timedelta(0) <= datetime.now(UTC) + timedelta(hours=24) - until < timedelta(minutes=5)
+
+
 def test_a_switch_asked_for_twice_happens_once(acme, keys):
     for _ in range(2):
         actions.switch_key(**BY, key=keys["next"])
@@ -206,12 +214,40 @@ def test_a_key_switched_off_twice_is_recorded_once(acme, keys):
 
 
 def test_a_label_changes_and_the_trail_says_what_it_was(acme, keys):
-    actions.relabel_key(**BY, key=keys["main"], label=" Nightly ")
+    actions.describe_key(**BY, key=keys["main"], label=" Nightly ")
     assert states() == {"Nightly": "live", "next": "waiting"}
-    detail = {"key": str(keys["main"].pk), "label": "Nightly", "was": "main"}
-    assert people.trail(acme)[-1] == ("key.renamed", "ada@example.com", detail)
-    actions.relabel_key(**BY, key=keys["main"], label="Nightly")
-    assert [row[0] for row in people.trail(acme)].count("key.renamed") == 1
+    detail: dict[str, Any] = {"before": {"label": "main"}, "after": {"label": "Nightly"}}
+    detail |= {"key": str(keys["main"].pk), "label": "Nightly"}
+    assert people.trail(acme)[-1] == ("key.changed", "ada@example.com", detail)
+    actions.describe_key(**BY, key=keys["main"], label="Nightly")
+    assert [row[0] for row in people.trail(acme)].count("key.changed") == 1
+
+
+def test_purpose_owner_and_expiry_change_and_go_and_the_trail_has_only_what_changed(acme, keys):
+    said: dict[str, Any] = {
+        "purpose": "nightly import",
+        "owner": "bo@example.com",
+        "expires_on": date(2031, 2, 3),
+    }
+    actions.describe_key(**BY, key=keys["main"], label="main", **said)
+    detail = people.trail(acme)[-1][2]
+    assert detail["after"] == said | {"expires_on": "2031-02-03"}
+    assert detail["before"] == {"purpose": "", "owner": "test", "expires_on": None}
+    key = actions.describe_key(**BY, key=keys["main"], label="main", owner="bo@example.com")
+    assert people.trail(acme)[-1][2]["after"] == {"purpose": "", "expires_on": None}
+    assert actions.describe_key(**BY, key=key, label="main").owner == key.created_by
+
+
+@pytest.mark.parametrize("field", ["purpose", "owner"])
+@pytest.mark.parametrize("text", ["two\nlines", people.KEY, "my fini_short"])
+def test_what_is_said_of_a_key_never_holds_one(acme, field, text):
+    key = people.key(acme, plain="fini_short")
+    before = people.trail(acme)
+    typed: dict[str, Any] = {field: text}
+    with pytest.raises(ValidationError) as found:
+        actions.describe_key(**BY, key=key, label="main", **typed)
+    assert set(found.value.message_dict) == {field}
+    assert people.trail(acme) == before
 
 
 @pytest.mark.parametrize("label", ["", "next", "l" * 61, "two\nlines", people.KEY, "my fini_short"])
@@ -220,7 +256,7 @@ def test_a_label_that_will_not_do_changes_nothing(acme, label):
     people.key(acme, "next", OTHER)
     before = people.trail(acme)
     with pytest.raises(ValidationError) as found:
-        actions.relabel_key(**BY, key=key, label=label)
+        actions.describe_key(**BY, key=key, label=label)
     assert set(found.value.message_dict) == {"label"}
     assert people.KEY not in str(found.value)
     assert set(states()) == {"main", "next"}
@@ -228,7 +264,7 @@ def test_a_label_that_will_not_do_changes_nothing(acme, label):
 
 
 def test_no_row_of_the_trail_holds_a_key(acme, keys):
-    actions.relabel_key(**BY, key=keys["main"], label="first")
+    actions.describe_key(**BY, key=keys["main"], label="first")
     actions.switch_key(**BY, key=keys["next"])
     actions.switch_off_key(**BY, key=keys["main"])
     rows = str(list(Entry.objects.filter(chain__in=[str(acme.pk), chain.INSTALLATION]).values_list()))

@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from html import unescape
 
 import pytest
@@ -17,7 +17,7 @@ from tests.support import people
 pytestmark = pytest.mark.django_db
 PAGE = "/w/acme/keys/"
 OTHER = "fini_live_zyxwvutsrqponmlkjihgfedcba9876"
-ACTS = ("verify", "switch", "off", "rename")
+ACTS = ("verify", "switch", "off", "edit")
 
 
 @pytest.fixture
@@ -171,17 +171,39 @@ def test_a_key_that_is_off_is_neither_switched_to_nor_verified(admin, acme, keys
     assert people.trail(acme) == before
 
 
-def test_a_key_is_renamed(admin, acme, keys):
-    assert admin.post(address(keys["main"], "rename"), {"label": "Nightly"}).status_code == 303
+def test_what_is_said_of_a_key_is_changed(admin, acme, keys):
+    sent = {"label": "Nightly", "purpose": "imports", "owner": "bo@example.com", "expires_on": "2031-02-03"}
+    answer = admin.post(address(keys["main"], "edit"), sent, follow=True)
     assert set(states()) == {"Nightly", "next"}
-    assert people.trail(acme)[-1][2]["was"] == "main"
+    page = text(answer.content)
+    assert "What is said of the key Nightly is saved." in page
+    assert "Purpose imports Owner bo@example.com Expires 3 Feb 2031" in page
+    assert people.trail(acme)[-1][2]["before"]["label"] == "main"
+
+
+def test_a_key_that_expired_keeps_its_day_and_takes_no_other_past_one(admin, acme, keys):
+    ApiKey.objects.filter(label="main").update(expires_on=date(2026, 1, 2))
+    sent = {"label": "main", "purpose": "imports", "expires_on": "2026-01-02"}
+    assert admin.post(address(keys["main"], "edit"), sent).status_code == 303
+    answer = admin.post(address(keys["main"], "edit"), sent | {"expires_on": "2026-01-03"})
+    assert answer.status_code == 422
+    assert "This day has passed" in answer.content.decode()
+    assert ApiKey.objects.get(label="main").expires_on == date(2026, 1, 2)
+
+
+def test_the_last_refusal_stays_on_the_card_when_fini_takes_the_key_again(admin, acme, keys):
+    ApiKey.objects.filter(label="main").update(last_refused_at=datetime(2026, 1, 3, 10, 0, tzinfo=UTC))
+    page = text(admin.get(PAGE).content)
+    card = page[page.index("main …1234") : page.index("next …9876")]
+    assert "Last refused 3 Jan 2026, 10:00 UTC" in card
+    assert page.count("Last refused") == 1
 
 
 @pytest.mark.parametrize(
     ("label", "shown"), [("", ""), ("next", "next"), (people.KEY, ""), ("l" * 61, "l" * 61)]
 )
 def test_a_label_that_will_not_do_stands_open_beside_its_reason(admin, keys, label, shown):
-    answer = admin.post(address(keys["main"], "rename"), {"label": label})
+    answer = admin.post(address(keys["main"], "edit"), {"label": label})
     assert answer.status_code == 422
     row = next(row for row in answer.context["rows"] if row["key"].label == "main")
     assert row["form"].errors["label"]
@@ -303,8 +325,8 @@ def test_no_answer_and_no_row_of_the_trail_ever_holds_a_key(admin, acme):
             admin.post(address(key, act), {"label": label}, follow=True)
             for act, label in (
                 ("switch", ""),
-                ("rename", OTHER),
-                ("rename", "renamed " + key.label),
+                ("edit", OTHER),
+                ("edit", "renamed " + key.label),
                 ("off", ""),
             )
         ]

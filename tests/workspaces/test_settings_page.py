@@ -73,6 +73,8 @@ def test_the_page_says_of_each_setting_what_it_means_its_bounds_and_its_default(
     for said in (
         "1 to 90. Empty: the installation's 90.",
         "1 to 500. Empty: the installation's 100.",
+        "1 to 168. Empty: 1.",
+        "30 to 3,650. Empty: 400.",
         "Empty: the provider's text/markdown.",
         "As Fini decides",
     ):
@@ -124,6 +126,10 @@ def test_everything_emptied_is_as_if_nothing_had_been_set(admin, acme):
         ("calls_per_minute", "many", "Enter a number from 1 to 90"),
         ("calls_per_minute", "-5", "Enter a number from 1 to 90"),
         ("calls_per_minute", "9" * 30, "Enter a number from 1 to 90"),
+        ("fallback_hours", "169", "Enter a number from 1 to 168"),
+        ("retention_days", "29", "Enter a number from 30 to 3,650"),
+        ("retention_days", "0", "Enter a number from 30 to 3,650"),
+        ("retention_days", "3651", "Enter a number from 30 to 3,650"),
         ("batch_size", "501", "Enter a number from 1 to 500"),
         ("batch_size", "1.5", "Enter a number from 1 to 500"),
         ("batch_size", "9" * 5000, "Enter a number from 1 to 500"),

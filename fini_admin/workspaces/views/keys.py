@@ -1,4 +1,4 @@
-"""A workspace's keys: add, verify, switch, rename, switch off. A key is never shown again after it was typed (P5)."""
+"""A workspace's keys: add, verify, switch, edit, switch off. A key is never shown again after it was typed (P5)."""
 
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from fini_admin.ingestion.wakeup import wake
 from fini_admin.pages import go, show
 from fini_admin.permissions import Permission, WorkspaceRequest, reauthenticated, requires
 from fini_admin.workspaces import actions, queries
-from fini_admin.workspaces.forms import KeyForm, LabelForm, refuse
+from fini_admin.workspaces.forms import KeyForm, KeyWordsForm, refuse
 from fini_admin.workspaces.models import ApiKey, KeyState
 
 # What a verification found, and what comes of it.
@@ -130,28 +130,30 @@ def switch_off(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
 
 
 @requires(Permission.KEYS_MANAGE)
-def rename(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
-    """Another label for a key."""
+def edit(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
+    """Other words about a key."""
     key = queries.key(request.workspace, key_id)
     if request.method != "POST":
         return go(request, here(request))
-    form = labelling(key, request)
+    form = wording(key, request)
     if form.is_valid():
         try:
-            actions.relabel_key(actor=request.user.email, origin="browser", key=key, **form.cleaned_data)
+            key = actions.describe_key(
+                actor=request.user.email, origin="browser", key=key, **form.cleaned_data
+            )
         except ValidationError as error:
             refuse(form, error)
         else:
-            messages.success(request, f"The key {key.label} is now {form.cleaned_data['label']}.")
+            messages.success(request, f"What is said of the key {key.label} is saved.")
             return go(request, here(request))
-    return page(request, form=KeyForm(), renaming={key.pk: form})
+    return page(request, form=KeyForm(), editing={key.pk: form})
 
 
 def page(
-    request: WorkspaceRequest, *, form: KeyForm, renaming: dict[UUID, LabelForm] | None = None
+    request: WorkspaceRequest, *, form: KeyForm, editing: dict[UUID, KeyWordsForm] | None = None
 ) -> HttpResponse:
     """The page, with the forms as they were typed; a key's field comes back empty."""
-    renaming = renaming or {}
+    editing = editing or {}
     keys = list(queries.keys(request.workspace))
     on = [key for key in keys if key.state != KeyState.OFF]
     reader = queries.read_key(request.workspace)
@@ -163,7 +165,7 @@ def page(
             "belongs": belongs(key),
             "reads": key == reader,
             "why_not": queries.why_not_switch(key) if key.state == KeyState.WAITING else "",
-            "form": renaming.get(key.pk) or labelling(key),
+            "form": editing.get(key.pk) or wording(key),
             "others": len(on) > 1,
         }
         for key in on
@@ -173,11 +175,11 @@ def page(
         "rows": rows,
         "off": [key for key in keys if key.state == KeyState.OFF],
         "live": any(key.state == KeyState.LIVE for key in on),
-        "renaming": bool(renaming),
+        "editing": bool(editing),
     }
     if request.GET.get("part") in ("calls", "breaks"):
         context |= used(request, keys)
-    status = 422 if form.is_bound or renaming else 200
+    status = 422 if form.is_bound or editing else 200
     return show(request, "workspaces/keys.html", context, parts=("list", "calls", "breaks"), status=status)
 
 
@@ -205,9 +207,10 @@ def belongs(key: ApiKey) -> str:
     return BELONGS[key.same_workspace] if key.verified_at and key.state != KeyState.LIVE else ""
 
 
-def labelling(key: ApiKey, request: WorkspaceRequest | None = None) -> LabelForm:
-    """A key's rename form; its fields' IDs are its own."""
-    return LabelForm(request.POST if request else None, initial={"label": key.label}, auto_id=f"{key.pk}_%s")
+def wording(key: ApiKey, request: WorkspaceRequest | None = None) -> KeyWordsForm:
+    """The form of what is said of a key; its fields' IDs are its own."""
+    held = {name: getattr(key, name) for name in KeyWordsForm.base_fields}
+    return KeyWordsForm(request.POST if request else None, initial=held, auto_id=f"{key.pk}_%s")
 
 
 def here(request: WorkspaceRequest) -> str:

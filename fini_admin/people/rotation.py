@@ -170,7 +170,7 @@ def renew(kind: Sealed, keys: list[Any], result: Result) -> None:
     """One batch, in a transaction of its own."""
     newest = keyring.number(keyring.newest())
     with transaction.atomic():
-        for row in kind.rows().select_for_update().filter(pk__in=keys):
+        for row in kind.rows().select_for_update().filter(pk__in=keys).order_by("pk"):
             try:
                 if kind.numbers(row) == {newest}:
                     result.already += 1

@@ -17,14 +17,24 @@ hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 
+# Each folder's tests run one after the other: in one browser, or with processes of the product that keep time.
+TOGETHER = ("tests/browser/", "tests/crash/", "tests/path/")
+
+
 class Scheduler(LoadScopeScheduling):
-    """The browser's tests in one process, so that product and browser start once; each other test wherever it fits.
+    """Some folders' tests in one process each; every other test wherever it fits.
 
     `--dist loadgroup` would do it, but groups nothing under pytest 9.2 (pytest-xdist issue 1386).
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return "browser" if nodeid.startswith("tests/browser/") else nodeid
+        return next((folder for folder in TOGETHER if nodeid.startswith(folder)), nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Two more than there are processors: the tests of those folders mostly wait for what they started."""
+    return len(os.sched_getaffinity(0)) + 2
 
 
 @pytest.hookimpl(optionalhook=True)

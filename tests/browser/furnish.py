@@ -39,7 +39,8 @@ def main(wanted: dict[str, Any]) -> dict[str, object]:
         return {}
     entries = QueueEntry.objects.filter(workspace=workspace, closed_at=None).select_related("source")
     actor = wanted["preview"]
-    return {"preview": previews.freeze_ingest(actor=actor, workspace=workspace, entries=list(entries)).token}
+    preview = previews.freeze_ingest(actor=actor, workspace=workspace, entries=list(entries))
+    return {"preview": preview.token, "key": str(workspace.keys.get().pk)}
 
 
 def join(workspace: Workspace, role: str, email: str, name: str, password: str) -> None:

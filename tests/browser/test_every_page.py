@@ -50,6 +50,7 @@ PAGES = [
     Stop("call", "{full}audit/{call}/", "Who, why"),
     Stop("activity", "{full}activity/", "grace@fini.example"),
     Stop("keys", "{full}keys/", "Verify"),
+    Stop("key-edit", "{full}keys/{key}/edit/", "Save key"),
     Stop("members", "{full}members/", "Vera Molnár"),
     Stop("settings", "{full}settings/", "Settings"),
     Stop("people", "/people/", "Grace Hopper", role="superuser"),
@@ -75,6 +76,7 @@ SAMPLE = {
     "failed": "1",
     "run": "1",
     "call": "00000000-0000-0000-0000-000000000001",
+    "key": "00000000-0000-0000-0000-000000000001",
     "preview": "token",
 }
 
@@ -129,6 +131,7 @@ def addresses(parcels: Place, product: Product) -> dict[str, str]:
         "run": "4",
         "call": last,
         "preview": made["preview"],
+        "key": made["key"],
     }
 
 

@@ -5,6 +5,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters
@@ -131,12 +132,11 @@ def switch_off(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
 
 @requires(Permission.KEYS_MANAGE)
 def edit(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
-    """Other words about a key."""
+    """What is said of a key; posted, other words."""
     key = queries.key(request.workspace, key_id)
-    if request.method != "POST":
-        return go(request, here(request))
-    form = wording(key, request)
-    if form.is_valid():
+    held = {name: getattr(key, name) for name in KeyWordsForm.base_fields}
+    form = KeyWordsForm(request.POST if request.method == "POST" else None, initial=held)
+    if request.method == "POST" and form.is_valid():
         try:
             key = actions.describe_key(
                 actor=request.user.email, origin="browser", key=key, **form.cleaned_data
@@ -146,14 +146,12 @@ def edit(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
         else:
             messages.success(request, f"What is said of the key {key.label} is saved.")
             return go(request, here(request))
-    return page(request, form=KeyForm(), editing={key.pk: form})
+    status = 422 if form.is_bound else 200
+    return render(request, "workspaces/key_edit.html", {"key": key, "form": form}, status=status)
 
 
-def page(
-    request: WorkspaceRequest, *, form: KeyForm, editing: dict[UUID, KeyWordsForm] | None = None
-) -> HttpResponse:
-    """The page, with the forms as they were typed; a key's field comes back empty."""
-    editing = editing or {}
+def page(request: WorkspaceRequest, *, form: KeyForm) -> HttpResponse:
+    """The page, with the form as it was typed; the key's field comes back empty."""
     keys = list(queries.keys(request.workspace))
     on = [key for key in keys if key.state != KeyState.OFF]
     reader = queries.read_key(request.workspace)
@@ -165,7 +163,6 @@ def page(
             "belongs": belongs(key),
             "reads": key == reader,
             "why_not": queries.why_not_switch(key) if key.state == KeyState.WAITING else "",
-            "form": editing.get(key.pk) or wording(key),
             "others": len(on) > 1,
         }
         for key in on
@@ -175,11 +172,10 @@ def page(
         "rows": rows,
         "off": [key for key in keys if key.state == KeyState.OFF],
         "live": any(key.state == KeyState.LIVE for key in on),
-        "editing": bool(editing),
     }
     if request.GET.get("part") in ("calls", "breaks"):
         context |= used(request, keys)
-    status = 422 if form.is_bound or editing else 200
+    status = 422 if form.is_bound else 200
     return show(request, "workspaces/keys.html", context, parts=("list", "calls", "breaks"), status=status)
 
 
@@ -205,12 +201,6 @@ def scopes(key: ApiKey) -> str:
 def belongs(key: ApiKey) -> str:
     """Whose key the last verification found a waiting one to be, in words; empty where nothing is to be said."""
     return BELONGS[key.same_workspace] if key.verified_at and key.state != KeyState.LIVE else ""
-
-
-def wording(key: ApiKey, request: WorkspaceRequest | None = None) -> KeyWordsForm:
-    """The form of what is said of a key; its fields' IDs are its own."""
-    held = {name: getattr(key, name) for name in KeyWordsForm.base_fields}
-    return KeyWordsForm(request.POST if request else None, initial=held, auto_id=f"{key.pk}_%s")
 
 
 def here(request: WorkspaceRequest) -> str:

@@ -89,6 +89,11 @@ ADMIN = EDITOR | {
 ALLOWED: dict[Role, frozenset[Permission]] = {Role.VIEWER: VIEWER, Role.EDITOR: EDITOR, Role.ADMIN: ADMIN}
 
 
+def roles_with(permission: Permission) -> frozenset[Role]:
+    """The roles that have a permission."""
+    return frozenset(role for role, held in ALLOWED.items() if permission in held)
+
+
 class Request(HttpRequest):
     """A request of someone who is logged in."""
 

@@ -54,6 +54,11 @@ urlpatterns = [
     ),
     path("w/<slug:slug>/invitations/<int:number>/renew/", invitations.renew, name="invitation_renew"),
     path("w/<slug:slug>/settings/", workspace_settings.index, name="settings"),
+    path(
+        "w/<slug:slug>/settings/schedules/<str:provider>/take-over/",
+        workspace_settings.take_over,
+        name="schedule_take_over",
+    ),
     path("invitations/", invitations.invitation, name="invitation"),
     path("invitations/<str:token>/", invitations.link, name="invitation_link"),
     path("accounts/login/", public(people.Login.as_view()), name="account_login"),

@@ -47,6 +47,7 @@ ACTIONS: dict[str, Permission] = {
     r"Change role": Permission.MEMBERS_MANAGE,
     r"Remove from Ourmark Company": Permission.MEMBERS_MANAGE,
     r"Save settings": Permission.SETTINGS_MANAGE,
+    r"Take over": Permission.SETTINGS_MANAGE,
 }
 # The fields whose names scripts rely on (design 5), and the page that has them.
 FIELDS = {

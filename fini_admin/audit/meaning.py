@@ -127,5 +127,10 @@ def by_itself(entry: Entry) -> str:
 
 def where_from(origin: str | None) -> str:
     """Where a person stood, or who worked for them."""
-    known = {"browser": "in the browser", "worker": "by the worker", "command line": ""}
+    known = {
+        "browser": "in the browser",
+        "worker": "by the worker",
+        "schedule": "by a schedule",
+        "command line": "",
+    }
     return known.get(origin or "", f"by {origin}" if origin else "")

@@ -6,6 +6,8 @@ from django.db.models import Q
 from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import Workspace
 
+MOST_HOURS = 720
+
 
 class Kind(models.TextChoices):
     """What a run does, and what a step's call is."""
@@ -267,6 +269,37 @@ class Watch(models.Model):
 
     def __str__(self) -> str:
         return f"watch of {self.workspace}"
+
+
+class Schedule(models.Model):
+    """A provider of a workspace is discovered every so many hours, in the name of `set_by`, until somebody ends it.
+
+    `last_run` is the run that came of it last.
+    """
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
+    provider = models.CharField(max_length=20)
+    every_hours = models.PositiveIntegerField()
+    set_by = models.TextField()
+    next_at = models.DateTimeField()
+    last_run = models.ForeignKey(Run, null=True, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["workspace", "provider"], name="one_schedule_per_provider"),
+            models.CheckConstraint(
+                condition=Q(every_hours__range=(1, MOST_HOURS)), name="schedule_hours_in_bounds"
+            ),
+        )
+        indexes = (models.Index(fields=["next_at"], name="schedule_due"),)
+
+    def __str__(self) -> str:
+        return f"discovery of {self.provider} {self.every}"
+
+    @property
+    def every(self) -> str:
+        """How often, in words."""
+        return "every hour" if self.every_hours == 1 else f"every {self.every_hours} hours"
 
 
 class Worker(models.Model):

@@ -1,5 +1,6 @@
 """What a workspace's home says: the funnel, what needs a person, and the first steps of a new workspace."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -7,6 +8,7 @@ from django.utils import timezone
 
 from fini_admin.ingestion.models import QueueEntry
 from fini_admin.ingestion.queries import worker_alive
+from fini_admin.ingestion.schedules import standing
 from fini_admin.paging import count
 from fini_admin.sources.models import Resource, Source
 from fini_admin.sources.states import State
@@ -58,9 +60,14 @@ class Need:
     query: str = ""
 
 
-def needs(workspace: Workspace) -> list[Need]:
-    """What needs a person, the most pressing first."""
-    return [*needs_of_work(workspace), *needs_of_sources(workspace), *needs_of_queue(workspace)]
+def needs(workspace: Workspace, may_discover: Collection[str]) -> list[Need]:
+    """What needs a person, the most pressing first; `may_discover` are the roles that may."""
+    return [
+        *needs_of_work(workspace),
+        *needs_of_schedules(workspace, may_discover),
+        *needs_of_sources(workspace),
+        *needs_of_queue(workspace),
+    ]
 
 
 def needs_of_work(workspace: Workspace) -> list[Need]:
@@ -98,6 +105,20 @@ def ending(key: ApiKey) -> str:
     passed = day < timezone.localdate()
     what = "expired" if passed else "expires"
     return f"The key {key.label} {what} on {day.day} {day:%b %Y}: add another one and switch to it."
+
+
+def needs_of_schedules(workspace: Workspace, may_discover: Collection[str]) -> list[Need]:
+    """What is scheduled in the name of somebody who could not start it now."""
+    ownerless = [one for one in standing(workspace, may_discover) if one.gone]
+    return [
+        Need(
+            f"The discovery of {one.label} {one.schedule.every} was set by {one.schedule.set_by}, {one.gone}."
+            " It runs on: take it over or end it in Settings.",
+            "settings",
+            "#schedules",
+        )
+        for one in ownerless
+    ]
 
 
 def needs_of_sources(workspace: Workspace) -> list[Need]:

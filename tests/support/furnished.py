@@ -20,7 +20,7 @@ from fini_admin.fini import routes
 from fini_admin.fini.errors import for_status
 from fini_admin.fini.providers import Node
 from fini_admin.fini.routes import Resource
-from fini_admin.ingestion import previews, queue, runs
+from fini_admin.ingestion import previews, queue, runs, schedules
 from fini_admin.ingestion.models import (
     Item,
     Lane,
@@ -29,6 +29,7 @@ from fini_admin.ingestion.models import (
     QueueEntry,
     Run,
     RunState,
+    Schedule,
     Stage,
     Step,
     StepState,
@@ -124,6 +125,7 @@ def furnish(slug: str, mark: str, *, more_runs: int = 0) -> Furnished:
     add_queue(made)
     add_calls(made)
     add_previews(made)
+    add_schedules(made)
     made.runs["last"] = made.runs["register"]
     for number in range(more_runs):
         made.runs["last"] = runs.start_discover(
@@ -273,3 +275,10 @@ def add_previews(made: Furnished) -> None:
     made.previews["ingest"] = previews.freeze_ingest(
         actor=made.actor, workspace=made.workspace, entries=entries
     )
+
+
+def add_schedules(made: Furnished) -> None:
+    """One that its owner keeps, and one whose owner has left."""
+    schedules.change(**made.who, workspace=made.workspace, hours={"notion": 24, "zendesk": 1})
+    former = f"former.{made.mark}@example.com".lower()
+    Schedule.objects.filter(workspace=made.workspace, provider="zendesk").update(set_by=former)

@@ -8,9 +8,10 @@ from django.urls import reverse
 from fini_admin.ingestion import overview, queries
 from fini_admin.ingestion.overview import FirstStep, Need, Number
 from fini_admin.pages import MENU, show
-from fini_admin.permissions import Permission, WorkspaceRequest, requires
+from fini_admin.permissions import Permission, WorkspaceRequest, requires, roles_with
 
 WAY = {entry.view: entry.permission for entry in MENU}
+MAY_DISCOVER = roles_with(Permission.SOURCES_DISCOVER)
 
 
 @requires(Permission.SOURCES_READ)
@@ -20,7 +21,7 @@ def home(request: WorkspaceRequest) -> HttpResponse:
     context: dict[str, object] = {
         "steps": with_ways(request, overview.first_steps(workspace)),
         "funnel": with_ways(request, overview.funnel(workspace)),
-        "needs": with_ways(request, overview.needs(workspace)),
+        "needs": with_ways(request, overview.needs(workspace, MAY_DISCOVER)),
         "runs": queries.tell(queries.latest_runs(workspace)),
     }
     return show(request, "ingestion/home.html", context)

@@ -15,7 +15,7 @@ from django.db import close_old_connections, connection
 from huey.contrib.djhuey import HUEY
 
 from fini_admin.audit import chain
-from fini_admin.ingestion import work
+from fini_admin.ingestion import schedules, work
 from fini_admin.ingestion.models import Worker
 from fini_admin.ingestion.tasks import Process, look
 from fini_admin.keyring import UnknownKey
@@ -76,7 +76,8 @@ def repeat(target: Any, pause: float, stopping: threading.Event) -> None:
 
 
 def tick() -> None:
-    """Close the calls of dead processes, and ring for every workspace in which something is due."""
+    """Start what is scheduled, close the calls of dead processes, and ring wherever something is due."""
+    schedules.start_due()
     work.recover()
     if HUEY.pending_count() < CONSUMER["workers"]:
         for workspace_id in work.due_workspaces():

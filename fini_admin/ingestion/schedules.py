@@ -1,0 +1,207 @@
+"""Schedules: a provider is discovered every so many hours. Set, taken over, ended, and started when they are due."""
+
+import logging
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.shortcuts import get_object_or_404
+
+from fini_admin.audit.names import Activity
+from fini_admin.fini.providers import PROVIDERS
+from fini_admin.ingestion import discovering, runs
+from fini_admin.ingestion.budget import lock
+from fini_admin.ingestion.calling import usable_key
+from fini_admin.ingestion.models import MOST_HOURS, Run, Schedule
+from fini_admin.keyring import UnknownKey
+from fini_admin.workspaces import actions, preferences
+from fini_admin.workspaces.models import Membership, User, Workspace
+
+log = logging.getLogger(__name__)
+ORIGIN = "schedule"
+WRONG = f"Enter a number from 1 to {MOST_HOURS}, or leave it empty."
+# After an error nobody tries again every second.
+PAUSE = timedelta(minutes=1)
+
+Hours = Mapping[str, int | None]
+
+
+def setting(provider: str) -> str:
+    """What the hours of a provider's schedule are called: the field, and the name in the trail."""
+    return f"discover_{provider}_hours"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A schedule, and why whoever set it could not start it now: empty when they could."""
+
+    schedule: Schedule
+    gone: str
+
+    @property
+    def label(self) -> str:
+        """The provider's name as people write it."""
+        return PROVIDERS[self.schedule.provider].label
+
+    @property
+    def waits(self) -> bool:
+        """Whether its time has come and nothing was started: for longer than a moment only if something is missing."""
+        return self.schedule.next_at <= datetime.now(UTC)
+
+
+def standing(workspace: Workspace, may_discover: Collection[str]) -> list[Standing]:
+    """A workspace's schedules with their last runs, by one query; `may_discover` are the roles that may."""
+    people = User.objects.filter(email=OuterRef("set_by"))
+    roles = Membership.objects.filter(user__email=OuterRef("set_by"), workspace=OuterRef("workspace"))
+    found = Schedule.objects.filter(workspace=workspace, provider__in=PROVIDERS).annotate(
+        active=Subquery(people.values("is_active")),
+        superuser=Subquery(people.values("is_superuser")),
+        role=Subquery(roles.values("role")),
+    )
+    return [
+        Standing(
+            one,
+            why_gone(active=one.active, role="" if one.superuser else one.role, may_discover=may_discover),
+        )
+        for one in found.select_related("last_run").order_by("provider")
+    ]
+
+
+def why_gone(*, active: bool | None, role: str | None, may_discover: Collection[str]) -> str:
+    """Why a person could not start a discovery now; `active` is None for nobody, `role` empty for a superuser."""
+    if active is None:
+        return "whom nobody here knows"
+    if not active:
+        return "who is switched off"
+    if role is None:
+        return "who is no longer a member"
+    return "" if role in {"", *may_discover} else "who may no longer discover here"
+
+
+@transaction.atomic
+def change_page(
+    *,
+    actor: str,
+    origin: str,
+    workspace: Workspace,
+    values: Mapping[str, preferences.Value],
+    hours: Hours,
+) -> bool:
+    """The settings and the schedules, which stand on one page: both or neither; whether any changed.
+
+    Raises ValidationError.
+    """
+    # The budget, the workspace, the chain's head: in this order, as everywhere, so that nobody waits crosswise.
+    lock(workspace)
+    changed = actions.change_settings(actor=actor, origin=origin, workspace=workspace, values=values)
+    return change(actor=actor, origin=origin, workspace=workspace, hours=hours) or changed
+
+
+@transaction.atomic
+def change(*, actor: str, origin: str, workspace: Workspace, hours: Hours) -> bool:
+    """Discover these providers every so many hours from now on, None for never; whether any changed.
+
+    Whoever changes one has set it, and its time begins anew; one that stays as it is keeps both. Raises
+    ValidationError.
+    """
+    check(hours)
+    lock(workspace)
+    held = dict(Schedule.objects.filter(workspace=workspace).values_list("provider", "every_hours"))
+    after = {provider: every for provider, every in hours.items() if every != held.get(provider)}
+    for provider, every in after.items():
+        put(workspace, provider, every, actor)
+    if after:
+        before = {setting(provider): held.get(provider) for provider in after}
+        named = {setting(provider): every for provider, every in after.items()}
+        actions.record(workspace, Activity.SETTINGS_CHANGED, actor, origin, before=before, after=named)
+    return bool(after)
+
+
+def check(hours: Hours) -> None:
+    """Raise ValidationError, by field, for what will not do."""
+    if not hours.keys() <= PROVIDERS.keys():
+        raise ValidationError("There is no such provider.")
+    wrong = {
+        setting(provider): WRONG
+        for provider, every in hours.items()
+        if every is not None and (isinstance(every, bool) or not 1 <= every <= MOST_HOURS)
+    }
+    if wrong:
+        raise ValidationError(wrong)
+
+
+def put(workspace: Workspace, provider: str, every: int | None, actor: str) -> None:
+    """A provider's schedule as it is from now on; None ends it."""
+    if every is None:
+        Schedule.objects.filter(workspace=workspace, provider=provider).delete()
+        return
+    next_at = datetime.now(UTC) + timedelta(hours=every)
+    Schedule.objects.update_or_create(
+        workspace=workspace,
+        provider=provider,
+        defaults={"every_hours": every, "set_by": actor, "next_at": next_at},
+    )
+
+
+@transaction.atomic
+def take_over(*, actor: str, origin: str, workspace: Workspace, provider: str) -> None:
+    """A schedule runs in the name of `actor` from now on, at the times it had. Asked for twice, it happens once.
+
+    Raises Http404 when there is none.
+    """
+    lock(workspace)
+    schedule = get_object_or_404(Schedule, workspace=workspace, provider=provider)
+    if schedule.set_by == actor:
+        return
+    Schedule.objects.filter(pk=schedule.pk).update(set_by=actor)
+    name = f"discover_{provider}_set_by"
+    changed = {"before": {name: schedule.set_by}, "after": {name: actor}}
+    actions.record(workspace, Activity.SETTINGS_CHANGED, actor, origin, **changed)
+
+
+def due(now: datetime) -> QuerySet[Schedule]:
+    """What is to be started: of workspaces that are not archived and have a key that Fini takes, or it waits."""
+    return Schedule.objects.filter(usable_key("workspace"), next_at__lte=now)
+
+
+def start_due() -> None:
+    """Start what is due, each by itself: an error in one is logged, and it is tried again after a pause."""
+    now = datetime.now(UTC)
+    for schedule in due(now).select_related("workspace").order_by("next_at"):
+        try:
+            start(schedule, now)
+        except UnknownKey as error:
+            log.warning("%s", error)
+            postpone(schedule, now)
+        except Exception:  # a fault in one workspace must stop neither the clock nor the others
+            log.exception("%s in %s", schedule, schedule.workspace)
+            postpone(schedule, now)
+
+
+@transaction.atomic
+def start(schedule: Schedule, now: datetime) -> Run | None:
+    """Start what was found to be due, once whoever finds it; None when another did, or nothing needed starting.
+
+    The next time is counted from now: what was missed meanwhile is not made up for. A provider that is being
+    discovered already is left alone until then.
+    """
+    workspace = schedule.workspace
+    lock(workspace)
+    mine = due(now).filter(pk=schedule.pk, next_at=schedule.next_at, every_hours=schedule.every_hours)
+    if not mine.update(next_at=now + timedelta(hours=schedule.every_hours)):
+        return None
+    found = discovering.stand(workspace, schedule.provider)
+    if found.running:
+        return None
+    actor = Schedule.objects.values_list("set_by", flat=True).get(pk=schedule.pk)
+    run = runs.start_discover(actor=actor, origin=ORIGIN, workspace=workspace, provider=schedule.provider)
+    Schedule.objects.filter(pk=schedule.pk).update(last_run=run)
+    return run
+
+
+def postpone(schedule: Schedule, now: datetime) -> None:
+    """Not again at once, unless somebody changed it meanwhile."""
+    Schedule.objects.filter(pk=schedule.pk, next_at=schedule.next_at).update(next_at=now + PAUSE)

@@ -2,6 +2,7 @@
 
 from playwright.sync_api import expect
 
+from tests.browser import accessibility, layout
 from tests.browser.conftest import Visit
 from tests.browser.product import PEOPLE, Product, call
 from tests.support.product import until
@@ -33,6 +34,8 @@ def test_it_is_set_started_by_the_worker_and_taken_over_without_losing_what_was_
     page.goto(place.at())
     page.get_by_role("link", name="The discovery of Notion every 24 hours was set by").click()
     expect(page.get_by_role("link", name="run 1")).to_be_visible()
+
+    assert layout.overflow(page) + layout.cut(page) + accessibility.in_both_themes(page) == []
 
     page.get_by_label(HOURS).fill("12")
     page.get_by_label("IDs in a call").fill("7")

@@ -93,6 +93,12 @@ def editor(acme: Workspace, client: Client) -> Client:
 
 
 @pytest.fixture
+def admin(acme: Workspace, client: Client) -> Client:
+    people.sign_in(client, people.member(acme, "admin", "ada@example.com"))
+    return client
+
+
+@pytest.fixture
 def three(acme: Workspace, register: Start) -> list[QueueEntry]:
     """Three entries in *add*, the oldest first; in which order Fini returns the IDs of a batch is not stated."""
     for item in resources(3):

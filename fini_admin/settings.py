@@ -138,13 +138,15 @@ TEMPLATES = [
 AUTH_USER_MODEL = "workspaces.User"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in (
-        "UserAttributeSimilarityValidator",
-        "MinimumLengthValidator",
-        "CommonPasswordValidator",
-        "NumericPasswordValidator",
-    )
+    {"NAME": "fini_admin.workspaces.passwords.Length"},
+    *(
+        {"NAME": f"django.contrib.auth.password_validation.{name}"}
+        for name in (
+            "UserAttributeSimilarityValidator",
+            "CommonPasswordValidator",
+            "NumericPasswordValidator",
+        )
+    ),
 ]
 ACCOUNT_ADAPTER = "fini_admin.people.adapters.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
@@ -153,6 +155,15 @@ ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 # Its mail would invite strangers to the sign-up page, which does not exist.
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+# A person is told by mail when the way in changes (people/letters.py).
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_FORMS = {
+    "login": "fini_admin.people.forms.LogInForm",
+    "change_password": "fini_admin.people.forms.ChangeForm",
+    "reset_password": "fini_admin.people.forms.ResetForm",
+    "reset_password_from_key": "fini_admin.people.forms.NewPasswordForm",
+    "reauthenticate": "fini_admin.people.forms.AskForm",
+}
 ACCOUNT_LOGOUT_REDIRECT_URL = "/accounts/login/"
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 10 * 60

@@ -1,9 +1,17 @@
-"""The forms for codes, for the log-in and for a forgotten password, in place of allauth's."""
+"""The forms for codes, for the log-in and for passwords, in place of allauth's."""
 
 from typing import Any
 
 from allauth.account.adapter import get_adapter
-from allauth.account.forms import LoginForm, ResetPasswordForm
+from allauth.account.forms import (
+    ChangePasswordForm,
+    LoginForm,
+    ResetPasswordForm,
+    ResetPasswordKeyForm,
+)
+from allauth.account.forms import (
+    ReauthenticateForm as PasswordAgainForm,
+)
 from allauth.core import context, ratelimit
 from allauth.core.internal.cryptokit import normalize_user_code
 from allauth.mfa.adapter import get_adapter as get_mfa_adapter
@@ -17,6 +25,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from fini_admin.people import second_factor
 from fini_admin.people.sealing import UNREADABLE
+from fini_admin.workspaces import passwords
 from fini_admin.workspaces.forms import KeylessForm
 from fini_admin.workspaces.models import User
 
@@ -45,9 +54,58 @@ class LogInForm(KeylessForm, LoginForm):  # type: ignore[misc]  # allauth has no
 
     key_field = "password"
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        word(self, "login", "E-mail", "Enter your e-mail address.")
+        word(self, "password", "Password", "Enter your password.")
+
 
 class ResetForm(KeylessForm, ResetPasswordForm):  # type: ignore[misc]  # allauth has no types
     """The address to which the link to a new password is sent."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        word(self, "email", "E-mail", "Enter your e-mail address.")
+
+
+def word(form: forms.Form, field: str, label: str, required: str) -> None:
+    """A field of allauth's form in our words; what stands in it before somebody types is not one of them."""
+    found = form.fields[field]
+    found.label = label
+    found.error_messages["required"] = required
+    found.widget.attrs.pop("placeholder", None)
+
+
+class ChangeForm(ChangePasswordForm):  # type: ignore[misc]  # allauth has no types
+    """The old password and a new one, twice."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        word(self, "oldpassword", "Current password", "Enter your current password.")
+        word_new(self)
+
+
+class NewPasswordForm(ResetPasswordKeyForm):  # type: ignore[misc]  # allauth has no types
+    """A new password, twice, for who came by a mail's link."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        word_new(self)
+
+
+def word_new(form: forms.Form) -> None:
+    """The two fields for a new password, in our words."""
+    word(form, "password1", "New password", "Choose a password.")
+    form.fields["password1"].help_text = passwords.IN_WORDS
+    word(form, "password2", "New password again", "Enter the new password again.")
+
+
+class AskForm(PasswordAgainForm):  # type: ignore[misc]  # allauth has no types
+    """The password, to show again who one is."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        word(self, "password", "Password", "Enter your password.")
 
 
 def use_once(user: User, code: str) -> None:

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
 from fini_admin.fini.secrets import looks_like_key
-from fini_admin.workspaces import texts
+from fini_admin.workspaces import passwords, texts
 from fini_admin.workspaces.models import Role
 
 KEY_HERE = "This looks like an API key. A key belongs only in the key's own field."
@@ -192,7 +192,7 @@ class AcceptForm(KeylessForm):
         label="Password",
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text="At least 8 characters, not only digits, no common password, and unlike your name and address.",
+        help_text=passwords.IN_WORDS,
         error_messages={"required": "Choose a password."},
     )
 

@@ -126,7 +126,7 @@ def test_add_user_says_why_not_and_makes_nobody(db, said, typed):
     people.workspace()
     place = ("--role", "viewer", "--workspace", "acme")
     typed("short")
-    assert_refused(said("add_user", "bob@example.com", *place), "password", "8 characters")
+    assert_refused(said("add_user", "bob@example.com", *place), "password", "12 characters")
     typed("")
     assert_refused(said("add_user", "bob@example.com", *place), "password")
     typed(people.PASSWORD)

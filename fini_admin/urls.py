@@ -61,11 +61,13 @@ urlpatterns = [
     ),
     path("invitations/", invitations.invitation, name="invitation"),
     path("invitations/<str:token>/", invitations.link, name="invitation_link"),
-    path("accounts/login/", public(people.Login.as_view()), name="account_login"),
+    path("accounts/login/", public(people.checked(people.Login.as_view())), name="account_login"),
     path("accounts/logout/", enrols(signed_in(account.logout)), name="account_logout"),
     path("accounts/inactive/", public(account.account_inactive), name="account_inactive"),
     path(
-        "accounts/reauthenticate/", enrols(signed_in(account.reauthenticate)), name="account_reauthenticate"
+        "accounts/reauthenticate/",
+        enrols(signed_in(people.checked(account.reauthenticate))),
+        name="account_reauthenticate",
     ),
     path("accounts/oidc/login/", public(people.provider_login), name="provider_login"),
     path(
@@ -80,17 +82,21 @@ urlpatterns = [
         name="provider_reauthenticate",
     ),
     path("accounts/2fa/", signed_in(people.factor), name="mfa_index"),
-    path("accounts/2fa/code/", public(mfa.authenticate), name="mfa_authenticate"),
-    path("accounts/2fa/reauthenticate/", signed_in(mfa.reauthenticate), name="mfa_reauthenticate"),
+    path("accounts/2fa/code/", public(people.checked(mfa.authenticate)), name="mfa_authenticate"),
+    path(
+        "accounts/2fa/reauthenticate/",
+        signed_in(people.checked(mfa.reauthenticate)),
+        name="mfa_reauthenticate",
+    ),
     path(
         "accounts/2fa/activate/",
-        enrols(signed_in(reauthenticated(people.SetUp.as_view(), reading=True))),
+        enrols(signed_in(reauthenticated(people.checked(people.SetUp.as_view()), reading=True))),
         name="mfa_activate_totp",
     ),
     path("accounts/2fa/activate/qr.svg", enrols(signed_in(people.qr)), name="mfa_qr"),
     path(
         "accounts/2fa/deactivate/",
-        signed_in(reauthenticated(people.TakeAway.as_view(), reading=True)),
+        signed_in(reauthenticated(people.checked(people.TakeAway.as_view()), reading=True)),
         name="mfa_deactivate_totp",
     ),
     path(
@@ -100,7 +106,7 @@ urlpatterns = [
     ),
     path(
         "accounts/2fa/codes/new/",
-        signed_in(reauthenticated(people.NewCodes.as_view(), reading=True)),
+        signed_in(reauthenticated(people.checked(people.NewCodes.as_view()), reading=True)),
         name="mfa_generate_recovery_codes",
     ),
     path("accounts/sessions/", signed_in(reauthenticated(people.own_sessions)), name="sessions"),
@@ -109,8 +115,16 @@ urlpatterns = [
         signed_in(reauthenticated(people.end_session)),
         name="session_end",
     ),
-    path("accounts/password/change/", signed_in(account.password_change), name="account_change_password"),
-    path("accounts/password/reset/", public(people.ResetPassword.as_view()), name="account_reset_password"),
+    path(
+        "accounts/password/change/",
+        signed_in(people.checked(account.password_change)),
+        name="account_change_password",
+    ),
+    path(
+        "accounts/password/reset/",
+        public(people.checked(account.password_reset)),
+        name="account_reset_password",
+    ),
     path(
         "accounts/password/reset/done/",
         public(account.password_reset_done),
@@ -118,7 +132,7 @@ urlpatterns = [
     ),
     re_path(
         r"^accounts/password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$",
-        public(account.password_reset_from_key),
+        public(people.checked(account.password_reset_from_key)),
         name="account_reset_password_from_key",
     ),
     path(

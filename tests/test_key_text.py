@@ -30,7 +30,7 @@ __all__ = ["alone", "house"]
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("alone")]
 
 KEY = "fini_Never4711SeenAgainXyz"
-OK, WRONG = 200, 422
+WRONG = 422
 SHOWN = "its answer"
 TOKEN = "csrfmiddlewaretoken"
 KEYS_OWN_FIELD = ("keys", "key")
@@ -178,9 +178,7 @@ def is_refused(field: Field, answer: Any) -> bool:
     page = Page(answer.content.decode(), "/")
     same = [one for form in page.forms for one in form.controls if one.name == field.control.name]
     said = " ".join(page.said_of(one) for one in same)
-    # The pages of logging in are allauth's, and answer 200.
-    good = (WRONG,) if field.sending.path.startswith("/w/") else (WRONG, OK)
-    return answer.status_code in good and (field.control.name in CODES or "API key" in said) and said != ""
+    return answer.status_code == WRONG and (field.control.name in CODES or "API key" in said) and said != ""
 
 
 def test_a_key_typed_into_a_filter_is_found_nowhere(seen, log):

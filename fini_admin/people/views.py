@@ -1,10 +1,11 @@
 """The pages about logging in that allauth has not, or not as they must be here."""
 
 import logging
+from functools import wraps
 from typing import Any
 
 from allauth.account.utils import get_next_redirect_url
-from allauth.account.views import ConfirmEmailView, LoginView, PasswordResetView
+from allauth.account.views import ConfirmEmailView, LoginView
 from allauth.decorators import rate_limit
 from allauth.mfa.adapter import get_adapter as get_mfa_adapter
 from allauth.mfa.recovery_codes.views import GenerateRecoveryCodesView
@@ -18,7 +19,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.forms import Form
+from django.forms import BaseForm, Form
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -31,13 +32,13 @@ from fini_admin.paging import page as paged
 from fini_admin.people import actions, reauthentication, second_factor, sessions, trail
 from fini_admin.people.adapters import FAILED, refused
 from fini_admin.people.agents import in_words
-from fini_admin.people.forms import LogInForm, ResetForm
 from fini_admin.permissions import Request, View, reauthenticated, superuser_only
 from fini_admin.workspaces.models import User
 
 log = logging.getLogger(__name__)
 
 SHOWN = 50
+OK, WRONG = 200, 422
 # It cannot be reached (requests' errors are OSErrors), or what it says lacks what a provider says.
 NOT_A_PROVIDER = (OSError, LookupError, TypeError, ValueError)
 THIS_ONE = "This is the session you are in. Log out to end it."
@@ -45,8 +46,6 @@ THIS_ONE = "This is the session you are in. Log out to end it."
 
 class Login(LoginView):  # type: ignore[misc]  # allauth has no types
     """The log-in page, with the way to the log-in provider where there is one."""
-
-    form_class = LogInForm
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(**kwargs)
@@ -92,12 +91,6 @@ class NewCodes(GenerateRecoveryCodesView):  # type: ignore[misc]  # allauth has 
         return context
 
 
-class ResetPassword(PasswordResetView):  # type: ignore[misc]  # allauth has no types
-    """The page that sends the link to a new password."""
-
-    form_class = ResetForm
-
-
 class ConfirmAddress(ConfirmEmailView):  # type: ignore[misc]  # allauth has no types
     """An address that its owner's link proves. To look at the page of another person's link does not log out yet."""
 
@@ -106,10 +99,24 @@ class ConfirmAddress(ConfirmEmailView):  # type: ignore[misc]  # allauth has no 
             super().logout_other_user(confirmation)
 
 
+def checked(view: View) -> View:
+    """Allauth's form, which it shows with 200 when something in it is wrong: 422, as all forms here."""
+
+    @wraps(view)
+    def answered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        answer = view(request, *args, **kwargs)
+        form = (getattr(answer, "context_data", None) or {}).get("form")
+        if answer.status_code == OK and isinstance(form, BaseForm) and form.is_bound and not form.is_valid():
+            answer.status_code = WRONG
+        return answer
+
+    return answered
+
+
 def limited(view: View) -> View:
     """Not too often from one place: each asks the provider something."""
-    checked: View = rate_limit(action="provider")(view)
-    return checked
+    seldom: View = rate_limit(action="provider")(view)
+    return seldom
 
 
 @limited

@@ -59,7 +59,7 @@ def test_from_then_on_a_code_is_asked_for_after_the_password(client, enrolled):
     secret, _ = enrolled
     assert log_in(client, next="/accounts/sessions/").url == CODE
     assert not signed_in(client)
-    assert client.post(CODE, {"code": "000000"}).status_code == 200
+    assert client.post(CODE, {"code": "000000"}).status_code == 422
     assert not signed_in(client)
     assert client.post(CODE, {"code": code(secret, 1)}).url == "/accounts/sessions/"
     assert signed_in(client)

@@ -61,7 +61,7 @@ def test_a_foreign_page_is_not_gone_on_to(client, ada):
 def test_a_wrong_password_says_so_keeps_the_address_and_is_recorded(client, ada):
     answer = log_in(client, password="wrong")
     page = answer.content.decode()
-    assert answer.status_code == 200
+    assert answer.status_code == 422
     assert "are not correct" in page
     assert f'value="{ADDRESS}"' in page
     assert "wrong" not in page.replace('class="wrong"', "")
@@ -70,10 +70,12 @@ def test_a_wrong_password_says_so_keeps_the_address_and_is_recorded(client, ada)
 
 
 def test_an_unknown_address_gets_the_same_answer_as_a_wrong_password(client, ada):
-    known = log_in(client, password="wrong").content.decode()
-    unknown = log_in(client, "bob@example.com", "wrong").content.decode()
+    known, unknown = log_in(client, password="wrong"), log_in(client, "bob@example.com", "wrong")
     error = re.compile(r'<p class="message message-error"[^>]*>([^<]+)')
-    assert error.findall(known) == error.findall(unknown) != []
+    said = [(answer.status_code, error.findall(answer.content.decode())) for answer in (known, unknown)]
+    assert said[0] == said[1]
+    assert said[0][0] == 422
+    assert said[0][1] != []
 
 
 def test_after_five_wrong_passwords_the_right_one_does_not_help(client, ada):

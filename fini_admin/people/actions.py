@@ -1,12 +1,14 @@
 """Writes: each is one transaction with its audit entry inside. All raise ValidationError on bad input."""
 
+from functools import partial
+
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from fini_admin.audit.names import Activity
-from fini_admin.people import sessions, trail
+from fini_admin.people import letters, mail, sessions, trail
 from fini_admin.workspaces import queries
 from fini_admin.workspaces.models import Role, User
 
@@ -58,12 +60,17 @@ def switch_on_user(*, actor: str, origin: str, user: User) -> None:
 
 @transaction.atomic
 def remove_second_factor(*, actor: str, origin: str, user: User) -> None:
-    """For who lost the authenticator and the recovery codes; every session of theirs ends. Twice, it happens once."""
+    """For who lost the authenticator and the recovery codes; every session of theirs ends, and they are told by mail.
+
+    Asked for twice, it happens once.
+    """
     removed, _ = Authenticator.objects.filter(user=user).delete()
     if removed:
         ended = sessions.close_all(user)
         detail = {"email": user.email, "sessions_ended": ended}
         trail.write(Activity.SECOND_FACTOR_REMOVED, actor, origin=origin, **detail)
+        told = letters.letter("mfa/email/totp_deactivated", user.email, {"by": actor})
+        transaction.on_commit(partial(mail.send, told), robust=True)
 
 
 @transaction.atomic

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+from functools import partial
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
@@ -13,7 +14,6 @@ from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialApp, SocialLogin
 from allauth.socialaccount.providers.base.constants import AuthError, AuthProcess
 from django.conf import settings
-from django.contrib.sites.shortcuts import get_current_site
 from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -22,7 +22,7 @@ from django.shortcuts import render
 from django.views.decorators.debug import sensitive_variables
 
 from fini_admin.audit.names import Activity
-from fini_admin.people import invitations, mail, reauthentication, sealing, trail
+from fini_admin.people import invitations, letters, mail, reauthentication, sealing, trail
 from fini_admin.workspaces.models import User
 
 log = logging.getLogger(__name__)
@@ -38,6 +38,11 @@ FAILED = "{name} did not answer as it should. Nothing was done; it is safe to tr
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
     """Log-in only: an admin adds or invites people, nobody signs up."""
+
+    error_messages = DefaultAccountAdapter.error_messages | {
+        "email_password_mismatch": "Address and password are not correct together.",
+        "enter_current_password": "This is not your current password.",
+    }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Never."""
@@ -64,10 +69,13 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         return methods + reauthentication.by_provider(user) if user.is_authenticated else methods
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """As allauth's, but the answer does not wait for it."""
-        site = get_current_site(self.request)
-        known = {"request": self.request, "email": email, "current_site": site}
-        mail.send(self.render_mail(template_prefix, email, known | context))
+        """In our words; the answer does not wait for it."""
+        mail.send(letters.letter(template_prefix, email, context))
+
+    def send_notification_mail(self, template_prefix: str, user: User, *given: Any, **more: Any) -> None:
+        """As allauth's, once what it tells of is written."""
+        tell = partial(super().send_notification_mail, template_prefix, user, *given, **more)
+        transaction.on_commit(tell, robust=True)
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth has no types

@@ -22,8 +22,13 @@ SYSTEMS = (
 )
 
 
-def in_words(agent: str) -> str:
-    """Browser and system; what is in neither list is shown as it calls itself."""
+def known(agent: str) -> str:
+    """Browser and system, empty for what is in no list."""
     browser = next((name for mark, name in BROWSERS if mark in agent), "")
     system = next((name for mark, name in SYSTEMS if mark in agent), "")
-    return " on ".join(filter(None, [browser, system])) if browser else agent[:60] or "an unnamed program"
+    return " on ".join(filter(None, [browser, system])) if browser else ""
+
+
+def in_words(agent: str) -> str:
+    """The same; what is in neither list is shown as it calls itself."""
+    return known(agent) or agent[:60] or "an unnamed program"

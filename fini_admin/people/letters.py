@@ -1,0 +1,75 @@
+"""What the mails about logging in say: plain text, no secret but a link that was asked for.
+
+Not templates: those would escape what a mail shows as it stands.
+"""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.mail import EmailMessage
+from django.utils import timezone
+
+from fini_admin.people.agents import known
+
+NAME = "Fini Admin"
+NOT_YOU = "If you know nothing of this, open Fini Admin yourself, reset your password, and tell an admin."
+LEAVE_IT = "If you did not ask for this, leave it: nothing changes."
+CONFIRM = ("confirm your address", "Open this link to confirm that this address is yours. Then log in.")
+# By the names that allauth has for its mails: what stands in the subject, and what the mail tells.
+TOLD = {
+    "account/email/password_changed": (
+        "your password was changed",
+        "Your password was changed. Every other session of yours has ended.",
+    ),
+    "account/email/password_reset": (
+        "your password was reset",
+        "A link that was mailed to this address set a new password. Every session of yours has ended.",
+    ),
+    "mfa/email/totp_activated": (
+        "a second factor was set up",
+        "From now on a code from an authenticator is asked for after your password.",
+    ),
+    "mfa/email/totp_deactivated": (
+        "your second factor was taken away",
+        "Your password alone logs you in now, and the recovery codes are worth nothing any more.",
+    ),
+    "mfa/email/recovery_codes_generated": (
+        "new recovery codes were made",
+        "New recovery codes were shown to who is logged in as you. Those before are worth nothing any more.",
+    ),
+    "socialaccount/email/account_connected": (
+        "a log-in was connected",
+        "From now on you can log in through {provider}, which knows you by this address.",
+    ),
+}
+# The same for those that carry a link.
+LINKED = {
+    "account/email/password_reset_key": (
+        "a new password",
+        "Open this link to choose a new password. It counts once, for {days} days at most.",
+        "password_reset_url",
+    ),
+    "account/email/email_confirmation": (*CONFIRM, "activate_url"),
+    "account/email/email_confirmation_signup": (*CONFIRM, "activate_url"),
+}
+
+
+def letter(name: str, address: str, context: dict[str, Any]) -> EmailMessage:
+    """The mail of this name to an address; `ip`, `user_agent` and `by` of the context say who did it.
+
+    Raises KeyError for a name that stands in neither list.
+    """
+    if name in LINKED:
+        subject, text, link = LINKED[name]
+        parts = [text.format(days=settings.PASSWORD_RESET_TIMEOUT // 86400), context[link], LEAVE_IT]
+    else:
+        subject, text = TOLD[name]
+        parts = [text.format(provider=settings.OIDC_NAME), done(context), NOT_YOU]
+    return EmailMessage(f"{NAME}: {subject}", "\n\n".join(parts) + "\n", to=[address])
+
+
+def done(context: dict[str, Any]) -> str:
+    """When it was done, and by whom or where, as far as that is known."""
+    marks = {"by": context.get("by"), "from": context.get("ip"), "in": known(context.get("user_agent") or "")}
+    said = [f"{word} {value}" for word, value in marks.items() if value]
+    return ", ".join([f"This was done on {timezone.now():%d %B %Y at %H:%M} UTC", *said]) + "."

@@ -268,6 +268,8 @@ SESSION_IDLE_SECONDS = number("SESSION_IDLE_MINUTES", 60) * 60
 # `make run` serves 127.0.0.1 over plain HTTP and says so; everywhere else DEBUG off means TLS (design 5).
 PLAIN_HTTP = DEBUG or flag("PLAIN_HTTP_ON_LOOPBACK")
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not PLAIN_HTTP
+if not PLAIN_HTTP:  # a browser takes such a cookie only from this very host, over TLS, for all of its paths
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 SECURE_HSTS_SECONDS = 0 if PLAIN_HTTP else 365 * 24 * 60 * 60
 # Subdomains and preload bind hosts that are not ours: the operator's decision (docs/security.md).

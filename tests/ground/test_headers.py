@@ -104,14 +104,49 @@ def test_a_deployment_is_as_strict_as_djangos_check_asks_but_for_the_two_items_o
     assert done.returncode == 0, done.stderr
     assert "(2 silenced)" in done.stdout + done.stderr
     wanted = "SESSION_COOKIE_SECURE CSRF_COOKIE_SECURE SECURE_SSL_REDIRECT SECURE_HSTS_SECONDS SILENCED_SYSTEM_CHECKS"
+    assert settings_of(env, wanted) == "True True True 31536000 ['security.W005', 'security.W021']"
+
+
+def settings_of(env: dict[str, str], names: str) -> str:
+    """Settings of a process with this environment, as it prints them."""
     show = (
         "import django; django.setup(); from django.conf import settings as s; "
-        f"print(*[getattr(s, n) for n in '{wanted}'.split()])"
+        f"print(*[getattr(s, n) for n in '{names}'.split()])"
     )
-    said = subprocess.run(
-        [sys.executable, "-c", show], cwd=ROOT, env=env, capture_output=True, text=True, check=True
-    )
-    assert said.stdout.strip() == "True True True 31536000 ['security.W005', 'security.W021']"
+    line = [sys.executable, "-c", show]
+    said = subprocess.run(line, cwd=ROOT, env=env, capture_output=True, text=True, check=True)
+    return said.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("more", "names"),
+    [
+        ({"PLAIN_HTTP_ON_LOOPBACK": "no"}, "__Host-sessionid __Host-csrftoken"),
+        # A browser refuses such a name from plain HTTP, and nobody could log in.
+        ({"PLAIN_HTTP_ON_LOOPBACK": "yes"}, "sessionid csrftoken"),
+        ({"PLAIN_HTTP_ON_LOOPBACK": "no", "DEBUG": "yes"}, "sessionid csrftoken"),
+    ],
+)
+def test_cookies_that_are_secure_are_bound_to_the_host_by_their_names(tmp_path, more, names):
+    env = environment(tmp_path / "var", f"sqlite:///{tmp_path / 'db'}", **more)
+    assert settings_of(env, "SESSION_COOKIE_NAME CSRF_COOKIE_NAME") == names
+
+
+@pytest.mark.django_db
+def test_what_such_a_name_asks_of_a_cookie_is_so_and_its_token_counts(settings):
+    settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = True
+    settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
+    people.user("ada@example.com")
+    browser = Client(enforce_csrf_checks=True)
+    browser.get("/accounts/login/", secure=True)
+    token = browser.cookies["__Host-csrftoken"].value
+    safe: dict[str, Any] = {"secure": True, "headers": {"Referer": "https://testserver/accounts/login/"}}
+    answer = browser.post("/accounts/login/", LOGIN | {"csrfmiddlewaretoken": token}, **safe)
+    assert answer.status_code == 302
+    for name in ("__Host-sessionid", "__Host-csrftoken"):
+        held = answer.cookies[name]
+        assert (held["secure"], held["path"], held["domain"]) == (True, "/", "")
+    assert browser.get("/accounts/sessions/", secure=True).status_code == 200
 
 
 @pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=b"])

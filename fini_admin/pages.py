@@ -13,7 +13,9 @@ from django.urls import reverse
 from django.utils import timezone
 from django_htmx.http import HttpResponseClientRedirect
 
+from fini_admin.audit import chain
 from fini_admin.ingestion.queries import foot, queue_length, running_runs, worker_alive
+from fini_admin.keyring import UnknownKey
 from fini_admin.permissions import Permission, Request, public, signed_in
 from fini_admin.workspaces import queries
 from fini_admin.workspaces.models import Workspace
@@ -114,13 +116,26 @@ def readyz(request: HttpRequest) -> JsonResponse:
 
 
 def missing_parts() -> list[str]:
-    """`database` when it does not answer (then nobody knows of the worker), `worker` when none is alive."""
+    """`database` when it does not answer (then nobody knows of the rest), `worker` when none is alive.
+
+    `encryption_keys` when what was signed last is signed with a key that ENCRYPTION_KEYS lacks.
+    """
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-        return [] if worker_alive() else ["worker"]
+        found = {"encryption_keys": keys_fit(), "worker": worker_alive()}
     except DatabaseError:
         return ["database"]
+    return [name for name, there in found.items() if not there]
+
+
+def keys_fit() -> bool:
+    """Whether ENCRYPTION_KEYS holds the key of the installation's own chain."""
+    try:
+        chain.check_key(chain.INSTALLATION)
+    except UnknownKey:
+        return False
+    return True
 
 
 def frame(request: HttpRequest) -> dict[str, object]:

@@ -144,6 +144,20 @@ def test_readyz_names_the_missing_database(client, monkeypatch):
     assert (answer.status_code, answer.json()) == (503, {"ready": False, "missing": ["database"]})
 
 
+def test_readyz_names_the_missing_encryption_key_and_tells_nothing_of_it(client, db, alive, settings):
+    people.user()
+    settings.ENCRYPTION_KEYS = [people.PRINTABLE]
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()) == (503, {"ready": False, "missing": ["encryption_keys"]})
+
+
+def test_readyz_names_all_that_is_missing(client, db, settings, monkeypatch):
+    people.user()
+    settings.ENCRYPTION_KEYS = [people.PRINTABLE]
+    monkeypatch.setattr(pages, "worker_alive", lambda: False)
+    assert client.get("/readyz").json()["missing"] == ["encryption_keys", "worker"]
+
+
 def test_readyz_answers_a_visitor_whose_session_cannot_be_read(client, monkeypatch, db, alive):
     client.force_login(people.user())
     monkeypatch.setattr(

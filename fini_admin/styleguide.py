@@ -6,6 +6,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
+from fini_admin.audit.forms import Choice
 from fini_admin.ingestion.models import Outcome
 from fini_admin.paging import Page
 from fini_admin.permissions import Request, superuser_only
@@ -19,7 +20,7 @@ class Sample(forms.Form):
 
     title = forms.CharField(help_text="As people will read it.")
     url = forms.URLField(label="URL", assume_scheme="https")
-    provider = forms.ChoiceField(choices=[("notion", "Notion"), ("zendesk", "Zendesk")])
+    provider = Choice(choices=[("notion", "Notion"), ("zendesk", "Zendesk")])
     note = forms.CharField(widget=forms.Textarea(attrs={"rows": 3}), required=False)
     ingest = forms.BooleanField(required=False, label="Send to ingestion at once")
 
@@ -28,7 +29,7 @@ class SampleFilters(forms.Form):
     """What a list is filtered by."""
 
     q = forms.CharField(label="Search", required=False)
-    state = forms.ChoiceField(choices=[("", "All"), *State.choices], required=False)
+    state = Choice(choices=[("", "All"), *State.choices], required=False)
 
 
 @superuser_only

@@ -190,6 +190,12 @@ def test_the_network_check_sees_every_way_out():
     assert not ways_out("audit/transport.py", "import requests")
 
 
+def test_every_list_of_a_form_is_one_whose_error_repeats_nothing():
+    own = re.compile(r"(?<!\()\bforms\.\w*Choice\w*\(")
+    assert own.search("role = forms.TypedChoiceField(choices=[])")
+    assert [path for path, text in product_files() if own.search(text)] == []
+
+
 def test_templates_hold_no_script_no_style_and_escape_everything():
     faults = {path.relative_to(ROOT).as_posix(): markup_faults(path.read_text()) for path in template_files()}
     assert {path: found for path, found in faults.items() if found} == {}

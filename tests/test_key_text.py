@@ -158,9 +158,21 @@ def test_a_key_typed_into_a_form_is_found_nowhere(fields, log):
     assert found == []
 
 
+def test_a_line_that_is_not_in_a_list_is_not_repeated_however_short_it_is(fields):
+    short, repeated, asked = "fini_x7", [], set()
+    for field in fields:
+        if field.control.type == "select":
+            with tables.undone():
+                answer = field.visitor.post(field.sending.path, field.filled | {field.control.name: [short]})
+            asked.add(field.control.name)
+            repeated += [field.said] * (short in answer.content.decode())
+    assert asked >= {"provider", "role"}
+    assert repeated == []
+
+
 def may_show(control: Control) -> set[str]:
-    """What nobody types into, a line of a list or a hidden number, may come back to who made it up."""
-    return set() if control.is_typed else {SHOWN}
+    """What nobody types into nor chooses from, a box or a hidden number, may come back to who made it up."""
+    return set() if control.is_typed or control.type == "select" else {SHOWN}
 
 
 def test_a_key_typed_into_a_field_is_refused_beside_it(fields):

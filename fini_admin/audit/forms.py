@@ -31,6 +31,20 @@ LATEST = 9000
 NAMED = 5
 
 
+class Listed(forms.Field):
+    """What must be one of a list. Unlike Django's, its error does not repeat what was sent: it may be a key (P5)."""
+
+    default_error_messages = {"invalid_choice": "Select a valid choice."}
+
+
+class Choice(Listed, forms.ChoiceField):
+    """One of a list of texts."""
+
+
+class TypedChoice(Listed, forms.TypedChoiceField):
+    """One of a list, as something else than its text."""
+
+
 class PlainField(forms.CharField):
     """A short text that is no API key; one that is comes back empty (P5)."""
 
@@ -116,8 +130,8 @@ def said(names: tuple[str, ...]) -> dict[str, str]:
 class CallFilters(Filters):
     """Which calls. `actors` lists who may be searched for; without it nobody may (PEOPLE_SEARCH)."""
 
-    route = forms.ChoiceField(required=False, choices=choices(said(ROUTES)), label="Route")
-    outcome = forms.ChoiceField(required=False, choices=choices(OUTCOMES), label="Outcome")
+    route = Choice(required=False, choices=choices(said(ROUTES)), label="Route")
+    outcome = Choice(required=False, choices=choices(OUTCOMES), label="Outcome")
     status = forms.RegexField(
         required=False,
         regex=r"(?i)^[1-5](\d\d|xx)\Z",
@@ -133,7 +147,7 @@ class CallFilters(Filters):
     )
     since = TimeField("Since")
     until = TimeField("Before")
-    method = forms.ChoiceField(required=False, choices=choices(said(METHODS)), label="Method")
+    method = Choice(required=False, choices=choices(said(METHODS)), label="Method")
     key = forms.CharField(required=False, max_length=60, label="Key")
     run = forms.IntegerField(
         required=False,
@@ -184,7 +198,7 @@ class CallFilters(Filters):
 class ActivityFilters(Filters):
     """Which activity; `who` only where people may be searched for."""
 
-    kind = forms.ChoiceField(required=False, label="What")
+    kind = Choice(required=False, label="What")
     who = forms.CharField(required=False, max_length=254, label="Who")
     since = TimeField("Since")
     until = TimeField("Before")
@@ -193,6 +207,6 @@ class ActivityFilters(Filters):
         super().__init__(data)
         kinds = [str(kind) for kind in Activity if kind not in OF_NO_WORKSPACE]
         names = {kind: in_words(kind) for kind in [*kinds, ANCHOR]}
-        self.fields["kind"] = forms.ChoiceField(required=False, label="What", choices=choices(names))
+        self.fields["kind"] = Choice(required=False, label="What", choices=choices(names))
         if not people:
             del self.fields["who"]

@@ -7,7 +7,7 @@ from typing import Any
 
 from django import forms
 
-from fini_admin.audit.forms import PlainField
+from fini_admin.audit.forms import Choice, PlainField, TypedChoice
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.ingestion.models import Kind, RunState
 from fini_admin.ingestion.waiting import LANES, OUT, Filters
@@ -42,8 +42,8 @@ class IngestForm(ConfirmForm):
 class RunFilters(forms.Form):
     """Which runs."""
 
-    kind = forms.ChoiceField(required=False, choices=[("", "All"), *Kind.choices], label="What")
-    state = forms.ChoiceField(required=False, choices=[("", "All"), *RunState.choices], label="State")
+    kind = Choice(required=False, choices=[("", "All"), *Kind.choices], label="What")
+    state = Choice(required=False, choices=[("", "All"), *RunState.choices], label="State")
 
 
 class LaneField(forms.CharField):
@@ -62,9 +62,9 @@ class QueueFilters(forms.Form):
     """Which IDs of the queue. `people` lists by whom they may have been brought in, asked when the field is drawn."""
 
     q = PlainField(required=False, max_length=200, label="Title, URL or ID")
-    provider = forms.ChoiceField(required=False, choices=[("", "All"), *QUEUED_FROM], label="Provider")
+    provider = Choice(required=False, choices=[("", "All"), *QUEUED_FROM], label="Provider")
     who = PlainField(required=False, max_length=254, label="Registered by")
-    longer = forms.TypedChoiceField(
+    longer = TypedChoice(
         required=False,
         choices=[("", "Any time"), *((name, text) for name, (text, _) in AGES.items())],
         coerce=lambda name: AGES[name][1],

@@ -4,7 +4,7 @@ from django import forms
 from django.core.validators import RegexValidator
 from django.http import QueryDict
 
-from fini_admin.audit.forms import PlainField
+from fini_admin.audit.forms import Choice, PlainField
 from fini_admin.fini.providers import MIME_TYPE
 from fini_admin.sources.selection import Marks
 from fini_admin.sources.tree import PAGES
@@ -19,7 +19,7 @@ class TreeFilters(forms.Form):
     """What the tree shows."""
 
     search = PlainField(required=False, max_length=200, widget=forms.TextInput(attrs={"type": "search"}))
-    show = forms.ChoiceField(required=False, choices=SHOW)
+    show = Choice(required=False, choices=SHOW)
 
 
 class ToRegister(forms.Form):
@@ -31,7 +31,7 @@ class ToRegister(forms.Form):
         validators=[RegexValidator(MIME_TYPE, "Write it as type/subtype, for example text/html.")],
         help_text="For those that came without one.",
     )
-    do = forms.ChoiceField(choices=[("register", "Register"), ("ingest", "Register and ingest")])
+    do = Choice(choices=[("register", "Register"), ("ingest", "Register and ingest")])
 
 
 def marks_of(data: QueryDict) -> tuple[Marks, int]:

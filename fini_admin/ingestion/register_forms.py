@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.http import QueryDict
 
+from fini_admin.audit.forms import Choice
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.fini.routes import Resource
 from fini_admin.fini.secrets import looks_like_key, without_keys
@@ -45,7 +46,7 @@ class ProviderSelect(forms.Select):
 class ProviderForm(forms.Form):
     """Which provider the resources are of."""
 
-    provider = forms.ChoiceField(
+    provider = Choice(
         choices=[("", "Choose one"), *((name, provider.label) for name, provider in PROVIDERS.items())],
         widget=ProviderSelect,
         help_text="Where the content is kept. It must be connected in Fini.",

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from django import forms
 from django.http import QueryDict
 
-from fini_admin.audit.forms import Filters, PlainField, TimeField, choices
+from fini_admin.audit.forms import Choice, Filters, PlainField, TimeField, choices
 from fini_admin.fini.routes import SOURCES
 from fini_admin.fini.secrets import looks_like_key
 from fini_admin.sources.states import State
@@ -33,9 +33,7 @@ class SourceFilters(Filters):
         label="Title, URL or ID",
         widget=forms.TextInput(attrs={"type": "search", "autocomplete": "off", "spellcheck": "false"}),
     )
-    provider = forms.ChoiceField(
-        required=False, choices=choices({name: name for name in SOURCES}), label="Provider"
-    )
+    provider = Choice(required=False, choices=choices({name: name for name in SOURCES}), label="Provider")
     run = forms.IntegerField(
         required=False,
         min_value=1,
@@ -45,7 +43,7 @@ class SourceFilters(Filters):
         error_messages=dict.fromkeys(("invalid", "min_value", "max_value"), "Say a run's number."),
     )
     since = TimeField("Changed since")
-    state = forms.ChoiceField(
+    state = Choice(
         required=False,
         choices=[("", "All"), *State.choices],
         label="State",

@@ -9,6 +9,7 @@ from django.http import QueryDict
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
+from fini_admin.audit.forms import Choice, TypedChoice
 from fini_admin.fini.secrets import looks_like_key
 from fini_admin.workspaces import passwords, texts
 from fini_admin.workspaces.models import Role
@@ -48,7 +49,7 @@ class KeylessForm(forms.Form):
         self.data = data
 
 
-class Decided(forms.TypedChoiceField):
+class Decided(TypedChoice):
     """Yes, no, or left to Fini: True, False, None."""
 
     CHOICES = (("", "As Fini decides"), ("yes", "Yes"), ("no", "No"))
@@ -158,7 +159,7 @@ class MemberForm(KeylessForm):
             "invalid": "Enter an e-mail address like ada@example.com.",
         },
     )
-    role = forms.ChoiceField(label="Role", choices=Role.choices, initial=Role.VIEWER)
+    role = Choice(label="Role", choices=Role.choices, initial=Role.VIEWER)
 
 
 class NewPersonForm(MemberForm):
@@ -214,7 +215,7 @@ class OwnForm(forms.Form):
 class RoleForm(OwnForm):
     """Another role for a member."""
 
-    role = forms.ChoiceField(label="Change to", choices=Role.choices)
+    role = Choice(label="Change to", choices=Role.choices)
     field_order = ("role", "sure")
 
 

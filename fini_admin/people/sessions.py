@@ -28,6 +28,8 @@ BEGUN, USED = "begun", "used"
 TOO_OLD, UNUSED = "begun too long ago", "not used too long"
 # How often the time of use is written down, in seconds.
 PRECISION = 60
+# How many rows are cleared at once; the worker comes back every minute.
+BATCH = 500
 # keep.js puts it on what a person does by hand; a live page's own questions do not have it.
 BY_HAND = "X-By-Hand"
 
@@ -129,3 +131,17 @@ def close_all(user: User, *, but: str | None = None) -> int:
     """End all of a person's sessions, but for one; returns how many there were."""
     rows = UserSession.objects.filter(user=user).exclude(session_key=but or "")
     return close(list(rows.values_list("session_key", flat=True)))
+
+
+def clear() -> int:
+    """Delete rows of sessions that expired, and of those whose session is gone: the oldest, at most so many of each.
+
+    Constant work however many there are. One that timed out unnoticed expires SESSION_HOURS after its last use. Returns
+    how many sessions were still there.
+    """
+    old = Session.objects.filter(expire_date__lt=timezone.now()).order_by("expire_date")
+    expired = list(old.values_list("session_key", flat=True)[:BATCH])
+    listed = list(UserSession.objects.order_by("pk").values_list("session_key", flat=True)[:BATCH])
+    there = Session.objects.filter(session_key__in=listed).values_list("session_key", flat=True)
+    over = [*expired, *set(listed).difference(there)]
+    return close(over) if over else 0

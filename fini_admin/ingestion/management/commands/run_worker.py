@@ -19,6 +19,7 @@ from fini_admin.ingestion import schedules, work
 from fini_admin.ingestion.models import Worker
 from fini_admin.ingestion.tasks import Process, look
 from fini_admin.keyring import UnknownKey
+from fini_admin.people import sessions
 from fini_admin.workspaces.fallback import end_fallbacks
 
 log = logging.getLogger(__name__)
@@ -91,5 +92,6 @@ def beat() -> None:
 
 def sweep() -> None:
     """What needs no haste."""
+    sessions.clear()
     work.mark_stuck()
     end_fallbacks()

@@ -117,7 +117,7 @@ urlpatterns = [
     ),
     path(
         "accounts/password/change/",
-        signed_in(people.checked(account.password_change)),
+        signed_in(people.checked(people.ChangePassword.as_view())),
         name="account_change_password",
     ),
     path(

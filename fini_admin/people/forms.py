@@ -46,7 +46,13 @@ class CodeField(forms.CharField):
 def code_field(label: str, help_text: str) -> CodeField:
     """The field for a code: digits on a phone's keyboard, not kept by the browser."""
     attrs = {"autocomplete": "one-time-code", "inputmode": "numeric", "autofocus": True}
-    return CodeField(label=label, help_text=help_text, max_length=40, widget=forms.TextInput(attrs=attrs))
+    return CodeField(
+        label=label,
+        help_text=help_text,
+        max_length=40,
+        widget=forms.TextInput(attrs=attrs),
+        error_messages={"required": "Enter the code."},
+    )
 
 
 class LogInForm(KeylessForm, LoginForm):  # type: ignore[misc]  # allauth has no types
@@ -56,7 +62,7 @@ class LogInForm(KeylessForm, LoginForm):  # type: ignore[misc]  # allauth has no
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        word(self, "login", "E-mail", "Enter your e-mail address.")
+        word(self, "login", "E-mail", "Enter your e-mail address.", autocomplete="username")
         word(self, "password", "Password", "Enter your password.")
 
 
@@ -68,11 +74,14 @@ class ResetForm(KeylessForm, ResetPasswordForm):  # type: ignore[misc]  # allaut
         word(self, "email", "E-mail", "Enter your e-mail address.")
 
 
-def word(form: forms.Form, field: str, label: str, required: str) -> None:
+def word(form: forms.Form, field: str, label: str, required: str, **attributes: str) -> None:
     """A field of allauth's form in our words; what stands in it before somebody types is not one of them."""
     found = form.fields[field]
     found.label = label
     found.error_messages["required"] = required
+    if isinstance(found, forms.EmailField):
+        found.error_messages["invalid"] = "Enter an e-mail address like ada@example.com."
+    found.widget.attrs.update(attributes)
     found.widget.attrs.pop("placeholder", None)
 
 

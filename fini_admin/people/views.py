@@ -5,7 +5,7 @@ from functools import wraps
 from typing import Any
 
 from allauth.account.utils import get_next_redirect_url
-from allauth.account.views import ConfirmEmailView, LoginView
+from allauth.account.views import ConfirmEmailView, LoginView, PasswordChangeView
 from allauth.decorators import rate_limit
 from allauth.mfa.adapter import get_adapter as get_mfa_adapter
 from allauth.mfa.recovery_codes.views import GenerateRecoveryCodesView
@@ -41,6 +41,7 @@ SHOWN = 50
 OK, WRONG = 200, 422
 # It cannot be reached (requests' errors are OSErrors), or what it says lacks what a provider says.
 NOT_A_PROVIDER = (OSError, LookupError, TypeError, ValueError)
+NONE_YET = "You have no password here. A link by mail sets one."
 THIS_ONE = "This is the session you are in. Log out to end it."
 
 
@@ -50,6 +51,17 @@ class Login(LoginView):  # type: ignore[misc]  # allauth has no types
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(**kwargs)
         return context | {"provider": settings.OIDC_NAME}
+
+
+class ChangePassword(PasswordChangeView):  # type: ignore[misc]  # allauth has no types
+    """Another password; who came through the log-in provider and has none sets the first one by a mail's link."""
+
+    def dispatch(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not request.user.has_usable_password():
+            messages.info(request, NONE_YET)
+            return redirect("account_reset_password")
+        answer: HttpResponseBase = super().dispatch(request, *args, **kwargs)
+        return answer
 
 
 class SetUp(ActivateTOTPView):  # type: ignore[misc]  # allauth has no types

@@ -6,6 +6,7 @@ from typing import Any
 
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
+from huey.serializer import SignedSerializer
 
 from fini_admin.environment import (
     all_or_none,
@@ -277,9 +278,11 @@ SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 if TRUSTED_PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
-# Wake-ups only: truth stands in our tables (design 6, spike 3). Never in Django's own SQLite file.
+# Wake-ups only: truth stands in our tables (design 6, spike 3). Never in Django's own SQLite file. They are pickled:
+# signed, so that who can write into their table or file runs nothing in the worker.
 HUEY: dict[str, Any] = {
     "name": "fini_admin",
+    "serializer": SignedSerializer(secret=SECRET_KEY),
     "immediate": False,
     "results": False,
     "utc": True,

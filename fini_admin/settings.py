@@ -170,14 +170,15 @@ ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 10 * 60
 # A session ends with the browser, and by the two limits below: nothing to remember.
 ACCOUNT_SESSION_REMEMBER = False
-# Known and unknown addresses are counted alike. What counts per key is the address, or the person of a code.
+# Known and unknown addresses are counted alike. What counts per key is the address, or the person of a code. All ways
+# to guess one person's password are fewer than 100 tries an hour together.
 ACCOUNT_RATE_LIMITS = {
     "login": "30/m/ip",
     "login_failed": "10/m/ip,5/5m/key",
     "second_factor": "30/d/key",
     "provider": "30/m/ip",
-    "reauthenticate": "10/m/user",
-    "change_password": "5/m/user",
+    "reauthenticate": "10/m/user,20/h/user",
+    "change_password": "5/m/user,10/h/user",
     "reset_password": "20/m/ip,5/m/key",
     "reset_password_from_key": "20/m/ip",
     "confirm_email": "1/3m/key",

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from allauth.core.internal.ratelimit import parse_rates
 from django.conf import settings as product
 from django.contrib.auth.hashers import MD5PasswordHasher
 from django.core import mail
@@ -49,6 +50,28 @@ def test_every_limit_is_said_in_the_settings():
         "reset_password_from_key",
         "confirm_email",
     }
+
+
+def test_all_ways_to_guess_a_password_are_fewer_than_a_hundred_an_hour():
+    ways = {"login_failed": "key", "reauthenticate": "user", "change_password": "user"}
+    limits = product.ACCOUNT_RATE_LIMITS
+    rates = {
+        name: [rate for rate in parse_rates(limits[name]) if rate.per == per] for name, per in ways.items()
+    }
+    an_hour = {
+        name: min(rate.amount * 3600 / rate.duration for rate in found) for name, found in rates.items()
+    }
+    assert sum(an_hour.values()) < 100
+
+
+def test_slow_guessing_by_who_is_in_is_stopped_too(ada, later):
+    browser = Client()
+    people.sign_in(browser, ada)
+    tried = []
+    for _ in range(22):
+        tried.append(browser.post("/accounts/reauthenticate/", {"password": "x"}).status_code)
+        later(seconds=30)
+    assert tried == [422] * 20 + [429] * 2
 
 
 def test_known_and_unknown_addresses_get_the_same_until_they_are_locked_and_then(ada):

@@ -62,7 +62,7 @@ def test_an_invited_person_comes_in_by_the_link(
     stranger.get_by_label("Name").fill("Nell New")
     stranger.get_by_label("Password").fill("short")
     stranger.get_by_role("button", name="Set password and join").click()
-    expect(stranger.get_by_text("too short")).to_be_visible()
+    expect(stranger.get_by_text("at least 12 characters")).to_be_visible()
     expect(stranger.get_by_label("Name")).to_have_value("Nell New")
     stranger.get_by_label("Password").fill("seven green parcels")
     stranger.get_by_role("button", name="Set password and join").click()

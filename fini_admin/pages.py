@@ -105,7 +105,7 @@ def switch(request: Request) -> HttpResponse:
 @public
 def healthz(request: HttpRequest) -> HttpResponse:
     """Whether this process answers; asks nobody else."""
-    return HttpResponse("ok", content_type="text/plain")
+    return HttpResponse("ok", content_type="text/plain; charset=utf-8")
 
 
 @public

@@ -116,6 +116,8 @@ def test_static_files_are_served(client, db):
         answer = client.get(f"/static/{name}")
         answer.close()
         assert answer.status_code == 200, name
+    for name in ("", "js/", "../manage.py", "%2e%2e/manage.py", ".git/config"):
+        assert client.get(f"/static/{name}").status_code == 404, name
 
 
 def test_healthz_answers_while_the_database_is_away(client):

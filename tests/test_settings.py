@@ -96,6 +96,8 @@ def test_a_value_that_cannot_be_meant_is_an_error_that_names_it(tmp_path, name, 
         ("SESSION_COOKIE_SECURE", "True"),
         ("CSRF_COOKIE_SECURE", "True"),
         ("ALLOWED_HOSTS", "[]"),
+        ("TRUSTED_PROXIES", "0"),
+        ("SECURE_PROXY_SSL_HEADER", "None"),
     ],
 )
 def test_an_installation_is_strict_unless_told_otherwise(tmp_path, setting, expected):

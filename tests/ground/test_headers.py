@@ -68,6 +68,27 @@ def test_every_kind_of_answer_carries_the_headers(furnished: Furnished):
     assert {name: found for name, answer in answers.items() if (found := faults(answer))} == {}
 
 
+def test_every_answer_says_what_it_is_and_none_which_versions_run(furnished: Furnished):
+    browser = furnished.seen()
+    for route, address in furnished.addresses().items():
+        answer = browser.get(address)
+        if answer.status_code == 200:
+            kind = answer["Content-Type"]
+            assert "charset=utf-8" in kind or kind in ("application/json", "image/svg+xml", "text/plain"), (
+                route
+            )
+        assert not {"Server", "X-Powered-By", "Via"} & set(answer.headers), route
+
+
+@pytest.mark.django_db
+def test_no_line_of_the_log_is_made_up_by_an_address(client, caplog):
+    client.get("/nowhere/%0AERROR%20django%20all%20is%20well")
+    client.get("/nowhere/", {"a": "b\nERROR django all is well"})
+    lines = [line for record in caplog.records for line in caplog.handler.format(record).splitlines()]
+    assert len(lines) >= 2
+    assert [line for line in lines if line.startswith("ERROR django")] == []
+
+
 @pytest.mark.django_db
 def test_no_answer_lets_another_site_read_it(client):
     answer = client.get("/accounts/login/", headers={"Origin": "https://evil.example"})

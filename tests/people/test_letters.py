@@ -148,3 +148,10 @@ def test_every_letter_is_short_and_says_what_to_do(name):
     assert len(str(one.body)) < 500
     assert "If you " in str(one.body)
     assert "{" not in f"{one.subject}{one.body}"
+
+
+@pytest.mark.parametrize(
+    "typed", [f"{ADDRESS}\nBcc: eve@example.com", f"{ADDRESS}\r\n\r\nOpen this", f"{ADDRESS}, a@b.example"]
+)
+def test_what_is_typed_adds_neither_header_nor_text_nor_reader(client, ada, told, typed):
+    assert told(lambda: client.post("/accounts/password/reset/", {"email": typed})) == []

@@ -334,6 +334,27 @@ class TestSwitchedOff:
         assert trail("second_factor.removed") == [("second_factor.removed", root.email, detail)]
 
 
+class TestTheirTokens:
+    def test_logging_in_makes_a_new_one_that_nobody_guesses(self, ada):
+        browser = Client()
+        browser.post("/accounts/password/reset/", {"email": ADDRESS}, follow=True)  # leaves a session
+        session = browser.session
+        session["before"] = 1
+        session.save()
+        browser.cookies["sessionid"] = before = session.session_key or ""
+        log_in(browser)
+        after = browser.session.session_key or ""
+        assert before not in ("", after)
+        assert re.fullmatch(r"[a-z0-9]{32}", after)
+        assert not Session.objects.filter(pk=before).exists()
+
+    def test_it_stands_in_no_address_and_on_no_page(self, client, ada):
+        log_in(client)
+        for address in ("/", PAGE, "/accounts/2fa/", "/accounts/password/change/", "/accounts/logout/"):
+            answer = client.get(address)
+            assert client.session.session_key not in answer.content.decode() + str(answer.headers)
+
+
 class TestCleared:
     def test_what_expired_goes_with_its_row_and_what_is_open_stays(self, client, ada):
         another()

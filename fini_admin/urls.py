@@ -132,7 +132,7 @@ urlpatterns = [
     ),
     re_path(
         r"^accounts/password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$",
-        public(people.checked(account.password_reset_from_key)),
+        public(people.checked(people.NewPassword.as_view())),
         name="account_reset_password_from_key",
     ),
     path(

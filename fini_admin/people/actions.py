@@ -10,7 +10,8 @@ from django.db import transaction
 from fini_admin.audit.names import Activity
 from fini_admin.people import letters, mail, sessions, trail
 from fini_admin.workspaces import queries
-from fini_admin.workspaces.models import Role, User
+from fini_admin.workspaces.actions import lock, lock_installation
+from fini_admin.workspaces.models import Role, User, Workspace
 
 YOURSELF = "You cannot switch yourself off. Ask another superuser."
 LAST_SUPERUSER = "This is the last superuser who can log in. Make somebody else one first."
@@ -23,9 +24,13 @@ def switch_off_user(*, actor: str, origin: str, user: User) -> list[str]:
     The person stays, for the trail names them, and what they scheduled runs on. Returns the workspaces that have no
     admin left: who leaves must be out at once, whatever they were; a superuser gives those another.
     """
-    # Superusers first and always in this order: two of them may switch each other off at the same time.
-    supers = list(User.objects.select_for_update().filter(is_superuser=True).order_by("pk"))
-    person = User.objects.select_for_update().get(pk=user.pk)
+    # Always in this order, and the workspaces as a change of role does: an admin may be demoted, or two superusers
+    # switch each other off, at the same time.
+    lock_installation()
+    for workspace in Workspace.objects.filter(memberships__user=user).order_by("pk"):
+        lock(workspace)
+    supers = list(User.objects.select_for_update(no_key=True).filter(is_superuser=True).order_by("pk"))
+    person = User.objects.select_for_update(no_key=True).get(pk=user.pk)
     if person.email == actor:
         raise ValidationError(YOURSELF)
     if not person.is_active:

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.internal.stagekit import clear_login
 from allauth.account.models import EmailAddress
 from allauth.core import context
 from allauth.core.exceptions import ImmediateHttpResponse
@@ -14,14 +15,18 @@ from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialApp, SocialLogin
 from allauth.socialaccount.providers.base.constants import AuthError, AuthProcess
 from django.conf import settings
+from django.contrib import messages
 from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.utils.crypto import constant_time_compare
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.debug import sensitive_variables
 
 from fini_admin.audit.names import Activity
+from fini_admin.fini.secrets import looks_like_key
 from fini_admin.people import invitations, letters, mail, reauthentication, sealing, trail
 from fini_admin.workspaces.models import User
 
@@ -31,6 +36,8 @@ LOCKED_FOR = 5 * 60  # as ACCOUNT_RATE_LIMITS says of failed log-ins
 PARTS = ("userinfo", "id_token")
 UNKNOWN = "{name} says that you are {who}. Nobody here has that address: an admin adds people first."
 UNPROVEN = "{name} does not vouch for the address {who}, so it cannot be used to log in."
+BEGIN_ANEW = "Something changed while you were logging in. Log in again."
+KNOWN_BY = "known by"
 NOT_YOU = "{name} did not say that it is you, or did not ask you again. Nothing was done."
 CANCELLED = "You turned back at {name}. Nothing was done."
 FAILED = "{name} did not answer as it should. Nothing was done; it is safe to try again."
@@ -47,6 +54,31 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Never."""
         return False
+
+    def is_safe_url(self, url: str) -> bool:
+        """Whether it leads to this very host, and repeats no key (P5). Allauth's takes every one of ALLOWED_HOSTS."""
+        here = context.request
+        safe = url_has_allowed_host_and_scheme(url, {here.get_host()}, require_https=here.is_secure())
+        return safe and not looks_like_key(url)
+
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+        """What failed log-ins are counted by: the address alone. Allauth adds the Host, whose port anybody chooses."""
+        return str(credentials.get("email", "")).lower()
+
+    def pre_login(self, request: HttpRequest, user: User, **login: Any) -> HttpResponse | None:
+        """As allauth's; what the password was then is noted, for a code may come only later."""
+        answer: HttpResponse | None = super().pre_login(request, user, **login)
+        request.session[KNOWN_BY] = user.get_session_auth_hash()
+        return answer
+
+    def login(self, request: HttpRequest, user: User) -> None:
+        """As allauth's, unless the password was changed, or the person switched off, since it was given."""
+        known_by = request.session.pop(KNOWN_BY, "")
+        if not user.is_active or not constant_time_compare(known_by, user.get_session_auth_hash()):
+            clear_login(request)
+            messages.info(request, BEGIN_ANEW)
+            raise ImmediateHttpResponse(redirect("account_login"))
+        super().login(request, user)
 
     @sensitive_variables("credentials")
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
@@ -130,7 +162,7 @@ class ProviderAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  # all
 
         Exactly `true`: some providers send the text "false".
         """
-        for address in sociallogin.email_addresses:
+        for address in sociallogin.email_addresses if is_plain(sociallogin) else ():
             if address.verified is True:
                 known = EmailAddress.objects.filter(email=address.email.lower(), verified=True)
                 found = known.select_related("user").first()
@@ -157,7 +189,8 @@ class ProviderAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  # all
         """
         address = next(iter(sociallogin.email_addresses), None)
         who = address.email if address else "without an address"
-        if address and address.verified is True and invitations.waits_for(address.email.lower()):
+        plain = is_plain(sociallogin)
+        if address and plain and address.verified is True and invitations.waits_for(address.email.lower()):
             return True
         trail.write(Activity.LOGIN_FAILED, trail.NOBODY, login=trail.shown(who), provider=settings.OIDC_NAME)
         proven = address is not None and address.verified is True
@@ -181,6 +214,12 @@ class ProviderAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  # all
         if exception:  # not its text: that may be an answer with a token in it
             log.warning("the log-in provider: %s", type(exception).__name__)
         raise refusal(request, text, status=502 if exception else 403)
+
+
+def is_plain(sociallogin: SocialLogin) -> bool:
+    """Whether the provider's address stands for itself: `lower`, through which it went, makes a k of a Kelvin sign."""
+    said = sociallogin.account.extra_data
+    return all(str((said.get(part) or {}).get("email", "")).isascii() for part in PARTS)
 
 
 def refusal(request: HttpRequest, text: str, *, status: int = 403, who: str = "") -> ImmediateHttpResponse:

@@ -5,7 +5,7 @@ from functools import wraps
 from typing import Any
 
 from allauth.account.utils import get_next_redirect_url
-from allauth.account.views import ConfirmEmailView, LoginView, PasswordChangeView
+from allauth.account.views import ConfirmEmailView, LoginView, PasswordChangeView, PasswordResetFromKeyView
 from allauth.decorators import rate_limit
 from allauth.mfa.adapter import get_adapter as get_mfa_adapter
 from allauth.mfa.recovery_codes.views import GenerateRecoveryCodesView
@@ -61,6 +61,21 @@ class ChangePassword(PasswordChangeView):  # type: ignore[misc]  # allauth has n
             messages.info(request, NONE_YET)
             return redirect("account_reset_password")
         answer: HttpResponseBase = super().dispatch(request, *args, **kwargs)
+        return answer
+
+    @transaction.atomic
+    def form_valid(self, form: Form) -> HttpResponse:
+        """The password and its row in the trail, or neither."""
+        answer: HttpResponse = super().form_valid(form)
+        return answer
+
+
+class NewPassword(PasswordResetFromKeyView):  # type: ignore[misc]  # allauth has no types
+    """A new password by a mail's link, and its row in the trail, or neither."""
+
+    @transaction.atomic
+    def form_valid(self, form: Form) -> HttpResponse:
+        answer: HttpResponse = super().form_valid(form)
         return answer
 
 

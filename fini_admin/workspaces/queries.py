@@ -122,7 +122,7 @@ def why_not_switch(key: ApiKey) -> str:
             f"The key {key.label} opens another Fini workspace: none of the sources here is in it. "
             "Add a key that was made in this workspace."
         )
-    return "" if key.fallback_until else not_verified(key)
+    return "" if key.fallback_until and key.fallback_until > timezone.now() else not_verified(key)
 
 
 def not_verified(key: ApiKey) -> str:
@@ -153,6 +153,12 @@ def held_elsewhere(workspace: Workspace, text: str) -> bool:
     """Whether another workspace holds this key and did not switch it off."""
     others = ApiKey.objects.exclude(workspace=workspace)
     return others.filter(fingerprint__in=vault.fingerprints(text)).exists()
+
+
+def twins(key: ApiKey) -> list[str]:
+    """The labels under which the workspace holds the same key once more and did not switch it off."""
+    others = ApiKey.objects.filter(workspace=key.workspace_id, fingerprint=key.fingerprint).exclude(pk=key.pk)
+    return list(others.exclude(fingerprint=None).order_by("label").values_list("label", flat=True))
 
 
 @sensitive_variables("plain")

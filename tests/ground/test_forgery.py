@@ -108,3 +108,15 @@ def test_a_log_in_goes_on_to_pages_of_ours_only(furnished: Furnished):
     for foreign in FOREIGN:
         answer = Client().post("/accounts/login/", SENT | {"next": foreign})
         assert (answer.status_code, answer["Location"]) == (302, "/")
+
+
+def test_a_log_in_leads_to_this_very_host_and_to_no_other_that_is_allowed(furnished: Furnished, settings):
+    settings.ALLOWED_HOSTS = ["testserver", "elsewhere.example", ".example.com"]
+    settings.CSRF_TRUSTED_ORIGINS = ["https://trusted.example"]
+    typed = {"login": "root@example.com", "password": people.PASSWORD}
+    led = {}
+    for host in ("elsewhere.example", "a.example.com", "trusted.example", "testserver:81", "testserver"):
+        url = f"http://{host}/accounts/sessions/"
+        led[host] = Client().post("/accounts/login/", typed | {"next": url}).headers.get("Location")
+    assert led.pop("testserver") == "http://testserver/accounts/sessions/"
+    assert set(led.values()) == {"/"}

@@ -164,3 +164,16 @@ def test_verify_audit_says_that_the_head_cannot_be_believed(waiting: Workspace, 
     with pytest.raises(CommandError) as error:
         call_command("verify_audit", "--all")
     assert "\n" not in str(error.value)
+
+
+def test_a_new_password_that_cannot_be_recorded_is_none(waiting: Workspace, client: Client, lost):
+    person = people.member(waiting, "admin")
+    people.sign_in(client, person)
+    typed = {"oldpassword": people.PASSWORD} | dict.fromkeys(
+        ("password1", "password2"), "another green parcel"
+    )
+    lost()
+    answer = client.post("/accounts/password/change/", typed)
+    assert (answer.status_code, SAYS in answer.content.decode()) == (503, True)
+    person.refresh_from_db()
+    assert person.check_password(people.PASSWORD)

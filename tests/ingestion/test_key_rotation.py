@@ -182,6 +182,15 @@ def test_the_key_before_is_the_fallback_for_an_hour_and_the_page_says_so(acme, c
     assert until.isoformat() in page
 
 
+def test_a_fallback_whose_time_is_over_needs_a_verification_as_every_key(main, second):
+    actions.switch_key(**BY, key=people.verified(second))
+    passed = datetime.now(UTC) - timedelta(minutes=1)
+    ApiKey.objects.filter(pk=main.pk).update(fallback_until=passed)
+    with pytest.raises(ValidationError, match="Verify the key main first"):
+        actions.switch_key(**BY, key=main)
+    assert states() == {"main": "waiting", "second": "live"}
+
+
 def test_a_switch_back_leaves_no_end_on_either_key(main, second):
     actions.switch_key(**BY, key=people.verified(second))
     actions.switch_key(**BY, key=main)

@@ -65,6 +65,6 @@ def test_what_cannot_be_meant_is_an_error_that_names_it(tmp_path, wrong, named):
 def test_time_outs_and_second_factor_have_their_defaults(tmp_path):
     three = "(settings.SESSION_COOKIE_AGE, settings.SESSION_IDLE_SECONDS, settings.SECOND_FACTOR_REQUIRED)"
     code = f"import django; django.setup(); from django.conf import settings; print({three})"
-    assert said(tmp_path, code) == "(43200, 3600, False)"
+    assert said(tmp_path, code) == "(43200, 1800, False)"
     given = {"SESSION_HOURS": "8", "SESSION_IDLE_MINUTES": "15", "SECOND_FACTOR_REQUIRED": "yes"}
     assert said(tmp_path, code, **given) == "(28800, 900, True)"

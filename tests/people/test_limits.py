@@ -180,3 +180,13 @@ def test_a_key_typed_as_an_address_is_not_recorded_when_it_locks(db):
     for _ in range(7):
         log_in(client, f"{people.KEY}@example.com", "wrong")
     assert {row[2]["login"] for row in trail("login.failed", "login.locked")} == {""}
+
+
+def test_the_lock_does_not_depend_on_the_host_that_the_request_names(ada):
+    for number in range(5):
+        log_in(
+            Client(REMOTE_ADDR="192.0.2.1", headers={"host": f"testserver:{number + 1}"}), ADDRESS, "wrong"
+        )
+    elsewhere = Client(REMOTE_ADDR="192.0.2.2", headers={"host": "testserver:777"})
+    assert "Too many failed login attempts" in text(log_in(elsewhere))
+    assert not signed_in(elsewhere)

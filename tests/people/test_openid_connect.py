@@ -58,16 +58,19 @@ def test_who_is_connected_is_known_by_the_providers_identifier_from_then_on(clie
         ({"email": ADDRESS, "email_verified": "false"}, "does not vouch"),
         ({"email": ADDRESS, "email_verified": "true"}, "does not vouch"),
         ({"email": ADDRESS}, "does not vouch"),
+        # It is no letter of ours, and `lower` makes one of it.
+        ({"email": "\u212aate@example.com", "email_verified": True}, "Nobody here has that address"),
         ({}, "without an address"),
     ],
 )
 def test_who_is_unknown_or_not_vouched_for_is_refused_and_nobody_is_made(client, provider, ada, claims, said):
+    people.user("kate@example.com")
     provider.knows("u3", **claims)
     answer = by_provider(client, provider, "u3")
     assert answer.status_code == 403
     assert said in text(answer)
     assert not signed_in(client)
-    assert (User.objects.count(), SocialAccount.objects.count()) == (1, 0)
+    assert (User.objects.count(), SocialAccount.objects.count()) == (2, 0)
     ((kind, actor, detail),) = trail("login.failed")
     assert (kind, actor, detail["provider"]) == ("login.failed", "not logged in", "Acme")
 

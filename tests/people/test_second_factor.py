@@ -7,7 +7,7 @@ from allauth.mfa.models import Authenticator
 from django.contrib.sessions.models import Session
 from django.test import Client
 
-from fini_admin.people import sealing
+from fini_admin.people import actions, sealing
 from fini_admin.people.sealing import open_sealed, seal
 from fini_admin.workspaces.vault import SealBroken
 from tests.people.conftest import ADDRESS, by_provider, code, enrol, log_in, signed_in, text, trail
@@ -96,6 +96,29 @@ def test_the_code_that_set_it_up_does_not_log_in(client, ada):
     log_in(client)
     client.post(CODE, {"code": code(secret)})
     assert not signed_in(client)
+
+
+def test_a_log_in_begun_with_a_password_that_was_changed_meanwhile_begins_anew(client, ada, enrolled):
+    secret, _ = enrolled
+    assert log_in(client).url == CODE
+    ada.set_password("another green parcel")
+    ada.save()
+    answer = client.post(CODE, {"code": code(secret, 1)}, follow=True)
+    assert answer.redirect_chain[-1] == ("/accounts/login/", 302)
+    assert "Something changed while you were logging in. Log in again." in text(answer)
+    assert not signed_in(client)
+    assert client.get(CODE).url == "/accounts/login/"
+
+
+def test_who_is_switched_off_before_the_code_comes_gets_no_session_to_live_on(client, ada, enrolled):
+    secret, _ = enrolled
+    log_in(client)
+    actions.switch_off_user(actor="root@example.com", origin="test", user=ada)
+    before = len(trail("login.succeeded"))
+    assert client.post(CODE, {"code": code(secret, 1)}).url == "/accounts/login/"
+    actions.switch_on_user(actor="root@example.com", origin="test", user=ada)
+    assert not signed_in(client)
+    assert len(trail("login.succeeded")) == before
 
 
 def test_a_recovery_code_logs_in_once(client, enrolled):

@@ -153,25 +153,25 @@ class TestTimedOut:
     def _acme(self, ada):
         people.join(ada, people.workspace())
 
-    def test_after_an_hour_without_use(self, client, later):
+    def test_after_half_an_hour_without_use(self, client, later):
         log_in(client)
-        later(minutes=59)
+        later(minutes=29)
         assert client.get("/w/acme/").status_code == 200
-        later(minutes=59)
+        later(minutes=29)
         assert client.get("/w/acme/").status_code == 200
-        later(minutes=61)
+        later(minutes=31)
         assert client.get("/w/acme/runs/?a=1").url == "/accounts/login/?next=/w/acme/runs/%3Fa%3D1"
         assert (UserSession.objects.count(), Session.objects.count()) == (0, 0)
         assert trail("logout") == [("logout", ADDRESS, {"because": "not used too long"})]
-        said = "You were logged out: nothing was done for 60 minutes. Log in to go on."
+        said = "You were logged out: nothing was done for 30 minutes. Log in to go on."
         assert text(client.get("/accounts/login/")).count(said) == 1
 
     def test_after_half_a_day_whatever_happens(self, client, later):
         log_in(client)
-        for _ in range(12):
-            later(minutes=55)
+        for _ in range(24):
+            later(minutes=29)
             assert client.get("/w/acme/").status_code == 200
-        later(minutes=59)
+        later(minutes=23)
         assert client.get("/w/acme/").status_code == 200
         later(minutes=2)
         assert client.get("/w/acme/").status_code == 302
@@ -191,7 +191,7 @@ class TestTimedOut:
     def test_a_part_that_asks_by_itself_does_not_use_it_and_is_led_to_the_log_in(self, client, later):
         log_in(client)
         for _ in range(6):
-            later(minutes=9)
+            later(minutes=4)
             assert client.get("/w/acme/runs/", headers=PART).status_code == 200
         later(minutes=7)
         answer = client.get("/w/acme/runs/", headers=PART)
@@ -202,7 +202,7 @@ class TestTimedOut:
     def test_what_a_person_does_uses_it(self, client, later, how):
         log_in(client)
         for _ in range(3):
-            later(minutes=50)
+            later(minutes=25)
             if how == "by hand":
                 client.get("/w/acme/runs/", headers=PART | {"X-By-Hand": "1"})
             elif how == "a form":

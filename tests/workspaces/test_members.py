@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import connection
 
 from fini_admin.audit.names import Activity
+from fini_admin.people.actions import switch_off_user
 from fini_admin.workspaces import actions, queries
 from fini_admin.workspaces.models import Membership, User, Workspace
 from tests.support import people
@@ -109,6 +110,40 @@ def test_two_admins_who_demote_each_other_at_once_leave_one(act: Callable[[Membe
         thread.join()
     assert sorted(outcomes) == ["done", "refused"]
     assert queries.admins(acme).count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("_", range(5))
+def test_an_admin_switched_off_while_the_other_is_demoted_leaves_one_or_says_so(_: int):
+    acme = people.workspace()
+    ada, bob = (people.member(acme, "admin", f"{name}@example.com") for name in ("ada", "bob"))
+    start, outcomes = threading.Barrier(2), []
+
+    def demoted() -> str:
+        try:
+            demote(queries.members(acme).get(user=bob))
+        except ValidationError:
+            return "refused"
+        return "demoted"
+
+    def switched_off() -> str:
+        said = switch_off_user(actor="root@example.com", origin="test", user=ada)
+        return "said" if said else "not said"
+
+    def run(act: Callable[[], str]) -> None:
+        start.wait()
+        try:
+            outcomes.append(act())
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=[act]) for act in (demoted, switched_off)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    expected = (["demoted", "said"], 0) if "demoted" in outcomes else (["not said", "refused"], 1)
+    assert (sorted(outcomes), queries.admins(acme).count()) == expected
 
 
 def test_the_role_of_someone_removed_meanwhile_does_not_change(acme):

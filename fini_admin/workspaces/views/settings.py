@@ -10,7 +10,7 @@ from fini_admin.ingestion import budget, schedules
 from fini_admin.ingestion.schedule_form import ScheduleForm, initial
 from fini_admin.ingestion.wakeup import wake
 from fini_admin.pages import go
-from fini_admin.permissions import Permission, WorkspaceRequest, requires, roles_with
+from fini_admin.permissions import Permission, WorkspaceRequest, reauthenticated, requires, roles_with
 from fini_admin.workspaces import queries
 from fini_admin.workspaces.forms import refuse
 from fini_admin.workspaces.settings_form import SettingsForm
@@ -19,6 +19,7 @@ MAY_DISCOVER = roles_with(Permission.SOURCES_DISCOVER)
 
 
 @requires(Permission.SETTINGS_MANAGE)
+@reauthenticated  # how long the trail is kept is one of them
 def index(request: WorkspaceRequest) -> HttpResponse:
     """The form; posted, the change."""
     if request.method != "POST":

@@ -2,6 +2,9 @@
 
 import json
 
+from fini_admin.audit.models import Entry
+from fini_admin.audit.names import ANCHOR
+
 
 def in_words(kind: str) -> str:
     """An activity's name as people read it."""
@@ -18,6 +21,15 @@ def pairs(detail: str | None) -> list[tuple[str, str]]:
         return [("detail", detail)]
     named = read.items() if isinstance(read, dict) else [("detail", read)]
     return [(name.replace("_", " "), in_short(value)) for name, value in named]
+
+
+def told(row: Entry) -> list[tuple[str, str]]:
+    """What an activity's row tells: its detail; of an anchor what went and why, and the hash it stands for."""
+    if row.kind != ANCHOR:
+        return pairs(row.detail)
+    said = dict(pairs(row.detail))
+    what = f"Rows 1 to {row.covers:,} went: they were older than {said.get('days', 'some')} days."
+    return [("", what), *((name, said[name]) for name in ("hash",) if name in said)]
 
 
 def in_short(value: object) -> str:

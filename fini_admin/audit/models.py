@@ -4,7 +4,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from fini_admin.audit.expressions import Hundreds
-from fini_admin.audit.names import OUTCOME_KINDS, CallKind
+from fini_admin.audit.names import ANCHOR, OUTCOME_KINDS, CallKind
 
 # Only an outcome's row has an outcome: what the list of calls is made of, said without a parameter.
 HAS_OUTCOME = Q(outcome__isnull=False)
@@ -66,6 +66,18 @@ class Entry(models.Model):
             models.Index(fields=["chain", "outcome", "seq"], name="call_by_outcome", condition=HAS_OUTCOME),
             models.Index(
                 F("chain"), Hundreds("status"), F("seq"), name="call_by_status", condition=HAS_OUTCOME
+            ),
+            # What the triggers ask of each row and body that goes.
+            models.Index(fields=["chain", "covers"], name="trail_anchor", condition=Q(kind=ANCHOR)),
+            models.Index(
+                fields=["chain", "request_body"],
+                name="trail_request_body",
+                condition=Q(request_body__isnull=False),
+            ),
+            models.Index(
+                fields=["chain", "answer_body"],
+                name="trail_answer_body",
+                condition=Q(answer_body__isnull=False),
             ),
         )
 

@@ -1,7 +1,9 @@
 """The database itself refuses to change the trail (P2): triggers on every `trail_…` table, on both engines.
 
 Installed after every `migrate`, because SQLite drops a table's triggers when Django rebuilds it (spike 9).
-A row may go only when a later anchor entry of its chain covers its number; nothing ever disables a trigger.
+A row may go only when a later anchor entry of its chain covers its number, and a body when no row of its chain
+names it any more; nothing ever disables a trigger. SQLite refuses to rename a table that another's trigger names, so
+a migration that builds `trail_entry` anew drops `trail_body_unnamed` first, and gets it back like the others.
 """
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -26,19 +28,35 @@ REPLACES = {
         " OR EXISTS (SELECT 1 FROM trail_body WHERE rowid = NEW.rowid)"
     ),
 }
-DELETABLE = {"trail_entry": COVERED, "trail_body": "0"}
+UNNAMED = (
+    "NOT EXISTS (SELECT 1 FROM trail_entry e WHERE e.chain = OLD.chain AND e.request_body = OLD.sha256)"
+    " AND NOT EXISTS (SELECT 1 FROM trail_entry e WHERE e.chain = OLD.chain AND e.answer_body = OLD.sha256)"
+)
+DELETABLE = {"trail_entry": COVERED, "trail_body": UNNAMED}
+# `trail_body_delete` refused always; migration 0003 put this one in its place.
+SQLITE_NAMES = {"trail_body_delete": "trail_body_unnamed"}
 # The table is named with its schema: a temporary one of the same name must not say what is covered.
 COVERED_BY = (
     COVERED.replace("trail_entry", "%I.trail_entry").replace("OLD.chain", "$1").replace("OLD.seq", "$2")
 )
+UNNAMED_BY = (
+    UNNAMED.replace("trail_entry", "%1$I.trail_entry").replace("OLD.chain", "$1").replace("OLD.sha256", "$2")
+)
+# A body is stored with the chain's head locked, before the row that names it: with the same lock that row is seen.
 FUNCTION = f"""
 CREATE OR REPLACE FUNCTION trail_is_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
   covered boolean;
+  unnamed boolean;
 BEGIN
   IF TG_OP = 'DELETE' AND TG_TABLE_NAME = 'trail_entry' THEN
     EXECUTE format($covered$SELECT {COVERED_BY}$covered$, TG_TABLE_SCHEMA) INTO covered USING OLD.chain, OLD.seq;
     IF covered THEN RETURN OLD; END IF;
+  END IF;
+  IF TG_OP = 'DELETE' AND TG_TABLE_NAME = 'trail_body' THEN
+    EXECUTE format('SELECT 1 FROM %I.audit_head WHERE chain = $1 FOR UPDATE', TG_TABLE_SCHEMA) USING OLD.chain;
+    EXECUTE format($unnamed$SELECT {UNNAMED_BY}$unnamed$, TG_TABLE_SCHEMA) INTO unnamed USING OLD.chain, OLD.sha256;
+    IF unnamed THEN RETURN OLD; END IF;
   END IF;
   RAISE EXCEPTION 'the audit trail is append-only' USING ERRCODE = 'integrity_constraint_violation';
 END $$
@@ -58,14 +76,15 @@ def run(connection: BaseDatabaseWrapper, statements: list[str]) -> None:
 
 
 def sqlite_triggers() -> list[str]:
-    """One trigger per table and act. A rule that changes gets a new name: none is ever dropped."""
+    """One trigger per table and act. A rule that changes gets a new name, and a migration that replaces the old."""
     conditions = {"update": dict.fromkeys(TABLES, "1"), "delete": DELETABLE, "insert": REPLACES}
     statements = []
     for table in TABLES:
         for act, allowed in conditions.items():
             when = f"NOT ({allowed[table]})" if act == "delete" else allowed[table]
+            name = SQLITE_NAMES.get(f"{table}_{act}", f"{table}_{act}")
             statements.append(
-                f"CREATE TRIGGER IF NOT EXISTS {table}_{act} BEFORE {act.upper()} ON {table} WHEN {when}"
+                f"CREATE TRIGGER IF NOT EXISTS {name} BEFORE {act.upper()} ON {table} WHEN {when}"
                 " BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END"
             )
     return statements

@@ -7,10 +7,11 @@ from typing import Any
 
 from django.db import DatabaseError
 
-from fini_admin.audit import bodies, chain
+from fini_admin.audit import anchors, bodies, chain
+from fini_admin.audit.anchors import Anchor
 from fini_admin.audit.chain import COLUMNS
 from fini_admin.audit.models import Body, Entry, Head
-from fini_admin.audit.names import HEAD_BROKEN
+from fini_admin.audit.names import ANCHOR, HEAD_BROKEN
 
 CHUNK = 1_000
 UNREADABLE = (DatabaseError, ValueError, TypeError, UnicodeError)
@@ -21,9 +22,25 @@ class Broken(Exception):
 
 
 def verify(name: str, *, with_bodies: bool = False) -> int:
-    """Check a whole chain; returns the number of its rows, raises Broken at the first break."""
+    """Check a whole chain; returns the number of rows it has, raises Broken at the first break.
+
+    A chain begins with row 1, or behind rows that an anchor covers (anchors.py). `prune_audit` may be at work.
+    """
+    while True:
+        first = first_number(name)
+        try:
+            return walk(name, with_bodies=with_bodies)
+        except Broken:
+            if first_number(name) == first:
+                raise
+
+
+def walk(name: str, *, with_bodies: bool) -> int:
+    """One way through a chain from its first row to its head; returns the number of rows, raises Broken."""
     check_start(name)
-    seq, prev, known = 0, chain.START, -1
+    anchor = own_anchor(name)
+    seq, prev = beginning(name, anchor)
+    before, known = seq, -1
     while (
         seq > known
     ):  # rows may be appended meanwhile: the head is read after them, so read on until it fits
@@ -31,13 +48,65 @@ def verify(name: str, *, with_bodies: bool = False) -> int:
         for row in rows_after(name, seq):
             prev = checked(row, seq + 1, prev)
             seq += 1
+            check_anchor(row, prev, anchor)
             if with_bodies:
                 check_bodies(row)
         head = own_head(name)
         if head.seq == seq:
             break
     check_end(head, seq, prev)
-    return seq
+    return seq - before
+
+
+def first_number(name: str) -> Any:
+    """The number of a chain's first row, None where there is none that can be read."""
+    try:
+        return Entry.objects.filter(chain=name).order_by("seq").values_list("seq", flat=True).first()
+    except UNREADABLE:
+        return None
+
+
+def own_anchor(name: str) -> Anchor | None:
+    """The anchor that covers most, None where there is none; raises Broken. Its row is checked like any other."""
+    try:
+        row = anchors.newest(name)
+    except UNREADABLE as error:
+        raise Broken("row with an anchor cannot be read") from error
+    return stated(row) if row else None
+
+
+def stated(row: dict[str, Any]) -> Anchor:
+    """What an anchor's row states; raises Broken."""
+    try:
+        return anchors.read(row)
+    except anchors.Invalid as error:
+        raise Broken(f"row {row['seq']} is no anchor: {error}") from error
+
+
+def beginning(name: str, anchor: Anchor | None) -> tuple[int, str]:
+    """After which number a chain begins, and with what hash.
+
+    Rows that an anchor covers go from the front on: all of them, or some where that was interrupted. What is left of
+    them begins with a link that nothing else states; but the last of them must be what the anchor states
+    (check_anchor), and so all before it. A row that is missing without an anchor is named by the walk.
+    """
+    try:
+        first = Entry.objects.filter(chain=name).order_by("seq").values("seq", "prev").first()
+    except UNREADABLE:
+        return 0, chain.START
+    if first is None or first["seq"] == 1 or anchor is None:
+        return 0, chain.START
+    if isinstance(first["seq"], int) and first["seq"] <= anchor.covers:
+        return first["seq"] - 1, first["prev"]
+    return anchor.covers, anchor.hash
+
+
+def check_anchor(row: dict[str, Any], hash_: str, anchor: Anchor | None) -> None:
+    """A row that is an anchor holds, and one that is the last under the anchor is what that states."""
+    if row["kind"] == ANCHOR:
+        stated(row)
+    if anchor and row["seq"] == anchor.covers and hash_ != anchor.hash:
+        raise Broken(f"row {row['seq']} is not what the anchor in row {anchor.seq} states")
 
 
 def rows_after(name: str, after: int) -> Iterator[dict[str, Any]]:

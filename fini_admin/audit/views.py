@@ -7,7 +7,7 @@ from uuid import UUID
 from django.http import Http404, HttpResponse, QueryDict
 
 from fini_admin.audit import curl, queries
-from fini_admin.audit.detail import in_words, pairs
+from fini_admin.audit.detail import in_words, told
 from fini_admin.audit.folding import body_of
 from fini_admin.audit.forms import ActivityFilters, CallFilters, Filters
 from fini_admin.audit.meaning import meaning, where_from
@@ -84,7 +84,7 @@ def activity(request: WorkspaceRequest) -> HttpResponse:
             "entry": row,
             "what": in_words(row.kind),
             "where": where_from(row.origin),
-            "detail": pairs(row.detail),
+            "detail": told(row),
         }
         for row in found.rows
     ]

@@ -1,9 +1,14 @@
-"""Which chain of the audit trail a slug names."""
+"""Which chain of the audit trail a slug names, and how long it is kept."""
+
+from uuid import UUID
+
+from django.core.management.base import CommandError
 
 from fini_admin.audit.chain import INSTALLATION
 from fini_admin.audit.models import Entry, Head
 from fini_admin.workspaces.commands import workspace_or_error
 from fini_admin.workspaces.models import Workspace
+from fini_admin.workspaces.preferences import RETENTION_DAYS, preferences
 
 
 def chain_of(slug: str) -> str:
@@ -22,3 +27,18 @@ def every_trail() -> dict[str, str]:
         *Entry.objects.values_list("chain", flat=True).distinct(),
     }
     return trails | {f"chain {name}": name for name in sorted(chains - known)}
+
+
+def days_kept(chain: str) -> int:
+    """For how many days a chain's rows are kept: as its workspace says; the default where there is none."""
+    try:
+        return preferences(UUID(chain)).retention_days
+    except ValueError:
+        return RETENTION_DAYS
+
+
+def chosen(slug: str | None, *, every: bool) -> dict[str, str]:
+    """The chains that SLUG or --all names, by slug; raises CommandError where it is neither or both."""
+    if bool(slug) == every:
+        raise CommandError("name one workspace, or give --all")
+    return every_trail() if every else {str(slug): chain_of(str(slug))}

@@ -2,17 +2,19 @@
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from fini_admin.audit.triggers import TABLES, run
+from fini_admin.audit.triggers import SQLITE_NAMES, TABLES, run
 
 
 def drop(connection: BaseDatabaseWrapper) -> None:
     """Drop every trigger of the trail's tables."""
     on = connection.vendor != "sqlite"
+    names = {f"{table}_{act}": table for table in TABLES for act in ("update", "delete", "insert", "truncate")}
     run(
         connection,
         [
-            f"DROP TRIGGER IF EXISTS {table}_{act}" + (f" ON {table}" if on else "")
-            for table in TABLES
-            for act in ("update", "delete", "insert", "truncate")
+            f"DROP TRIGGER IF EXISTS {name} ON {table}"
+            if on
+            else f"DROP TRIGGER IF EXISTS {SQLITE_NAMES.get(name, name)}"
+            for name, table in names.items()
         ],
     )

@@ -4,9 +4,9 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from fini_admin.audit.verify import Broken, verify
+from fini_admin.audit.verify import Broken, first_number, verify
 from fini_admin.workspaces import commands
-from fini_admin.workspaces.trails import chain_of, every_trail
+from fini_admin.workspaces.trails import chosen
 
 
 class Command(commands.Command):
@@ -24,12 +24,15 @@ class Command(commands.Command):
 
     def handle(self, *, slug: str | None, bodies: bool, **options: Any) -> None:
         """One line a chain."""
-        if bool(slug) == options["all"]:
-            raise CommandError("name one workspace, or give --all")
-        trails = every_trail() if options["all"] else {str(slug): chain_of(str(slug))}
-        for label, name in trails.items():
+        for label, name in chosen(slug, every=options["all"]).items():
             try:
                 rows = verify(name, with_bodies=bodies)
             except Broken as broken:
                 raise CommandError(f"{label}: {broken}") from broken
-            self.stdout.write(f"{label}: intact, {rows:,} rows")
+            self.stdout.write(f"{label}: intact, {rows:,} rows{where(name)}")
+
+
+def where(name: str) -> str:
+    """From which row on a chain is there, when rows before it went."""
+    first = first_number(name) or 1
+    return f" from row {first:,} on" if first > 1 else ""

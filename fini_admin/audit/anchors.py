@@ -1,0 +1,76 @@
+"""Anchors: rows that state, signed, what the rows before them ended in, so that those may go (P2).
+
+Within the database the signature adds nothing: an anchor is a row like any other, its hash is in the next one, and
+the head that follows is authenticated with an encryption key. It is for who holds no such key. With the public key
+alone anybody can check that this installation stated a hash, and compare an earlier export's last row with it.
+Hence no key has to be known for a chain to be intact: after `rotate_encryption` the old one is gone, and what holds
+the anchor is the head, signed anew. A signature that does not fit the public key beside it is a break all the same.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from fini_admin import keyring
+from fini_admin.audit.chain import line
+from fini_admin.audit.models import Entry
+from fini_admin.audit.names import ANCHOR
+
+PURPOSE = "audit anchor"
+
+
+class Invalid(Exception):
+    """An anchor that states nothing, something else than its row, or what its signature is not of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """The anchor in row `seq`: rows up to `covers` may go, and `hash` is that row's."""
+
+    seq: int
+    covers: int
+    hash: str
+
+
+def message(chain: str, covers: int, hash_: str) -> bytes:
+    """The text that an anchor's signature is of."""
+    return f"fini-admin audit anchor|{chain}|{covers}|{hash_}".encode()
+
+
+def stated(chain: str, covers: int, hash_: str, **facts: object) -> str:
+    """The detail of an anchor's row, signed with what the newest encryption key gives for this purpose alone."""
+    signer = Ed25519PrivateKey.from_private_bytes(keyring.derived(keyring.newest(), PURPOSE))
+    values = {
+        "covers": covers,
+        "hash": hash_,
+        "public_key": signer.public_key().public_bytes_raw().hex(),
+        "signature": signer.sign(message(chain, covers, hash_)).hex(),
+    }
+    return line(values | facts)
+
+
+def newest(chain: str) -> dict[str, Any] | None:
+    """The row of a chain's furthest anchor; None where nothing ever went."""
+    found = Entry.objects.filter(chain=chain, kind=ANCHOR, covers__gte=1).order_by("-covers")
+    return found.values("chain", "seq", "covers", "detail").first()
+
+
+def read(row: dict[str, Any]) -> Anchor:
+    """What an anchor's row states; raises Invalid."""
+    try:
+        said = json.loads(row["detail"])
+        anchor = Anchor(row["seq"], said["covers"], said["hash"])
+        signed = message(row["chain"], anchor.covers, anchor.hash)
+        Ed25519PublicKey.from_public_bytes(bytes.fromhex(said["public_key"])).verify(
+            bytes.fromhex(said["signature"]), signed
+        )
+    except (LookupError, TypeError, ValueError) as error:
+        raise Invalid("it states nothing that can be read") from error
+    except InvalidSignature as error:
+        raise Invalid("its signature does not hold") from error
+    if anchor.covers != row["covers"] or not 0 < anchor.covers < anchor.seq:
+        raise Invalid("it covers other rows than it states")
+    return anchor

@@ -55,7 +55,8 @@ def stated(chain: str, covers: int, hash_: str, **facts: object) -> str:
 def newest(chain: str) -> dict[str, Any] | None:
     """The row of a chain's furthest anchor; None where nothing ever went."""
     found = Entry.objects.filter(chain=chain, kind=ANCHOR, covers__gte=1).order_by("-covers")
-    return found.values("chain", "seq", "covers", "detail").first()
+    row = found.values("chain", "seq", "covers", "detail").first()
+    return dict(row) if row else None
 
 
 def read(row: dict[str, Any]) -> Anchor:

@@ -25,7 +25,7 @@ def pairs(detail: str | None) -> list[tuple[str, str]]:
 
 def told(row: Entry) -> list[tuple[str, str]]:
     """What an activity's row tells: its detail; of an anchor what went and why, and the hash it stands for."""
-    if row.kind != ANCHOR:
+    if row.kind != ANCHOR or not isinstance(row.covers, int):
         return pairs(row.detail)
     said = dict(pairs(row.detail))
     what = f"Rows 1 to {row.covers:,} went: they were older than {said.get('days', 'some')} days."

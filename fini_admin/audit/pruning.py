@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 
 from fini_admin.audit import anchors, chain
 from fini_admin.audit.models import Body, Entry, Head
@@ -94,19 +94,16 @@ def anchor(name: str, wanted: Plan, *, days: int, actor: str, origin: str) -> No
     with transaction.atomic(durable=True):
         Head.objects.select_for_update().get(chain=name)
         earlier = anchors.newest(name)
-        if earlier and earlier["covers"] >= wanted.last:
-            return
-        detail = anchors.stated(
-            name,
-            wanted.last,
-            wanted.hash,
-            rows=wanted.rows,
-            since=wanted.since,
-            until=wanted.until,
-            days=days,
-        )
-        values = {"kind": ANCHOR, "actor": actor, "origin": origin, "covers": wanted.last, "detail": detail}
-        chain.append(name, values)
+        if not earlier or earlier["covers"] < wanted.last:
+            write_anchor(name, wanted, days=days, actor=actor, origin=origin)
+
+
+def write_anchor(name: str, wanted: Plan, *, days: int, actor: str, origin: str) -> None:
+    """That row itself, inside the caller's transaction."""
+    facts = {"rows": wanted.rows, "since": wanted.since, "until": wanted.until, "days": days}
+    detail = anchors.stated(name, wanted.last, wanted.hash, **facts)
+    values = {"kind": ANCHOR, "actor": actor, "origin": origin, "covers": wanted.last, "detail": detail}
+    chain.append(name, values)
 
 
 def remove_rows(name: str, wanted: Plan, told: Callable[[int], None]) -> None:
@@ -138,14 +135,18 @@ def remove_unnamed(name: str, after: str, upto: str) -> int:
     A body is stored with the head locked, before the row that names it is written (bodies.store). Here the head is
     locked, too: so the row is there and seen, or its writer waits and stores the body anew.
     """
-    rows = Entry.objects.filter(chain=OuterRef("chain"))
     with transaction.atomic(durable=True):
         Head.objects.select_for_update().get(chain=name)
-        found = Body.objects.filter(
-            ~Exists(rows.filter(request_body=OuterRef("sha256"))),
-            ~Exists(rows.filter(answer_body=OuterRef("sha256"))),
-            chain=name,
-            sha256__gt=after,
-            sha256__lte=upto,
-        )
-        return found.delete()[0]
+        return unnamed(name, after, upto).delete()[0]
+
+
+def unnamed(name: str, after: str, upto: str) -> QuerySet[Body]:
+    """The bodies with a hash above one and up to another that no row of the chain names."""
+    rows = Entry.objects.filter(chain=OuterRef("chain"))
+    return Body.objects.filter(
+        ~Exists(rows.filter(request_body=OuterRef("sha256"))),
+        ~Exists(rows.filter(answer_body=OuterRef("sha256"))),
+        chain=name,
+        sha256__gt=after,
+        sha256__lte=upto,
+    )

@@ -60,7 +60,7 @@ BEGIN
   END IF;
   RAISE EXCEPTION 'the audit trail is append-only' USING ERRCODE = 'integrity_constraint_violation';
 END $$
-"""
+"""  # noqa: S608 - made of our own names
 
 
 def install(connection: BaseDatabaseWrapper) -> None:

@@ -8,7 +8,9 @@ from fini_admin.audit.triggers import SQLITE_NAMES, TABLES, run
 def drop(connection: BaseDatabaseWrapper) -> None:
     """Drop every trigger of the trail's tables."""
     on = connection.vendor != "sqlite"
-    names = {f"{table}_{act}": table for table in TABLES for act in ("update", "delete", "insert", "truncate")}
+    names = {
+        f"{table}_{act}": table for table in TABLES for act in ("update", "delete", "insert", "truncate")
+    }
     run(
         connection,
         [

@@ -15,7 +15,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from fini_admin.audit import anchors, chain
 from fini_admin.audit.models import Body, Entry, Head
 from fini_admin.audit.names import ANCHOR, OUTCOME_KINDS, CallKind
-from fini_admin.audit.verify import verify
+from fini_admin.audit.verify import own_head, verify
 
 BATCH = 1_000
 PAUSE = 0.005  # SQLite's waiting is not fair: others get their turn between two batches
@@ -90,9 +90,13 @@ def places(name: str) -> Iterator[Place]:
 
 
 def anchor(name: str, wanted: Plan, *, days: int, actor: str, origin: str) -> None:
-    """The row that lets the others go, durable when this returns; none where an earlier one covers them all."""
+    """The row that lets the others go, durable when this returns; none where an earlier one covers them all.
+
+    Raises Broken when the head was changed since the chain was verified.
+    """
     with transaction.atomic(durable=True):
         Head.objects.select_for_update().get(chain=name)
+        own_head(name)
         earlier = anchors.newest(name)
         if not earlier or earlier["covers"] < wanted.last:
             write_anchor(name, wanted, days=days, actor=actor, origin=origin)

@@ -12,6 +12,8 @@ from fini_admin.audit.transport import Exchange
 from fini_admin.fini.client import Request
 from fini_admin.workspaces.models import Workspace
 from fini_admin.workspaces.vault import Secret
+from tests.audit import rows
+from tests.audit.pruned import Clock
 from tests.support import people
 from tests.support.sandbox import Sandbox
 
@@ -64,3 +66,33 @@ def calls(context: Context) -> Callable[[], list[Entry]]:
 @pytest.fixture
 def source(sandbox) -> str:
     return sandbox.seed(1, source="notion", state="usable")[0]
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The trail's clock, which a test moves back."""
+    moved = Clock()
+    monkeypatch.setattr("fini_admin.audit.chain.now_text", moved.now)
+    return moved
+
+
+@pytest.fixture
+def aged(clock: Clock, request: pytest.FixtureRequest) -> Context:
+    """A context whose workspace began 500 days ago."""
+    clock.days = 500
+    context: Context = request.getfixturevalue("context")
+    clock.days = 0
+    return context
+
+
+@pytest.fixture
+def trail(clock: Clock, aged: Context) -> str:
+    """A row of the workspace's start and six of three calls, 500 days old, and four of two calls of today."""
+    clock.days = 500
+    rows.answered(aged, kept='{"old":1}')
+    rows.lost(aged, rows.REGISTER)
+    rows.answered(aged, rows.INGEST, kept='{"both":1}')
+    clock.days = 0
+    rows.answered(aged, rows.INGEST, kept='{"both":1}')
+    rows.unsent(aged)
+    return aged.chain

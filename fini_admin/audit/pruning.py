@@ -115,7 +115,7 @@ def remove_rows(name: str, wanted: Plan, told: Callable[[int], None]) -> None:
     for start in range(wanted.first, wanted.last + 1, BATCH):
         upto = min(start + BATCH - 1, wanted.last)
         with transaction.atomic(durable=True):
-            Entry.objects.filter(chain=name, seq__lte=upto).delete()
+            Entry.objects.filter(chain=name, seq__gte=start, seq__lte=upto).delete()
         told(upto - wanted.first + 1)
         time.sleep(PAUSE)
 

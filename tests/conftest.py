@@ -32,12 +32,6 @@ class Scheduler(LoadScopeScheduling):
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Two more than there are processors: the tests of those folders mostly wait for what they started."""
-    return len(os.sched_getaffinity(0)) + 2
-
-
-@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduler:
     """xdist asks for the scheduler here."""
     return Scheduler(config, log)

@@ -109,6 +109,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "fini_admin.pages.in_the_viewers_zone",
 ]
+DEFAULT_EXCEPTION_REPORTER = "fini_admin.workspaces.reports.Report"
 DEFAULT_EXCEPTION_REPORTER_FILTER = "fini_admin.workspaces.reports.ReportFilter"
 ROOT_URLCONF = "fini_admin.urls"
 WSGI_APPLICATION = "fini_admin.wsgi.application"
@@ -302,7 +303,18 @@ else:
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "formatters": {
+        "line": {
+            "class": "fini_admin.workspaces.reports.Line",
+            "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
+        }
+    },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
+    # These bring handlers of their own, whose lines nobody searches for keys.
+    "loggers": {
+        "django": {"level": "INFO"},
+        "django.server": {"level": "INFO"},
+        "gunicorn.error": {"handlers": ["stderr"], "propagate": False},
+    },
 }

@@ -1,32 +1,75 @@
-"""What an error report may hold: no secret, in development as little as anywhere (P5)."""
+"""What the log and error reports may hold: no secret, in development as little as anywhere (P5)."""
 
+import logging
 import re
 from collections.abc import ItemsView
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from django.http import HttpRequest
-from django.template.defaultfilters import pprint
-from django.views.debug import SafeExceptionReporterFilter
+from django.utils.safestring import SafeString
+from django.views.debug import ExceptionReporter, SafeExceptionReporterFilter
 
 from fini_admin.fini.secrets import without_keys
 
+# Our own modules' names would look like keys.
+PACKAGE = Path(__file__).resolve().parent.parent
+MODULES = "|".join(sorted(path.stem for path in PACKAGE.iterdir() if path.stem[:1].isalpha()))
+OWN = re.compile(rf"({PACKAGE.name}[./](?:{MODULES})\b)")
+# What a mail's or an invitation's link carries: who reads it in a log may use it.
+LINK = re.compile(
+    r"(/invitations/)[\w-]{43}"
+    r"|(/accounts/password/reset/key/[0-9A-Za-z]+-)[0-9a-z]+-[0-9a-f]{32}"
+    r"|(/accounts/confirm-email/)[-:\w]{16,}",
+    re.ASCII,
+)
 
-class Shown:
-    """A value as a report shows it, with what looks like a key replaced."""
+
+def shown(text: str) -> str:
+    """A text that leaves the product for its operator: without keys, and without what opens a door by a link."""
+    parts = OWN.split(text)
+    keyless = (part if place % 2 else without_keys(part) for place, part in enumerate(parts))
+    return LINK.sub(lambda found: f"{found[found.lastindex or 0]}[removed]", "".join(keyless))
+
+
+class Line(logging.Formatter):
+    """A line of the log. Django's own lines hold addresses, and errors' texts hold anything."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """As everywhere; the whole line is searched, the traceback below it too."""
+        return shown(super().format(record))
+
+
+class Report(ExceptionReporter):
+    """Django's error report, searched as a whole: addresses, cookies, headers, source lines, the error's own text."""
+
+    def get_traceback_html(self) -> SafeString:
+        """As a page."""
+        return SafeString(shown(super().get_traceback_html()))
+
+    def get_traceback_text(self) -> SafeString:
+        """As text, for a mail."""
+        return SafeString(shown(super().get_traceback_text()))
+
+
+class Whole:
+    """A value as a report shows it, searched before the report cuts it: part of a key looks like none."""
 
     def __init__(self, value: object) -> None:
         self.value = value
 
     def __repr__(self) -> str:
-        return without_keys(pprint(self.value))
+        return shown(repr(self.value))
 
 
 class ReportFilter(SafeExceptionReporterFilter):
-    """Django's filter, also with DEBUG on, for addresses that hold a password, and for keys wherever they stand."""
+    """Django's filter, also with DEBUG on, and for what holds a password or opens a door without being named so."""
 
     hidden_settings = re.compile(
-        SafeExceptionReporterFilter.hidden_settings.pattern + "|DSN|PROXY|DATABASE|EMAIL_URL", re.IGNORECASE
+        SafeExceptionReporterFilter.hidden_settings.pattern
+        + "|DSN|PROXY|DATABASE|EMAIL_URL|SESSIONID|^INVITATION$",
+        re.IGNORECASE,
     )
 
     def is_active(self, request: HttpRequest | None) -> bool:
@@ -36,11 +79,6 @@ class ReportFilter(SafeExceptionReporterFilter):
     def get_traceback_frame_variables(
         self, request: HttpRequest | None, tb_frame: FrameType
     ) -> ItemsView[str, Any]:
-        """A frame's variables, each without keys."""
+        """A frame's variables: a long one is cut, and bytes are broken into lines."""
         variables = super().get_traceback_frame_variables(request, tb_frame)
-        return {name: Shown(value) for name, value in variables}.items()
-
-    def get_post_parameters(self, request: HttpRequest | None) -> dict[str, Any]:
-        """What a form sent, without keys."""
-        sent = super().get_post_parameters(request)
-        return {name: without_keys(str(value)) for name, value in sent.items()}
+        return {name: Whole(value) for name, value in variables}.items()

@@ -62,7 +62,7 @@ urlpatterns = [
     path("invitations/", invitations.invitation, name="invitation"),
     path("invitations/<str:token>/", invitations.link, name="invitation_link"),
     path("accounts/login/", public(people.checked(people.Login.as_view())), name="account_login"),
-    path("accounts/logout/", enrols(signed_in(account.logout)), name="account_logout"),
+    path("accounts/logout/", enrols(signed_in(people.onward(account.logout))), name="account_logout"),
     path("accounts/inactive/", public(account.account_inactive), name="account_inactive"),
     path(
         "accounts/reauthenticate/",
@@ -148,7 +148,7 @@ urlpatterns = [
     ),
     re_path(
         r"^accounts/confirm-email/(?P<key>[-:\w]+)/$",
-        public(people.ConfirmAddress.as_view()),
+        public(people.onward(people.ConfirmAddress.as_view())),
         name="account_confirm_email",
     ),
 ]

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import pytest
 from django.contrib.sessions.backends.db import SessionStore
 from django.core.cache import cache
+from django.http import QueryDict
 from django.test import Client
 from django.urls import resolve
 
@@ -33,6 +34,7 @@ KEY = "fini_Never4711SeenAgainXyz"
 WRONG = 422
 SHOWN = "its answer"
 TOKEN = "csrfmiddlewaretoken"
+UNKNOWN = "anything"
 KEYS_OWN_FIELD = ("keys", "key")
 # Their forms are samples, sent nowhere.
 SAMPLES = "styleguide"
@@ -213,6 +215,79 @@ def filters(seen: list[tuple[Visitor, Page]]) -> Iterator[tuple[Visitor, str, Co
                     done.add((path, control.name, part))
                     data = {control.name: [KEY]}
                     yield visitor, path, control, data | ({"part": [part]} if part is not None else {})
+
+
+@dataclass(frozen=True)
+class Asking:
+    """Something that a visitor can ask for, with the names that are looked up in its query and in what it sends."""
+
+    visitor: Visitor
+    method: str
+    path: str
+    data: Data
+    names: frozenset[str]
+
+    def with_key(self) -> Iterator[tuple[str, Data]]:
+        """The key as each parameter of the address, as one that nobody knows, and as the name of one; sent, too."""
+        glue = "&" if "?" in self.path else "?"
+        for name, value in [*((name, KEY) for name in sorted({*self.names, UNKNOWN})), (KEY, "1")]:
+            yield f"{self.path}{glue}{urlencode({name: value})}", self.data
+            if self.method == "POST" and name not in self.data:
+                yield self.path, self.data | {name: [value]}
+
+
+@pytest.fixture
+def looked_up(monkeypatch) -> set[str]:
+    """The names that are looked up in any query or form."""
+    names: set[str] = set()
+
+    def watch(method: str) -> None:
+        as_always = getattr(QueryDict, method)
+
+        def spy(query: QueryDict, name: str, *given: Any, **more: Any) -> Any:
+            names.add(name)
+            return as_always(query, name, *given, **more)
+
+        monkeypatch.setattr(QueryDict, method, spy, raising=False)
+
+    for method in ("__getitem__", "__contains__", "_getlist"):
+        watch(method)
+    return names
+
+
+def askings(
+    house: Any, visitors: list[Visitor], seen: list[tuple[Visitor, Page]], names: set[str]
+) -> list[Asking]:
+    """Every address, every part of a page, every form: each looked at once, to see which names it looks up."""
+    known = addresses(house.ours, house["superuser"].user)
+    places: list[tuple[Visitor, str, str, Data]]
+    places = [(who, "GET", address.path, {}) for who in visitors[:2] for address in known]
+    places += [(who, "GET", page.address, {"part": [""]}) for who, page in seen]
+    for who in visitors:
+        sent = sendings(page for seer, page in seen if seer == who)
+        places += [(who, "POST", one.path, one.data) for one in sent]
+    found = {}
+    for who, method, path, data in places:
+        names.clear()
+        with tables.undone():
+            who.ask(method, path, data, **(HTMX if "part" in data else {}))
+        looked = frozenset(names)
+        what = urlsplit(path).path if method == "POST" else path
+        found[(who.name, method, what, looked, tuple(data))] = Asking(who, method, path, data, looked)
+    return list(found.values())
+
+
+def test_a_key_as_any_parameter_of_any_address_is_found_nowhere(house, visitors, seen, looked_up, log):
+    asked, found = askings(house, visitors, seen, looked_up), []
+    for asking in asked:
+        for path, data in asking.with_key():
+            places = leaks(asking.visitor, asking.method, path, data, log)
+            found += [
+                f"{asking.visitor.name}, {asking.method} {path} {list(data)}: {place}" for place in places
+            ]
+    assert found == []
+    read = {name for asking in asked for name in asking.names}
+    assert read >= {"next", "after", "part", "outcome", "open", "seen", "call", "export", "do"}
 
 
 def test_the_search_finds_a_key_wherever_it_stands(house):

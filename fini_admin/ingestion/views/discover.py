@@ -3,7 +3,6 @@
 import hashlib
 import re
 from datetime import UTC, datetime
-from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -18,7 +17,7 @@ from fini_admin.ingestion.discovering import Discovery
 from fini_admin.ingestion.picking import ToRegister, TreeFilters, marks_of, opened
 from fini_admin.ingestion.runs import NothingToDo
 from fini_admin.ingestion.views.previews import offer
-from fini_admin.pages import go, show
+from fini_admin.pages import go, keyless, show
 from fini_admin.permissions import Permission, WorkspaceRequest, requires
 from fini_admin.sources import selection, tree
 from fini_admin.sources.tree import Scope
@@ -41,7 +40,7 @@ def provider(request: WorkspaceRequest, provider: str) -> HttpResponse:
     if provider not in PROVIDERS:
         raise Http404
     typed = request.POST if request.method == "POST" else request.GET
-    repeat_no_key(request)
+    request.GET = QueryDict(keyless(request.GET))  # its forms and redirects repeat it, too
     if request.method == "POST" and request.POST.get("do") == "discover":
         return start(request, provider)
     found = discovering.stand(request.workspace, provider)
@@ -55,12 +54,6 @@ def provider(request: WorkspaceRequest, provider: str) -> HttpResponse:
     if request.htmx and request.GET.get("seen") == seen and not request.GET.get("more"):
         return HttpResponse(status=204)
     return show(request, PAGE, page(request, found, scope, filters, seen), parts=("tree",))
-
-
-def repeat_no_key(request: WorkspaceRequest) -> None:
-    """Let links and forms repeat the address, and never a key that was typed into its search (P5)."""
-    pairs = ((name, value) for name, values in request.GET.lists() for value in values)
-    request.GET = QueryDict(urlencode([pair for pair in pairs if not looks_like_key(pair[1])]))
 
 
 def scope_of(request: WorkspaceRequest, found: Discovery, filters: TreeFilters) -> Scope:

@@ -18,7 +18,7 @@ from fini_admin.ingestion.queue import Moved, put_back, remove
 from fini_admin.ingestion.runs import NothingToDo
 from fini_admin.ingestion.views import previews
 from fini_admin.ingestion.waiting import LANES, OUT, UNREAD, Counts, Filters
-from fini_admin.pages import go, show
+from fini_admin.pages import go, keyless, show
 from fini_admin.paging import DIGITS, page
 from fini_admin.permissions import Permission, WorkspaceRequest, requires
 from fini_admin.sources.states import State
@@ -59,7 +59,7 @@ def queue(request: WorkspaceRequest) -> HttpResponse:
 def keep_only_filters(request: WorkspaceRequest, form: QueueFilters) -> None:
     """Let links and the poll repeat the filters that are right, and never a key that was typed into one (P5)."""
     kept = form.query() | {name: request.GET[name] for name in ("after", "part") if request.GET.get(name)}
-    request.GET = QueryDict(urlencode(kept))
+    request.GET = QueryDict(keyless(QueryDict(urlencode(kept))))
 
 
 def tabs(lane: str, counts: Counts | None = None) -> list[dict[str, str | bool]]:

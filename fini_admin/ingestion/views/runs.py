@@ -1,9 +1,7 @@
 """The runs, and a run with the outcome of every single ID."""
 
-from django.http import Http404, HttpResponse, QueryDict
-from django.utils.http import urlencode
+from django.http import Http404, HttpResponse
 
-from fini_admin.fini.secrets import looks_like_key
 from fini_admin.ingestion import queries
 from fini_admin.ingestion.forms import RunFilters
 from fini_admin.ingestion.models import Kind, Outcome, Run, RunState
@@ -22,7 +20,6 @@ def index(request: WorkspaceRequest) -> HttpResponse:
     found = page(
         queries.runs(request.workspace, **form.cleaned_data), cursor=request.GET.get("after"), field="number"
     )
-    request.GET = QueryDict(keyless(request.GET))
     context: dict[str, object] = {"form": form, "page": found, "runs": queries.tell(found.rows)}
     return show(request, "ingestion/runs.html", context)
 
@@ -37,7 +34,6 @@ def run(request: WorkspaceRequest, number: int) -> HttpResponse:
     items = page(
         queries.items(found, outcome), cursor=request.GET.get("after"), field="position", descending=False
     )
-    request.GET = QueryDict(keyless(request.GET))
     context: dict[str, object] = {
         "run": found,
         "counts": counts(found),
@@ -48,12 +44,6 @@ def run(request: WorkspaceRequest, number: int) -> HttpResponse:
         "next": what_next(found),
     }
     return show(request, "ingestion/run.html", context)
-
-
-def keyless(query: QueryDict) -> str:
-    """What links and the poll repeat of an address: not what looks like a key (P5)."""
-    kept = {name: values for name, values in query.lists() if not looks_like_key(" ".join([name, *values]))}
-    return urlencode(kept, doseq=True)
 
 
 def counts(run: Run) -> list[dict[str, object]]:

@@ -196,6 +196,11 @@ def test_every_list_of_a_form_is_one_whose_error_repeats_nothing():
     assert [path for path, text in product_files() if own.search(text)] == []
 
 
+def test_every_number_of_a_form_is_written_in_digits_alone():
+    own = re.compile(r"\bforms\.(Integer|Float|Decimal)Field\(")
+    assert [path for path, text in product_files() if own.search(text)] == []
+
+
 def test_templates_hold_no_script_no_style_and_escape_everything():
     faults = {path.relative_to(ROOT).as_posix(): markup_faults(path.read_text()) for path in template_files()}
     assert {path: found for path, found in faults.items() if found} == {}

@@ -57,6 +57,16 @@ class PlainField(forms.CharField):
         return "" if looks_like_key(str(data)) else data
 
 
+class NumberField(forms.IntegerField):
+    """A whole number in digits. Django's takes 5_0 for 50, and +5 and 1.0, too."""
+
+    def to_python(self, value: Any) -> int | None:
+        typed = str("" if value is None else value).strip()
+        if typed and not (typed.isascii() and typed.isdigit()):
+            raise ValidationError(self.error_messages["invalid"], code="invalid")
+        return super().to_python(typed)
+
+
 class TimeField(forms.DateTimeField):
     """A time in the viewer's zone, whose name the label says."""
 
@@ -149,7 +159,7 @@ class CallFilters(Filters):
     until = TimeField("Before")
     method = Choice(required=False, choices=choices(said(METHODS)), label="Method")
     key = forms.CharField(required=False, max_length=60, label="Key")
-    run = forms.IntegerField(
+    run = NumberField(
         required=False,
         min_value=1,
         max_value=10**18,

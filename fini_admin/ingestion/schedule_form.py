@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 
+from fini_admin.audit.forms import NumberField
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.ingestion.models import MOST_HOURS
 from fini_admin.ingestion.schedules import WRONG, Hours, Standing, setting
@@ -29,11 +30,11 @@ class ScheduleForm(KeylessForm):
         return [{"name": name, "field": self[setting(name)], "held": by_name.get(name)} for name in PROVIDERS]
 
 
-def hours_field(label: str) -> forms.IntegerField:
+def hours_field(label: str) -> NumberField:
     """A provider's field."""
     # A text field: one for numbers alone would not show again what was no number.
     attrs = {"autocomplete": "off", "spellcheck": "false", "inputmode": "numeric"}
-    return forms.IntegerField(
+    return NumberField(
         required=False,
         min_value=1,
         max_value=MOST_HOURS,

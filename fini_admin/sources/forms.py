@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from django import forms
 from django.http import QueryDict
 
-from fini_admin.audit.forms import Choice, Filters, PlainField, TimeField, choices
+from fini_admin.audit.forms import Choice, Filters, NumberField, PlainField, TimeField, choices
 from fini_admin.fini.routes import SOURCES
 from fini_admin.fini.secrets import looks_like_key
 from fini_admin.sources.states import State
@@ -34,7 +34,7 @@ class SourceFilters(Filters):
         widget=forms.TextInput(attrs={"type": "search", "autocomplete": "off", "spellcheck": "false"}),
     )
     provider = Choice(required=False, choices=choices({name: name for name in SOURCES}), label="Provider")
-    run = forms.IntegerField(
+    run = NumberField(
         required=False,
         min_value=1,
         max_value=LARGEST,

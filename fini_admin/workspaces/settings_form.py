@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 from django.forms.boundfield import BoundField
 
+from fini_admin.audit.forms import NumberField
 from fini_admin.workspaces.forms import Decided, KeylessForm
 from fini_admin.workspaces.preferences import SETTINGS, Kind, Setting, Value
 
@@ -43,8 +44,6 @@ def field_of(setting: Setting) -> forms.Field:
     if setting.kind == Kind.NUMBER:
         # A text field: one for numbers alone would not show again what was no number.
         widget = forms.TextInput(attrs=off | {"inputmode": "numeric"})
-        return forms.IntegerField(
-            required=False, widget=widget, error_messages={"invalid": setting.wrong}, **said
-        )
+        return NumberField(required=False, widget=widget, error_messages={"invalid": setting.wrong}, **said)
     widget = forms.TextInput(attrs=off | {"autocapitalize": "none"})
     return forms.CharField(required=False, empty_value=None, widget=widget, **said)

@@ -99,7 +99,9 @@ def test_what_another_person_saves_unchanged_keeps_its_owner_and_its_time(
     assert held() == {"notion": (23, "ada@example.com")}
 
 
-@pytest.mark.parametrize("typed", ["0", "721", "-1", "1.5", "many", "9" * 30, "9" * 5000, people.KEY])
+@pytest.mark.parametrize(
+    "typed", ["0", "721", "-1", "1.5", "5_0", "+5", "1.0", "٥", "many", "9" * 30, "9" * 5000, people.KEY]
+)
 def test_what_is_wrong_is_said_beside_its_field_and_nothing_is_lost_or_saved(
     acme: Workspace, admin: Client, typed: str
 ) -> None:

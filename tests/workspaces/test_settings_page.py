@@ -154,6 +154,17 @@ def test_what_is_wrong_is_said_beside_its_field_and_the_rest_is_kept(admin, acme
     assert (stored(acme), changes(acme)) == ({}, [])
 
 
+@pytest.mark.parametrize("typed", ["5_0", "+5", "5.0", "5.", "٥٠", "５０", "0x10", "1e1", "5 0"])
+def test_only_digits_are_a_number_and_what_was_typed_stays(admin, acme, typed):
+    numbers = ["calls_per_minute", "batch_size", "fallback_hours", "retention_days"]
+    answer = admin.post(PAGE, EMPTY | dict.fromkeys(numbers, typed))
+    assert answer.status_code == 422
+    assert list(answer.context["form"].errors) == numbers
+    page = answer.content.decode()
+    assert [page.count(f'name="{name}" value="{typed}"') for name in numbers] == [1, 1, 1, 1]
+    assert stored(acme) == {}
+
+
 @pytest.mark.parametrize(
     "values",
     [

@@ -2,7 +2,6 @@
 
 from allauth.account import views as account
 from allauth.mfa.base import views as mfa
-from allauth.mfa.recovery_codes import views as recovery_codes
 from django.conf import settings
 from django.urls import path, re_path
 
@@ -101,7 +100,7 @@ urlpatterns = [
     ),
     path(
         "accounts/2fa/codes/",
-        signed_in(reauthenticated(recovery_codes.view_recovery_codes, reading=True)),
+        signed_in(reauthenticated(people.Codes.as_view(), reading=True)),
         name="mfa_view_recovery_codes",
     ),
     path(

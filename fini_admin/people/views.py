@@ -9,7 +9,8 @@ from allauth.account.utils import get_next_redirect_url
 from allauth.account.views import ConfirmEmailView, LoginView, PasswordChangeView, PasswordResetFromKeyView
 from allauth.decorators import rate_limit
 from allauth.mfa.adapter import get_adapter as get_mfa_adapter
-from allauth.mfa.recovery_codes.views import GenerateRecoveryCodesView
+from allauth.mfa.models import Authenticator
+from allauth.mfa.recovery_codes.views import GenerateRecoveryCodesView, ViewRecoveryCodesView
 from allauth.mfa.totp.views import ActivateTOTPView, DeactivateTOTPView
 from allauth.socialaccount.adapter import get_adapter
 from allauth.socialaccount.models import SocialApp
@@ -104,6 +105,21 @@ class TakeAway(DeactivateTOTPView):  # type: ignore[misc]  # allauth has no type
     def form_valid(self, form: Form) -> HttpResponse:
         answer: HttpResponse = super().form_valid(form)
         trail.write(Activity.SECOND_FACTOR_REMOVED, self.request.user.email)
+        return answer
+
+
+class Codes(ViewRecoveryCodesView):  # type: ignore[misc]  # allauth has no types
+    """The recovery codes, shown once.
+
+    That they were shown is written into the row that also says which are used and holds their seed, as it was read.
+    So the row is locked first: what is used or sealed anew at this very moment stays.
+    """
+
+    @transaction.atomic
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
+        codes = Authenticator.objects.filter(user=request.user, type=Authenticator.Type.RECOVERY_CODES)
+        codes.select_for_update().first()
+        answer: HttpResponse = super().get(request, *args, **kwargs)
         return answer
 
 

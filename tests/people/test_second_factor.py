@@ -1,10 +1,13 @@
 """TOTP and recovery codes: set up, asked for, sealed, required."""
 
 import re
+import threading
+from typing import Any
 
 import pytest
 from allauth.mfa.models import Authenticator
 from django.contrib.sessions.models import Session
+from django.db import connection
 from django.test import Client
 
 from fini_admin.people import actions, sealing
@@ -132,6 +135,40 @@ def test_a_recovery_code_logs_in_once(client, enrolled):
     client.post(CODE, {"code": codes[3]})
     assert not signed_in(client)
     assert client.post(CODE, {"code": codes[4]}).status_code == 302
+
+
+def codes_row() -> Any:
+    return Authenticator.objects.get(type=Authenticator.Type.RECOVERY_CODES)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_code_used_while_they_are_shown_for_the_first_time_counts_once():
+    people.user(ADDRESS)
+    here, elsewhere = Client(), Client()
+    log_in(here)
+    _, codes = enrol(here)
+    row = codes_row()
+    del row.data["viewed_at"]
+    row.save()
+    log_in(elsewhere)
+
+    def use() -> None:
+        elsewhere.post(CODE, {"code": codes[3]})
+        connection.close()
+
+    at_once = threading.Thread(target=use)
+
+    def use_meanwhile(execute: Any, sql: str, *given: Any) -> Any:
+        if sql.startswith("UPDATE") and "mfa_authenticator" in sql and not at_once.ident:
+            at_once.start()
+            at_once.join(timeout=1)  # no longer: it waits until the codes are shown
+        return execute(sql, *given)
+
+    with connection.execute_wrapper(use_meanwhile):
+        assert codes[3] in here.get("/accounts/2fa/codes/").content.decode()
+    at_once.join()
+    assert signed_in(elsewhere)
+    assert (codes_row().data["used_mask"], codes_row().data["viewed_at"] > 0) == (1 << 3, True)
 
 
 def test_recovery_codes_are_shown_once_and_new_ones_end_the_old(client, ada):

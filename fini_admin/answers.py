@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from django.conf import settings
@@ -13,6 +14,8 @@ from fini_admin.people.sealing import UNREADABLE
 
 log = logging.getLogger(__name__)
 
+FORWARDED = "HTTP_X_FORWARDED_FOR"
+
 
 class Answers:
     """Every view's answer goes through here; static files do not."""
@@ -21,6 +24,8 @@ class Answers:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if not through_all_proxies(request):
+            del request.META[FORWARDED]
         answer = self.get_response(request)
         # A page holds what its reader may see; the next one at this machine, or behind this proxy, may not.
         answer.headers.setdefault("Cache-Control", "private, no-store")
@@ -43,6 +48,26 @@ class Answers:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Wrong ENCRYPTION_KEYS are the operator's to mend: a page that says so, a line in the log, no traceback."""
         return keys_do_not_fit(exception) if isinstance(exception, UNREADABLE) else None
+
+
+def through_all_proxies(request: HttpRequest) -> bool:
+    """Whether X-Forwarded-For, if there is one, names as many addresses as TRUSTED_PROXIES has proxies.
+
+    Each proxy adds one, so a request with fewer did not come through all of them, and the first of them may be made
+    up. Then the address that asked this process counts, which nobody can choose: who is inside, between the proxies,
+    is let in and counted. A 400 would do no more, and would make a wrong number an outage without a cause.
+    """
+    named = request.META.get(FORWARDED)
+    if named is None or named.count(",") + 1 >= settings.TRUSTED_PROXIES:
+        return True
+    tell_of_missing_proxies(named.count(",") + 1, settings.TRUSTED_PROXIES)
+    return False
+
+
+@cache
+def tell_of_missing_proxies(named: int, expected: int) -> None:
+    """A line in the log, once for each process: limits are counted for a proxy's address until this is mended."""
+    log.warning("X-Forwarded-For names %d of TRUSTED_PROXIES=%d: the peer's address counts", named, expected)
 
 
 def stated_size(request: HttpRequest) -> int:

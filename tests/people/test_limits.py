@@ -4,6 +4,7 @@ import re
 
 import pytest
 from allauth.core.internal.ratelimit import parse_rates
+from allauth.usersessions.models import UserSession
 from django.conf import settings as product
 from django.contrib.auth.hashers import MD5PasswordHasher
 from django.core import mail
@@ -11,6 +12,7 @@ from django.core.cache import cache
 from django.core.mail import EmailMessage
 from django.test import Client
 
+from fini_admin.answers import tell_of_missing_proxies
 from fini_admin.people import mail as post
 from tests.people.conftest import ADDRESS, log_in, signed_in, text, trail
 from tests.support import people
@@ -50,6 +52,41 @@ def test_every_limit_is_said_in_the_settings():
         "reset_password_from_key",
         "confirm_email",
     }
+
+
+@pytest.fixture
+def two_proxies(settings):
+    settings.TRUSTED_PROXIES = settings.ALLAUTH_TRUSTED_PROXY_COUNT = 2
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "counts"),
+    [
+        ("203.0.113.7, 10.0.0.2", "203.0.113.7"),
+        ("6.6.6.6, 203.0.113.7, 10.0.0.2", "203.0.113.7"),
+        ("203.0.113.7", "127.0.0.1"),
+        ("", "127.0.0.1"),
+        (None, "127.0.0.1"),
+    ],
+)
+def test_an_address_counts_that_all_proxies_named_and_the_peers_otherwise(
+    client, ada, two_proxies, forwarded, counts
+):
+    headers = {} if forwarded is None else {"X-Forwarded-For": forwarded}
+    typed = {"login": ADDRESS, "password": people.PASSWORD}
+    assert client.post("/accounts/login/", typed, headers=headers).status_code == 302
+    assert client.get("/accounts/sessions/", headers=headers).status_code == 200
+    assert UserSession.objects.get().ip == counts
+
+
+def test_who_asks_round_a_proxy_chooses_no_place_to_be_counted_for(client, ada, two_proxies, caplog):
+    tell_of_missing_proxies.cache_clear()
+    for number in range(11):
+        typed = {"login": f"x{number}@example.com", "password": "wrong"}
+        answer = client.post("/accounts/login/", typed, headers={"X-Forwarded-For": f"203.0.113.{number}"})
+    assert "Too many" in text(answer)
+    told = [record.getMessage() for record in caplog.records if record.name == "fini_admin.answers"]
+    assert told == ["X-Forwarded-For names 1 of TRUSTED_PROXIES=2: the peer's address counts"]
 
 
 def test_all_ways_to_guess_a_password_are_fewer_than_a_hundred_an_hour():

@@ -100,7 +100,7 @@ urlpatterns = [
     ),
     path(
         "accounts/2fa/codes/",
-        signed_in(reauthenticated(people.Codes.as_view(), reading=True)),
+        signed_in(reauthenticated(people.onward(people.Codes.as_view()), reading=True)),
         name="mfa_view_recovery_codes",
     ),
     path(

@@ -5,6 +5,7 @@ from functools import wraps
 from typing import Any
 from urllib.parse import unquote
 
+from allauth.account.mixins import NextRedirectMixin
 from allauth.account.utils import get_next_redirect_url
 from allauth.account.views import ConfirmEmailView, LoginView, PasswordChangeView, PasswordResetFromKeyView
 from allauth.decorators import rate_limit
@@ -83,8 +84,16 @@ class NewPassword(PasswordResetFromKeyView):  # type: ignore[misc]  # allauth ha
         return answer
 
 
-class SetUp(ActivateTOTPView):  # type: ignore[misc]  # allauth has no types
-    """A second factor, and its row in the trail with it: allauth tells of it only afterwards."""
+class SetUp(NextRedirectMixin, ActivateTOTPView):  # type: ignore[misc]  # allauth has no types
+    """A second factor, and its row in the trail with it: allauth tells of it only afterwards.
+
+    Who was led here goes on to where that was, by way of the recovery codes.
+    """
+
+    def get_success_url(self) -> str:
+        if self.did_generate_recovery_codes:
+            return str(self.passthrough_next_url(reverse("mfa_view_recovery_codes")))
+        return self.get_next_url() or reverse("mfa_index")
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(**kwargs)
@@ -114,6 +123,10 @@ class Codes(ViewRecoveryCodesView):  # type: ignore[misc]  # allauth has no type
     That they were shown is written into the row that also says which are used and holds their seed, as it was read.
     So the row is locked first: what is used or sealed anew at this very moment stays.
     """
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context_data(**kwargs)
+        return context | {"on": get_next_redirect_url(self.request) or reverse("home")}
 
     @transaction.atomic
     def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:

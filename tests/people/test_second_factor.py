@@ -15,6 +15,8 @@ from fini_admin.people.sealing import open_sealed, seal
 from fini_admin.workspaces.vault import SealBroken
 from tests.people.conftest import ADDRESS, by_provider, code, enrol, log_in, signed_in, text, trail
 from tests.support import people
+from tests.support.invitations import invite, members, only, opened, send
+from tests.support.markup import Page
 
 CODE = "/accounts/2fa/code/"
 OTHER_KEY = bytes(range(100, 132))
@@ -135,6 +137,14 @@ def test_a_recovery_code_logs_in_once(client, enrolled):
     client.post(CODE, {"code": codes[3]})
     assert not signed_in(client)
     assert client.post(CODE, {"code": codes[4]}).status_code == 302
+
+
+def set_up(client: Any, page: Any) -> str:
+    """Send the form of the page where it is set up, as it stands there; the page of the codes that follows."""
+    found = Page(page.content.decode(), "/")
+    form = next(one for one in found.forms if "code" in {field.name for field in one.fields})
+    typed = form.data() | {"code": [code(found.by_id["secret"].replace(" ", "").strip())]}
+    return client.post(form.address(), typed, follow=True).content.decode()
 
 
 def codes_row() -> Any:
@@ -294,6 +304,29 @@ class TestRequired:
         assert "Not now" not in page
         enrol(client)
         assert client.get("/w/acme/").status_code == 200
+
+    def test_set_up_it_leads_on_to_what_was_asked_for(self, client, ada):
+        people.join(ada, self.acme, "admin")
+        log_in(client)
+        page = client.get("/w/acme/runs/", follow=True)
+        shown = set_up(client, page)
+        assert '<a class="button button-primary" href="/w/acme/runs/">I have kept them</a>' in shown
+        assert client.get("/w/acme/runs/").status_code == 200
+
+    def test_an_invitation_is_accepted_only_afterwards_and_not_forgotten(self, client, ada):
+        people.join(ada, self.acme, "admin")
+        other = people.workspace("other", "Other Company")
+        log_in(client)
+        token = invite(other, ADDRESS, "admin")
+        opened(token, client)
+        sent = send(client)
+        assert sent.url == "/accounts/2fa/activate/?next=/invitations/"
+        assert (members(other), only().accepted_at) == ({}, None)
+        shown = set_up(client, client.get(sent.url))
+        assert '<a class="button button-primary" href="/invitations/">I have kept them</a>' in shown
+        assert "Join Other Company" in text(client.get("/invitations/"))
+        assert send(client).url == "/w/other/"
+        assert members(other) == {ADDRESS: "admin"}
 
     def test_it_can_still_log_out(self, client, ada):
         people.join(ada, self.acme, "admin")

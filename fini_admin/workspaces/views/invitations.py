@@ -11,6 +11,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
@@ -18,9 +19,9 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 
 from fini_admin.pages import go
-from fini_admin.people import invitations
+from fini_admin.people import invitations, second_factor
 from fini_admin.people.models import Invitation
-from fini_admin.permissions import Permission, WorkspaceRequest, public, reauthenticated, requires
+from fini_admin.permissions import Permission, WorkspaceRequest, lead, public, reauthenticated, requires
 from fini_admin.workspaces import queries
 from fini_admin.workspaces.forms import AcceptForm, refuse
 from fini_admin.workspaces.models import User
@@ -50,7 +51,7 @@ def link(request: HttpRequest, token: str) -> HttpResponse:
 @public
 @never_cache
 @sensitive_post_parameters("password")
-def invitation(request: HttpRequest) -> HttpResponse:
+def invitation(request: HttpRequest) -> HttpResponseBase:
     """Who invites to what; posted, the invited person comes in."""
     limits = {"app": "allauth.account", "action": "invitation", "config": RATES}
     if not ratelimit.consume(request, limit_get=True, **limits):
@@ -64,11 +65,16 @@ def invitation(request: HttpRequest) -> HttpResponse:
     return answered(request, found) if request.method == "POST" else page(request, found, AcceptForm())
 
 
-def answered(request: HttpRequest, found: Invitation) -> HttpResponse:
-    """The page's form, sent: by the person who is logged in, or by a new one."""
+def answered(request: HttpRequest, found: Invitation) -> HttpResponseBase:
+    """The page's form, sent: by the person who is logged in, or by a new one.
+
+    The page is public, so no middleware asks for a second factor: who has to have one first sets it up, and comes back.
+    """
     if request.POST.get("which") != str(found.pk):
         messages.error(request, CHANGED)
         return go(request, reverse("invitation"))
+    if second_factor.missing(request):
+        return lead(request, reverse("mfa_activate_totp"))
     user = request.user
     return join(request, found, user) if isinstance(user, User) else begin(request, found)
 

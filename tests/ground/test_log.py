@@ -2,6 +2,7 @@
 
 import http.client
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -43,6 +44,13 @@ def ask(url: str, method: str, path: str, **headers: str) -> int:
         connection.close()
 
 
+def say(url: str, line: str) -> bytes:
+    """What is answered to a request that is none."""
+    with socket.create_connection((urlsplit(url).hostname, urlsplit(url).port), timeout=20) as connection:
+        connection.sendall(f"{line}\r\n\r\n".encode())
+        return connection.recv(1024)
+
+
 def test_no_address_that_is_asked_for_brings_a_key_or_a_token_into_the_log(env):
     asked = (
         ("GET", f"/nowhere/{people.KEY}/"),
@@ -55,9 +63,11 @@ def test_no_address_that_is_asked_for_brings_a_key_or_a_token_into_the_log(env):
     with served(env) as url:
         statuses = [ask(url, *one) for one in asked]
         statuses += [ask(url, "GET", f"/invitations/{TOKEN}/", Host="elsewhere.example")]
+        assert say(url, f"GET /{people.KEY} {people.KEY}").startswith(b"HTTP/1.1 400")
     assert statuses == [404, 404, 404, 405, 404, 403, 400]
     said = (Path(env["VAR_DIR"]) / "web.log").read_text()
     assert said.count("Not Found: ") == 4
+    assert said.count("Invalid request") == 1
     assert said.count("Method Not Allowed (PUT): ") == said.count("Forbidden (CSRF") == 1
     secrets = (people.KEY, people.KEY[-16:], TOKEN, RESET)
     assert [secret for secret in secrets if secret in said] == []

@@ -18,8 +18,8 @@ from tests.support import people
 WORKSPACE, ROW = uuid.uuid4(), uuid.uuid4()
 TOKEN = "T" * 43
 SESSION = "5e55105e55105e55105e55105e55105e"
-# Longer pieces of the key look like none where a report cuts it, or breaks it into lines.
-PIECES = (people.KEY[:20], people.KEY[-12:])
+# What a report leaves of the key that cuts it, or breaks it into lines: that looks like none.
+PIECES = (people.KEY[:14], people.KEY[-12:])
 
 
 def failed_with_a_secret_at_hand():
@@ -51,8 +51,8 @@ def asking():
 
 def failed_saying_the_key():
     """The key stands in the error's text, in a source line, in bytes that are broken into lines, in a long text."""
-    broken = b"x" * 40 + people.KEY.encode() + b"x" * 80
-    cut = "y " * 2040 + people.KEY
+    broken = b"x" * 60 + people.KEY.encode() + b"x" * 80
+    cut = "y" * 4080 + people.KEY
     raise ValueError("refused: fini_live_abcdefghijklmnopqrstuvwxyz1234", len(broken), len(cut))
 
 

@@ -90,7 +90,7 @@ def test_a_changed_budget_holds_from_the_next_call_on(acme: Workspace, settings:
     exhaust(acme)
     assert asked(acme) == 3
     assert not work.due_steps(datetime.now(UTC)).exists()
-    client.force_login(people.member(acme, "admin"))
+    people.sign_in(client, people.member(acme, "admin"))
     assert client.post("/w/acme/settings/", {"calls_per_minute": "12"}).status_code == 303
     exhaust(acme)
     assert asked(acme) == 11

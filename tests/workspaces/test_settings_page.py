@@ -230,3 +230,10 @@ def test_the_activity_page_tells_what_was_changed(admin, acme):
     page = text(admin.get("/w/acme/activity/").content)
     assert "Settings changed" in page
     assert "calls_per_minute 30" in page
+
+
+def test_who_logged_in_long_ago_is_asked_again_for_the_trails_retention_is_among_them(client, acme):
+    client.force_login(people.member(acme, "admin"))
+    assert client.get(PAGE).status_code == 200
+    assert client.post(PAGE, {"retention_days": "30"}).url == f"/accounts/reauthenticate/?next={PAGE}"
+    assert stored(acme) == {}

@@ -3,11 +3,12 @@
 import re
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 import pytest
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
-from playwright.sync_api import Browser, Page, Request, expect
+from playwright.sync_api import Browser, Error, Page, Request, expect
 
 from tests.browser import accessibility, layout
 from tests.browser.conftest import DESK
@@ -52,6 +53,12 @@ class Installation:
     def unused(self, who: str, minutes: int) -> None:
         """Nobody used this person's sessions for so long."""
         call(self.env, "-c", LEAVE_ALONE % (address(who), minutes), given="")
+
+
+def press_or_be_led(page: Page, name: str) -> None:
+    """Press a button of a page whose session is over; its own poll may find that out first, and leave with it."""
+    with suppress(Error):
+        page.get_by_role("button", name=name, exact=True).click(timeout=3000)
 
 
 def address(who: str) -> str:
@@ -202,7 +209,7 @@ def test_a_live_table_whose_session_ends_leads_to_the_log_in_and_back(tab, insta
     log_in(page, address("table"), PASSWORD)
     inside(page)
     page.goto("/w/acme/runs/?kind=discover")
-    installation.unused("table", 58)
+    installation.unused("table", 28)
     asked: list[Request] = []
 
     def on_request(request: Request) -> None:
@@ -241,7 +248,7 @@ def test_what_was_typed_comes_back_after_logging_in_again_but_no_key(tab, instal
     page.get_by_label("Label", exact=True).fill("a label of mine")
     page.get_by_label("API key", exact=True).fill("fini_not_a_real_key")
     installation.unused("typist", 70)
-    press(page, "Add key")
+    press_or_be_led(page, "Add key")
     page.wait_for_url("**/accounts/login/**")
     assert "fini_not" not in str(page.evaluate("() => ({...sessionStorage})"))
     page.locator("[name=login]").fill(address("typist"))
@@ -263,7 +270,7 @@ def test_what_was_typed_does_not_come_back_to_somebody_else(tab, installation):
     page.goto("/w/acme/members/")
     page.get_by_label("E-mail").fill("secret.person@acme.example")
     installation.unused("typist", 70)
-    press(page, "Add member")
+    press_or_be_led(page, "Add member")
     page.wait_for_url("**/accounts/login/**")
     page.locator("[name=login]").fill(address("company"))
     page.locator("[name=password]").fill(PASSWORD)

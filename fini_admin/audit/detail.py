@@ -34,7 +34,7 @@ def told(row: Entry) -> list[tuple[str, str]]:
 
 def in_short(value: object) -> str:
     """A value in a line: a text as it is, a list with commas, nothing as *none*."""
-    if value is None or value == []:
+    if value in (None, "", []):
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"

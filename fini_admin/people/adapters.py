@@ -26,7 +26,6 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.debug import sensitive_variables
 
 from fini_admin.audit.names import Activity
-from fini_admin.fini.secrets import looks_like_key
 from fini_admin.people import invitations, letters, mail, reauthentication, sealing, trail
 from fini_admin.workspaces.models import User
 
@@ -56,10 +55,9 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         return False
 
     def is_safe_url(self, url: str) -> bool:
-        """Whether it leads to this very host, and repeats no key (P5). Allauth's takes every one of ALLOWED_HOSTS."""
+        """Whether it leads to this very host. Allauth's takes every one of ALLOWED_HOSTS."""
         here = context.request
-        safe = url_has_allowed_host_and_scheme(url, {here.get_host()}, require_https=here.is_secure())
-        return safe and not looks_like_key(url)
+        return url_has_allowed_host_and_scheme(url, {here.get_host()}, require_https=here.is_secure())
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
         """What failed log-ins are counted by: the address alone. Allauth adds the Host, whose port anybody chooses."""

@@ -256,7 +256,7 @@ def describe_key(
         setattr(key, name, value)
     key.full_clean()
     key.save(update_fields=list(after))
-    record_key(key, Activity.KEY_CHANGED, actor, origin, before=plain(before), after=plain(after))
+    record_key(key, Activity.KEY_CHANGED, actor, origin, before=as_json(before), after=as_json(after))
     return key
 
 
@@ -352,6 +352,6 @@ def check_label(workspace: Workspace, label: str) -> None:
         raise ValidationError({"label": LABEL_TAKEN})
 
 
-def plain(values: Mapping[str, object]) -> dict[str, object]:
+def as_json(values: Mapping[str, object]) -> dict[str, object]:
     """Values as JSON has them."""
     return {name: value.isoformat() if isinstance(value, date) else value for name, value in values.items()}

@@ -96,13 +96,18 @@ def test_markup_in_a_detail_is_text(admin, acme):
 
 
 def test_a_detail_is_told_as_names_and_values():
-    assert pairs('{"old_label":"a","scopes":["read","write"],"on":true,"error":null,"n":{"x":1},"e":[]}') == [
+    detail = (
+        '{"old_label":"a","scopes":["read","write"],"on":true,"error":null,"n":{"x":1},"e":[],"t":"","z":0}'
+    )
+    assert pairs(detail) == [
         ("old label", "a"),
         ("scopes", "read, write"),
         ("on", "yes"),
         ("error", "none"),
         ("n", "x 1"),
         ("e", "none"),
+        ("t", "none"),
+        ("z", "0"),
     ]
     assert pairs(None) == []
     assert pairs("no JSON") == [("detail", "no JSON")]

@@ -17,6 +17,8 @@ os.environ["ENCRYPTION_KEYS"] = base64.urlsafe_b64encode(bytes(range(32))).decod
 
 from fini_admin.settings import *  # noqa: E402, F403 - the product's, read after the environment above
 
+# One database may carry the wake-ups of every process of the suite (PostgreSQL): each has a queue of its own.
+HUEY["name"] += os.environ.get("PYTEST_XDIST_WORKER", "")  # noqa: F405 - of the product's settings
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

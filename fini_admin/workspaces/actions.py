@@ -29,6 +29,7 @@ SHOWN_FROM = 20
 LABEL_TAKEN = "The workspace has a key with this label already."
 KEY_IN_TEXT = "The {} holds the key itself. It belongs only in the key's own field."
 KEY_ELSEWHERE = "Another workspace here holds this key. A key belongs to one: two would share its budget."
+KEY_TWICE = "The workspace holds this key already, as {}. Twice, it would stay in use after it was switched off."
 LAST_ADMIN = "This is the workspace's last admin. Make somebody else an admin first."
 
 
@@ -209,8 +210,10 @@ def add_key(
     with transaction.atomic():
         lock_installation()
         lock(workspace)
-        if queries.held_elsewhere(workspace, text):
-            raise ValidationError({"key": KEY_ELSEWHERE})
+        holder = queries.holder(text)
+        if holder:
+            here = holder.workspace_id == workspace.pk
+            raise ValidationError({"key": KEY_TWICE.format(holder.label) if here else KEY_ELSEWHERE})
         first = not ApiKey.objects.filter(workspace=workspace).exists()
         key = ApiKey(workspace=workspace, created_by=actor, expires_on=expires_on, **words_of(**words))
         check_label(workspace, key.label)

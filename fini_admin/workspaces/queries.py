@@ -149,16 +149,9 @@ def key(workspace: Workspace, key_id: UUID) -> ApiKey:
 
 
 @sensitive_variables("text")
-def held_elsewhere(workspace: Workspace, text: str) -> bool:
-    """Whether another workspace holds this key and did not switch it off."""
-    others = ApiKey.objects.exclude(workspace=workspace)
-    return others.filter(fingerprint__in=vault.fingerprints(text)).exists()
-
-
-def twins(key: ApiKey) -> list[str]:
-    """The labels under which the workspace holds the same key once more and did not switch it off."""
-    others = ApiKey.objects.filter(workspace=key.workspace_id, fingerprint=key.fingerprint).exclude(pk=key.pk)
-    return list(others.exclude(fingerprint=None).order_by("label").values_list("label", flat=True))
+def holder(text: str) -> ApiKey | None:
+    """The key with this text that some workspace holds and did not switch off, None when there is none."""
+    return ApiKey.objects.filter(fingerprint__in=vault.fingerprints(text)).first()
 
 
 @sensitive_variables("plain")

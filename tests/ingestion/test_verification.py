@@ -23,8 +23,9 @@ def add(acme: Workspace, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_a_good_key_is_verified_and_nothing_is_stored(acme: Workspace, sandbox: Sandbox, add) -> None:
+    sandbox.add_key(people.KEY)
     before = sandbox.documents()
-    assert "read and write" in add(sandbox.key)
+    assert "read and write" in add(people.KEY)
     assert sandbox.documents() == before
     assert people.trail(acme)[-1] == ("key.verified", *people.trail(acme)[-1][1:])
     # A read and a write with the new key, and a read with the live one, to see whether they open the same.

@@ -118,7 +118,7 @@ def test_an_unknown_role_is_refused():
 
 def test_the_first_key_is_live_and_a_later_one_waits():
     acme, other = people.workspace(), people.workspace("other")
-    keys = [people.key(acme, "main"), people.key(acme, "next"), people.key(other, "main", "fini_other")]
+    keys = [people.key(acme, "main"), people.key(acme, "next", "fini_next"), people.key(other, "main", "fini_other")]
     assert [key.state for key in keys] == ["live", "waiting", "live"]
     assert queries.live_key(acme) == keys[0]
     assert queries.live_key(people.workspace("third")) is None
@@ -128,13 +128,13 @@ def test_a_key_after_one_that_is_off_still_waits():
     acme = people.workspace()
     people.key(acme, "main")
     ApiKey.objects.update(state="off")
-    assert people.key(acme, "next").state == "waiting"
+    assert people.key(acme, "next", "fini_next").state == "waiting"
 
 
 def test_the_database_allows_one_live_key():
     acme = people.workspace()
     people.key(acme, "main")
-    people.key(acme, "next")
+    people.key(acme, "next", "fini_next")
     with pytest.raises(IntegrityError), transaction.atomic():
         ApiKey.objects.update(state="live")
 
@@ -195,7 +195,7 @@ def test_a_label_is_unique_in_its_workspace():
     acme = people.workspace()
     people.key(acme, "main")
     with pytest.raises(ValidationError, match="this label already"):
-        people.key(acme, "main")
+        people.key(acme, "main", "fini_next")
     assert ApiKey.objects.count() == 1
 
 

@@ -162,12 +162,13 @@ def test_a_key_is_switched_off_after_the_page_said_what_happens(admin, acme, key
     assert "1 switched off" in page
 
 
-def test_a_key_that_is_here_twice_is_said_to_be_when_one_goes(admin, acme, keys):
-    admin.post(PAGE, {"key": people.KEY, "label": "again"})
-    page = admin.post(address(keys["main"], "off"), follow=True)
-    assert "The same key is here as again, too, and not off." in text(page.content)
-    page = admin.post(address(ApiKey.objects.get(label="again"), "off"), follow=True)
-    assert "The same key" not in text(page.content)
+def test_a_key_that_is_here_already_is_refused_until_it_is_off(admin, acme, keys):
+    answer = admin.post(PAGE, {"key": people.KEY, "label": "again"})
+    assert answer.status_code == 422
+    assert "The workspace holds this key already, as main." in answer.context["form"].errors["key"][0]
+    admin.post(address(keys["main"], "off"))
+    assert admin.post(PAGE, {"key": people.KEY, "label": "again"}).status_code == 303
+    assert states() == {"main": "off", "next": "waiting", "again": "waiting"}
 
 
 def test_a_key_that_is_off_is_neither_switched_to_nor_verified(admin, acme, keys):

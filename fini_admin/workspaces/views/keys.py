@@ -125,11 +125,8 @@ def switch_off(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
     """Switch a key off for good; the page asked before."""
     key = queries.key(request.workspace, key_id)
     if request.method == "POST":
-        twins = queries.twins(key)
         actions.switch_off_key(actor=request.user.email, origin="browser", key=key)
         messages.success(request, f"The key {key.label} is off. Revoke it in Fini too: Deploy → API Keys.")
-        if twins:
-            messages.warning(request, f"The same key is here as {', '.join(twins)}, too, and not off.")
     return go(request, here(request))
 
 

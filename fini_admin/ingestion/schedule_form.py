@@ -43,8 +43,3 @@ def hours_field(label: str) -> NumberField:
         widget=forms.TextInput(attrs=attrs),
         error_messages=dict.fromkeys(("invalid", "min_value", "max_value"), WRONG),
     )
-
-
-def initial(held: list[Standing]) -> dict[str, int]:
-    """What the form shows of the schedules there are."""
-    return {setting(one.schedule.provider): one.schedule.every_hours for one in held}

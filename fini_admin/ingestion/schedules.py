@@ -17,7 +17,7 @@ from fini_admin.ingestion.budget import lock
 from fini_admin.ingestion.calling import usable_key
 from fini_admin.ingestion.models import MOST_HOURS, Run, Schedule
 from fini_admin.keyring import UnknownKey
-from fini_admin.workspaces import actions, preferences
+from fini_admin.workspaces import actions
 from fini_admin.workspaces.models import Membership, User, Workspace
 
 log = logging.getLogger(__name__)
@@ -79,25 +79,6 @@ def why_gone(*, active: bool | None, role: str | None, may_discover: Collection[
     if role is None:
         return "who is no longer a member"
     return "" if role in {"", *may_discover} else "who may no longer discover here"
-
-
-@transaction.atomic
-def change_page(
-    *,
-    actor: str,
-    origin: str,
-    workspace: Workspace,
-    values: Mapping[str, preferences.Value],
-    hours: Hours,
-) -> bool:
-    """The settings and the schedules, which stand on one page: both or neither; whether any changed.
-
-    Raises ValidationError.
-    """
-    # The budget, the workspace, the chain's head: in this order, as everywhere, so that nobody waits crosswise.
-    lock(workspace)
-    changed = actions.change_settings(actor=actor, origin=origin, workspace=workspace, values=values)
-    return change(actor=actor, origin=origin, workspace=workspace, hours=hours) or changed
 
 
 @transaction.atomic

@@ -29,7 +29,9 @@ SHOWN_FROM = 20
 LABEL_TAKEN = "The workspace has a key with this label already."
 KEY_IN_TEXT = "The {} holds the key itself. It belongs only in the key's own field."
 KEY_ELSEWHERE = "Another workspace here holds this key. A key belongs to one: two would share its budget."
-KEY_TWICE = "The workspace holds this key already, as {}. Twice, it would stay in use after it was switched off."
+KEY_TWICE = (
+    "The workspace holds this key already, as {}. Twice, it would stay in use after it was switched off."
+)
 LAST_ADMIN = "This is the workspace's last admin. Make somebody else an admin first."
 
 

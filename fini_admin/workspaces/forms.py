@@ -219,8 +219,15 @@ class RoleForm(OwnForm):
     field_order = ("role", "sure")
 
 
-def refuse(form: forms.Form, error: ValidationError) -> None:
-    """What an action refused, beside the field it is about; what is about none stands above the fields."""
+def refuse(form: forms.Form, error: ValidationError, *others: forms.Form) -> None:
+    """What an action refused, beside the field it is about, which may be another form's of the same page.
+
+    What is about no field stands above those of `form`.
+    """
     told = error.message_dict if hasattr(error, "error_dict") else {"": error.messages}
     for field, said in told.items():
-        form.add_error(field if field in form.fields else None, said)
+        mine = next((one for one in (form, *others) if field in one.fields), None)
+        if mine is None:
+            form.add_error(None, said)
+        else:
+            mine.add_error(field, said)

@@ -9,7 +9,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from fini_admin.ingestion import runs, schedules
+from fini_admin.ingestion import runs, schedules, settings_page
 from fini_admin.ingestion.management.commands import run_worker
 from fini_admin.ingestion.models import Run, RunState
 from fini_admin.workspaces import actions
@@ -176,7 +176,7 @@ def test_saving_taking_over_and_starting_at_once_do_not_wait_for_each_other_for_
     start, faults = threading.Barrier(3), []
 
     def save(number: int) -> None:
-        schedules.change_page(
+        settings_page.save(
             **WHO, actor="ada", workspace=acme, values={"batch_size": number}, hours={"notion": number}
         )
 

@@ -118,7 +118,11 @@ def test_an_unknown_role_is_refused():
 
 def test_the_first_key_is_live_and_a_later_one_waits():
     acme, other = people.workspace(), people.workspace("other")
-    keys = [people.key(acme, "main"), people.key(acme, "next", "fini_next"), people.key(other, "main", "fini_other")]
+    keys = [
+        people.key(acme, "main"),
+        people.key(acme, "next", "fini_next"),
+        people.key(other, "main", "fini_other"),
+    ]
     assert [key.state for key in keys] == ["live", "waiting", "live"]
     assert queries.live_key(acme) == keys[0]
     assert queries.live_key(people.workspace("third")) is None

@@ -6,12 +6,11 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
-from fini_admin.ingestion import budget, schedules
-from fini_admin.ingestion.schedule_form import ScheduleForm, initial
+from fini_admin.ingestion import budget, schedules, settings_page
+from fini_admin.ingestion.schedule_form import ScheduleForm
 from fini_admin.ingestion.wakeup import wake
 from fini_admin.pages import go
 from fini_admin.permissions import Permission, WorkspaceRequest, reauthenticated, requires, roles_with
-from fini_admin.workspaces import queries
 from fini_admin.workspaces.forms import refuse
 from fini_admin.workspaces.settings_form import SettingsForm
 
@@ -22,28 +21,36 @@ MAY_DISCOVER = roles_with(Permission.SOURCES_DISCOVER)
 @reauthenticated  # how long the trail is kept is one of them
 def index(request: WorkspaceRequest) -> HttpResponse:
     """The form; posted, the change."""
+    held = settings_page.held(request.workspace)
     if request.method != "POST":
-        return page(request, SettingsForm(initial=queries.own_settings(request.workspace)))
+        return page(request, SettingsForm(initial=held), ScheduleForm(initial=held), held)
     form, planned = SettingsForm(request.POST), ScheduleForm(request.POST)
+    before = settings_page.shown(request.workspace, request.POST.get("shown", ""))
     if form.is_valid() & planned.is_valid():
         try:
-            changed = change(request, form, planned)
+            changed = change(request, form, planned, before)
+        except settings_page.SavedMeanwhile as error:
+            refuse(form, error, planned)
+            before = settings_page.held(request.workspace)
         except ValidationError as error:
-            refuse(form, error)
+            refuse(form, error, planned)
         else:
             messages.success(request, "The settings are saved." if changed else "Nothing was changed.")
             return go(request, reverse("settings", args=[request.workspace.slug]))
-    return page(request, form, planned)
+    return page(request, form, planned, before or held)
 
 
-def change(request: WorkspaceRequest, form: SettingsForm, planned: ScheduleForm) -> bool:
+def change(
+    request: WorkspaceRequest, form: SettingsForm, planned: ScheduleForm, before: settings_page.Values | None
+) -> bool:
     """Save it. Work that waited for the old budget looks again at once."""
-    changed = schedules.change_page(
+    changed = settings_page.save(
         actor=request.user.email,
         origin="browser",
         workspace=request.workspace,
         values=form.values(),
         hours=planned.hours(),
+        before=before,
     )
     if changed:
         budget.reopen(request.workspace)
@@ -66,9 +73,10 @@ def take_over(request: WorkspaceRequest, provider: str) -> HttpResponse:
     return go(request, reverse("settings", args=[request.workspace.slug]))
 
 
-def page(request: WorkspaceRequest, form: SettingsForm, planned: ScheduleForm | None = None) -> HttpResponse:
-    """The page, with the form as it was typed."""
-    held = schedules.standing(request.workspace, MAY_DISCOVER)
-    rows = (planned or ScheduleForm(initial=initial(held))).rows(held)
-    status = 422 if form.is_bound else 200
-    return render(request, "workspaces/settings.html", {"form": form, "rows": rows}, status=status)
+def page(
+    request: WorkspaceRequest, form: SettingsForm, planned: ScheduleForm, shown: settings_page.Values
+) -> HttpResponse:
+    """The page, with the form as it was typed, and `shown`: what whoever fills it in takes for saved."""
+    rows = planned.rows(schedules.standing(request.workspace, MAY_DISCOVER))
+    context = {"form": form, "rows": rows, "shown": settings_page.sealed(request.workspace, shown)}
+    return render(request, "workspaces/settings.html", context, status=422 if form.is_bound else 200)

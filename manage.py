@@ -6,6 +6,9 @@ import sys
 
 from django.core.management import execute_from_command_line
 
+from fini_admin.workspaces.reports import print_unhandled
+
 if __name__ == "__main__":
+    sys.excepthook = print_unhandled
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fini_admin.settings")
     execute_from_command_line(sys.argv)

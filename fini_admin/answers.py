@@ -14,6 +14,8 @@ from fini_admin.people.sealing import UNREADABLE
 
 log = logging.getLogger(__name__)
 
+# How browsers send a form; no page takes anything else.
+FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 FORWARDED = "HTTP_X_FORWARDED_FOR"
 
 
@@ -34,20 +36,24 @@ class Answers:
     def process_view(
         self, request: HttpRequest, view: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> HttpResponse | None:
-        """A body that is too large is not read: Django bounds fields, but would put files of any size on the disk.
+        """A body that is too large or no form's is not read.
 
-        A view without Django's own check of the token, which reads everything, looks at the size itself.
+        Django bounds fields, but would put files of any size on the disk. A view without Django's own check of the
+        token, which reads everything, looks at the size itself.
         """
-        if (
-            getattr(view, "csrf_exempt", False)
-            or stated_size(request) <= settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-        ):
-            return None
-        return HttpResponse(render_to_string("413.html"), status=413)
+        size = stated_size(request)
+        if size > settings.DATA_UPLOAD_MAX_MEMORY_SIZE and not getattr(view, "csrf_exempt", False):
+            return plain_page(413)
+        return plain_page(415) if size and request.content_type not in FORMS else None
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Wrong ENCRYPTION_KEYS are the operator's to mend: a page that says so, a line in the log, no traceback."""
         return keys_do_not_fit(exception) if isinstance(exception, UNREADABLE) else None
+
+
+def plain_page(status: int) -> HttpResponse:
+    """The page of this status, without anything that is read for the person."""
+    return HttpResponse(render_to_string(f"{status}.html"), status=status)
 
 
 def through_all_proxies(request: HttpRequest) -> bool:
@@ -77,6 +83,6 @@ def stated_size(request: HttpRequest) -> int:
 
 
 def keys_do_not_fit(error: Exception) -> HttpResponse:
-    """The plain page, without anything that is read for the person; its text says nothing of what is sealed."""
+    """The page that says so; its text says nothing of what is sealed."""
     log.error("%s", error)
-    return HttpResponse(render_to_string("503.html"), status=503)
+    return plain_page(503)

@@ -72,6 +72,7 @@ def in_time(request: HttpRequest, known: User | AnonymousUser) -> User | Anonymo
         return AnonymousUser()
     if by_hand(request) and time.time() - request.session[USED] >= PRECISION:
         use(request)
+    request.asked_by = known.email  # type: ignore[attr-defined]  # for the log's lines (reports.Line)
     return known
 
 

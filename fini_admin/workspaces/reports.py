@@ -2,9 +2,11 @@
 
 import logging
 import re
+import sys
+import traceback
 from collections.abc import ItemsView
 from pathlib import Path
-from types import FrameType
+from types import FrameType, TracebackType
 from typing import Any
 
 from django.http import HttpRequest
@@ -33,8 +35,21 @@ def shown(text: str) -> str:
     return LINK.sub(lambda found: f"{found[found.lastindex or 0]}[removed]", "".join(keyless))
 
 
+def print_unhandled(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """In the place of `sys.excepthook`: what a command does not catch, on standard error, as the log would show it."""
+    sys.stderr.write(shown("".join(traceback.format_exception(kind, error, trace))))
+
+
 class Line(logging.Formatter):
-    """A line of the log. Django's own lines hold addresses, and errors' texts hold anything."""
+    """A line of the log. Django's own lines hold addresses, and errors' texts hold anything.
+
+    What was refused or failed names who asked for it, where that is known (people/sessions.py).
+    """
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        """As everywhere; a traceback comes below."""
+        person = getattr(getattr(record, "request", None), "asked_by", "")
+        return super().formatMessage(record) + (f" (asked by {person})" if person else "")
 
     def format(self, record: logging.LogRecord) -> str:
         """As everywhere; the whole line is searched, the traceback below it too."""

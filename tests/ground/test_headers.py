@@ -10,6 +10,7 @@ from django.urls import path
 
 from fini_admin import urls
 from fini_admin.permissions import public
+from fini_admin.workspaces.reports import Line
 from tests.ground.conftest import Furnished
 from tests.support import people
 from tests.support.product import ROOT, environment
@@ -87,6 +88,29 @@ def test_no_line_of_the_log_is_made_up_by_an_address(client, caplog):
     lines = [line for record in caplog.records for line in caplog.handler.format(record).splitlines()]
     assert len(lines) >= 2
     assert [line for line in lines if line.startswith("ERROR django")] == []
+
+
+@pytest.mark.django_db
+def test_the_line_of_what_was_refused_names_who_asked(client, caplog):
+    client.get("/nowhere/")
+    people.sign_in(client, people.member(people.workspace(), "viewer", "eve@example.com"))
+    for address in ("/w/acme/keys/", "/w/other/keys/"):
+        client.get(address)
+    assert [Line("%(message)s").format(record).splitlines()[0] for record in caplog.records] == [
+        "Not Found: /nowhere/",
+        "Forbidden (Permission denied): /w/acme/keys/ (asked by eve@example.com)",
+        "Not Found: /w/other/keys/ (asked by eve@example.com)",
+    ]
+
+
+@pytest.mark.parametrize("kind", ["application/json", "text/plain", "application/xml", ""])
+def test_a_body_that_is_no_forms_is_refused_by_every_page(furnished: Furnished, kind: str):
+    browser = furnished.seen()
+    answered = {
+        route: browser.generic("POST", address, b'{"a": 1}', content_type=kind).status_code
+        for route, address in furnished.addresses().items()
+    }
+    assert set(answered.values()) == {415}
 
 
 @pytest.mark.django_db

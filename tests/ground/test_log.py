@@ -73,6 +73,28 @@ def test_no_address_that_is_asked_for_brings_a_key_or_a_token_into_the_log(env):
     assert [secret for secret in secrets if secret in said] == []
 
 
+def test_what_a_command_does_not_catch_is_told_without_a_key(env):
+    done = subprocess.run(
+        [
+            sys.executable,
+            "manage.py",
+            "shell",
+            "--no-imports",
+            "-c",
+            f"raise OSError('no {people.KEY}', 'here')",
+        ],
+        cwd=ROOT,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("Traceback (most recent call last):\n")
+    assert done.stderr.endswith("OSError: [Errno no [key removed]] here\n")
+    assert people.KEY not in done.stderr
+
+
 def test_no_line_is_written_for_each_request(env):
     with served(env) as url:
         assert ask(url, "GET", "/healthz?mark=4711") == 200

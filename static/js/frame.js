@@ -12,6 +12,19 @@ if (zone) document.cookie = `zone=${zone}; path=/; max-age=31536000; samesite=la
 // After an error the focus goes to the first wrong field, on a whole page and after a form was sent.
 const focusFirstError = () => document.querySelector('[aria-invalid="true"]')?.focus();
 
+// A password is shown while its button is pressed, and sent as a password: browsers offer what was typed as text again.
+const show = (button, shown) => {
+  button.ariaPressed = shown;
+  document.getElementById(button.dataset.shows).type = shown ? "text" : "password";
+};
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-shows]");
+  if (button) show(button, button.ariaPressed !== "true");
+});
+document.addEventListener("submit", (event) => {
+  for (const button of event.target.querySelectorAll("[data-shows]")) show(button, false);
+});
+
 document.addEventListener("DOMContentLoaded", () => {
   focusFirstError();
   const dialog = document.querySelector("#dialog");

@@ -13,7 +13,7 @@ document.addEventListener("DOMContentLoaded", () => {
   const person = document.body.dataset.person ?? "";
   const forms = () => [...document.querySelectorAll("form[data-keep]")];
   // Never what is secret, and nothing that the server put there itself: one-time tokens would be old.
-  const SECRET = "[type=password], [type=hidden], [type=file], [type=submit], [autocomplete=off], [autocomplete=one-time-code]";
+  const SECRET = "[type=password], [autocomplete$=password], [type=hidden], [type=file], [type=submit], [autocomplete=off], [autocomplete=one-time-code]";
   const fields = (form) => [...form.elements].filter((field) => field.name && !field.disabled && !field.matches(SECRET));
   const chosen = (field) => field.type === "checkbox" || field.type === "radio";
   const changed = (field) => {

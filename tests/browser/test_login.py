@@ -25,6 +25,24 @@ def test_a_wrong_password_says_so_and_keeps_the_address(page: Page, product, sig
     shot(page, "login-wrong-password")
 
 
+def test_a_password_can_be_looked_at_and_is_sent_as_one(page: Page, product, shot):
+    page.goto("/accounts/login/")
+    field, button = page.locator("[name=password]"), page.get_by_role("button", name="Show", exact=True)
+    page.locator("[name=login]").fill(product.email)
+    field.fill("not the password")
+    button.press("Space")
+    expect(button).to_have_attribute("aria-pressed", "true")
+    expect(field).to_have_attribute("type", "text")
+    shot(page, "login-shown")
+    kinds = """() => { addEventListener("pagehide", () => {
+        sessionStorage.setItem("kind", document.querySelector("[name=password]").type) }) }"""
+    page.evaluate(kinds)
+    page.get_by_role("button", name="Log in", exact=True).click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    assert page.evaluate("sessionStorage.getItem('kind')") == "password"
+    assert "not the password" not in page.evaluate("JSON.stringify(sessionStorage)")
+
+
 @pytest.mark.parametrize(
     ("script", "fault"),
     [

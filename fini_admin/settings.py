@@ -31,13 +31,13 @@ DEBUG = flag("DEBUG")
 SECRET_KEY = secret("SECRET_KEY")
 ENCRYPTION_KEYS = encryption_keys(secret("ENCRYPTION_KEYS"))
 missing = [name for name in ("SECRET_KEY", "ENCRYPTION_KEYS") if not globals()[name]]
-# These write nothing and open no key: they run on a machine that builds the image and has no secrets.
+# It opens no key, and runs where an image is built, which has no secrets.
 if missing and sys.argv[1:2] == ["collectstatic"]:
     SECRET_KEY = SECRET_KEY or "collectstatic needs none"
 elif missing and DEBUG:
     SECRET_KEY, ENCRYPTION_KEYS = (
         SECRET_KEY or "debug",
-        ENCRYPTION_KEYS or [b"debug-only-encryption-key-0123456"[:32]],
+        ENCRYPTION_KEYS or [b"debug-only-encryption-key-012345"],
     )
 elif missing:
     raise ImproperlyConfigured(f"{' and '.join(missing)} must be set (see .env.example)")
@@ -291,7 +291,9 @@ HUEY: dict[str, Any] = {
     "consumer": {"workers": 4, "worker_type": "thread", "max_delay": 0.2, "periodic": False},
 }
 if POSTGRES:
-    HUEY |= {"huey_class": "huey.PostgresHuey", "dsn": text("DATABASE_URL")}
+    # django-environ takes psql:// and pgsql:// as well, PostgreSQL's own library does not.
+    dsn = "postgresql://" + text("DATABASE_URL").partition("://")[2]
+    HUEY |= {"huey_class": "huey.PostgresHuey", "dsn": dsn}
 else:
     HUEY |= {
         "huey_class": "huey.SqliteHuey",

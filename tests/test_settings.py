@@ -52,6 +52,13 @@ def test_a_process_starts_with_its_secrets(tmp_path):
     assert started(tmp_path, ["-c", PRINT.format("DEBUG")], **GOOD).stdout == "False\n"
 
 
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "psql", "pgsql"])
+def test_the_wake_ups_go_to_the_same_postgresql_however_it_is_written(tmp_path, scheme):
+    code = "from django.conf import settings as s; print(s.HUEY['dsn'], s.DATABASES['default']['NAME'])"
+    done = started(tmp_path, ["-c", code], **GOOD, DATABASE_URL=f"{scheme}://ada:a%40b@db.example:5433/fini")
+    assert done.stdout == "postgresql://ada:a%40b@db.example:5433/fini fini\n"
+
+
 def test_a_secret_may_come_from_a_file(tmp_path):
     file = tmp_path / "secret"
     file.write_text("a secret in a file\n")

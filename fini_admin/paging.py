@@ -1,5 +1,6 @@
 """Lists by keyset: constant work however deep one pages (P7)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -22,6 +23,16 @@ class Page(Generic[M]):
     first: bool
 
 
+def whole_number(text: str | None) -> int | None:
+    """The number that a text of digits says, None for any other text, and for one that no column holds."""
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) <= DIGITS else None
+
+
+def whole_numbers(texts: Iterable[str]) -> list[int]:
+    """The numbers that the texts say, in their order, less those that say none."""
+    return [number for number in map(whole_number, texts) if number is not None]
+
+
 def page(
     queryset: QuerySet[M],
     *,
@@ -31,9 +42,9 @@ def page(
     descending: bool = True,
 ) -> Page[M]:
     """The rows after the cursor by a unique whole-number field; a cursor that is none leads to the first page."""
-    start = cursor if cursor and cursor.isascii() and cursor.isdigit() and len(cursor) <= DIGITS else None
+    start = whole_number(cursor)
     if start is not None:
-        queryset = queryset.filter(**{f"{field}__{'lt' if descending else 'gt'}": int(start)})
+        queryset = queryset.filter(**{f"{field}__{'lt' if descending else 'gt'}": start})
     rows = list(queryset.order_by(f"-{field}" if descending else field)[: size + 1])
     more = len(rows) > size
     return Page(rows[:size], str(getattr(rows[size - 1], field)) if more else "", start is None)

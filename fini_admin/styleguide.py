@@ -6,7 +6,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from fini_admin.audit.forms import Choice, PlainField
+from fini_admin.forms import Choice, PlainField
 from fini_admin.ingestion.models import Outcome
 from fini_admin.paging import Page
 from fini_admin.permissions import Request, superuser_only

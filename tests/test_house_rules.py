@@ -14,6 +14,7 @@ FILE_LIMIT, FUNCTION_LIMIT = 400, 60
 LAYERS = [
     {"environment", "keyring", "paging"},
     {"fini"},
+    {"download", "forms"},
     {"audit"},
     {"workspaces"},
     {"people"},

@@ -1,18 +1,15 @@
 """The filters of the calls and of the activity. What is wrong is said beside its field and left out."""
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
-from typing import Any, cast
-from urllib.parse import urlencode
+from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.utils import timezone
 
 from fini_admin.audit.detail import in_words
 from fini_admin.audit.names import ANCHOR, OF_NO_WORKSPACE, Activity
 from fini_admin.audit.queries import IN_FLIGHT, Wanted
-from fini_admin.fini.secrets import looks_like_key
+from fini_admin.forms import Choice, Filters, NumberField, TimeField, choices
 
 METHODS = ("GET", "POST", "DELETE")
 ROUTES = ("list", "get", "discover", "register", "ingest", "refresh", "delete", "crawl")
@@ -25,111 +22,7 @@ OUTCOMES = {
     "unsent": "Unsent",
     IN_FLIGHT: "In flight",
 }
-NO_KEY = "This looks like an API key. A key belongs only in the key's own field."
-EARLIEST = 2000
-LATEST = 9000
 NAMED = 5
-
-
-class Listed(forms.Field):
-    """What must be one of a list. Unlike Django's, its error does not repeat what was sent: it may be a key (P5)."""
-
-    default_error_messages = {"invalid_choice": "Select a valid choice."}
-
-
-class Choice(Listed, forms.ChoiceField):
-    """One of a list of texts."""
-
-
-class TypedChoice(Listed, forms.TypedChoiceField):
-    """One of a list, as something else than its text."""
-
-
-class PlainField(forms.CharField):
-    """A short text that is no API key; one that is comes back empty (P5)."""
-
-    def validate(self, value: str) -> None:
-        super().validate(value)
-        if looks_like_key(value):
-            raise ValidationError(NO_KEY)
-
-    def bound_data(self, data: Any, initial: Any) -> Any:
-        return "" if looks_like_key(str(data)) else data
-
-
-class NumberField(forms.IntegerField):
-    """A whole number in digits. Django's takes 5_0 for 50, and +5 and 1.0, too."""
-
-    def to_python(self, value: Any) -> int | None:
-        typed = str("" if value is None else value).strip()
-        if typed and not (typed.isascii() and typed.isdigit()):
-            raise ValidationError(self.error_messages["invalid"], code="invalid")
-        return super().to_python(typed)
-
-
-class TimeField(forms.DateTimeField):
-    """A time in the viewer's zone, whose name the label says."""
-
-    def __init__(self, label: str) -> None:
-        widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
-        super().__init__(
-            required=False, label=label, widget=widget, error_messages={"invalid": "Say a date and a time."}
-        )
-
-    def clean(self, value: Any) -> datetime | None:
-        at: datetime | None = super().clean(value)
-        if at and not EARLIEST <= at.year <= LATEST:
-            raise ValidationError(f"Say a year from {EARLIEST} on.")
-        return at
-
-
-class Filters(forms.Form):
-    """Filters in the address. A key that was typed into one is refused and comes back empty (P5)."""
-
-    def __init__(self, data: Mapping[str, Any]) -> None:
-        self.with_key = {name for name, value in data.items() if looks_like_key(str(value))}
-        super().__init__({name: "" if name in self.with_key else value for name, value in data.items()})
-        zone = timezone.localtime().tzname() or timezone.get_current_timezone_name()
-        for field in self.fields.values():
-            if isinstance(field, TimeField):
-                field.label = f"{field.label} ({zone})"
-
-    def clean(self) -> None:
-        """Refuse keys, at the field that held one."""
-        for name in self.with_key & set(self.fields):
-            self.add_error(name, NO_KEY)
-
-    def values(self) -> dict[str, Any]:
-        """What is to be filtered by: the fields that are filled in and right."""
-        self.is_valid()
-        return {name: value for name, value in self.cleaned_data.items() if value not in ("", None)}
-
-    def in_use(self) -> bool:
-        """Whether anything was typed or chosen."""
-        return any(self.data.get(name) for name in self.fields)
-
-    def query(self, without: str = "") -> str:
-        """The same as it stands in an address, less one of them."""
-        return urlencode({name: str(self.data[name]) for name in self.values() if name != without})
-
-    def removable(self) -> list[dict[str, str]]:
-        """The filters in use: what each says, and the address's query without it."""
-        return [
-            {"name": name, "said": f"{self.fields[name].label}: {self.said(name)}", "query": self.query(name)}
-            for name in self.values()
-        ]
-
-    def said(self, name: str) -> str:
-        """A field's value as people read it."""
-        value, field = str(self.data[name]), self.fields[name]
-        if isinstance(field, forms.ChoiceField):
-            return str(dict(cast("list[tuple[str, str]]", field.choices))[value])
-        return value.replace("T", " ") if isinstance(field, TimeField) else value
-
-
-def choices(names: Mapping[str, str]) -> list[tuple[str, str]]:
-    """A select's lines, the first for all."""
-    return [("", "All"), *names.items()]
 
 
 def said(names: tuple[str, ...]) -> dict[str, str]:

@@ -9,10 +9,11 @@ from django.http import Http404, HttpResponse, QueryDict
 from fini_admin.audit import curl, queries
 from fini_admin.audit.detail import in_words, told
 from fini_admin.audit.folding import body_of
-from fini_admin.audit.forms import ActivityFilters, CallFilters, Filters
+from fini_admin.audit.forms import ActivityFilters, CallFilters
 from fini_admin.audit.meaning import meaning, where_from
 from fini_admin.audit.models import Entry
 from fini_admin.audit.queries import Call, Damaged
+from fini_admin.forms import Filters
 from fini_admin.ingestion.queries import run_of
 from fini_admin.pages import show
 from fini_admin.paging import page

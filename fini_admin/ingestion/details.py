@@ -7,6 +7,7 @@ from typing import Any
 from fini_admin.fini.routes import Resource
 from fini_admin.ingestion.comparing import COMPARED, compare
 from fini_admin.ingestion.models import Preview
+from fini_admin.paging import whole_numbers
 from fini_admin.workspaces.models import Workspace
 
 SHOWN = 50
@@ -113,5 +114,4 @@ def left_out(preview: Preview, said: Mapping[str, Iterable[str]]) -> set[int]:
 
 def numbers(texts: Iterable[str]) -> set[int]:
     """The whole numbers in texts that hold them with commas between."""
-    parts = (part for text in texts for part in text.split(","))
-    return {int(part) for part in parts if part.isascii() and part.isdigit() and len(part) < 10}
+    return set(whole_numbers(part for text in texts for part in text.split(",")))

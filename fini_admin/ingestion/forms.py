@@ -7,11 +7,10 @@ from typing import Any
 
 from django import forms
 
-from fini_admin.audit.forms import Choice, PlainField, TypedChoice
 from fini_admin.fini.providers import PROVIDERS
+from fini_admin.forms import Choice, Decided, PlainField, TypedChoice
 from fini_admin.ingestion.models import Kind, RunState
 from fini_admin.ingestion.waiting import LANES, OUT, Filters
-from fini_admin.workspaces.forms import Decided
 
 QUEUED_FROM = [*((provider.name, provider.label) for provider in PROVIDERS.values()), ("web", "Web")]
 AGES = {

@@ -4,13 +4,13 @@ from django import forms
 from django.core.validators import RegexValidator
 from django.http import QueryDict
 
-from fini_admin.audit.forms import Choice, PlainField
 from fini_admin.fini.providers import MIME_TYPE
+from fini_admin.forms import Choice, PlainField
+from fini_admin.paging import whole_number, whole_numbers
 from fini_admin.sources.selection import Marks
 from fini_admin.sources.tree import PAGES
 
 SHOW = (("", "All"), ("new", "Not in Fini yet"))
-DIGITS = 18  # what a 64-bit column holds whatever the digits are
 MOST_OPEN = 2_000
 LISTS = ("id", "branch", "not_id", "not_branch")
 
@@ -39,22 +39,17 @@ def marks_of(data: QueryDict) -> tuple[Marks, int]:
     texts = {
         name: {text for given in data.getlist(name) for text in given.split(",") if text} for name in LISTS
     }
-    keys = {name: frozenset(int(text) for text in held if is_key(text)) for name, held in texts.items()}
+    keys = {name: frozenset(whole_numbers(held)) for name, held in texts.items()}
     wrong = sum(len(texts[name]) - len(keys[name]) for name in ("id", "branch"))
     marks = Marks(bool(data.get("all")), keys["id"], keys["branch"], keys["not_id"], keys["not_branch"])
     return marks, wrong
-
-
-def is_key(text: str) -> bool:
-    """Whether a text is a row's key."""
-    return text.isascii() and text.isdigit() and len(text) <= DIGITS
 
 
 def opened(*texts: str) -> dict[int, int]:
     """Which branches are open, each with how often its rows were asked for: "5-1.7-2"."""
     found = {}
     for part in ".".join(texts).split(".")[:MOST_OPEN]:
-        key, _, pages = part.partition("-")
-        if is_key(key):
-            found[int(key)] = max(1, min(PAGES, int(pages))) if is_key(pages) else 1
+        key, pages = map(whole_number, part.partition("-")[::2])
+        if key is not None:
+            found[key] = max(1, min(PAGES, pages or 1))
     return found

@@ -8,10 +8,10 @@ from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.http import QueryDict
 
-from fini_admin.audit.forms import Choice
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.fini.routes import Resource
 from fini_admin.fini.secrets import looks_like_key, without_keys
+from fini_admin.forms import Choice
 from fini_admin.ingestion.checking import fault
 from fini_admin.ingestion.decoding import Decoded, Unreadable, decode
 from fini_admin.ingestion.reading import Reading, read_text

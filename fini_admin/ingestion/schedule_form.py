@@ -5,11 +5,10 @@ from typing import Any
 
 from django import forms
 
-from fini_admin.audit.forms import NumberField
 from fini_admin.fini.providers import PROVIDERS
+from fini_admin.forms import KeylessForm, NumberField
 from fini_admin.ingestion.models import MOST_HOURS
 from fini_admin.ingestion.schedules import WRONG, Hours, Standing, setting
-from fini_admin.workspaces.forms import KeylessForm
 
 
 class ScheduleForm(KeylessForm):

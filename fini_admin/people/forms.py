@@ -23,10 +23,10 @@ from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.views.decorators.debug import sensitive_variables
 
+from fini_admin.forms import KeylessForm
 from fini_admin.people import second_factor
 from fini_admin.people.sealing import UNREADABLE
 from fini_admin.workspaces import passwords
-from fini_admin.workspaces.forms import KeylessForm
 from fini_admin.workspaces.models import User
 
 # Longer than a code holds, with one step before and one after: allauth itself forgets a used one after 30 s.

@@ -6,12 +6,12 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpResponse, QueryDict, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
+from fini_admin.download import csv_lines, json_lines
 from fini_admin.ingestion import export, of_source
-from fini_admin.ingestion.download import csv_lines, json_lines
 from fini_admin.ingestion.models import Item, QueueEntry
 from fini_admin.ingestion.views.home import way
 from fini_admin.pages import show
-from fini_admin.paging import page
+from fini_admin.paging import page, whole_number
 from fini_admin.permissions import Permission, WorkspaceRequest, requires
 from fini_admin.sources import queries
 from fini_admin.sources.facts import facts
@@ -29,7 +29,8 @@ MOST = 50
 def index(request: WorkspaceRequest) -> HttpResponseBase:
     """The sources, newest first; `export` gives all that match as a file, `part=counts` how many are in each state."""
     asked, form = request.GET, SourceFilters(request.GET)
-    request.GET = QueryDict(form.repeated(asked.get("after")))
+    cursor = whole_number(asked.get("after"))
+    request.GET = QueryDict(form.query(after="" if cursor is None else str(cursor)))
     found = queries.sources(request.workspace, **form.values())
     if asked.get("export") in FORMATS:
         return download(request, found, asked["export"])
@@ -50,7 +51,7 @@ def tabs(form: SourceFilters, numbers: dict[str, str]) -> dict[str, object]:
         {
             "state": state,
             "here": state == chosen,
-            "query": form.query_with(state=state),
+            "query": form.query(state=state),
             "number": numbers.get(state, ""),
         }
         for state in ("", *State.values)

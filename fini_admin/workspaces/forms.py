@@ -1,73 +1,18 @@
-"""Forms: they clean and never save. What an action refuses comes back beside its field (`refuse`)."""
+"""The forms of workspaces, keys and members. What an action refuses comes back beside its field (`forms.refuse`)."""
 
 from datetime import date
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.http import QueryDict
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from fini_admin.audit.forms import Choice, TypedChoice
-from fini_admin.fini.secrets import looks_like_key
+from fini_admin.forms import Choice, KeylessForm
 from fini_admin.workspaces import passwords, texts
 from fini_admin.workspaces.models import Role
 
-KEY_HERE = "This looks like an API key. A key belongs only in the key's own field."
 LONGEST_KEY = 4096
-
-
-class KeylessForm(forms.Form):
-    """A form whose fields refuse what looks like an API key, and do not show it again (P5).
-
-    `key_field` is the one that holds a key.
-    """
-
-    key_field = ""
-
-    def full_clean(self) -> None:
-        """As Django's, and the search for keys in what was typed, whatever else is wrong with it."""
-        super().full_clean()
-        if not self.is_bound:
-            return
-        for name in self.fields:
-            if name != self.key_field and self.holds_key(str(self.data.get(self.add_prefix(name), ""))):
-                self.errors.pop(name, None)
-                self.add_error(name, KEY_HERE)
-                self.forget(name)
-
-    def holds_key(self, typed: str) -> bool:
-        """Whether a text that was typed into another field holds a key."""
-        return looks_like_key(typed)
-
-    def forget(self, name: str) -> None:
-        """Take out of the form what was typed into a field."""
-        data = QueryDict(mutable=True)
-        data.update(self.data)
-        data[self.add_prefix(name)] = ""
-        self.data = data
-
-
-class Decided(TypedChoice):
-    """Yes, no, or left to Fini: True, False, None."""
-
-    CHOICES = (("", "As Fini decides"), ("yes", "Yes"), ("no", "No"))
-    BOOLEANS = {"yes": True, "no": False}
-
-    def __init__(self, **options: object) -> None:
-        super().__init__(
-            choices=self.CHOICES,
-            coerce=self.BOOLEANS.get,
-            empty_value=None,
-            required=False,
-            **options,  # type: ignore[arg-type]  # the stubs know no mapping's get
-        )
-
-    def prepare_value(self, value: Any) -> Any:
-        """An initial True or False as the choice that it is."""
-        words = {held: word for word, held in self.BOOLEANS.items()}
-        return words[value] if isinstance(value, bool) else value
 
 
 class KeyWordsForm(KeylessForm):
@@ -217,17 +162,3 @@ class RoleForm(OwnForm):
 
     role = Choice(label="Change to", choices=Role.choices)
     field_order = ("role", "sure")
-
-
-def refuse(form: forms.Form, error: ValidationError, *others: forms.Form) -> None:
-    """What an action refused, beside the field it is about, which may be another form's of the same page.
-
-    What is about no field stands above those of `form`.
-    """
-    told = error.message_dict if hasattr(error, "error_dict") else {"": error.messages}
-    for field, said in told.items():
-        mine = next((one for one in (form, *others) if field in one.fields), None)
-        if mine is None:
-            form.add_error(None, said)
-        else:
-            mine.add_error(field, said)

@@ -6,8 +6,7 @@ from typing import Any
 from django import forms
 from django.forms.boundfield import BoundField
 
-from fini_admin.audit.forms import NumberField
-from fini_admin.workspaces.forms import Decided, KeylessForm
+from fini_admin.forms import Decided, KeylessForm, NumberField
 from fini_admin.workspaces.preferences import SETTINGS, Kind, Setting, Value
 
 

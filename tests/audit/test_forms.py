@@ -105,7 +105,7 @@ def test_the_address_repeats_what_is_right_as_it_was_typed():
 
 
 def test_each_filter_in_use_says_itself_and_leads_to_the_list_without_it():
-    told = form("outcome=lost&since=2026-11-24T09:30&who=bob&status=x").removable()
+    told = form("outcome=lost&since=2026-11-24T09:30&who=bob&status=x").chips()
     assert [(chip["said"], chip["query"]) for chip in told] == [
         ("Outcome: Lost: no whole answer", "who=bob&since=2026-11-24T09%3A30"),
         ("Who: bob", "outcome=lost&since=2026-11-24T09%3A30"),

@@ -258,7 +258,7 @@ def test_a_body_that_breaks_off_is_no_server_error(editor: Any) -> None:
             raise OSError
 
     environ = editor._base_environ(PATH_INFO=PAGE, REQUEST_METHOD="POST", CONTENT_LENGTH="99000000")
-    environ["wsgi.input"] = Broken()
+    environ |= {"wsgi.input": Broken(), "CONTENT_TYPE": "multipart/form-data; boundary=b"}
     assert editor.request(**environ).status_code == 413
 
 

@@ -19,7 +19,7 @@ from fini_admin.ingestion.runs import NothingToDo
 from fini_admin.ingestion.views import previews
 from fini_admin.ingestion.waiting import LANES, OUT, UNREAD, Counts, Filters
 from fini_admin.pages import go, keyless, show
-from fini_admin.paging import DIGITS, page
+from fini_admin.paging import page, whole_numbers
 from fini_admin.permissions import Permission, WorkspaceRequest, requires
 from fini_admin.sources.states import State
 
@@ -143,8 +143,7 @@ def selected(request: WorkspaceRequest, form: QueueFilters) -> list[int]:
     """The numbers of what is selected: those posted, or all that match now. Raises NothingToDo."""
     workspace, lane, wanted = request.workspace, form.lane_shown(), form.wanted()
     if not request.POST.get("all"):
-        posted = request.POST.getlist("id")
-        numbers = [int(text) for text in posted if text.isascii() and text.isdigit() and len(text) <= DIGITS]
+        numbers = whole_numbers(request.POST.getlist("id"))
     elif wanted is None:
         numbers = []
     elif lane == OUT:

@@ -18,12 +18,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 
+from fini_admin.forms import refuse
 from fini_admin.pages import go
 from fini_admin.people import invitations, second_factor
 from fini_admin.people.models import Invitation
 from fini_admin.permissions import Permission, WorkspaceRequest, lead, public, reauthenticated, requires
 from fini_admin.workspaces import queries
-from fini_admin.workspaces.forms import AcceptForm, refuse
+from fini_admin.workspaces.forms import AcceptForm
 from fini_admin.workspaces.models import User
 from fini_admin.workspaces.views import members
 

@@ -11,13 +11,14 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters
 
 from fini_admin.audit import usage
+from fini_admin.forms import refuse
 from fini_admin.ingestion import verification
 from fini_admin.ingestion.queries import running
 from fini_admin.ingestion.wakeup import wake
 from fini_admin.pages import go, show
 from fini_admin.permissions import Permission, WorkspaceRequest, reauthenticated, requires
 from fini_admin.workspaces import actions, queries
-from fini_admin.workspaces.forms import KeyForm, KeyWordsForm, refuse
+from fini_admin.workspaces.forms import KeyForm, KeyWordsForm
 from fini_admin.workspaces.models import ApiKey, KeyState
 
 # What a verification found, and what comes of it.

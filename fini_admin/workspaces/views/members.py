@@ -12,13 +12,14 @@ from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 
+from fini_admin.forms import refuse
 from fini_admin.pages import go
 from fini_admin.paging import page as paged
 from fini_admin.people import invitations
 from fini_admin.people.models import Invitation
 from fini_admin.permissions import ALLOWED, Permission, WorkspaceRequest, reauthenticated, requires
 from fini_admin.workspaces import actions, queries
-from fini_admin.workspaces.forms import MemberForm, NewPersonForm, OwnForm, RoleForm, refuse
+from fini_admin.workspaces.forms import MemberForm, NewPersonForm, OwnForm, RoleForm
 from fini_admin.workspaces.models import Membership, Role
 
 FIRST_PASSWORD = "Type a first password to add the person at once, or take the name out to invite the person."  # noqa: S105

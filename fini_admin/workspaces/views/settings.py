@@ -6,12 +6,12 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
+from fini_admin.forms import refuse
 from fini_admin.ingestion import budget, schedules, settings_page
 from fini_admin.ingestion.schedule_form import ScheduleForm
 from fini_admin.ingestion.wakeup import wake
 from fini_admin.pages import go
 from fini_admin.permissions import Permission, WorkspaceRequest, reauthenticated, requires, roles_with
-from fini_admin.workspaces.forms import refuse
 from fini_admin.workspaces.settings_form import SettingsForm
 
 MAY_DISCOVER = roles_with(Permission.SOURCES_DISCOVER)

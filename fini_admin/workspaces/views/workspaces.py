@@ -8,6 +8,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 
+from fini_admin.forms import refuse
 from fini_admin.ingestion.models import RunState
 from fini_admin.ingestion.queries import runs
 from fini_admin.ingestion.wakeup import wake
@@ -15,7 +16,7 @@ from fini_admin.pages import go
 from fini_admin.paging import count
 from fini_admin.permissions import Request, reauthenticated, superuser_only
 from fini_admin.workspaces import actions, queries
-from fini_admin.workspaces.forms import NameForm, WorkspaceForm, refuse
+from fini_admin.workspaces.forms import NameForm, WorkspaceForm
 from fini_admin.workspaces.models import Workspace
 
 

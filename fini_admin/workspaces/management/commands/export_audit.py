@@ -12,7 +12,7 @@ from django.db import transaction
 
 from fini_admin.audit import chain, export
 from fini_admin.audit.names import Activity
-from fini_admin.ingestion.download import harmless
+from fini_admin.download import harmless
 from fini_admin.workspaces import commands
 from fini_admin.workspaces.trails import chain_of
 

@@ -1,0 +1,189 @@
+"""What all forms are made of: fields, filters in an address, forms that refuse keys. Forms clean and never save."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, cast
+from urllib.parse import urlencode
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.http import QueryDict
+from django.utils import timezone
+
+from fini_admin.fini.secrets import looks_like_key
+
+KEY_HERE = "This looks like an API key. A key belongs only in the key's own field."
+EARLIEST = 2000
+LATEST = 9000
+
+
+class Listed(forms.Field):
+    """What must be one of a list. Unlike Django's, its error does not repeat what was sent: it may be a key (P5)."""
+
+    default_error_messages = {"invalid_choice": "Select a valid choice."}
+
+
+class Choice(Listed, forms.ChoiceField):
+    """One of a list of texts."""
+
+
+class TypedChoice(Listed, forms.TypedChoiceField):
+    """One of a list, as something else than its text."""
+
+
+class PlainField(forms.CharField):
+    """A short text that is no API key; one that is comes back empty (P5)."""
+
+    def validate(self, value: str) -> None:
+        super().validate(value)
+        if looks_like_key(value):
+            raise ValidationError(KEY_HERE)
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        return "" if looks_like_key(str(data)) else data
+
+
+class NumberField(forms.IntegerField):
+    """A whole number in digits. Django's takes 5_0 for 50, and +5 and 1.0, too."""
+
+    def to_python(self, value: Any) -> int | None:
+        typed = str("" if value is None else value).strip()
+        if typed and not (typed.isascii() and typed.isdigit()):
+            raise ValidationError(self.error_messages["invalid"], code="invalid")
+        return super().to_python(typed)
+
+
+class TimeField(forms.DateTimeField):
+    """A time in the viewer's zone, whose name the label says."""
+
+    def __init__(self, label: str) -> None:
+        widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
+        super().__init__(
+            required=False, label=label, widget=widget, error_messages={"invalid": "Say a date and a time."}
+        )
+
+    def clean(self, value: Any) -> datetime | None:
+        at: datetime | None = super().clean(value)
+        if at and not EARLIEST <= at.year <= LATEST:
+            raise ValidationError(f"Say a year from {EARLIEST} on.")
+        return at
+
+
+class Decided(TypedChoice):
+    """Yes, no, or left to Fini: True, False, None."""
+
+    CHOICES = (("", "As Fini decides"), ("yes", "Yes"), ("no", "No"))
+    BOOLEANS = {"yes": True, "no": False}
+
+    def __init__(self, **options: object) -> None:
+        super().__init__(
+            choices=self.CHOICES,
+            coerce=self.BOOLEANS.get,
+            empty_value=None,
+            required=False,
+            **options,  # type: ignore[arg-type]  # the stubs know no mapping's get
+        )
+
+    def prepare_value(self, value: Any) -> Any:
+        """An initial True or False as the choice that it is."""
+        words = {held: word for word, held in self.BOOLEANS.items()}
+        return words[value] if isinstance(value, bool) else value
+
+
+def choices(names: Mapping[str, str]) -> list[tuple[str, str]]:
+    """A select's lines, the first for all."""
+    return [("", "All"), *names.items()]
+
+
+class Filters(forms.Form):
+    """Filters in the address. A key that was typed into one is refused and comes back empty (P5)."""
+
+    def __init__(self, data: Mapping[str, Any]) -> None:
+        self.with_key = {name for name, value in data.items() if looks_like_key(str(value))}
+        super().__init__({name: "" if name in self.with_key else value for name, value in data.items()})
+        zone = timezone.localtime().tzname() or timezone.get_current_timezone_name()
+        for field in self.fields.values():
+            if isinstance(field, TimeField):
+                field.label = f"{field.label} ({zone})"
+
+    def clean(self) -> None:
+        """Refuse keys, at the field that held one."""
+        for name in self.with_key & set(self.fields):
+            self.add_error(name, KEY_HERE)
+
+    def values(self) -> dict[str, Any]:
+        """What is to be filtered by: the fields that are filled in and right."""
+        self.is_valid()
+        return {name: value for name, value in self.cleaned_data.items() if value not in ("", None)}
+
+    def in_use(self) -> bool:
+        """Whether anything was typed or chosen."""
+        return any(self.data.get(name) for name in self.fields)
+
+    def query(self, **changes: str) -> str:
+        """The same as it stands in an address, with some changed or added, or left out where they are empty."""
+        query = {name: str(self.data[name]) for name in self.values()} | changes
+        return urlencode({name: value for name, value in query.items() if value})
+
+    def chips(self) -> list[dict[str, str]]:
+        """The filters in use: what each says, and the address's query without it."""
+        return [
+            {
+                "name": name,
+                "said": f"{self.fields[name].label}: {self.said(name)}",
+                "query": self.query(**{name: ""}),
+            }
+            for name in self.values()
+        ]
+
+    def said(self, name: str) -> str:
+        """A field's value as people read it."""
+        value, field = str(self.data[name]), self.fields[name]
+        if isinstance(field, forms.ChoiceField):
+            return str(dict(cast("list[tuple[str, str]]", field.choices))[value])
+        return value.replace("T", " ") if isinstance(field, TimeField) else value
+
+
+class KeylessForm(forms.Form):
+    """A form whose fields refuse what looks like an API key, and do not show it again (P5).
+
+    `key_field` is the one that holds a key.
+    """
+
+    key_field = ""
+
+    def full_clean(self) -> None:
+        """As Django's, and the search for keys in what was typed, whatever else is wrong with it."""
+        super().full_clean()
+        if not self.is_bound:
+            return
+        for name in self.fields:
+            if name != self.key_field and self.holds_key(str(self.data.get(self.add_prefix(name), ""))):
+                self.errors.pop(name, None)
+                self.add_error(name, KEY_HERE)
+                self.forget(name)
+
+    def holds_key(self, typed: str) -> bool:
+        """Whether a text that was typed into another field holds a key."""
+        return looks_like_key(typed)
+
+    def forget(self, name: str) -> None:
+        """Take out of the form what was typed into a field."""
+        data = QueryDict(mutable=True)
+        data.update(self.data)
+        data[self.add_prefix(name)] = ""
+        self.data = data
+
+
+def refuse(form: forms.Form, error: ValidationError, *others: forms.Form) -> None:
+    """What an action refused, beside the field it is about, which may be another form's of the same page.
+
+    What is about no field stands above those of `form`.
+    """
+    told = error.message_dict if hasattr(error, "error_dict") else {"": error.messages}
+    for field, said in told.items():
+        mine = next((one for one in (form, *others) if field in one.fields), None)
+        if mine is None:
+            form.add_error(None, said)
+        else:
+            mine.add_error(field, said)

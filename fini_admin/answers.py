@@ -59,9 +59,8 @@ def plain_page(status: int) -> HttpResponse:
 def through_all_proxies(request: HttpRequest) -> bool:
     """Whether X-Forwarded-For, if there is one, names as many addresses as TRUSTED_PROXIES has proxies.
 
-    Each proxy adds one, so a request with fewer did not come through all of them, and the first of them may be made
-    up. Then the address that asked this process counts, which nobody can choose: who is inside, between the proxies,
-    is let in and counted. A 400 would do no more, and would make a wrong number an outage without a cause.
+    Each proxy adds one. With fewer the header may be forged, so the address that asked this process counts instead,
+    which nobody can choose. It is no 400: a wrong TRUSTED_PROXIES would take the whole site down.
     """
     named = request.META.get(FORWARDED)
     if named is None or named.count(",") + 1 >= settings.TRUSTED_PROXIES:

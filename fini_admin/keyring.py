@@ -35,7 +35,7 @@ def keys() -> list[bytes]:
 
 @contextmanager
 def alone(chosen: list[bytes]) -> Iterator[None]:
-    """As if there were these keys only: to prove what they open."""
+    """Inside the block only these keys exist. Rotation proves with it what the old keys still open."""
     token = ALONE.set(chosen)
     try:
         yield

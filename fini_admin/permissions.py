@@ -114,10 +114,10 @@ P = ParamSpec("P")
 
 
 def ruled(view: View, rule: Permission | Rule) -> View:
-    """Note the rule on the view, for the test that walks the URLconf, and whether it asks for a log-in.
+    """Record on the view its rule, for the test that walks the URLconf, and whether it needs a log-in.
 
-    Both are set, never left: `wraps` copies what a foreign view says of itself, and allauth's say "no log-in". A method
-    that no page has is refused here, once for all: allauth's take PUT for POST.
+    Both are always set, because `wraps` copies `login_required=False` from allauth's views. Methods other than GET,
+    HEAD, OPTIONS and POST get 405: allauth's views would treat PUT as POST.
     """
     ours: View = require_http_methods(["GET", "HEAD", "OPTIONS", "POST"])(view)
     ours.__dict__.update(rule=rule, login_required=rule != Rule.PUBLIC)
@@ -255,7 +255,7 @@ def reauthenticated(view: View, *, reading: bool = False) -> View:
 
 
 def lead(request: HttpRequest, url: str) -> HttpResponseRedirectBase:
-    """To a page that comes first, and back from there; for htmx as a whole page, or it would land in a table's cell."""
+    """Redirect to a page that must come first and leads back here; for htmx as a full page load, not into a cell."""
     htmx: HtmxDetails = request.htmx  # type: ignore[attr-defined]  # set by HtmxMiddleware
     back = (htmx.current_url_abs_path or "/") if htmx else request.get_full_path()
     there = redirect_to_login(without_keys(back), url).url  # an address may hold what was typed (P5)

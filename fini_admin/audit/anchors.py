@@ -1,10 +1,9 @@
 """Anchors: rows that state, signed, what the rows before them ended in, so that those may go (P2).
 
-Within the database the signature adds nothing: an anchor is a row like any other, its hash is in the next one, and
-the head that follows is authenticated with an encryption key. It is for who holds no such key. With the public key
-alone anybody can check that this installation stated a hash, and compare an earlier export's last row with it.
-Hence no key has to be known for a chain to be intact: after `rotate_encryption` the old one is gone, and what holds
-the anchor is the head, signed anew. A signature that does not fit the public key beside it is a break all the same.
+Inside the database the signature proves nothing new: the chain's authenticated head covers an anchor like any other
+row. It is for somebody who has only the public key and an older export: they can check that this installation stated
+the hash in which that export ends. So the signing key need not be known for a chain to be intact, and after
+`rotate_encryption` the old one is gone. A signature that does not fit the public key beside it is a break.
 """
 
 import json

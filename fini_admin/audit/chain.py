@@ -86,9 +86,9 @@ def start(chain: str) -> None:
 def append(chain: str, values: dict[str, Any]) -> int:
     """Append one row and move the head, inside the caller's transaction; returns the row's number.
 
-    A head that nobody with an encryption key wrote is not built on in silence: a row says so first, for good, and
-    `verify_audit` finds it, or whoever moved the head back could have the next row cover what is missing. Raises
-    keyring.UnknownKey when ENCRYPTION_KEYS lacks the key that the head was written with.
+    If the head's MAC is wrong, a `head_broken` row is written first, so that the tampering stays visible: otherwise
+    whoever moved the head back would have the next row cover what is missing. Raises keyring.UnknownKey when
+    ENCRYPTION_KEYS lacks the key that the head was written with.
 
     The head's lock is held until that transaction ends: append last, and never before a call (spike 10).
     """

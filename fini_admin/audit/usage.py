@@ -29,7 +29,7 @@ FROM (
 class Use:
     """A key's calls in 24 hours, 7 and 30 days; `errors` of those in 30 days; `who` made them, the busiest first.
 
-    `cut` says for which of the three the look ended before their beginning.
+    `cut` says of each of the three periods whether the limit of rows was reached before it was counted whole.
     """
 
     calls: list[int] = field(default_factory=lambda: [0, 0, 0])

@@ -84,11 +84,11 @@ def stated(row: dict[str, Any]) -> Anchor:
 
 
 def beginning(name: str, anchor: Anchor | None) -> tuple[int, str]:
-    """After which number a chain begins, and with what hash.
+    """The number and hash before a chain's first row that is left.
 
-    Rows that an anchor covers go from the front on: all of them, or some where that was interrupted. What is left of
-    them begins with a link that nothing else states; but the last of them must be what the anchor states
-    (check_anchor), and so all before it. A row that is missing without an anchor is named by the walk.
+    Pruning takes rows from the front, and may have been interrupted. The hash before what is then left is taken on
+    trust here and proved later: the last covered row must be what the anchor states (check_anchor). A row that is
+    missing without an anchor is named by the walk.
     """
     try:
         first = Entry.objects.filter(chain=name).order_by("seq").values("seq", "prev").first()

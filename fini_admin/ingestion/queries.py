@@ -14,8 +14,6 @@ from fini_admin.ingestion.calling import usable_key
 from fini_admin.ingestion.models import Budget, Item, Outcome, QueueEntry, Run, RunState, Slot, Worker
 from fini_admin.ingestion.runs import count_outcomes
 from fini_admin.paging import count
-from fini_admin.sources.models import Source
-from fini_admin.sources.states import State
 from fini_admin.workspaces.models import Workspace
 from fini_admin.workspaces.preferences import preferences
 
@@ -30,13 +28,6 @@ def worker_alive() -> bool:
 def run_of(workspace: Workspace, number: int) -> Run | None:
     """A workspace's run by its number."""
     return Run.objects.filter(workspace=workspace, number=number).first()
-
-
-def sources_by_state(workspace: Workspace) -> dict[str, int]:
-    """How many sources are in which state, in the order of the states, those without any left out."""
-    counted = Source.objects.filter(workspace=workspace).values_list("state").annotate(Count("pk")).order_by()
-    counts = dict(counted)
-    return {state: counts[state] for state in State.values if state in counts}
 
 
 def latest_runs(workspace: Workspace) -> list[Run]:

@@ -162,7 +162,7 @@ class Entry:
         return good
 
     def hush_rows(self) -> None:
-        """Nobody has said yet that the rows are complete: what is empty in them is not wrong."""
+        """Take the errors off empty fields: the form was not submitted yet."""
         for form in self.rows.values():
             hush(form)
 

@@ -104,7 +104,7 @@ class Counts:
 
 
 def counts(workspace: Workspace, lane: str, **filters: Unpack[Filters]) -> Counts:
-    """The numbers of the page; each is at most 10,000 rows of work, as far as the filters are kept by an index."""
+    """The numbers of the page. Counting stops at 10,000, so each reads no more rows than that where an index fits."""
     lanes = {name: count(entries(workspace, name, **filters)) for name in LANES if name != OUT}
     lanes[OUT] = count(taken_out(workspace, **filters))
     select = lanes[OUT] if lane == OUT else count(selectable(entries(workspace, lane, **filters)))

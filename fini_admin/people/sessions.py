@@ -61,7 +61,7 @@ class Authentication(AuthenticationMiddleware):
 
 
 def in_time(request: HttpRequest, known: User | AnonymousUser) -> User | AnonymousUser:
-    """Who it is, nobody when the session has timed out."""
+    """The person who is logged in, or nobody when the session has timed out (which ends it)."""
     if not known.is_authenticated:
         return known
     if why := over(request.session):

@@ -100,7 +100,7 @@ def type_of(row: Resource, mime_type: str) -> str:
 
 
 def has_own_type(row: Resource) -> bool:
-    """Whether discovery gave the resource a type. Only Notion's does; what equals the default was put in its place."""
+    """Whether discovery itself gave the type. For Zendesk and Confluence the provider's default counts as not given."""
     return bool(row.mime_type) and (
         row.provider == "notion" or row.mime_type != PROVIDERS[row.provider].mime_type
     )

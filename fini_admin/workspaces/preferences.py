@@ -30,9 +30,8 @@ class Kind(StrEnum):
 
 
 class Whose(StrEnum):
-    """Whose value holds."""
+    """Whose default it is."""
 
-    WORKSPACE = "workspace"
     INSTALLATION = "installation"
     PROVIDER = "provider"
     PRODUCT = "product"
@@ -188,7 +187,7 @@ SETTINGS: dict[str, Setting] = {
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """What holds in a workspace, and of each setting whose value that is."""
+    """What holds in a workspace."""
 
     calls_per_minute: int
     batch_size: int
@@ -197,7 +196,6 @@ class Preferences:
     fallback_hours: int
     retention_days: int
     mime_types: Mapping[str, str]
-    whose: Mapping[str, Whose]
 
 
 def preferences(workspace: Workspace | UUID) -> Preferences:
@@ -214,9 +212,6 @@ def preferences(workspace: Workspace | UUID) -> Preferences:
         fallback_hours=number(values["fallback_hours"]),
         retention_days=number(values["retention_days"]),
         mime_types={name: str(values[f"{MIME}{name}"]) for name in PROVIDERS},
-        whose={
-            name: SETTINGS[name].whose if value is None else Whose.WORKSPACE for name, value in held.items()
-        },
     )
 
 

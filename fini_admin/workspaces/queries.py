@@ -110,7 +110,7 @@ def facts(key: ApiKey) -> dict[str, str | None]:
 
 
 def why_not_switch(key: ApiKey) -> str:
-    """Why calls may not go out with a key; empty when they may. What was live until a while ago is known to do."""
+    """Why calls may not go out with a key; empty when they may. A fallback key needs no new verification."""
     if key.state == KeyState.OFF:
         return f"The key {key.label} is off for good. Add a key instead."
     if key.refused_at:

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from fini_admin.workspaces import actions
 from fini_admin.workspaces.models import Workspace, WorkspaceSettings
-from fini_admin.workspaces.preferences import SETTINGS, Value, Whose, own, preferences
+from fini_admin.workspaces.preferences import SETTINGS, Value, own, preferences
 from tests.support import people
 
 pytestmark = pytest.mark.django_db
@@ -59,8 +59,6 @@ def test_a_workspace_that_set_nothing_goes_by_the_defaults(acme):
         "zendesk": "text/html",
         "confluence": "text/html",
     }
-    assert Whose.WORKSPACE not in held.whose.values()
-    assert held.whose["calls_per_minute"] == Whose.INSTALLATION
     assert not WorkspaceSettings.objects.exists()
 
 
@@ -88,7 +86,6 @@ def test_what_is_saved_holds_is_shown_and_stands_in_the_trail(admin, acme):
     held = preferences(acme)
     assert (held.calls_per_minute, held.batch_size, held.english, held.baser) == (30, 100, False, None)
     assert held.mime_types["zendesk"] == "text/plain"
-    assert held.whose["english"] == Whose.WORKSPACE
     page = answer.content.decode()
     assert re.search(r'name="calls_per_minute" value="30"', page)
     assert re.search(r'name="mime_type_zendesk" value="text/plain"', page)

@@ -24,7 +24,7 @@ from fini_admin.workspaces.models import Membership, Role
 
 FIRST_PASSWORD = "Type a first password to add the person at once, or take the name out to invite the person."  # noqa: S105
 
-# What the roles may do, in words; which role may, says permissions.py.
+# What the roles may do here by now, in words; which role may, says permissions.py.
 WORDS: tuple[tuple[str, set[Permission]], ...] = (
     (
         "Read sources with their history, the queue, the runs",
@@ -33,16 +33,10 @@ WORDS: tuple[tuple[str, set[Permission]], ...] = (
     ("Read the list of calls: who, when, route, outcome", {Permission.CALLS_READ}),
     ("Discover", {Permission.SOURCES_DISCOVER}),
     ("Register", {Permission.SOURCES_REGISTER}),
-    ("Ingest and refresh", {Permission.SOURCES_INGEST, Permission.SOURCES_REFRESH}),
-    ("Crawl web addresses", {Permission.SOURCES_CRAWL}),
+    ("Ingest", {Permission.SOURCES_INGEST}),
     ("Take sources out of the queue and put them back", {Permission.QUEUE_REMOVE}),
-    ("Pause, resume, cancel and retry runs", {Permission.RUNS_STEER}),
-    ("Delete sources", {Permission.SOURCES_DELETE}),
     ("Read the bodies of calls, and the activity", {Permission.BODIES_READ, Permission.ACTIVITY_READ}),
-    (
-        "Search the audit trail by person, export it, verify it",
-        {Permission.PEOPLE_SEARCH, Permission.TRAIL_EXPORT, Permission.TRAIL_VERIFY},
-    ),
+    ("Search the audit trail by person", {Permission.PEOPLE_SEARCH}),
     ("Manage keys", {Permission.KEYS_MANAGE}),
     ("Manage members", {Permission.MEMBERS_MANAGE}),
     ("Manage settings", {Permission.SETTINGS_MANAGE}),

@@ -22,8 +22,8 @@ from django.views.decorators.http import require_http_methods
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
-from fini_admin.answers import keys_do_not_fit
 from fini_admin.fini.secrets import without_keys
+from fini_admin.middleware import keys_do_not_fit
 from fini_admin.people import reauthentication, second_factor
 from fini_admin.people.sealing import UNREADABLE
 from fini_admin.workspaces import queries

@@ -12,7 +12,6 @@ from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django_htmx.http import retarget, trigger_client_event
 
-from fini_admin.answers import stated_size
 from fini_admin.fini.addresses import hint
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.ingestion.previews import freeze_register
@@ -25,6 +24,7 @@ from fini_admin.ingestion.register_forms import (
     hush,
 )
 from fini_admin.ingestion.views.previews import offer
+from fini_admin.middleware import stated_size
 from fini_admin.pages import show
 from fini_admin.permissions import Permission, WorkspaceRequest, requires
 from fini_admin.workspaces.preferences import preferences

@@ -24,7 +24,7 @@ from django.core.exceptions import ValidationError
 from django.views.decorators.debug import sensitive_variables
 
 from fini_admin.forms import KeylessForm
-from fini_admin.people import second_factor
+from fini_admin.people import letters, second_factor
 from fini_admin.people.sealing import UNREADABLE
 from fini_admin.workspaces import passwords
 from fini_admin.workspaces.models import User
@@ -119,8 +119,13 @@ class AskForm(PasswordAgainForm):  # type: ignore[misc]  # allauth has no types
 
 def use_once(user: User, code: str) -> None:
     """Raise ValidationError for a code that was used already."""
-    if not cache.add(f"code-used:{user.pk}:{normalize_user_code(code)}", 1, timeout=USED_FOR):
+    if not cache.add(used_key(user, code), 1, timeout=USED_FOR):
         raise get_mfa_adapter().validation_error("incorrect_code")
+
+
+def used_key(user: User, code: str) -> str:
+    """What stands in the cache for a code that was used, as long as it holds."""
+    return f"code-used:{user.pk}:{normalize_user_code(code)}"
 
 
 class Checked:
@@ -128,10 +133,14 @@ class Checked:
 
     user: User
     authenticator: Authenticator
+    cleaned_data: dict[str, Any]
 
     @sensitive_variables("code")
     def clean_code(self) -> str:
-        """The code, refused when it was used already; so many wrong ones a day, however slowly they come."""
+        """The code, refused when it was used already; so many wrong ones a day, however slowly they come.
+
+        Of a used one the person is told by mail.
+        """
         key = f"code {self.user.pk}"
         limit: dict[str, Any] = {"action": "second_factor", "key": key}
         if not ratelimit.consume(context.request, dry_run=True, **limit):
@@ -144,6 +153,8 @@ class Checked:
             raise ValidationError(CANNOT_OPEN) from None
         except ValidationError:
             ratelimit.consume(context.request, **limit)
+            if cache.get(used_key(self.user, self.cleaned_data["code"])):
+                get_adapter().send_notification_mail(letters.CODE_AGAIN, self.user)
             raise
         return code
 

@@ -15,7 +15,8 @@ NAME = "Fini Admin"
 NOT_YOU = "If you know nothing of this, open Fini Admin yourself, reset your password, and tell an admin."
 LEAVE_IT = "If you did not ask for this, leave it: nothing changes."
 CONFIRM = ("confirm your address", "Open this link to confirm that this address is yours. Then log in.")
-# By the names that allauth has for its mails: what stands in the subject, and what the mail tells.
+CODE_AGAIN = "people/code_again"
+# By the names of the mails, allauth's and ours: what stands in the subject, and what the mail tells.
 TOLD = {
     "account/email/password_changed": (
         "your password was changed",
@@ -36,6 +37,10 @@ TOLD = {
     "mfa/email/recovery_codes_generated": (
         "new recovery codes were made",
         "New recovery codes were shown to who is logged in as you. Those before are worth nothing any more.",
+    ),
+    CODE_AGAIN: (
+        "a code was used a second time",
+        "A code was sent again and refused, for it had counted already: a button pressed twice, or somebody saw it.",
     ),
     "socialaccount/email/account_connected": (
         "a log-in was connected",

@@ -55,6 +55,25 @@ def test_of_a_changed_password(browser, told):
     assert people.PASSWORD not in body
 
 
+def test_of_a_code_that_is_used_a_second_time(ada, client, told, later):
+    log_in(client)
+    secret, _ = enrol(client)
+    client.post("/accounts/logout/")
+    later(minutes=5)
+    used = {"code": code(secret)}
+
+    def use(browser):
+        log_in(browser)
+        return browser.post("/accounts/2fa/code/", used)
+
+    assert told(lambda: use(client)) == []
+    ((to, subject, body),) = told(lambda: use(Client(headers={"User-Agent": FIREFOX})))
+    assert (to, subject) == ([ADDRESS], "a code was used a second time")
+    assert "from 127.0.0.1, in Firefox on Linux." in body
+    assert "If you know nothing of this" in body
+    assert used["code"] not in body
+
+
 def test_not_of_one_that_was_not_changed(browser, told):
     assert told(lambda: browser.post("/accounts/password/change/", {"oldpassword": "wrong", **TWICE})) == []
 

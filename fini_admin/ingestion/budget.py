@@ -72,7 +72,7 @@ def settle(budget: Budget, call: str, sent_at: datetime, error: Exception | None
     Slot.objects.filter(call=call).update(sent_at=sent_at)
     if isinstance(error, Throttled):
         throttled = budget.throttled + 1
-        pause = max(error.retry_after or 0.0, min(LONGEST, 2.0**throttled))
+        pause = max(error.retry_after or 0.0, min(LONGEST, 2.0 ** min(throttled, 10)))
         until = max(now + timedelta(seconds=pause), budget.blocked_until or now)
         Budget.objects.filter(pk=budget.pk).update(throttled=throttled, blocked_until=until)
     elif budget.throttled and error is None and (budget.blocked_until or now) <= now:

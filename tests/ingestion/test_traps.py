@@ -275,6 +275,16 @@ def test_trap_7_throttling_without_advice_doubles_the_pause(acme: Workspace) -> 
     assert [round(pause.total_seconds()) for pause in pauses] == [2, 4, 8]
 
 
+@pytest.mark.parametrize(("advice", "pause"), [(None, 60), (90.0, 90)])
+def test_trap_7_throttling_may_go_on_for_ever(acme: Workspace, advice: float | None, pause: int) -> None:
+    budget.lock(acme)
+    Budget.objects.update(throttled=1023)
+    budget.settle(budget.lock(acme), "call", before := datetime.now(UTC), Throttled(retry_after=advice))
+    held = Budget.objects.get()
+    assert held.throttled == 1024
+    assert round(((held.blocked_until or before) - before).total_seconds()) == pause
+
+
 def test_trap_8_the_arrays_of_a_web_step_hold_addresses_and_what_has_none_is_not_sent(
     acme: Workspace, sandbox: Sandbox, ingest: Start
 ) -> None:

@@ -5,13 +5,16 @@ network    no transaction; nothing is sent when more than 5 s passed since that 
 outcome    one transaction: whatever the caller settles from the answer, and the *outcome* row (P3)
 """
 
+import io
 import ssl
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from http.client import HTTPResponse
 from http.cookiejar import DefaultCookiePolicy
+from socket import socket
 from typing import Any, Generic
 from uuid import uuid4
 
@@ -20,6 +23,7 @@ import urllib3
 from django.conf import settings
 from django.db import transaction
 from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from fini_admin import __version__
 from fini_admin.audit import bodies
@@ -139,7 +143,6 @@ def attempt(
 
 def send(request: Request[Any], call: str, secret: str) -> Answer:
     """One HTTP request, its answer read within the bounds of size and time."""
-    deadline = time.monotonic() + settings.FINI_TIMEOUT
     session = fresh_session() if request.fresh else own_session()
     try:
         response = session.request(
@@ -147,12 +150,12 @@ def send(request: Request[Any], call: str, secret: str) -> Answer:
             settings.FINI_API_BASE_URL + request.target,
             data=request.payload or None,
             headers=headers(request, call, secret),
-            timeout=(min(CONNECT_TIMEOUT, settings.FINI_TIMEOUT), settings.FINI_TIMEOUT),
+            timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT, total=settings.FINI_TIMEOUT),  # type: ignore[arg-type]  # requests takes it, its stubs do not know
             allow_redirects=False,
             stream=True,
         )
         with response:
-            body = read_bounded(response, request.most, deadline)
+            body = read_bounded(response, request.most)
             clean = without_keys(body.decode("utf-8", "surrogateescape"), secret)
             advice = retry_after(response.headers.get("Retry-After", ""))
             return Answer(response.status_code, clean.encode("utf-8", "surrogateescape"), advice)
@@ -172,8 +175,8 @@ def headers(request: Request[Any], call: str, secret: str) -> dict[str, str | by
     return own | ({"Content-Type": "application/json"} if request.payload else {})
 
 
-def read_bounded(response: requests.Response, most: int, deadline: float) -> bytes:
-    """The body; raises NotUnderstood past `most` bytes, TimedOut past the deadline, Dropped when cut short."""
+def read_bounded(response: requests.Response, most: int) -> bytes:
+    """The body; raises NotUnderstood past `most` bytes, TimedOut past the time-out, Dropped when cut short."""
     parts, size = [], 0
     try:
         while part := response.raw.read1(CHUNK, decode_content=True):
@@ -181,8 +184,6 @@ def read_bounded(response: requests.Response, most: int, deadline: float) -> byt
             size += len(part)
             if size > most:
                 raise NotUnderstood(f"more than {most // (1024 * 1024)} MB", status=response.status_code)
-            if time.monotonic() > deadline:
-                raise TimedOut(f"no whole answer within {settings.FINI_TIMEOUT} s")
     except urllib3.exceptions.ReadTimeoutError as error:
         raise TimedOut(f"no whole answer within {settings.FINI_TIMEOUT} s") from error
     except urllib3.exceptions.DecodeError as error:
@@ -246,6 +247,62 @@ def own_session() -> requests.Session:
     return session
 
 
+class Hurried(io.RawIOBase):
+    """What comes in on a connection: all reads together get the time that the connection gives to one."""
+
+    def __init__(self, plain: io.RawIOBase, connection: socket) -> None:
+        self.plain = plain
+        self.connection = connection
+        self.deadline = time.monotonic() + (connection.gettimeout() or 0.0)
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        """Read what is there within the time that is left; raises TimeoutError."""
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the answer took too long")
+        self.connection.settimeout(left)
+        return self.plain.readinto(buffer)
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self.plain.close()
+        super().close()
+
+
+class HurriedResponse(HTTPResponse):
+    """An answer whose headers and body share one time-out: else a byte now and then would hold a thread for ever."""
+
+    def __init__(self, sock: socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp = io.BufferedReader(Hurried(self.fp.detach(), sock))
+
+
+class PlainConnection(HTTPConnection):
+    """A connection without TLS."""
+
+    response_class = HurriedResponse
+
+
+class TlsConnection(HTTPSConnection):
+    """A connection with TLS."""
+
+    response_class = HurriedResponse
+
+
+class Adapter(HTTPAdapter):
+    """What hands requests the connections: ours, and nothing is sent twice."""
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        """A pool that makes such connections."""
+        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
+        pool.ConnectionCls = TlsConnection if pool.scheme == "https" else PlainConnection
+        return pool
+
+
 class Session(requests.Session):
     """A session that looks at no redirect: requests would read its whole body at once, without a bound."""
 
@@ -262,5 +319,5 @@ def fresh_session() -> requests.Session:
         {"https": settings.FINI_PROXY, "http": settings.FINI_PROXY} if settings.FINI_PROXY else {}
     )
     for scheme in ("https://", "http://"):
-        session.mount(scheme, HTTPAdapter(max_retries=0))
+        session.mount(scheme, Adapter(max_retries=0))
     return session

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -23,9 +24,19 @@ def whole_request(connection: socket.socket) -> bytes:
         return head + b"\r\n" + lines.read(int(length[0]) if length else 0)
 
 
+def dribble(connection: socket.socket, answer: bytes, pause: float) -> None:
+    """Send byte by byte, until the other side has had enough."""
+    try:
+        for byte in answer:
+            connection.sendall(bytes([byte]))
+            time.sleep(pause)
+    except OSError:
+        return
+
+
 @contextmanager
-def server(answer: bytes) -> Iterator[tuple[str, list[bytes]]]:
-    """A socket that reads one request a connection and answers with these bytes."""
+def server(answer: bytes, *, pause: float = 0.0) -> Iterator[tuple[str, list[bytes]]]:
+    """A socket that reads one request and answers with these bytes; with `pause`, in seconds, after each of them."""
     got: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(10)
@@ -37,7 +48,7 @@ def server(answer: bytes) -> Iterator[tuple[str, list[bytes]]]:
                 return
             with connection:
                 got.append(whole_request(connection))
-                connection.sendall(answer)
+                dribble(connection, answer, pause) if pause else connection.sendall(answer)
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()

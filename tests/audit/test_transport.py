@@ -131,6 +131,19 @@ def test_no_whole_answer_in_time_is_lost(send, sandbox, calls, settings, fault):
     assert (kinds(calls()), calls()[1].outcome) == (["call.asked", "call.lost"], "unknown")
 
 
+@pytest.mark.parametrize("proxied", [False, True])
+def test_headers_that_come_byte_by_byte_have_no_more_time_than_others(send, calls, settings, proxied):
+    settings.FINI_TIMEOUT = 1
+    with server(b"HTTP/1.1 200 OK\r\nX-Patience: " + b"x" * 50, pause=0.1) as (url, _got):
+        settings.FINI_API_BASE_URL = "https://fini.invalid" if proxied else url
+        settings.FINI_PROXY = url if proxied else ""
+        started = time.monotonic()
+        error = send(replace(LIST, fresh=True)).error
+        assert time.monotonic() - started < 1.9
+    assert (type(error), error.outcome) == (errors.TimedOut, Outcome.UNKNOWN)
+    assert (kinds(calls()), calls()[1].outcome) == (["call.asked", "call.lost"], "unknown")
+
+
 def test_an_answer_larger_than_allowed_is_not_understood(send, sandbox, calls):
     sandbox.fault(huge=3 * 1024 * 1024)
     done = send(replace(LIST, most=1024 * 1024))

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from http.client import HTTPResponse
 from http.cookiejar import DefaultCookiePolicy
 from socket import socket
@@ -36,7 +37,7 @@ from fini_admin.fini.secrets import without_keys
 STALE = 5.0
 CHUNK = 64 * 1024
 CONNECT_TIMEOUT = 10
-LONGEST_ADVICE = 3_600.0
+LONGEST_ADVICE = 86_400.0  # once a day we ask whether it still holds
 NO_CONNECTION = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
 NO_TUNNEL = "Tunnel connection failed"  # http.client's words when a proxy refuses to connect
 HANDSHAKE = (
@@ -235,8 +236,15 @@ def plain(error: BaseException) -> str:
 
 
 def retry_after(value: str) -> float | None:
-    """The header's seconds; a date or nonsense is no advice."""
-    return min(float(value), LONGEST_ADVICE) if value.isascii() and value.isdigit() else None
+    """The seconds of advice, which stands as such or as a date, at most a day; nonsense is no advice (trap 7)."""
+    if value.isascii() and value.isdigit():
+        return min(float(value), LONGEST_ADVICE)
+    try:
+        until = parsedate_to_datetime(value)
+    except (ValueError, OverflowError):
+        return None
+    left = until.replace(tzinfo=until.tzinfo or UTC) - datetime.now(UTC)
+    return min(max(left.total_seconds(), 0.0), LONGEST_ADVICE)
 
 
 def own_session() -> requests.Session:

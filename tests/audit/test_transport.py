@@ -112,15 +112,6 @@ def test_each_fault_has_its_class_its_row_and_its_outcome(send, sandbox, calls, 
     assert [entry["request_id"] for entry in sandbox.log()] == [done.call]
 
 
-@pytest.mark.parametrize(
-    ("header", "advice"), [(None, None), ("7", 7.0), ("soon", None), ("9" * 400, 3600.0)]
-)
-def test_the_servers_advice_is_read(send, sandbox, header, advice):
-    sandbox.fault(status=429, headers={} if header is None else {"Retry-After": header})
-    error = send(LIST).error
-    assert (type(error), error.retry_after) == (errors.Throttled, advice)
-
-
 @pytest.mark.parametrize("fault", [{"delay": 2}, {"drip": 0.2, "status": 500}])
 def test_no_whole_answer_in_time_is_lost(send, sandbox, calls, settings, fault):
     settings.FINI_TIMEOUT = 1

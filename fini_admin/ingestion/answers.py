@@ -34,7 +34,7 @@ def accepted(step: Step, items: list[Item], done: Exchange[Any]) -> None:
     elif step.kind == Kind.REGISTER:
         registered(step, items, ids_of(done), origin)
     else:
-        taken(step, items, ids_of(done), origin, done.sent_at)
+        taken(step, items, ids_of(done), origin)
 
 
 def ids_of(done: Exchange[IdLists]) -> list[str]:
@@ -77,7 +77,7 @@ def registered(step: Step, items: list[Item], ids: list[str], origin: Origin) ->
     close_step(step)
 
 
-def taken(step: Step, items: list[Item], ids: list[str], origin: Origin, sent_at: datetime) -> None:
+def taken(step: Step, items: list[Item], ids: list[str], origin: Origin) -> None:
     """What Fini says it took is followed; what it left out is read back first (trap 4)."""
     named = set(ids)
     sources = actions.ensure(step.run.workspace, step.provider, ids, origin)
@@ -90,9 +90,7 @@ def taken(step: Step, items: list[Item], ids: list[str], origin: Origin, sent_at
     follow(step.run, took, origin)
     left = [item for item in items if item not in took]
     if left:
-        check(
-            step, left, settle_after=sent_at + patience(), note="Fini's answer left it out", call=origin.call
-        )
+        check(step, left, settle_after=patient(), note="Fini's answer left it out", call=origin.call)
     else:
         close_step(step)
 
@@ -102,7 +100,12 @@ def patience() -> timedelta:
     return timedelta(seconds=settings.FINI_TIMEOUT) + GRACE
 
 
-def failed(step: Step, items: list[Item], error: FiniError, *, call: str, sent_at: datetime) -> None:
+def patient() -> datetime:
+    """When Fini has stopped working on a call that ends now: from then on a read without a trace says "not done"."""
+    return datetime.now(UTC) + patience()
+
+
+def failed(step: Step, items: list[Item], error: FiniError, *, call: str) -> None:
     """The call did not end well: try again, read back, halve, or give up, as its outcome allows."""
     pause = pause_before_retry(error, tries=step.tries, repeatable=step.kind in REPEATABLE)
     if isinstance(error, KeyRefused):
@@ -112,7 +115,7 @@ def failed(step: Step, items: list[Item], error: FiniError, *, call: str, sent_a
     elif error.outcome is CallOutcome.REFUSED:
         refused(step, items, error, call=call)
     elif step.kind == Kind.INGEST and error.outcome is CallOutcome.UNKNOWN:
-        check(step, items, settle_after=sent_at + patience(), note=str(error), call=call)
+        check(step, items, settle_after=patient(), note=str(error), call=call)
     else:
         give_up(step, items, error)
 

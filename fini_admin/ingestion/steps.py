@@ -187,7 +187,7 @@ def settle(step: Step, items: list[Item], done: Exchange[Any]) -> None:
     elif reader_failed:
         answers.later(step, 0)
     else:
-        answers.failed(step, items, done.error, call=done.call, sent_at=done.sent_at)
+        answers.failed(step, items, done.error, call=done.call)
     finish(step.run.workspace)
 
 
@@ -205,11 +205,5 @@ def lost(step: Step, call: str, *, died: bool) -> None:
         .select_related("source")
         .order_by("position")
     )
-    answers.failed(
-        step,
-        items,
-        FiniError("the process that sent it failed or ended"),
-        call=call,
-        sent_at=datetime.now(UTC),
-    )
+    answers.failed(step, items, FiniError("the process that sent it failed or ended"), call=call)
     finish(step.run.workspace)

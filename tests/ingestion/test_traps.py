@@ -111,6 +111,19 @@ def test_trap_3_no_trace_counts_only_after_the_time_out_and_five_seconds(
     assert second["at"] - first["at"] >= 6.0
 
 
+def test_trap_3_the_time_for_a_trace_begins_when_we_give_up(
+    acme: Workspace, sandbox: Sandbox, register: Start
+) -> None:
+    sandbox.fault(method="POST", path=f"{LIST}$", delay=1.6, after=True)
+    register(resources(2), then_ingest=True)
+    while not (step := Step.objects.filter(state=StepState.CHECK).first()):
+        hurry(acme)
+        work.work_once(acme.pk, OWNER)
+    (sent,) = requests(sandbox, "POST", LIST)
+    assert step.settle_after is not None
+    assert step.settle_after.timestamp() >= sent["at"] + 1.0 + 1.0 + 5.0 - 0.1
+
+
 @pytest.mark.usefixtures("impatient")
 def test_trap_3_a_half_done_ingest_sends_only_the_other_half_again(
     acme: Workspace, sandbox: Sandbox, register: Start, ingest: Start

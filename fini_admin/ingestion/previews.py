@@ -25,6 +25,7 @@ from fini_admin.ingestion.runs import (
     waits,
 )
 from fini_admin.ingestion.steps import why_not
+from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import Workspace
 from fini_admin.workspaces.preferences import preferences
 
@@ -67,8 +68,9 @@ def freeze_ingest(*, actor: str, workspace: Workspace, entries: Sequence[QueueEn
     queued = {entry.source_id for entry in entries if waits(entry)}
     skipped: dict[str, int] = {}
     sendable = []
+    addresses: set[str] = set()
     for entry in entries:
-        reason = why_not(entry.source, queued)
+        reason = why_not(entry.source, queued) or unaddressed(entry.source, addresses)
         if reason:
             skipped[reason] = skipped.get(reason, 0) + 1
         else:
@@ -76,6 +78,18 @@ def freeze_ingest(*, actor: str, workspace: Workspace, entries: Sequence[QueueEn
     if not sendable:
         raise NothingToDo("Nothing of this can be sent now: " + ("; ".join(skipped) or "nothing waits"))
     return keep(workspace, Kind.INGEST, {"entries": sendable, "skipped": skipped}, made_by=actor)
+
+
+def unaddressed(source: Source, addresses: set[str]) -> str:
+    """Why a `web` source cannot go along with those of these addresses (trap 8); else its own is one more of them."""
+    if source.provider != "web":
+        return ""
+    if not routes.is_url(source.original_url):
+        return "Its address is not an http(s) address, and Fini ingests the web by addresses"
+    if source.original_url in addresses:
+        return "Another source with the same address is sent"
+    addresses.add(source.original_url)
+    return ""
 
 
 def keep(workspace: Workspace, kind: Kind, content: dict[str, Any], **fields: Any) -> Preview:
@@ -130,11 +144,17 @@ def registers(preview: Preview, most: int) -> Iterator[tuple[int, Request[Any]]]
 
 
 def ingests(preview: Preview, most: int) -> Iterator[tuple[int, Request[Any]]]:
-    """The ingest calls, each of one provider (trap 8); an ID whose record was not read yet stands in *add*."""
+    """The ingest calls, each of one provider (trap 8); an ID whose record was not read yet stands in *add*.
+
+    What a record read since then made unfit is left out here as it will be by the run.
+    """
     by_provider: dict[str, list[tuple[str, str]]] = {}
     held = preferences(preview.workspace)
+    addresses: set[str] = set()
     for entry in chosen(preview.workspace, preview.content["entries"]):
         source = entry.source
+        if source.provider not in routes.INGESTIBLE or unaddressed(source, addresses):
+            continue
         wire = source.original_url if source.provider == "web" else source.fini_id
         by_provider.setdefault(source.provider, []).append((wire, entry.lane))
     for provider, ids in by_provider.items():

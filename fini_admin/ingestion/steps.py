@@ -5,6 +5,7 @@ ready ─claim→ sent ─answered→ done
   └─────────────┴─unknown→ check ─read back→ done, what left no trace ready again
 """
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -24,6 +25,8 @@ from fini_admin.ingestion.models import Item, Kind, Lane, Outcome, QueueEntry, S
 from fini_admin.ingestion.runs import TAKEN, end_items, finish
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import BUSY, State
+
+TWIN = "another one in the same batch has the same address or ID"
 
 
 class NotOurs(Exception):
@@ -129,6 +132,9 @@ def why_not(source: Source | None, queued: set[int]) -> str:
         return f"Its last job has not ended: it is {source.state}"
     if source.provider == "files":
         return "Raw files cannot be ingested by the API; upload the file again in Fini"
+    if source.provider not in routes.INGESTIBLE:
+        kind = f"of the type “{source.provider}”" if source.provider else "without a type"
+        return f"Sources {kind} cannot be ingested by the API"
     return ""
 
 
@@ -142,11 +148,22 @@ def close_empty(step: Step) -> None:
 
 def refuse_locally(step: Step, items: list[Item], reason: str) -> None:
     """What breaks a rule that we can check ourselves is never sent (trap 4); the rest of the step stays ready."""
-    offenders = {item: problem for item in items if (problem := problem_of(step, item))}
+    offenders = dict(offending(step, items))
     with transaction.atomic():
         budget.lock(step.run.workspace)
         for item, problem in (offenders or dict.fromkeys(items, reason)).items():
             end_items(step.run, [item], Outcome.REFUSED, f"Not sent: {problem}")
+
+
+def offending(step: Step, items: list[Item]) -> Iterator[tuple[Item, str]]:
+    """The items that could not be sent alone, and the later one of twins, with what is wrong."""
+    names: set[str] = set()
+    for item in items:
+        name = wire_id(item) if step.kind == Kind.INGEST and item.source else item.external_id
+        problem = problem_of(step, item) or (TWIN if name in names else "")
+        if problem:
+            yield item, problem
+        names.add(name)
 
 
 def problem_of(step: Step, item: Item) -> str:

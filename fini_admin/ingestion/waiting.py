@@ -115,7 +115,7 @@ def to_send(found: QuerySet[QueueEntry]) -> list[QueueEntry]:
     """Entries in the queue's order with what decides whether each may be sent, and no more of their sources."""
     return list(
         found.select_related("source")
-        .only("source_id", "run_id", "closed_at", "source__state", "source__provider")
+        .only("source_id", "run_id", "closed_at", "source__state", "source__provider", "source__original_url")
         .order_by("pk")
     )
 

@@ -22,8 +22,14 @@ from fini_admin.sources.states import State
 
 REPEATABLE = (Kind.DISCOVER, Kind.REGISTER)
 GRACE = timedelta(seconds=5)
-# What is about the provider, the body or the key concerns every batch alike (trap 4).
-ABOUT_ALL = re.compile(r"connected|unsupported provider|scope|should not exist", re.IGNORECASE)
+# What is about the provider, the body or the key concerns every batch alike (trap 4). Whole phrases, for a refusal may
+# name a title, and a title may hold any word. What is missed here costs calls; what is caught wrongly ends a run.
+ABOUT_ALL = re.compile(
+    r"\b(provider|integration|notion|zendesk|confluence|google ?drive)\b.{0,40}"
+    r"\b(not (yet |currently )?(connected|supported)|must (already |first )?be connected|disconnected|unsupported)\b"
+    r"|\bunsupported provider\b|\brequired scopes?\b|\bproperty \S+ should not exist\b",
+    re.IGNORECASE,
+)
 
 
 def accepted(step: Step, items: list[Item], done: Exchange[Any]) -> None:
@@ -148,7 +154,7 @@ def refused(step: Step, items: list[Item], error: FiniError, *, call: str) -> No
 
 def concerns_all(error: FiniError) -> bool:
     """Whether the refusal is about the provider, the body or the key rather than about one item."""
-    return isinstance(error, ScopeMissing) or bool(ABOUT_ALL.search(error.message))
+    return isinstance(error, ScopeMissing) or bool(ABOUT_ALL.search(splitting.own_words(error.message)))
 
 
 def refuse_all(step: Step, items: list[Item], error: FiniError) -> None:

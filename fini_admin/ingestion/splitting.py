@@ -9,6 +9,9 @@ from fini_admin.ingestion.models import Budget, Item, Kind, Outcome, Step, StepS
 from fini_admin.ingestion.runs import add_step, batches, end_items
 
 MOST_CALLS = 40
+LOOKED_AT = 2_000  # a refusal may be as long as an answer, and quotes without an end are slow to find
+# A refusal may quote a title, and a title may say anything.
+QUOTED = re.compile(r"""(?<!\w)(["'`]).*?\1(?!\w)|“.*?”|‘.*?’(?!\w)|«.*?»""", re.DOTALL)
 TOO_MANY = re.compile(r"(?:no more|not more|more|at most|maximum of|up to)\D{0,12}(\d+)", re.IGNORECASE)
 
 
@@ -46,7 +49,13 @@ def alone(items: Sequence[Item], refusal: str) -> str:
 
 def told_limit(refusal: str) -> int | None:
     """The most that a batch may hold, where Fini's refusal says so: "must contain no more than 50 elements"."""
-    if "element" not in refusal.lower() and "batch" not in refusal.lower():
+    said = own_words(refusal)
+    if not re.search(r"\b(elements?|batch)\b", said, re.IGNORECASE):
         return None
-    told = TOO_MANY.search(refusal)
+    told = TOO_MANY.search(said)
     return int(told[1]) if told and int(told[1]) > 0 else None
+
+
+def own_words(refusal: str) -> str:
+    """What Fini says itself at the beginning of a refusal, without what it quotes of ours."""
+    return QUOTED.sub("", refusal[:LOOKED_AT])

@@ -15,10 +15,9 @@ IDS = ("externalId", "id", "key", "spaceKey", "pageId", "articleId", "sectionId"
 TITLES = ("title", "name")
 URLS = ("originalUrl", "url", "htmlUrl", "html_url", "link", "webUrl")
 KINDS = ("object", "type", "kind")
-
-
 NAME = r"[\w!#$&^.+-]{1,64}"
-MIME_TYPE = re.compile(rf"\A{NAME}/{NAME}(\s*;\s*{NAME}=[\w!#$&^.+:-]+)*\Z", re.ASCII)
+VALUE = r"""([\w!#$&^.+:-]+|"[ !#-\[\]-~]*")"""
+MIME_TYPE = re.compile(rf"\A{NAME}/{NAME}(\s*;\s*{NAME}={VALUE})*\Z", re.ASCII)
 
 
 @dataclass(slots=True)

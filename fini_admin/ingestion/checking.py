@@ -3,12 +3,12 @@
 import re
 from collections.abc import Callable
 
+from fini_admin.fini.providers import MIME_TYPE
 from fini_admin.fini.routes import is_sendable, is_url
 from fini_admin.fini.secrets import looks_like_key
 from fini_admin.fini.wire import IDENTITY
 
 REQUIRED = ("original_url", "title", "external_id")
-MIME_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(\s*;.*)?")
 # A spreadsheet writes a long number like this; the digits that it left out are lost.
 SHORTENED = re.compile(r"\d([.,]\d+)?E\+\d+", re.IGNORECASE | re.ASCII)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fini_admin.fini.errors import NotUnderstood
-from fini_admin.fini.providers import PROVIDERS, Node, provider_of
+from fini_admin.fini.providers import MIME_TYPE, PROVIDERS, Node, provider_of
 from fini_admin.sandbox.providers import SHIPPED
 
 COUNTS = {"notion": 397, "zendesk": 380, "confluence": 655}
@@ -126,3 +126,22 @@ def test_a_tree_without_end_is_not_understood():
         value = {"id": str(number), "pages": [value]}
     with pytest.raises(NotUnderstood):
         leaves("confluence", [value])
+
+
+@pytest.mark.parametrize(
+    ("value", "fits"),
+    [
+        ("text/html", True),
+        ("application/vnd.ms-excel", True),
+        ("text/plain; charset=utf-8", True),
+        ('multipart/mixed;boundary="a b"; q=1', True),
+        ("html", False),
+        ("text/html;", False),
+        ("text/html; drop table", False),
+        ("text/html\n", False),
+        ("téxt/html", False),
+        ('text/html; a="b', False),
+    ],
+)
+def test_a_mime_type_is_two_names_and_parameters(value, fits):
+    assert (MIME_TYPE.fullmatch(value) is not None) is fits

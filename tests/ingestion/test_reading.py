@@ -67,6 +67,8 @@ def test_discoverys_tree_is_flattened() -> None:
         ({"originalUrl": "ftp://a.example"}, "originalUrl is not an http(s) address"),
         ({"originalUrl": "javascript:alert(1)"}, "originalUrl is not an http(s) address"),
         ({"mimeType": "markdown"}, "mimeType is not a type like text/html"),
+        ({"mimeType": "téxt/html"}, "mimeType is not a type like text/html"),
+        ({"mimeType": "text/html; drop table"}, "mimeType is not a type like text/html"),
         ({"title": ["One"]}, "title is not a text"),
         ({"externalId": True}, "externalId is not a text"),
         ({"externalId": 1.5}, "externalId is not a text"),

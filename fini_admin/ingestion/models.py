@@ -188,8 +188,8 @@ class QueueEntry(models.Model):
 class Preview(models.Model):
     """What a person is about to start, frozen: the run holds what stands here, less what became ineligible.
 
-    `token` is the one-time number of the run that comes of it. `content` is a list: of resources for a register, of
-    queue entries' numbers for an ingest.
+    `token` is the one-time number of the run that comes of it. `content` holds a list: of resources for a register, of
+    queue entries' numbers for an ingest, with the `providers` of so many in a row.
     """
 
     token = models.CharField(max_length=64, primary_key=True)

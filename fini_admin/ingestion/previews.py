@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import groupby, islice
 from typing import Any, Unpack
 
 from fini_admin.fini import routes
@@ -67,17 +68,24 @@ def freeze_ingest(*, actor: str, workspace: Workspace, entries: Sequence[QueueEn
     """
     queued = {entry.source_id for entry in entries if waits(entry)}
     skipped: dict[str, int] = {}
-    sendable = []
+    sendable: list[QueueEntry] = []
     addresses: set[str] = set()
     for entry in entries:
         reason = why_not(entry.source, queued) or unaddressed(entry.source, addresses)
         if reason:
             skipped[reason] = skipped.get(reason, 0) + 1
         else:
-            sendable.append(entry.pk)
+            sendable.append(entry)
     if not sendable:
         raise NothingToDo("Nothing of this can be sent now: " + ("; ".join(skipped) or "nothing waits"))
-    return keep(workspace, Kind.INGEST, {"entries": sendable, "skipped": skipped}, made_by=actor)
+    content = {
+        "entries": [entry.pk for entry in sendable],
+        "providers": [
+            (name, len(list(run))) for name, run in groupby(entry.source.provider for entry in sendable)
+        ],
+        "skipped": skipped,
+    }
+    return keep(workspace, Kind.INGEST, content, made_by=actor)
 
 
 def unaddressed(source: Source, addresses: set[str]) -> str:
@@ -107,6 +115,15 @@ def find(workspace: Workspace, token: str) -> Preview | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Batch:
+    """What a call of the run will carry: of one provider (trap 8), resources or queue entries' numbers as kept."""
+
+    number: int
+    provider: str
+    held: Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """A call that the run will make, as it stands in the preview."""
 
@@ -125,46 +142,67 @@ def size(preview: Preview) -> int:
     return len(preview.content["resources" if preview.kind == Kind.REGISTER else "entries"])
 
 
-def calls(preview: Preview) -> list[Call]:
-    """The calls in the order in which they will go out, as things stand now."""
+def cut(preview: Preview) -> list[Batch]:
+    """The batches in the order in which they will go out, as large as they may be now; none of their calls is built."""
     budget = Budget.objects.filter(workspace=preview.workspace_id).first()
-    budget = budget or Budget(workspace=preview.workspace)
-    made = (
-        registers(preview, batch_size(budget))
-        if preview.kind == Kind.REGISTER
-        else ingests(preview, batch_size(budget))
-    )
-    return [Call(number, ids, request) for number, (ids, request) in enumerate(made, 1)]
+    most = batch_size(budget or Budget(workspace=preview.workspace))
+    if preview.kind == Kind.REGISTER:
+        by_provider = {preview.provider: preview.content["resources"]}
+    else:
+        by_provider = numbers_by_provider(preview)
+    parts = [(provider, part) for provider, held in by_provider.items() for part in batches(held, most)]
+    return [Batch(number, provider, part) for number, (provider, part) in enumerate(parts, 1)]
 
 
-def registers(preview: Preview, most: int) -> Iterator[tuple[int, Request[Any]]]:
-    """The register calls: how many resources, and the request."""
-    for batch in batches(resources_of(preview), most):
-        yield len(batch), routes.register(preview.provider, batch)
+def numbers_by_provider(preview: Preview) -> dict[str, list[int]]:
+    """The entries' numbers in their order, by provider."""
+    numbers = iter(preview.content["entries"])
+    found: dict[str, list[int]] = {}
+    for provider, count in preview.content["providers"]:
+        found.setdefault(provider, []).extend(islice(numbers, count))
+    return found
 
 
-def ingests(preview: Preview, most: int) -> Iterator[tuple[int, Request[Any]]]:
-    """The ingest calls, each of one provider (trap 8); an ID whose record was not read yet stands in *add*.
+def calls(preview: Preview, wanted: Sequence[Batch]) -> list[Call]:
+    """The calls of these batches, as things stand now."""
+    build = register_calls if preview.kind == Kind.REGISTER else ingest_calls
+    return list(build(preview, wanted))
+
+
+def register_calls(preview: Preview, wanted: Sequence[Batch]) -> Iterator[Call]:
+    """The register calls of these batches."""
+    for batch in wanted:
+        resources = [Resource(**resource) for resource in batch.held]
+        yield Call(batch.number, len(resources), routes.register(batch.provider, resources))
+
+
+def ingest_calls(preview: Preview, wanted: Sequence[Batch]) -> Iterator[Call]:
+    """The ingest calls of these batches; an ID whose record was not read yet stands in *add*.
 
     What a record read since then made unfit is left out here as it will be by the run.
     """
-    by_provider: dict[str, list[tuple[str, str]]] = {}
     held = preferences(preview.workspace)
-    addresses: set[str] = set()
-    for entry in chosen(preview.workspace, preview.content["entries"]):
-        source = entry.source
-        if source.provider not in routes.INGESTIBLE or unaddressed(source, addresses):
-            continue
-        wire = source.original_url if source.provider == "web" else source.fini_id
-        by_provider.setdefault(source.provider, []).append((wire, entry.lane))
-    for provider, ids in by_provider.items():
-        for batch in batches(ids, most):
-            again = [wire for wire, lane in batch if lane == Lane.REFRESH]
-            first = [wire for wire, lane in batch if lane != Lane.REFRESH]
-            yield (
-                len(batch),
-                routes.ingest(provider, add=first, refresh=again, english=held.english, baser=held.baser),
+    numbers = [number for batch in wanted for number in batch.held]
+    found = {entry.pk: entry for entry in chosen(preview.workspace, numbers)}
+    for batch in wanted:
+        entries = fit([found[number] for number in batch.held if number in found], batch.provider)
+        again = [wire for wire, lane in entries if lane == Lane.REFRESH]
+        first = [wire for wire, lane in entries if lane != Lane.REFRESH]
+        if entries:
+            request = routes.ingest(
+                batch.provider, add=first, refresh=again, english=held.english, baser=held.baser
             )
+            yield Call(batch.number, len(entries), request)
+
+
+def fit(entries: Sequence[QueueEntry], provider: str) -> list[tuple[str, str]]:
+    """What names each source of this provider to Fini, with its lane, less what cannot be sent with the others."""
+    addresses: set[str] = set()
+    return [
+        (entry.source.original_url if provider == "web" else entry.source.fini_id, entry.lane)
+        for entry in entries
+        if entry.source.provider == provider and not unaddressed(entry.source, addresses)
+    ]
 
 
 def seconds(workspace: Workspace, number: int) -> int:

@@ -6,15 +6,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
-from fini_admin.ingestion import previews, queue
+from fini_admin.ingestion import previews, queue, runs
 from fini_admin.ingestion.models import Outcome, Preview, QueueEntry, Run
 from fini_admin.ingestion.runs import NothingToDo
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import State
 from fini_admin.workspaces.models import Workspace
 from tests.ingestion.conftest import Start, bodies, drive, ends, resources
+from tests.ingestion.queue_page import many
 from tests.support import people
 from tests.support.sandbox import Sandbox
 
@@ -44,7 +47,7 @@ def test_the_preview_shows_exactly_the_calls_that_go_out(
 ) -> None:
     settings.FINI_BATCH_SIZE = 2
     preview = frozen(acme, 5)
-    shown = [json.loads(call.request.payload) for call in previews.calls(preview)]
+    shown = [json.loads(call.request.payload) for call in previews.calls(preview, previews.cut(preview))]
     page = editor.get(address(preview))
     assert page.context["number_of_calls"] == 3
     assert [button.text for button in page.context["buttons"]] == ["Register 5"]
@@ -52,6 +55,43 @@ def test_the_preview_shows_exactly_the_calls_that_go_out(
     editor.post(address(preview))
     drive(acme)
     assert bodies(acme, "register") == shown
+
+
+def test_the_ingest_calls_of_several_providers_are_those_that_go_out(
+    acme: Workspace, editor: Client, settings: Any, register: Start
+) -> None:
+    settings.FINI_BATCH_SIZE = 2
+    for number, provider in enumerate(("notion", "zendesk", "notion", "zendesk", "notion")):
+        register(resources(1, f"{provider}-{number}"), provider=provider)
+        drive(acme)
+    preview = previews.freeze_ingest(actor="ada", workspace=acme, entries=runs.waiting(acme))
+    shown = [json.loads(call.request.payload) for call in previews.calls(preview, previews.cut(preview))]
+    assert [body["source"] for body in shown] == ["notion", "notion", "zendesk"]
+    for number, body in enumerate(shown, 1):
+        page = editor.get(f"{address(preview)}?call={number}")
+        assert (json.loads(page.context["body"]), page.context["opened"].number) == (body, number)
+    editor.post(address(preview))
+    drive(acme)
+    assert bodies(acme, "ingest") == shown
+
+
+def test_a_preview_of_many_reads_only_what_it_shows(
+    acme: Workspace, editor: Client, settings: Any, django_assert_num_queries: Any
+) -> None:
+    settings.FINI_BATCH_SIZE = 10
+    entries = many(acme, 1_200)
+    few, all_of_them = (
+        previews.freeze_ingest(actor="ada", workspace=acme, entries=held) for held in (entries[:150], entries)
+    )
+    with CaptureQueriesContext(connection) as queries:
+        editor.get(address(few))
+    with django_assert_num_queries(len(queries)):
+        page = editor.get(address(all_of_them))
+    assert page.context["number_of_calls"] == 120
+    assert "The other 120 − 10 calls are alike" in page.content.decode()
+    last = editor.get(f"{address(all_of_them)}?call=120").context["body"]
+    assert json.loads(last)["documentIdsToAdd"] == [f"doc-{n}" for n in range(1_190, 1_200)]
+    assert editor.get(f"{address(all_of_them)}?call=121").context["body"] == ""
 
 
 def test_a_call_of_the_preview_opens_to_its_body(acme: Workspace, editor: Client, settings: Any) -> None:

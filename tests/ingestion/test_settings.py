@@ -146,7 +146,7 @@ def test_each_workspace_cuts_its_calls_by_its_own_batch_size(
     preview = previews.freeze_register(
         actor="ada", workspace=acme, provider="notion", resources=resources(5), then_ingest=False
     )
-    assert [call.ids for call in previews.calls(preview)] == [2, 2, 1]
+    assert [call.ids for call in previews.calls(preview, previews.cut(preview))] == [2, 2, 1]
     for workspace in (acme, other):
         register(workspace, 5)
     drive(acme)
@@ -194,7 +194,9 @@ def test_the_calls_of_a_preview_carry_what_the_workspace_sends_along(
     change(acme, english=False)
     entries = runs.waiting(acme)
     preview = previews.freeze_ingest(actor="ada", workspace=acme, entries=entries)
-    (shown,) = [json.loads(call.request.payload or b"") for call in previews.calls(preview)]
+    (shown,) = [
+        json.loads(call.request.payload or b"") for call in previews.calls(preview, previews.cut(preview))
+    ]
     assert shown["english"] is False
     assert "baser" not in shown
     page = editor.get(f"/w/acme/previews/{preview.token}/").context["form"]

@@ -115,18 +115,18 @@ def to_run(request: WorkspaceRequest, run: Run) -> HttpResponse:
 
 def page(request: WorkspaceRequest, found: Preview, form: ConfirmForm) -> HttpResponse:
     """The preview; `?call=3` shows that call's body, `?group=new&from=50` that group's rows from there on."""
-    calls = previews.calls(found)
-    asked = request.GET.get("call", "")
-    opened = next((call for call in calls if str(call.number) == asked), None)
+    batches = previews.cut(found)
+    asked = number_in(request.GET, "call")
+    opened = next(iter(previews.calls(found, batches[asked - 1 : asked])), None) if asked else None
     total = previews.size(found)
     context = {
         "preview": found,
         "form": form,
         "total": total,
         "buttons": buttons(found, total, choose=may_choose(request, found)),
-        "calls": calls[:SHOWN],
-        "number_of_calls": len(calls),
-        "seconds": previews.seconds(request.workspace, len(calls)),
+        "calls": previews.calls(found, batches[:SHOWN]),
+        "number_of_calls": len(batches),
+        "seconds": previews.seconds(request.workspace, len(batches)),
         "opened": opened,
         "body": readable(opened) if opened else "",
     }
@@ -138,10 +138,15 @@ def page(request: WorkspaceRequest, found: Preview, form: ConfirmForm) -> HttpRe
 
 def groups(found: Preview, query: QueryDict) -> dict[str, object]:
     """What is new, what will be updated, what stays out; `group` is the one that more was asked of."""
-    asked, text = query.get("group", ""), query.get("from", "")
-    start = int(text) if text.isascii() and text.isdigit() and len(text) < DIGITS else 0
-    held = details.groups(found, asked=asked, start=start)
+    asked = query.get("group", "")
+    held = details.groups(found, asked=asked, start=number_in(query, "from"))
     return {"groups": held, "group": next((group for group in held if group.name == asked), None)}
+
+
+def number_in(query: QueryDict, name: str) -> int:
+    """A number in the address; 0 for anything else."""
+    text = query.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < DIGITS else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ lease run out closes the call as lost. Closing takes the open row away, so it ha
 """
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
@@ -146,6 +147,6 @@ def orphans(owner: str | None = None) -> list[tuple[str, str]]:
     return list(calls.values_list("call", "chain")[:500])
 
 
-def extend(owner: str) -> None:
-    """The heartbeat of a process that is still there."""
-    OpenCall.objects.filter(owner=owner).update(lease_until=datetime.now(UTC) + LEASE)
+def extend(calls: Collection[str]) -> None:
+    """The heartbeat of a process that is still there: it waits for the answers of these calls."""
+    OpenCall.objects.filter(call__in=calls).update(lease_until=datetime.now(UTC) + LEASE)

@@ -2,7 +2,8 @@
 
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -26,6 +27,19 @@ log = logging.getLogger(__name__)
 ROUND = 50
 PATIENT = timedelta(seconds=5)
 PAUSE = timedelta(seconds=10)
+# What each thread of this process has in hand, a step or a workspace's watch: one at a time. Single operations on a
+# dict are safe between threads.
+IN_HAND: dict[int, int | UUID] = {}
+
+
+@contextmanager
+def in_hand(held: int | UUID) -> Iterator[None]:
+    """While this goes on, the heartbeat keeps the lease of a step or watch, and the call made for it."""
+    IN_HAND[threading.get_ident()] = held
+    try:
+        yield
+    finally:
+        del IN_HAND[threading.get_ident()]
 
 
 def due_steps(now: datetime) -> QuerySet[Step]:
@@ -82,29 +96,31 @@ def do_step(step_id: int, owner: str) -> bool:
     """Lease a step, perform it, and let it go whatever happens."""
     if not steps.lease(step_id, owner):
         return True
-    try:
-        steps.perform(step_id, owner)
-    except (budget.Spent, NoKey, UnknownKey):
-        raise
-    except Exception:  # a fault in one workspace must stop neither the worker nor the work after it
-        log.exception("step %s", step_id)
-        recover_step(step_id)
-    finally:
-        steps.release(step_id, owner)
+    with in_hand(step_id):
+        try:
+            steps.perform(step_id, owner)
+        except (budget.Spent, NoKey, UnknownKey):
+            raise
+        except Exception:  # a fault in one workspace must stop neither the worker nor the work after it
+            log.exception("step %s", step_id)
+            recover_step(step_id)
+        finally:
+            steps.release(step_id, owner)
     return True
 
 
 def do_watch(workspace_id: UUID, owner: str) -> bool:
     """One call of a leased watch, and let it go whatever happens."""
-    try:
-        walk.advance(workspace_id, owner)
-    except (budget.Spent, NoKey, UnknownKey):
-        raise
-    except Exception:  # as above
-        log.exception("walk of %s", workspace_id)
-        recover_watch(workspace_id)
-    finally:
-        walk.release(workspace_id, owner)
+    with in_hand(workspace_id):
+        try:
+            walk.advance(workspace_id, owner)
+        except (budget.Spent, NoKey, UnknownKey):
+            raise
+        except Exception:  # as above
+            log.exception("walk of %s", workspace_id)
+            recover_watch(workspace_id)
+        finally:
+            walk.release(workspace_id, owner)
     return True
 
 
@@ -154,15 +170,19 @@ def recover_call(call: str, chain: str, *, died: bool) -> None:
 
 
 def beat(owner: str) -> None:
-    """Say that this process is alive: its row, and the leases of all it holds."""
+    """Say that this process is alive: its row, and the leases of all that its threads have in hand.
+
+    What a thread had to let go of without a word, for the database was away, is in no hand: its lease runs out.
+    """
     now = datetime.now(UTC)
     until = now + recording.LEASE
     Worker.objects.filter(pk=owner).update(seen_at=now)
-    recording.extend(owner)
-    Step.objects.filter(owner=owner, state=StepState.READY, lease_until__isnull=False).update(
-        lease_until=until
-    )
-    Watch.objects.filter(owner=owner, lease_until__isnull=False).update(lease_until=until)
+    held = list(IN_HAND.copy().values())
+    mine = Step.objects.filter(pk__in=[pk for pk in held if isinstance(pk, int)], owner=owner)
+    watches = Watch.objects.filter(pk__in=[pk for pk in held if isinstance(pk, UUID)], owner=owner)
+    recording.extend([*mine.values_list("call", flat=True), *watches.values_list("call", flat=True)])
+    mine.filter(state=StepState.READY, lease_until__isnull=False).update(lease_until=until)
+    watches.filter(lease_until__isnull=False).update(lease_until=until)
 
 
 def abandon(owner: str) -> None:

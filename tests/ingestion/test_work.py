@@ -1,0 +1,126 @@
+"""The worker's hands and its clock: what a fault leaves behind goes on, and hurts nobody else."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db import OperationalError
+from django.db.models import F
+
+from fini_admin.audit import transport
+from fini_admin.audit.models import Entry, OpenCall
+from fini_admin.ingestion import steps, walk, work
+from fini_admin.ingestion.models import Step, StepState, Watch
+from fini_admin.workspaces.models import Workspace
+from tests.ingestion.conftest import OWNER, Start, drive, ends, hurry, resources
+from tests.support.sandbox import Sandbox
+
+ANOTHER = "00000000-0000-0000-0000-000000000002"
+
+
+def away(*_: Any) -> None:
+    raise OperationalError("the database is away")
+
+
+def outage(monkeypatch: pytest.MonkeyPatch, *parts: tuple[Any, str]) -> None:
+    """The database is away: these parts fail until the patch is undone."""
+    for where, name in parts:
+        monkeypatch.setattr(where, name, away)
+
+
+def fifteen_seconds_pass() -> None:
+    """The heartbeat's and the leases' time, as a worker that lives on spends it."""
+    for model in (Step, Watch, OpenCall):
+        model.objects.update(lease_until=F("lease_until") - timedelta(seconds=15))
+    work.beat(OWNER)
+    work.recover()
+
+
+def test_a_step_that_an_outage_cut_off_before_its_call_goes_out_again(
+    acme: Workspace, register: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = register(resources(2))
+    with monkeypatch.context() as patch:
+        outage(patch, (steps, "perform"), (work, "recover_step"), (steps, "release"))
+        with pytest.raises(OperationalError):
+            work.work_once(acme.pk, OWNER)
+    assert work.due_workspaces() == []
+    fifteen_seconds_pass()
+    assert work.due_workspaces() == [acme.pk]
+    drive(acme)
+    assert ends(run) == {"done": 2}
+
+
+def test_a_step_that_an_outage_cut_off_in_its_call_goes_out_again(
+    acme: Workspace, register: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = register(resources(2))
+    with monkeypatch.context() as patch:
+        outage(patch, (transport, "write_outcome"), (work, "recover_step"), (steps, "release"))
+        with pytest.raises(OperationalError):
+            work.work_once(acme.pk, OWNER)
+    assert Step.objects.get().state == StepState.SENT
+    fifteen_seconds_pass()
+    assert not OpenCall.objects.exists()
+    drive(acme)
+    assert ends(run) == {"done": 2}
+
+
+def test_a_watch_that_an_outage_cut_off_is_walked_again(
+    acme: Workspace, register: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = register(resources(2))
+    work.work_once(acme.pk, OWNER)
+    hurry(acme)
+    with monkeypatch.context() as patch:
+        outage(patch, (transport, "write_outcome"), (work, "recover_watch"), (walk, "release"))
+        with pytest.raises(OperationalError):
+            work.work_once(acme.pk, OWNER)
+    fifteen_seconds_pass()
+    assert not OpenCall.objects.exists()
+    assert work.due_workspaces() == [acme.pk]
+    drive(acme)
+    assert ends(run) == {"done": 2}
+
+
+def test_what_a_thread_has_in_hand_is_kept_for_it_however_long_it_takes(
+    acme: Workspace, sandbox: Sandbox, register: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = register(resources(2))
+    plain = transport.attempt
+
+    def slow(*args: Any) -> Any:
+        for _ in range(3):
+            fifteen_seconds_pass()
+        return plain(*args)
+
+    monkeypatch.setattr(transport, "attempt", slow)
+    drive(acme)
+    assert ends(run) == {"done": 2}
+    assert len(sandbox.log()) == 2
+    assert not Entry.objects.filter(kind="call.lost").exists()
+
+
+def test_a_page_whose_watch_went_to_another_worker_has_one_outcome(
+    acme: Workspace, register: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = register(resources(2))
+    work.work_once(acme.pk, OWNER)
+    hurry(acme)
+    plain = transport.attempt
+
+    def taken_meanwhile(*args: Any) -> Any:
+        monkeypatch.setattr(transport, "attempt", plain)
+        later = datetime.now(UTC) + timedelta(seconds=15)
+        Watch.objects.update(owner=ANOTHER, call=str(UUID(int=1)), lease_until=later)
+        return plain(*args)
+
+    monkeypatch.setattr(transport, "attempt", taken_meanwhile)
+    work.work_once(acme.pk, OWNER)
+    assert OpenCall.objects.count() == 1
+    fifteen_seconds_pass()
+    assert not OpenCall.objects.exists()
+    assert Entry.objects.get(kind="call.lost").route == "list"
+    drive(acme)
+    assert ends(run) == {"done": 2}

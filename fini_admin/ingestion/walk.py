@@ -12,6 +12,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import F, Min, Q, QuerySet
+from django.db.models.functions import Greatest
 
 from fini_admin.audit.recording import LEASE, Context, Superseded
 from fini_admin.audit.transport import Exchange, exchange
@@ -66,7 +67,7 @@ def release(workspace_id: UUID, owner: str) -> None:
 def advance(workspace_id: UUID, owner: str) -> None:
     """One call of a leased watch. Raises budget.Spent and calling.NoKey before any call."""
     watch = Watch.objects.select_related("workspace").get(workspace_id=workspace_id)
-    wanted = hidden(watch).order_by("pk").first()
+    wanted = by_id(watch)
     claim = partial(claim_watch, watch, owner)
     try:
         if wanted:
@@ -189,6 +190,16 @@ def hidden(watch: Watch) -> QuerySet[Source]:
     return missed if missed.count() <= FEW else missed.filter(missed_walks__gte=MANY_WALKS)
 
 
+def by_id(watch: Watch) -> Source | None:
+    """The source to ask for by its ID now, None when it is the list's turn: in a walk, and after a call that failed.
+
+    So one ID for which Fini has no record and no 404 keeps neither the list nor the other IDs waiting.
+    """
+    if watch.walk_started or watch.tries:
+        return None
+    return hidden(watch).order_by("-missed_walks", "pk").first()
+
+
 def turn(watch: Watch, page: ListPage, *, news: bool, fresh: int) -> None:
     """On to the next page, or the end of the walk."""
     since_before = Q(wanted_since__lte=watch.walk_started) | Q(
@@ -203,7 +214,8 @@ def turn(watch: Watch, page: ListPage, *, news: bool, fresh: int) -> None:
         unseen.update(missed_walks=F("missed_walks") + 1)
         end(watch, complete=True)
     elif (deep or not fresh) and left <= FEW:
-        unseen.update(missed_walks=WALKS_BEFORE_GET)
+        # Who was missed for longer stays before who was just asked for.
+        unseen.update(missed_walks=Greatest(F("missed_walks") + 1, WALKS_BEFORE_GET))
         end(watch, complete=True)
     elif not fresh:
         # The cursor's record moved to the head, and only the head shows what moved there (trap 6).
@@ -278,14 +290,14 @@ def page_failed(watch: Watch, held: Budget, error: FiniError) -> None:
 
 
 def pause_watch(watch: Watch, seconds: float) -> None:
-    """The same call again, later."""
+    """A call failed: on with the list, later."""
     watch.tries += 1
     store(watch, cursor=watch.cursor, next_at=datetime.now(UTC) + timedelta(seconds=seconds))
 
 
 def got(watch: Watch, source: Source, done: Exchange[Document]) -> None:
-    """One record came by its ID, or Fini does not know it."""
-    held = settled(watch, done)
+    """One record came by its ID, or Fini does not know it, or says neither: then it is asked for again later."""
+    settled(watch, done)
     if done.value:
         see(watch, [done.value], done)
         end(watch, complete=True)
@@ -293,5 +305,8 @@ def got(watch: Watch, source: Source, done: Exchange[Document]) -> None:
         run = Run.objects.filter(workspace=watch.workspace, state=RunState.RUNNING).order_by("number").first()
         follow.gone(source, Origin(done.call, done.asked_at, run.number if run else None))
         end(watch, complete=True)
+    elif isinstance(done.error, KeyRefused):
+        pause_watch(watch, 0.0)
     else:
-        page_failed(watch, held, done.error or FiniError())
+        Source.objects.filter(pk=source.pk).update(missed_walks=0)
+        pause_watch(watch, watch.gap)

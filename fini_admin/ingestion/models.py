@@ -7,6 +7,7 @@ from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import Workspace
 
 MOST_HOURS = 720
+PAGE = 100
 
 
 class Kind(models.TextChoices):
@@ -209,7 +210,8 @@ class Budget(models.Model):
     """A workspace's calls: the last number given out, and until when nothing goes out (trap 7).
 
     `blocked_until`: Fini asked us to slow down. `spent_until`: background work has used its share. `page_size` is the
-    list page that answers in bounds (trap 10), `page_limit` the most Fini takes, `batch_limit` what a batch may hold.
+    list page that answers in bounds (trap 10), `page_limit` the most Fini takes, until `limited_until` when it is tried
+    anew, `batch_limit` what a batch may hold, in Fini's own words.
     """
 
     workspace = models.OneToOneField(Workspace, on_delete=models.PROTECT, primary_key=True)
@@ -217,8 +219,9 @@ class Budget(models.Model):
     blocked_until = models.DateTimeField(null=True)
     spent_until = models.DateTimeField(null=True)
     throttled = models.PositiveIntegerField(default=0)
-    page_size = models.PositiveIntegerField(default=100)
-    page_limit = models.PositiveIntegerField(default=100)
+    page_size = models.PositiveIntegerField(default=PAGE)
+    page_limit = models.PositiveIntegerField(default=PAGE)
+    limited_until = models.DateTimeField(null=True)
     batch_limit = models.PositiveIntegerField(null=True)
 
     def __str__(self) -> str:

@@ -23,13 +23,12 @@ from fini_admin.fini.errors import (
     KeyRefused,
     NotFound,
     NotUnderstood,
-    ScopeMissing,
     TimedOut,
 )
 from fini_admin.fini.wire import Document, ListPage
 from fini_admin.ingestion import budget, calling, follow, queue
 from fini_admin.ingestion.calling import context
-from fini_admin.ingestion.models import Budget, Run, RunState, Watch
+from fini_admin.ingestion.models import PAGE, Budget, Run, RunState, Watch
 from fini_admin.ingestion.runs import finish
 from fini_admin.sources.actions import Origin, observe
 from fini_admin.sources.models import Source
@@ -45,6 +44,9 @@ FEW = 3
 WALKS_BEFORE_GET = 2
 MANY_WALKS = 6
 LIGHT = 4 * 1024 * 1024
+# What Fini says when it takes no page of this size is not stated: a validation's answers may mean that, no others.
+ABOUT_LIMIT = (400, 422)
+LIMITED = timedelta(minutes=10)
 GAPS = {True: 8.0, False: 60.0}
 
 
@@ -151,7 +153,7 @@ def listed(watch: Watch, done: Exchange[ListPage]) -> None:
     watch.pages += 1
     watch.tries = 0
     watch.had_news = watch.had_news or news
-    adapt(held, done)
+    adapt(held, done, head=watch.pages == 1)
     turn(watch, done.value, news=news, fresh=fresh)
 
 
@@ -263,30 +265,46 @@ def store(watch: Watch, *, cursor: str, next_at: datetime | None) -> None:
     watch.save()
 
 
-def adapt(held: Budget, done: Exchange[ListPage]) -> None:
-    """A light page may be larger next time, up to what Fini takes (trap 10)."""
-    if held.page_size < held.page_limit and done.value and done.value.has_more and done.size * 2 < LIGHT:
-        Budget.objects.filter(pk=held.pk).update(page_size=min(held.page_limit, held.page_size * 2))
+def adapt(held: Budget, done: Exchange[ListPage], *, head: bool) -> None:
+    """A light page may be larger next time, up to what Fini takes (trap 10).
+
+    What it refused once is tried anew after a while, and only at the head: the walk begins again if it is refused.
+    """
+    over = held.limited_until is None or held.limited_until <= datetime.now(UTC)
+    limit = PAGE if head and over else held.page_limit
+    if held.page_size < limit and done.value and done.value.has_more and done.size * 2 < LIGHT:
+        Budget.objects.filter(pk=held.pk).update(page_size=min(limit, held.page_size * 2), page_limit=limit)
 
 
 def page_failed(watch: Watch, held: Budget, error: FiniError) -> None:
     """Smaller pages, the head again, or a pause, as the error has it (traps 6 and 10)."""
-    now = datetime.now(UTC)
-    smaller = max(1, held.page_size // 2)
+    mine, smaller = Budget.objects.filter(pk=held.pk), max(1, held.page_size // 2)
     if isinstance(error, KeyRefused):
         pause_watch(watch, 0.0)
-    elif isinstance(error, BadRequest) and watch.cursor and watch.restarts < FEW:
-        watch.restarts += 1
-        watch.walk_started, watch.cut_short = None, True
-        store(watch, cursor="", next_at=now)
-    elif isinstance(error, BadRequest) and not isinstance(error, ScopeMissing) and held.page_size > 1:
-        Budget.objects.filter(pk=held.pk).update(page_size=smaller, page_limit=smaller)
-        store(watch, cursor=watch.cursor, next_at=now)
+    elif isinstance(error, BadRequest) and watch.cursor:
+        back_to_head(watch)
+    elif type(error) is BadRequest and error.status in ABOUT_LIMIT and held.page_size > 1:
+        limited_until = datetime.now(UTC) + LIMITED
+        mine.update(page_size=smaller, page_limit=smaller, limited_until=limited_until)
+        store(watch, cursor="", next_at=datetime.now(UTC))
     elif isinstance(error, NotUnderstood | TimedOut) and held.page_size > 1:
-        Budget.objects.filter(pk=held.pk).update(page_size=smaller)
+        mine.update(page_size=smaller)
         pause_watch(watch, 1.0)
     else:
-        pause_watch(watch, min(60.0, 2.0 ** min(watch.tries, 6)))
+        pause_watch(watch, longer(watch.tries))
+
+
+def back_to_head(watch: Watch) -> None:
+    """The cursor's record is gone, or this many are too many: at the head, without a cursor, Fini tells which."""
+    pause = longer(watch.restarts) if watch.restarts >= FEW else 0.0
+    watch.restarts += 1
+    watch.walk_started, watch.cut_short, watch.cursor = None, True, ""
+    pause_watch(watch, pause)
+
+
+def longer(times: int) -> float:
+    """Seconds of a pause after so many failures, at most a minute."""
+    return min(60.0, 2.0 ** min(times, 6))
 
 
 def pause_watch(watch: Watch, seconds: float) -> None:

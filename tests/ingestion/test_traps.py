@@ -1,7 +1,7 @@
 """The contract's traps (design 2), each over a real socket."""
 
 import random
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -18,6 +18,7 @@ from tests.support.sandbox import Sandbox
 
 LIST = "/v2/documents/public"
 NOTION = "/v2/documents/public/resources/notion"
+LATER = datetime.now(UTC) + timedelta(days=1)
 
 
 def pairs(workspace: Workspace) -> dict[str, str]:
@@ -237,7 +238,7 @@ def test_trap_6_a_list_that_moves_under_the_walk_loses_nothing(
 ) -> None:
     chance = random.Random(seed)
     budget.lock(acme)
-    Budget.objects.update(page_size=5, page_limit=5)
+    Budget.objects.update(page_size=5, page_limit=5, limited_until=LATER)
     sandbox.seed(count=20, source="confluence", workspace="demo")
     others = [held["id"] for held in sandbox.documents() if held["source"] == "confluence"]
 
@@ -354,7 +355,7 @@ def test_trap_6_a_walk_that_lost_its_place_is_followed_by_a_whole_one(
     while Source.objects.filter(sent_at__isnull=False).count() < 14:
         hurry(acme)
         work.work_once(acme.pk, OWNER)
-    Budget.objects.update(page_size=5, page_limit=5)
+    Budget.objects.update(page_size=5, page_limit=5, limited_until=LATER)
     sandbox.advance(700)
     while Watch.objects.get().pages != 2 or not Watch.objects.get().cursor:
         hurry(acme)

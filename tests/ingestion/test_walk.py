@@ -1,18 +1,20 @@
 """Following while Fini answers badly: what can be seen is seen, and what cannot says why."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs
 
 import pytest
 
 from fini_admin.ingestion import follow, work
-from fini_admin.ingestion.models import Budget, Step
+from fini_admin.ingestion.models import Budget, Step, Watch
 from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import ApiKey, Workspace
 from tests.ingestion.conftest import OWNER, Start, hurry, requests, resources
 from tests.support.sandbox import Sandbox
 
 LIST = "/v2/documents/public"
+LATER = datetime.now(UTC) + timedelta(days=1)
 
 
 def work_until(workspace: Workspace, done: Callable[[], bool], *, most: int = 60) -> None:
@@ -32,9 +34,9 @@ def state(source: Source) -> str:
 
 @pytest.fixture
 def sent(acme: Workspace, sandbox: Sandbox, register: Start) -> list[Source]:
-    """Three sources whose jobs take long, sent to ingestion; the one that is asked for first by its ID is first."""
+    """Twelve sources whose jobs take long, sent to ingestion; the one that is asked for first by its ID is first."""
     sandbox.settings(running_seconds=[600, 600])
-    register(resources(3), then_ingest=True)
+    register(resources(12), then_ingest=True)
     work_until(acme, lambda: Step.objects.filter(kind="ingest", state="done").exists())
     return list(Source.objects.filter(sent_at__isnull=False).order_by("pk"))
 
@@ -52,7 +54,7 @@ def test_a_source_that_fini_will_not_give_by_its_id_keeps_no_other_waiting(
     hide(sandbox, sent[0], status=status)
     work_until(acme, lambda: bool(requests(sandbox, "GET", f"{LIST}/{sent[0].fini_id}")))
     sandbox.advance(700)
-    work_until(acme, lambda: state(sent[1]) == state(sent[2]) == "usable")
+    work_until(acme, lambda: {state(source) for source in sent[1:]} == {"usable"})
     assert Budget.objects.get().page_size == 100
     sandbox.clear_faults()
     work_until(acme, lambda: state(sent[0]) == "gone")
@@ -62,7 +64,7 @@ def test_of_two_that_the_list_does_not_show_each_is_asked_for(
     acme: Workspace, sandbox: Sandbox, sent: list[Source]
 ) -> None:
     sandbox.seed(count=5, source="confluence")
-    Budget.objects.update(page_size=1, page_limit=1)
+    Budget.objects.update(page_size=1, page_limit=1, limited_until=LATER)
     hide(sandbox, sent[0], status=500)
     sandbox.remove([sent[1].fini_id])
     follow.look_at(acme, sent, datetime.now(UTC))
@@ -75,3 +77,72 @@ def test_a_key_that_is_refused_for_one_id_is_refused(
     hide(sandbox, sent[0], status=401)
     work_until(acme, lambda: ApiKey.objects.get().refused_at is not None)
     assert work.due_workspaces() == []
+
+
+def read_all(
+    workspace: Workspace, sources: list[Source], *, between: Callable[[], None] = lambda: None
+) -> None:
+    """Have these records read, to the last of them."""
+    follow.look_at(workspace, sources, datetime.now(UTC))
+
+    def done() -> bool:
+        between()
+        return not Source.objects.filter(wanted_since__isnull=False).exists()
+
+    work_until(workspace, done)
+
+
+def pages(sandbox: Sandbox) -> list[tuple[int, int]]:
+    """The pages asked for: how many records each, and what Fini answered."""
+    asked = requests(sandbox, "GET", LIST)
+    return [(int(parse_qs(entry["path"].split("?")[1])["limit"][0]), entry["status"]) for entry in asked]
+
+
+def test_a_passing_404_of_the_list_leaves_the_pages_as_they_were(
+    acme: Workspace, sandbox: Sandbox, sent: list[Source]
+) -> None:
+    sandbox.clear_log()
+    sandbox.fault(method="GET", path=rf"{LIST}\?", status=404, count=7)
+    work_until(acme, lambda: len(pages(sandbox)) == 8)
+    assert pages(sandbox) == [*[(100, 404)] * 7, (100, 200)]
+
+
+def test_after_passing_refusals_the_pages_grow_again(
+    acme: Workspace, sandbox: Sandbox, sent: list[Source]
+) -> None:
+    sandbox.seed(count=120, source="confluence")
+    sandbox.fault(method="GET", path=rf"{LIST}\?", status=400, count=7)
+    work_until(acme, lambda: sandbox.faults() == [])
+    assert Budget.objects.get().page_size == 1
+    Budget.objects.update(limited_until=datetime.now(UTC))
+    follow.look_at(acme, sent, datetime.now(UTC))
+    work_until(acme, lambda: Budget.objects.get().page_size == 100)
+
+
+def test_what_fini_takes_at_most_is_found_by_few_calls_and_kept_to(
+    acme: Workspace, sandbox: Sandbox, sent: list[Source]
+) -> None:
+    sandbox.settings(max_page=4)
+    for refused in (5, 2):
+        sandbox.clear_log()
+        read_all(acme, sent)
+        assert [size for size, status in pages(sandbox) if status == 200][-3:] == [3, 3, 3]
+        assert len([size for size, status in pages(sandbox) if status == 400]) == refused
+        Budget.objects.update(limited_until=datetime.now(UTC))
+
+
+def test_a_cursor_that_is_refused_again_and_again_costs_pauses_and_no_smaller_pages(
+    acme: Workspace, sandbox: Sandbox, sent: list[Source]
+) -> None:
+    Budget.objects.update(page_size=4, page_limit=4, limited_until=LATER)
+    sandbox.fault(method="GET", path="cursor=", status=400, count=6)
+    sandbox.clear_log()
+    pauses = []
+
+    def pause() -> None:
+        next_at = Watch.objects.get().next_at
+        pauses.append(next_at - datetime.now(UTC) if next_at else timedelta(0))
+
+    read_all(acme, sent, between=pause)
+    assert max(pauses) > timedelta(seconds=20)
+    assert {size for size, _ in pages(sandbox)} == {4}

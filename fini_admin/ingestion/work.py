@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 ROUND = 50
 PATIENT = timedelta(seconds=5)
 PAUSE = timedelta(seconds=10)
+LATER = timedelta(minutes=1)
 # What each thread of this process has in hand, a step or a workspace's watch: one at a time. Single operations on a
 # dict are safe between threads.
 IN_HAND: dict[int, int | UUID] = {}
@@ -144,13 +145,27 @@ def recover_watch(workspace_id: UUID) -> None:
 
 
 def recover(owner: str | None = None) -> None:
-    """Close the calls of processes that are gone, or of `owner`, and go on with what they were for (P3)."""
+    """Close the calls of processes that are gone, or of `owner`, and go on with what they were for (P3).
+
+    Each by itself: one that cannot be closed is logged, tried again after a while, and stops no other.
+    """
     for call, chain in recording.orphans(owner):
         try:
             with transaction.atomic():
                 recover_call(call, chain, died=True)
         except recording.Superseded:
             continue
+        except UnknownKey as error:
+            log.warning("call %s of %s: %s", call, chain, error)
+            postpone_call(call)
+        except Exception:  # a fault in one workspace must stop neither the clock nor the others
+            log.exception("call %s of %s", call, chain)
+            postpone_call(call)
+
+
+def postpone_call(call: str) -> None:
+    """Nobody closes this call again every second."""
+    OpenCall.objects.filter(call=call).update(lease_until=datetime.now(UTC) + LATER)
 
 
 def recover_call(call: str, chain: str, *, died: bool) -> None:
@@ -201,14 +216,21 @@ def mark_stuck() -> None:
     old = Source.objects.filter(sent_at__lt=datetime.now(UTC) - walk.STUCK_AFTER, state__in=BUSY)
     old = old.filter(workspace__archived_at=None)
     for workspace in workspaces_of(old):
-        with transaction.atomic():
-            budget.lock(workspace)
-            stuck = list(old.filter(workspace=workspace)[:500])
-            actions.move_all(stuck, State.STUCK, Origin("", datetime.now(UTC)), "No end after 24 hours")
-            items = Item.objects.filter(source__in=stuck, stage=Stage.FOLLOW).select_related("run")
-            for item in items:
-                end_items(item.run, [item], Outcome.UNKNOWN, "No end after 24 hours")
-            finish(workspace)
+        try:
+            mark_stuck_in(workspace, old)
+        except Exception:  # as above
+            log.exception("what is stuck in %s", workspace)
+
+
+@transaction.atomic
+def mark_stuck_in(workspace: Workspace, old: QuerySet[Source]) -> None:
+    """Those of these sources that are a workspace's, at most 500 at once."""
+    budget.lock(workspace)
+    stuck = list(old.filter(workspace=workspace)[:500])
+    actions.move_all(stuck, State.STUCK, Origin("", datetime.now(UTC)), "No end after 24 hours")
+    for item in Item.objects.filter(source__in=stuck, stage=Stage.FOLLOW).select_related("run"):
+        end_items(item.run, [item], Outcome.UNKNOWN, "No end after 24 hours")
+    finish(workspace)
 
 
 def workspaces_of(sources: QuerySet[Source]) -> Iterable[Workspace]:

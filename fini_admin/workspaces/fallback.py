@@ -1,12 +1,16 @@
 """The key that was live before a switch: the work goes back to it by itself, or it goes off when its time is over."""
 
+import logging
+
 from django.db import transaction
 from django.utils import timezone
 
 from fini_admin.audit.names import Activity
+from fini_admin.keyring import UnknownKey
 from fini_admin.workspaces import actions, queries
 from fini_admin.workspaces.models import ApiKey, KeyState, Workspace
 
+log = logging.getLogger(__name__)
 BY = "Fini Admin"
 ORIGIN = "worker"
 
@@ -36,9 +40,19 @@ def fall_back(refused: ApiKey) -> ApiKey | None:
 
 
 def end_fallbacks() -> int:
-    """Switch off each fallback whose time is over, while the key that took its place does; how many."""
-    over = ApiKey.objects.filter(fallback_until__lte=timezone.now()).select_related("workspace")
-    return sum(end_fallback(key) for key in over)
+    """Switch off each fallback whose time is over, while the key that took its place does; how many.
+
+    Each by itself: an error in one is logged, and it is tried again the next time.
+    """
+    ended = 0
+    for key in ApiKey.objects.filter(fallback_until__lte=timezone.now()).select_related("workspace"):
+        try:
+            ended += end_fallback(key)
+        except UnknownKey as error:
+            log.warning("fallback of %s: %s", key.workspace, error)
+        except Exception:  # a fault in one workspace must stop neither the clock nor the others
+            log.exception("fallback of %s", key.workspace)
+    return ended
 
 
 @transaction.atomic

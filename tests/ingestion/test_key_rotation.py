@@ -7,7 +7,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.test import Client
 
-from fini_admin.audit.models import Entry
+from fini_admin.audit.models import Entry, Head
 from fini_admin.fini.errors import KeyRefused
 from fini_admin.ingestion import verification, work
 from fini_admin.ingestion.management.commands import run_worker
@@ -221,6 +221,21 @@ def test_when_its_time_is_over_the_fallback_is_off_and_recorded(acme, main, seco
         "waiting",
     )
     assert [row[0] for row in people.trail(acme)].count("key.switched_off") == 1
+
+
+def test_a_fallback_that_cannot_end_stops_no_other_workspace(acme, main, second):
+    other = people.workspace("other")
+    people.key(other, plain="fini_other_aaaaaaaaaaaaaaaaaaaaaaaa")
+    its_second = people.key(other, "second", "fini_other_bbbbbbbbbbbbbbbbbbbbbbbb")
+    for key in (second, its_second):
+        actions.switch_key(**BY, key=people.verified(key))
+    ApiKey.objects.exclude(fallback_until=None).update(fallback_until=datetime.now(UTC))
+    Head.objects.filter(chain=str(acme.pk)).update(mac="0" * 72)
+    assert fallback.end_fallbacks() == 1
+    assert dict(ApiKey.objects.filter(label="main").values_list("workspace__slug", "state")) == {
+        "acme": "waiting",
+        "other": "off",
+    }
 
 
 @pytest.mark.parametrize("changes", [{"refused_at": datetime.now(UTC)}, {"state": "off"}])

@@ -7,13 +7,18 @@ from uuid import UUID
 import pytest
 from django.db import OperationalError
 from django.db.models import F
+from huey.contrib.djhuey import HUEY
 
 from fini_admin.audit import transport
-from fini_admin.audit.models import Entry, OpenCall
-from fini_admin.ingestion import steps, walk, work
+from fini_admin.audit.models import Entry, Head, OpenCall
+from fini_admin.ingestion import budget, runs, steps, walk, work
+from fini_admin.ingestion.management.commands import run_worker
 from fini_admin.ingestion.models import Step, StepState, Watch
+from fini_admin.sources.actions import Origin, ensure
+from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import Workspace
 from tests.ingestion.conftest import OWNER, Start, drive, ends, hurry, resources
+from tests.support import people
 from tests.support.sandbox import Sandbox
 
 ANOTHER = "00000000-0000-0000-0000-000000000002"
@@ -124,3 +129,63 @@ def test_a_page_whose_watch_went_to_another_worker_has_one_outcome(
     assert Entry.objects.get(kind="call.lost").route == "list"
     drive(acme)
     assert ends(run) == {"done": 2}
+
+
+def break_chain(workspace: Workspace) -> None:
+    """The chain's head was written with a key that ENCRYPTION_KEYS does not hold."""
+    Head.objects.filter(chain=str(workspace.pk)).update(mac="0" * 72)
+
+
+def rung() -> list[str]:
+    """The workspaces at whose door the clock rang."""
+    tasks = [task.args[0] for task in HUEY.pending()]
+    HUEY.flush()
+    return tasks
+
+
+@pytest.mark.parametrize("fault", ["chain", "any other"])
+def test_a_call_that_cannot_be_closed_stops_neither_the_clock_nor_the_other_workspaces(
+    acme: Workspace,
+    register: Start,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    fault: str,
+) -> None:
+    register(resources(2))
+    with monkeypatch.context() as patch:
+        outage(patch, (transport, "write_outcome"), (work, "recover_step"), (steps, "release"))
+        with pytest.raises(OperationalError):
+            work.work_once(acme.pk, OWNER)
+    if fault == "chain":
+        break_chain(acme)
+    else:
+        monkeypatch.setattr(steps, "lost", lambda *_, **__: 1 / 0)
+    other = people.workspace("other")
+    people.key(other)
+    runs.start_discover(actor="ada", origin="test", workspace=other, provider="notion")
+    OpenCall.objects.update(lease_until=datetime.now(UTC))
+    caplog.clear()
+    HUEY.flush()
+    run_worker.tick()
+    assert rung() == [str(other.pk)]
+    run_worker.tick()
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == 1
+    assert str(acme.pk) in said[0]
+    assert OpenCall.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_what_cannot_be_marked_stuck_stops_no_other_workspace(monkeypatch: pytest.MonkeyPatch) -> None:
+    faulty, sound = people.workspace("faulty"), people.workspace("sound")
+    for workspace in (faulty, sound):
+        (source,) = ensure(workspace, "notion", [str(UUID(int=7))], Origin("call", datetime.now(UTC)))
+        long_ago = datetime.now(UTC) - timedelta(hours=25)
+        Source.objects.filter(pk=source.pk).update(state="running", sent_at=long_ago)
+    plain = budget.lock
+    monkeypatch.setattr(budget, "lock", lambda one: 1 / 0 if one == faulty else plain(one))
+    work.mark_stuck()
+    assert dict(Source.objects.values_list("workspace__slug", "state")) == {
+        "faulty": "running",
+        "sound": "stuck",
+    }

@@ -68,8 +68,6 @@ def repeat(target: Any, pause: float, stopping: threading.Event) -> None:
         try:
             close_old_connections()
             target()
-        except UnknownKey as error:  # of one workspace's chain: the others' work goes on
-            log.warning("%s", error)
         except Exception:  # a clock that stops would leave work lying: the log is told and it goes on
             log.exception("the worker's clock")
         stopping.wait(max(0.05, pause - (time.monotonic() - started)))

@@ -89,8 +89,15 @@ def work_once(workspace_id: UUID, owner: str) -> bool:
         Budget.objects.filter(pk=workspace_id).update(spent_until=spent.until)
     except (NoKey, UnknownKey) as error:
         log.warning("%s", error)
-        Budget.objects.filter(pk=workspace_id).update(spent_until=now + PAUSE)
+        hold_back(workspace_id, now + PAUSE)
     return False
+
+
+def hold_back(workspace_id: UUID, until: datetime) -> None:
+    """No call of a workspace can go out; a discovery, which waits for no share of the budget, is not due either."""
+    Budget.objects.filter(pk=workspace_id).update(spent_until=until)
+    waiting = Step.objects.filter(run__workspace=workspace_id, state=StepState.READY, kind=Kind.DISCOVER)
+    waiting.filter(due_at__lt=until).update(due_at=until)
 
 
 def do_step(step_id: int, owner: str) -> bool:

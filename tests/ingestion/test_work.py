@@ -1,5 +1,6 @@
 """The worker's hands and its clock: what a fault leaves behind goes on, and hurts nobody else."""
 
+import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -16,7 +17,7 @@ from fini_admin.ingestion.management.commands import run_worker
 from fini_admin.ingestion.models import Step, StepState, Watch
 from fini_admin.sources.actions import Origin, ensure
 from fini_admin.sources.models import Source
-from fini_admin.workspaces.models import Workspace
+from fini_admin.workspaces.models import ApiKey, Workspace
 from tests.ingestion.conftest import OWNER, Start, drive, ends, hurry, resources
 from tests.support import people
 from tests.support.sandbox import Sandbox
@@ -189,3 +190,24 @@ def test_what_cannot_be_marked_stuck_stops_no_other_workspace(monkeypatch: pytes
         "faulty": "running",
         "sound": "stuck",
     }
+
+
+@pytest.mark.parametrize("missing", ["key", "chain"])
+def test_a_discovery_whose_key_does_not_open_is_tried_now_and_then(
+    acme: Workspace, sandbox: Sandbox, caplog: pytest.LogCaptureFixture, missing: str
+) -> None:
+    run = runs.start_discover(actor="ada", origin="test", workspace=acme, provider="notion")
+    sealed = ApiKey.objects.get().sealed
+    mac = Head.objects.get(chain=str(acme.pk)).mac
+    if missing == "key":
+        ApiKey.objects.update(sealed=b"nothing that opens")
+    else:
+        break_chain(acme)
+    for _ in range(3):
+        for workspace_id in work.due_workspaces():
+            work.work(workspace_id, OWNER, threading.Event())
+    assert len(caplog.records) == 1
+    ApiKey.objects.update(sealed=sealed)
+    Head.objects.filter(chain=str(acme.pk)).update(mac=mac)
+    drive(acme)
+    assert set(ends(run)) == {"done"}

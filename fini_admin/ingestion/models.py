@@ -247,7 +247,8 @@ class Watch(models.Model):
     """How a workspace's list is followed: one walk at a time, page by page, kept here between calls (trap 6).
 
     `whole`: this walk goes on until everything followed was seen. `cut_short`: the last one lost its place, so a
-    page without news at the head proves nothing, and the next walk is whole.
+    page without news at the head proves nothing, and the next walk is whole. `error`: why the list could not be read
+    several times in a row, empty since a page came.
     """
 
     workspace = models.OneToOneField(Workspace, on_delete=models.PROTECT, primary_key=True)
@@ -266,6 +267,7 @@ class Watch(models.Model):
     pages = models.PositiveIntegerField(default=0)
     restarts = models.PositiveIntegerField(default=0)
     tries = models.PositiveIntegerField(default=0)
+    error = models.TextField(blank=True)
 
     class Meta:
         indexes = (models.Index(fields=["next_at"], name="watch_due"),)

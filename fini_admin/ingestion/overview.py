@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from django.utils import timezone
 
 from fini_admin.ingestion.models import QueueEntry
-from fini_admin.ingestion.queries import worker_alive
+from fini_admin.ingestion.queries import why_no_list, worker_alive
 from fini_admin.ingestion.schedules import standing
 from fini_admin.paging import count
 from fini_admin.sources.models import Resource, Source
@@ -71,10 +71,12 @@ def needs(workspace: Workspace, may_discover: Collection[str]) -> list[Need]:
 
 
 def needs_of_work(workspace: Workspace) -> list[Need]:
-    """Why nothing goes on, or may soon stop: the worker, the keys."""
+    """Why nothing goes on, or may soon stop: the worker, the list, the keys."""
     found = []
     if not worker_alive():
         found.append(Need("No worker is at work: nothing goes on until manage.py run_worker runs.", "runs"))
+    if listless := why_no_list(workspace.pk):
+        found.append(Need(listless, "calls", "?route=list"))
     return found + needs_of_keys(list(ApiKey.objects.filter(workspace=workspace).exclude(state=KeyState.OFF)))
 
 

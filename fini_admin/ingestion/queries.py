@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Count, QuerySet
@@ -10,8 +11,20 @@ from django.utils import timezone
 
 from fini_admin.audit.models import Entry
 from fini_admin.audit.names import CallKind
+from fini_admin.fini.errors import ScopeMissing
 from fini_admin.ingestion.calling import usable_key
-from fini_admin.ingestion.models import Budget, Item, Outcome, QueueEntry, Run, RunState, Slot, Worker
+from fini_admin.ingestion.models import (
+    Budget,
+    Item,
+    Kind,
+    Outcome,
+    QueueEntry,
+    Run,
+    RunState,
+    Slot,
+    Watch,
+    Worker,
+)
 from fini_admin.ingestion.runs import count_outcomes
 from fini_admin.paging import count
 from fini_admin.workspaces.models import Workspace
@@ -131,4 +144,22 @@ def why_it_waits(run: Run) -> str:
     if blocked and blocked.blocked_until:
         until = timezone.localtime(blocked.blocked_until)
         return f"Fini asked us to slow down. Calls go on at {until:%H:%M:%S %Z}."
-    return ""
+    return "" if run.kind == Kind.DISCOVER else why_no_list(run.workspace_id)
+
+
+def why_no_list(workspace_id: UUID) -> str:
+    """Why Fini's list, by which sources are matched and followed, cannot be read; empty when it can (P8)."""
+    error = Watch.objects.filter(pk=workspace_id).values_list("error", flat=True).first()
+    if not error:
+        return ""
+    if error.startswith(ScopeMissing.cause):
+        return (
+            "Fini does not let the API key read its list of sources: nothing can be matched or followed."
+            " Make a key with the scopes read and write in Fini, add it and switch to it; the work then goes on"
+            " by itself."
+        )
+    return (
+        "Fini's list of sources cannot be read: nothing can be matched or followed."
+        f" {error.rstrip('.')}. Reading again is safe and happens by itself, at least once a minute; if it goes on,"
+        " the calls tell what Fini answered."
+    )

@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import F, Min, Q, QuerySet
 from django.db.models.functions import Greatest
 
-from fini_admin.audit.recording import LEASE, Context, Superseded
+from fini_admin.audit.recording import ERROR_LIMIT, LEASE, Context, Superseded
 from fini_admin.audit.transport import Exchange, exchange
 from fini_admin.fini import routes
 from fini_admin.fini.errors import (
@@ -23,6 +23,7 @@ from fini_admin.fini.errors import (
     KeyRefused,
     NotFound,
     NotUnderstood,
+    Throttled,
     TimedOut,
 )
 from fini_admin.fini.wire import Document, ListPage
@@ -151,7 +152,7 @@ def listed(watch: Watch, done: Exchange[ListPage]) -> None:
     fresh = len(set(ids)) - (repeated.count() if watch.pages else 0)
     news = see(watch, done.value.documents, done)
     watch.pages += 1
-    watch.tries = 0
+    watch.tries, watch.error = 0, ""
     watch.had_news = watch.had_news or news
     adapt(held, done, head=watch.pages == 1)
     turn(watch, done.value, news=news, fresh=fresh)
@@ -239,7 +240,7 @@ def end(watch: Watch, *, complete: bool, cut_short: bool = False) -> None:
     young = Source.objects.filter(workspace=watch.workspace, sent_at__gt=now - YOUNG).exists()
     watch.gap = follow.FIRST_GAP if watch.had_news else min(watch.gap * 1.5, GAPS[young])
     watch.news_at = now if watch.had_news else watch.news_at
-    watch.walk_started, watch.restarts, watch.cut_short = None, 0, cut_short
+    watch.walk_started, watch.restarts, watch.cut_short, watch.error = None, 0, cut_short, ""
     store(watch, cursor="", next_at=next_walk(watch, now))
 
 
@@ -279,6 +280,8 @@ def adapt(held: Budget, done: Exchange[ListPage], *, head: bool) -> None:
 def page_failed(watch: Watch, held: Budget, error: FiniError) -> None:
     """Smaller pages, the head again, or a pause, as the error has it (traps 6 and 10)."""
     mine, smaller = Budget.objects.filter(pk=held.pk), max(1, held.page_size // 2)
+    if max(watch.tries, watch.restarts) >= FEW and not isinstance(error, KeyRefused | Throttled):
+        watch.error = str(error)[:ERROR_LIMIT]  # a refused key and a wish to slow down are told of already
     if isinstance(error, KeyRefused):
         pause_watch(watch, 0.0)
     elif isinstance(error, BadRequest) and watch.cursor:

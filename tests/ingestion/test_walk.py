@@ -5,12 +5,13 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs
 
 import pytest
+from django.test import Client
 
-from fini_admin.ingestion import follow, work
-from fini_admin.ingestion.models import Budget, Step, Watch
+from fini_admin.ingestion import follow, runs, work
+from fini_admin.ingestion.models import Budget, Run, Step, Watch, Worker
 from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import ApiKey, Workspace
-from tests.ingestion.conftest import OWNER, Start, hurry, requests, resources
+from tests.ingestion.conftest import OWNER, Start, drive, ends, hurry, requests, resources
 from tests.support.sandbox import Sandbox
 
 LIST = "/v2/documents/public"
@@ -146,3 +147,50 @@ def test_a_cursor_that_is_refused_again_and_again_costs_pauses_and_no_smaller_pa
     read_all(acme, sent, between=pause)
     assert max(pauses) > timedelta(seconds=20)
     assert {size for size, _ in pages(sandbox)} == {4}
+
+
+@pytest.fixture
+def at_work(db: None) -> None:
+    now = datetime.now(UTC)
+    Worker.objects.create(id="w", started_at=now, seen_at=now)
+
+
+def said(client: Client, run: Run) -> tuple[list[str], list[str]]:
+    """What the run's page says it waits for, and what needs a person as Home has it, with the pages they lead to."""
+    page = client.get(f"/w/acme/runs/{run.number}/").context["waits"]
+    needs = client.get("/w/acme/").context["needs"]
+    return [page] if page else [], [f"{need.text} {url}" for need, url in needs]
+
+
+NO_SCOPE = (
+    "Fini does not let the API key read its list of sources: nothing can be matched or followed. Make a key with"
+    " the scopes read and write in Fini, add it and switch to it; the work then goes on by itself."
+)
+FAILED = (
+    "Fini's list of sources cannot be read: nothing can be matched or followed. Fini failed: Internal Server Error."
+    " Reading again is safe and happens by itself, at least once a minute; if it goes on, the calls tell what Fini"
+    " answered."
+)
+
+
+@pytest.mark.usefixtures("at_work")
+@pytest.mark.parametrize(("status", "words"), [(403, NO_SCOPE), (500, FAILED)])
+def test_a_list_that_cannot_be_read_is_told_with_cause_and_next_step(
+    acme: Workspace, sandbox: Sandbox, register: Start, editor: Client, status: int, words: str
+) -> None:
+    if status == 403:
+        sandbox.add_key(sandbox.key, scopes=["write"])
+    else:
+        sandbox.fault(method="GET", path=rf"{LIST}\?", status=status, count=None)
+    run = register(resources(2))
+    discovery = runs.start_discover(actor="ada", origin="test", workspace=acme, provider="notion")
+    work_until(acme, lambda: len(requests(sandbox, "GET", LIST)) == 2)
+    assert said(editor, run) == ([], [])
+    work_until(acme, lambda: len(requests(sandbox, "GET", LIST)) == 5)
+    assert said(editor, run) == ([words], [f"{words} /w/acme/audit/?route=list"])
+    assert said(editor, discovery)[0] == []
+    sandbox.clear_faults()
+    sandbox.add_key(sandbox.key)
+    drive(acme)
+    assert said(editor, run) == ([], [])
+    assert ends(run) == {"done": 2}

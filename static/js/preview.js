@@ -13,6 +13,7 @@
       for (const box of boxes) box.disabled = Boolean(whole?.checked);
       out += whole?.checked ? Number(whole.dataset.without) : boxes.filter((box) => !box.checked).length;
     }
+    form.querySelector("[data-fewer]").hidden = out === 0;
     for (const place of form.querySelectorAll("[data-count]")) {
       const left = Number(place.dataset.total) - out;
       place.textContent = place.dataset.count.replace("{n}", number.format(left));

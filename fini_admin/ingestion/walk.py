@@ -128,9 +128,12 @@ def claim_watch(watch: Watch, owner: str, call: str) -> None:
     budget.take(held, call, urgent=False)
 
 
-def settled(watch: Watch, done: Exchange[Any]) -> Budget:
-    """What every answer of a watch begins with; raises Superseded when the watch went to another process."""
-    held = calling.settle(watch.workspace, done, reads=True)
+def settled(watch: Watch, done: Exchange[Any], *, of_one: bool = False) -> Budget:
+    """What every answer of a watch begins with; raises Superseded when the watch went to another process.
+
+    `of_one`: it is about one record, and a 403 may say that this is another workspace's, rather than what the key may.
+    """
+    held = calling.settle(watch.workspace, done, reads=not of_one)
     if not Watch.objects.filter(pk=watch.pk, call=done.call).exists():
         raise Superseded(done.call)
     watch.refresh_from_db()
@@ -318,7 +321,7 @@ def pause_watch(watch: Watch, seconds: float) -> None:
 
 def got(watch: Watch, source: Source, done: Exchange[Document]) -> None:
     """One record came by its ID, or Fini does not know it, or says neither: then it is asked for again later."""
-    settled(watch, done)
+    settled(watch, done, of_one=True)
     if done.value:
         see(watch, [done.value], done)
         end(watch, complete=True)

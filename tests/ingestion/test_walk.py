@@ -12,6 +12,7 @@ from fini_admin.ingestion.models import Budget, Run, Step, Watch, Worker
 from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import ApiKey, Workspace
 from tests.ingestion.conftest import OWNER, Start, drive, ends, hurry, requests, resources
+from tests.support import people
 from tests.support.sandbox import Sandbox
 
 LIST = "/v2/documents/public"
@@ -78,6 +79,18 @@ def test_a_key_that_is_refused_for_one_id_is_refused(
     hide(sandbox, sent[0], status=401)
     work_until(acme, lambda: ApiKey.objects.get().refused_at is not None)
     assert work.due_workspaces() == []
+
+
+def test_a_reading_key_that_may_not_see_one_record_goes_on_reading(
+    acme: Workspace, sandbox: Sandbox, sent: list[Source]
+) -> None:
+    sandbox.add_key(people.KEY, scopes=["read"])
+    reader = people.verified(people.key(acme, "reader"), "read")
+    hide(sandbox, sent[0], status=403)
+    work_until(acme, lambda: bool(requests(sandbox, "GET", f"{LIST}/{sent[0].fini_id}")))
+    sandbox.advance(700)
+    work_until(acme, lambda: {state(source) for source in sent[1:]} == {"usable"})
+    assert ApiKey.objects.get(pk=reader.pk).refused_at is None
 
 
 def read_all(

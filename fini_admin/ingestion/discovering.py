@@ -3,9 +3,12 @@
 import re
 from dataclasses import dataclass
 
+from django.db import transaction
+
 from fini_admin.fini import errors
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.ingestion import runs
+from fini_admin.ingestion.budget import lock
 from fini_admin.ingestion.models import Kind, Run, RunState, Step, StepState
 from fini_admin.ingestion.queries import why_it_waits
 from fini_admin.workspaces.models import Workspace
@@ -89,8 +92,10 @@ def last_provider(workspace: Workspace) -> str:
     return mine.order_by("-number").values_list("provider", flat=True).first() or next(iter(PROVIDERS))
 
 
+@transaction.atomic
 def start(*, actor: str, origin: str, workspace: Workspace, provider: str, token: str) -> Run:
     """Ask a provider what can be imported, unless it is being asked: whoever comes second sees the same run."""
+    lock(workspace)
     found = stand(workspace, provider)
     if found.run and found.running:
         return found.run

@@ -1,12 +1,15 @@
 """Discover in the browser: the tree, live, and who may see it."""
 
 import re
+import threading
+import time
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from fini_admin.ingestion import discovering
 from fini_admin.ingestion.models import Run
 from fini_admin.ingestion.picking import opened
 from fini_admin.sources.models import Resource, Source
@@ -60,6 +63,28 @@ def test_a_form_sent_twice_starts_one_discovery(acme: Workspace, editor: Client)
     assert Run.objects.count() == 1
     discover(editor, token=f"{TOKEN}-2")
     assert Run.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_people_who_press_discover_at_once_see_one_run() -> None:
+    acme, seen = people.workspace(), []
+
+    def press(who: str) -> None:
+        run = discovering.start(actor=who, origin="test", workspace=acme, provider="notion", token=who)
+        seen.append(run.number)
+
+    def second() -> None:
+        press("bob")
+        connection.close()
+
+    thread = threading.Thread(target=second)
+    with transaction.atomic():
+        press("ada")
+        thread.start()
+        time.sleep(0.3)  # by now it waits for the first to commit
+    thread.join()
+    assert seen == [1, 1]
+    assert Run.objects.count() == 1
 
 
 def test_a_second_tab_sees_the_discovery_that_goes_on(acme: Workspace, editor: Client) -> None:

@@ -162,7 +162,7 @@ def refuse_all(step: Step, items: list[Item], error: FiniError) -> None:
     run, reason = step.run, str(error)
     Run.objects.filter(pk=run.pk).update(error=reason)
     alike = Step.objects.filter(run=run, kind=step.kind, provider=step.provider, state=StepState.READY)
-    waiting = list(Item.objects.filter(step__in=alike).exclude(stage=Stage.ENDED))
+    waiting = list(Item.objects.filter(step__in=alike).exclude(stage=Stage.ENDED).only("source"))
     end_items(run, [*items, *waiting], Outcome.REFUSED, reason)
     alike.update(state=StepState.DONE, refusal=reason)
     close_step(step, refusal=reason)

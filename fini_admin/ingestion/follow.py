@@ -1,12 +1,13 @@
 """What follows from having read records: pairing, ends, and what became of unknown sends (traps 1, 2, 3)."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from django.db.models import Q, QuerySet
 
 from fini_admin.ingestion import queue, splitting
 from fini_admin.ingestion.models import Item, Kind, Outcome, Run, RunState, Stage, Step, StepState, Watch
-from fini_admin.ingestion.runs import add_step, end_items, finish, plan
+from fini_admin.ingestion.runs import add_step, batches, end_items, finish, plan
 from fini_admin.sources import actions
 from fini_admin.sources.actions import Origin, without_pk
 from fini_admin.sources.models import Source
@@ -16,6 +17,7 @@ from fini_admin.workspaces.models import Workspace
 FIRST_GAP = 2.0
 LONGEST_REST = timedelta(seconds=4)
 SENDS = 5
+AT_ONCE = 250  # so many names or sources a statement
 OUTCOMES = {State.USABLE: Outcome.DONE, State.EMPTY: Outcome.FAILED, State.FAILED: Outcome.FAILED}
 
 
@@ -69,7 +71,7 @@ def consequences(workspace: Workspace, sources: list[Source]) -> None:
     finish(workspace)
 
 
-def paired_items(workspace: Workspace, sources: list[Source]) -> QuerySet[Item]:
+def paired_items(workspace: Workspace, sources: Sequence[Source]) -> QuerySet[Item]:
     """The items that wait for one of these records."""
     waiting = Item.objects.filter(run__workspace=workspace, run__state=RunState.RUNNING, stage=Stage.PAIR)
     by_address = Q(
@@ -82,7 +84,7 @@ def paired_items(workspace: Workspace, sources: list[Source]) -> QuerySet[Item]:
     )
 
 
-def pair(workspace: Workspace, sources: list[Source]) -> None:
+def pair(workspace: Workspace, sources: Sequence[Source]) -> None:
     """Match items with records on (provider, externalId), and give each its lane (traps 1 and 2)."""
     if not sources:
         return
@@ -124,12 +126,13 @@ def leftovers(workspace: Workspace) -> None:
     if Source.objects.filter(workspace=workspace, wanted_since__isnull=False).exists():
         return
     waiting = Item.objects.filter(run__workspace=workspace, run__state=RunState.RUNNING, stage=Stage.PAIR)
-    names = set(waiting.values_list("external_id", flat=True))
-    if not names:
-        return
-    pair(workspace, list(Source.objects.filter(workspace=workspace, external_id__in=names)))
+    names = sorted(set(waiting.values_list("external_id", flat=True)))
+    for some in batches(names, AT_ONCE):
+        found = Source.objects.filter(workspace=workspace, external_id__in=some)
+        for sources in batches(list(found), AT_ONCE):
+            pair(workspace, sources)
     for run in Run.objects.filter(workspace=workspace, state=RunState.RUNNING):
-        left = list(Item.objects.filter(run=run, stage=Stage.PAIR))
+        left = list(Item.objects.filter(run=run, stage=Stage.PAIR).only("source"))
         end_items(
             run,
             left,

@@ -74,7 +74,7 @@ def queued_ids(fini_ids: list[str], workspace_id: UUID) -> set[str]:
     return set(entries.values_list("source__fini_id", flat=True))
 
 
-def set_lanes(sources: list[Source]) -> None:
+def set_lanes(sources: Collection[Source]) -> None:
     """Set each lane by what the record says: was it ever ingested (trap 2)."""
     for lane, again in ((Lane.ADD, False), (Lane.REFRESH, True)):
         matching = [source for source in sources if ever_ingested(source) is again]
@@ -87,9 +87,9 @@ def close(sources: Iterable[Source], how: str) -> None:
     open_entries(sources).update(closed_at=datetime.now(UTC), closed_how=how)
 
 
-def release(run: Run, sources: Iterable[Source]) -> None:
-    """What the run had taken and did not send waits again, for whoever sends it next."""
-    open_entries(sources).filter(run=run).update(run=None)
+def release(run: Run, sources: Collection[int]) -> None:
+    """What the run had taken and did not send waits again, for whoever sends it next: sources by their numbers."""
+    QueueEntry.objects.filter(source__in=sources, closed_at=None, run=run).update(run=None)
 
 
 @dataclass(slots=True)

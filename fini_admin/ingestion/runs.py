@@ -28,7 +28,6 @@ from fini_admin.ingestion.models import (
     Watch,
 )
 from fini_admin.ingestion.wakeup import wake
-from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import Workspace
 from fini_admin.workspaces.preferences import preferences
 
@@ -264,8 +263,8 @@ def end_items(run: Run, items: Sequence[Item], outcome: Outcome, reason: str = "
     for batch in batches(items, 500):
         pks = [item.pk for item in batch]
         Item.objects.filter(pk__in=pks).update(stage=Stage.ENDED, outcome=outcome, reason=reason)
-    if outcome != Outcome.DONE:
-        queue.release(run, Source.objects.filter(pk__in=[item.source_id for item in items if item.source_id]))
+        if outcome != Outcome.DONE:
+            queue.release(run, [item.source_id for item in batch if item.source_id])
 
 
 def finish(workspace: Workspace) -> None:

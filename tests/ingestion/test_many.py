@@ -1,0 +1,62 @@
+"""Runs of many IDs: no statement carries more than a database takes, and nothing grows with what has ended."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from fini_admin.ingestion.models import Item, QueueEntry, Step, Watch
+from fini_admin.sources.models import Source
+from fini_admin.workspaces.models import Workspace
+from tests.ingestion.conftest import Start, drive, ends, resources
+from tests.ingestion.queue_page import many
+from tests.support.sandbox import Sandbox
+
+MOST = 1000
+IDS = 1200
+Execute = Callable[[str, Any, bool, dict[str, Any]], Any]
+
+
+@contextmanager
+def carried() -> Iterator[list[int]]:
+    """How many values each statement carries."""
+    numbers: list[int] = []
+
+    def note(execute: Execute, sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
+        numbers.append(len(params) if isinstance(params, Sequence) and not many else 0)
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(note):
+        yield numbers
+
+
+def test_all_that_is_refused_at_once_waits_again_in_small_statements(
+    acme: Workspace, sandbox: Sandbox, ingest: Start
+) -> None:
+    many(acme, IDS)
+    sandbox.add_key(sandbox.key, scopes=["read"])
+    run = ingest()
+    with carried() as numbers:
+        drive(acme)
+    assert ends(run) == {"refused": IDS}
+    assert QueueEntry.objects.filter(run=None, closed_at=None).count() == IDS
+    assert max(numbers) <= MOST
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_all_that_a_walk_left_is_settled_in_small_statements(
+    acme: Workspace, sandbox: Sandbox, register: Start, known: bool
+) -> None:
+    run = register(resources(IDS))
+    Item.objects.filter(run=run).update(stage="pair")
+    Step.objects.filter(run=run).update(state="done")
+    Watch.objects.update(next_at=run.created_at)
+    many(acme, IDS)
+    if not known:
+        Source.objects.update(external_id="")
+    with carried() as numbers:
+        drive(acme)
+    assert ends(run) == ({"done": IDS} if known else {"unknown": IDS})
+    assert max(numbers) <= MOST

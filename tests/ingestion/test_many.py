@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from fini_admin.ingestion.models import Item, QueueEntry, Step, Watch
+from fini_admin.ingestion import runs
+from fini_admin.ingestion.models import Item, QueueEntry, Run, Stage, Step, Watch
 from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import Workspace
 from tests.ingestion.conftest import Start, drive, ends, resources
 from tests.ingestion.queue_page import many
+from tests.support.effort import effort, measurable
 from tests.support.sandbox import Sandbox
 
 MOST = 1000
@@ -60,3 +62,19 @@ def test_all_that_a_walk_left_is_settled_in_small_statements(
         drive(acme)
     assert ends(run) == ({"done": IDS} if known else {"unknown": IDS})
     assert max(numbers) <= MOST
+
+
+@measurable
+def test_whether_a_run_is_over_is_found_without_reading_what_has_ended(acme: Workspace, register: Start) -> None:
+    def looking(ids: int) -> int:
+        run = register(resources(ids))
+        Item.objects.filter(run=run, position__lt=ids - 1).update(stage="ended", outcome="done")
+        taken = effort(lambda: runs.finish(acme))
+        Run.objects.filter(pk=run.pk).update(state="ended")
+        return taken
+
+    assert looking(2000) <= looking(20) + 100
+
+
+def test_ended_comes_before_every_other_stage() -> None:
+    assert min(Stage.values) == Stage.ENDED

@@ -66,7 +66,7 @@ def discovered(step: Step, tree: Any) -> None:
         ),
         batch_size=500,
     )
-    Run.objects.filter(pk=run.pk).update(total=len(leaves))
+    Run.objects.filter(pk=run.pk).update(total=len(leaves), done=len(leaves))
     close_step(step)
 
 

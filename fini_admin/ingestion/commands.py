@@ -8,7 +8,6 @@ from django.core.management.base import CommandError, CommandParser
 
 from fini_admin.ingestion.calling import usable_key
 from fini_admin.ingestion.models import Run, RunState
-from fini_admin.ingestion.queries import outcomes
 from fini_admin.ingestion.runs import NothingToDo
 from fini_admin.workspaces import commands
 from fini_admin.workspaces.models import Workspace
@@ -48,8 +47,7 @@ class RunCommand(commands.Command):
         """Wait for the run's end; whether every ID ended well. Raises CommandError when no key can go on."""
         while True:
             run.refresh_from_db()
-            counts = outcomes(run)
-            self.show(run, sum(counts.values()))
+            self.show(run)
             if run.state == RunState.ENDED:
                 break
             if not Workspace.objects.filter(usable_key("pk"), pk=run.workspace_id).exists():
@@ -59,12 +57,12 @@ class RunCommand(commands.Command):
             time.sleep(PAUSE)
         if run.error:
             self.stderr.write(commands.one_line(run.error))
-        return not run.error and counts["done"] == run.total
+        return not run.error and run.done == run.total
 
-    def show(self, run: Run, ended: int) -> None:
+    def show(self, run: Run) -> None:
         """A progress bar, on a terminal only."""
         if sys.stderr.isatty():
-            filled = BAR * ended // max(1, run.total)
+            filled = BAR * run.ended // max(1, run.total)
             end = "\n" if run.state == RunState.ENDED else ""
-            self.stderr.write(f"\r[{'#' * filled:{BAR}}] {ended:,} of {run.total:,}{end}", ending="")
+            self.stderr.write(f"\r[{'#' * filled:{BAR}}] {run.ended:,} of {run.total:,}{end}", ending="")
             self.stderr.flush()

@@ -7,7 +7,7 @@ from django.db.models import Q, QuerySet
 
 from fini_admin.ingestion import queue, splitting
 from fini_admin.ingestion.models import Item, Kind, Outcome, Run, RunState, Stage, Step, StepState, Watch
-from fini_admin.ingestion.runs import add_step, batches, end_items, finish, plan
+from fini_admin.ingestion.runs import add_step, batches, end, end_items, finish, plan
 from fini_admin.sources import actions
 from fini_admin.sources.actions import Origin, without_pk
 from fini_admin.sources.models import Source
@@ -48,7 +48,8 @@ def follow(run: Run, items: list[Item], origin: Origin) -> None:
         if state in ENDED:  # its end was seen before we knew that it was sent: nothing is left to follow
             Source.objects.filter(pk__in=[source.pk for source in moving]).update(sent_at=None)
     queue.close(sources, "sent")
-    Item.objects.filter(pk__in=[item.pk for item in items]).update(stage=Stage.FOLLOW)
+    # One whose source went while the call was out has its end.
+    Item.objects.filter(pk__in=[item.pk for item in items], outcome=None).update(stage=Stage.FOLLOW)
     end_followed(sources)
     rest_before_poll(run.workspace, now)
 
@@ -155,7 +156,8 @@ def end_followed(sources: list[Source]) -> None:
         reasons.setdefault((OUTCOMES[State(source.state)], why(source)), []).append(source.pk)
     for (outcome, reason), pks in reasons.items():
         following = Item.objects.filter(source__in=pks, stage=Stage.FOLLOW)
-        following.update(stage=Stage.ENDED, outcome=outcome, reason=reason)
+        for run in set(following.values_list("run", flat=True)):
+            end(run, following.filter(run=run), outcome, reason)
 
 
 def why(source: Source) -> str:

@@ -63,7 +63,10 @@ class RunState(models.TextChoices):
 
 
 class Run(models.Model):
-    """One operation on Fini that a person or a schedule started. `counts`: its outcomes, once it has ended."""
+    """One operation on Fini that a person or a schedule started.
+
+    It counts the IDs that have their end, each in the transaction that gives it (P3): nobody has to look at them.
+    """
 
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
     number = models.PositiveBigIntegerField()
@@ -78,7 +81,11 @@ class Run(models.Model):
     origin = models.CharField(max_length=20)
     reason = models.TextField(blank=True)
     error = models.TextField(blank=True)
-    counts = models.JSONField(null=True)
+    done = models.PositiveIntegerField(default=0)
+    refused = models.PositiveIntegerField(default=0)
+    failed = models.PositiveIntegerField(default=0)
+    unknown = models.PositiveIntegerField(default=0)
+    skipped = models.PositiveIntegerField(default=0)
     token = models.CharField(max_length=64, null=True)
     created_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
@@ -91,6 +98,16 @@ class Run(models.Model):
 
     def __str__(self) -> str:
         return f"run {self.number}"
+
+    @property
+    def outcomes(self) -> dict[str, int]:
+        """How many IDs came to which end so far."""
+        return {name: getattr(self, name) for name in Outcome.values}
+
+    @property
+    def ended(self) -> int:
+        """How many IDs have their end."""
+        return sum(self.outcomes.values())
 
 
 class Step(models.Model):

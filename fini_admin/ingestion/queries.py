@@ -1,12 +1,11 @@
 """Reads of runs and of who is at work."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from fini_admin.audit.models import Entry
@@ -25,7 +24,6 @@ from fini_admin.ingestion.models import (
     Watch,
     Worker,
 )
-from fini_admin.ingestion.runs import count_outcomes
 from fini_admin.paging import count
 from fini_admin.workspaces.models import Workspace
 from fini_admin.workspaces.preferences import preferences
@@ -53,31 +51,9 @@ def running(workspace: Workspace) -> QuerySet[Run]:
     return Run.objects.filter(workspace=workspace, state=RunState.RUNNING).order_by("number")
 
 
-def tell(runs: Sequence[Run]) -> list[dict[str, Any]]:
-    """Runs as their lists show them: each with its outcomes and how many IDs have their end.
-
-    What has ended carries its counts, so only what goes on is counted.
-    """
-    going = [run.pk for run in runs if run.counts is None]
-    counted = Item.objects.filter(run__in=going, outcome__isnull=False).values_list("run", "outcome")
-    live: dict[int, dict[str, int]] = {}
-    for run, outcome, number in counted.annotate(Count("pk")).order_by():
-        live.setdefault(run, {})[str(outcome)] = number
-    told = []
-    for run in runs:
-        counts = run.counts or live.get(run.pk, {})
-        told.append({"run": run, "outcomes": counts, "ended": sum(counts.values())})
-    return told
-
-
-def outcomes(run: Run) -> dict[str, int]:
-    """How many IDs of a run came to which end."""
-    return run.counts or count_outcomes(run)
-
-
-def calls(run: Run) -> int:
-    """The calls made for a run."""
-    return Entry.objects.filter(chain=str(run.workspace_id), run=run.number, kind=CallKind.ASKED).count()
+def calls(run: Run) -> QuerySet[Entry]:
+    """The calls made for a run: their *asked* rows."""
+    return Entry.objects.filter(chain=str(run.workspace_id), run=run.number, kind=CallKind.ASKED)
 
 
 def summary(run: Run) -> dict[str, Any]:
@@ -87,8 +63,8 @@ def summary(run: Run) -> dict[str, Any]:
         "kind": run.kind,
         "state": run.state,
         "total": run.total,
-        "outcomes": outcomes(run),
-        "calls": calls(run),
+        "outcomes": run.outcomes,
+        "calls": calls(run).count(),
     }
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TypedDict, TypeVar, Unpack
 
 from django.db import transaction
-from django.db.models import Count, Max
+from django.db.models import F, Max, QuerySet
 
 from fini_admin.audit import chain
 from fini_admin.audit.names import Activity
@@ -144,9 +144,18 @@ def start_ingest(
         if again := started(workspace, extra.get("token")):
             return again
         taken = waiting(workspace) if entries is None else chosen(workspace, entries)
-        if all(not waits(entry) for entry in taken):
+        skipped = sum(not waits(entry) for entry in taken)
+        if skipped == len(taken):
             raise NothingToDo("The queue is empty: nothing awaits ingestion")
-        run = new_run(workspace, Kind.INGEST, actor=actor, origin=origin, total=len(taken), **extra)
+        run = new_run(
+            workspace,
+            Kind.INGEST,
+            actor=actor,
+            origin=origin,
+            total=len(taken),
+            skipped=skipped,
+            **extra,
+        )
         for batch in batches([entry for entry in taken if waits(entry)], 500):
             QueueEntry.objects.filter(pk__in=[entry.pk for entry in batch]).update(run=run)
         Item.objects.bulk_create(ingest_items(run, taken), batch_size=500)
@@ -261,28 +270,25 @@ def batches(values: Sequence[V], size: int) -> Iterator[Sequence[V]]:
 def end_items(run: Run, items: Sequence[Item], outcome: Outcome, reason: str = "") -> None:
     """These IDs have their end; what was not sent waits in the queue again."""
     for batch in batches(items, 500):
-        pks = [item.pk for item in batch]
-        Item.objects.filter(pk__in=pks).update(stage=Stage.ENDED, outcome=outcome, reason=reason)
+        end(run.pk, Item.objects.filter(pk__in=[item.pk for item in batch]), outcome, reason)
         if outcome != Outcome.DONE:
             queue.release(run, [item.source_id for item in batch if item.source_id])
+
+
+def end(run: int, items: QuerySet[Item], outcome: Outcome, reason: str) -> None:
+    """Give items of a run (its key) their end, and count them in it. One that has its end keeps it."""
+    ended = items.filter(outcome=None).update(stage=Stage.ENDED, outcome=outcome, reason=reason)
+    Run.objects.filter(pk=run).update(**{outcome.value: F(outcome.value) + ended})
 
 
 def finish(workspace: Workspace) -> None:
     """End each run of the workspace of which no ID and no step is open."""
     for run in Run.objects.filter(workspace=workspace, state=RunState.RUNNING):
         if not any_open(run) and not Step.objects.filter(run=run).exclude(state=StepState.DONE).exists():
-            Run.objects.filter(pk=run.pk).update(
-                state=RunState.ENDED, ended_at=datetime.now(UTC), counts=count_outcomes(run)
-            )
+            Run.objects.filter(pk=run.pk).update(state=RunState.ENDED, ended_at=datetime.now(UTC))
 
 
 def any_open(run: Run) -> bool:
     """Whether an ID of the run has no end yet. One look into an index, in which *ended* comes before all else."""
     last = Item.objects.filter(run=run).order_by("-stage").values_list("stage", flat=True).first()
     return last not in (None, Stage.ENDED)
-
-
-def count_outcomes(run: Run) -> dict[str, int]:
-    """How many IDs of a run came to which end."""
-    counted = Item.objects.filter(run=run, outcome__isnull=False).values_list("outcome").annotate(Count("pk"))
-    return dict.fromkeys(Outcome.values, 0) | dict(counted.order_by())

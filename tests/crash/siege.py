@@ -267,10 +267,23 @@ def wrong(product: Product, documents: list[dict[str, Any]], ends: dict[str, str
             yield f"{name} was never read back"
         if source["lane"] and document["jobCount"]:
             yield f"{name} waits in the queue and was ingested"
+    yield from miscounted(product)
+
+
+def miscounted(product: Product) -> Iterator[str]:
+    """Runs that did not end, or whose counts are not what their items say."""
+    ended: dict[int, dict[str, int]] = {}
+    for row in product.query(
+        "SELECT number, outcome, count(*) AS ids FROM ingestion_item JOIN ingestion_run r ON r.id = run_id"
+        " GROUP BY number, outcome"
+    ):
+        ended.setdefault(row["number"], {})[row["outcome"]] = row["ids"]
     for row in product.query("SELECT number FROM ingestion_run"):
         run = product.run(row["number"])
         if sum(run["outcomes"].values()) != run["total"] or run["state"] != "ended":
             yield f"run {run}"
+        if {outcome: ids for outcome, ids in run["outcomes"].items() if ids} != ended.get(row["number"], {}):
+            yield f"run {run}, of whose items {ended.get(row['number'])} have ended"
 
 
 def acceptable(external_id: str, document: dict[str, Any] | None) -> set[str]:

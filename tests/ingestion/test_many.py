@@ -2,23 +2,32 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
 from django.db import connection
+from django.test import Client
 
 from fini_admin.ingestion import runs
-from fini_admin.ingestion.models import Item, QueueEntry, Run, Stage, Step, Watch
+from fini_admin.ingestion.models import Item, Outcome, QueueEntry, Run, Stage, Step, Watch
 from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import Workspace
 from tests.ingestion.conftest import Start, drive, ends, resources
 from tests.ingestion.queue_page import many
+from tests.support import people
 from tests.support.effort import effort, measurable
 from tests.support.sandbox import Sandbox
 
 MOST = 1000
 IDS = 1200
 Execute = Callable[[str, Any, bool, dict[str, Any]], Any]
+
+
+@pytest.fixture
+def viewer(acme: Workspace, client: Client) -> Client:
+    client.force_login(people.member(acme, "viewer"))
+    return client
 
 
 @contextmanager
@@ -65,7 +74,9 @@ def test_all_that_a_walk_left_is_settled_in_small_statements(
 
 
 @measurable
-def test_whether_a_run_is_over_is_found_without_reading_what_has_ended(acme: Workspace, register: Start) -> None:
+def test_whether_a_run_is_over_is_found_without_reading_what_has_ended(
+    acme: Workspace, register: Start
+) -> None:
     def looking(ids: int) -> int:
         run = register(resources(ids))
         Item.objects.filter(run=run, position__lt=ids - 1).update(stage="ended", outcome="done")
@@ -78,3 +89,19 @@ def test_whether_a_run_is_over_is_found_without_reading_what_has_ended(acme: Wor
 
 def test_ended_comes_before_every_other_stage() -> None:
     assert min(Stage.values) == Stage.ENDED
+
+
+@measurable
+def test_what_a_page_does_for_a_run_does_not_grow_with_it(
+    viewer: Client, acme: Workspace, register: Start
+) -> None:
+    def looking(ids: int) -> list[int]:
+        run = register(resources(ids))
+        for outcome in ("done", "failed"):
+            half = run.items.filter(position__lt=ids - 1, outcome=None)[: ids // 2]
+            runs.end_items(run, list(half), Outcome(outcome))
+        pages = ("/w/acme/", "/w/acme/runs/", f"/w/acme/runs/{run.number}/")
+        return [effort(partial(viewer.get, page)) for page in pages]
+
+    few, lots = looking(200), looking(2000)
+    assert [more - less for less, more in zip(few, lots, strict=True) if more > less + 1000] == []

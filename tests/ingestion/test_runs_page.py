@@ -42,7 +42,7 @@ def test_a_runs_counts_add_up_while_it_runs_and_when_it_ended(
     drive(acme)
     found = counts(viewer, "/w/acme/runs/1/")
     assert found == {"done": 3, "refused": 0, "failed": 2, "unknown": 0, "skipped": 0, "open": 0}
-    assert Run.objects.get().counts == {name: number for name, number in found.items() if name != "open"}
+    assert Run.objects.get().outcomes == {name: number for name, number in found.items() if name != "open"}
 
 
 def test_each_outcome_leads_to_its_ids_with_the_reason(
@@ -118,7 +118,7 @@ def test_the_list_filters_by_kind_and_state(viewer: Client, acme: Workspace, reg
     runs.start_discover(actor="ada", origin="test", workspace=acme, provider="notion")
 
     def numbers(query: str) -> list[int]:
-        return [told["run"].number for told in viewer.get(f"/w/acme/runs/?{query}").context["runs"]]
+        return [run.number for run in viewer.get(f"/w/acme/runs/?{query}").context["runs"]]
 
     assert numbers("") == [2, 1]
     assert numbers("kind=register") == [1]

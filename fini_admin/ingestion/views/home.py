@@ -22,7 +22,7 @@ def home(request: WorkspaceRequest) -> HttpResponse:
         "steps": with_ways(request, overview.first_steps(workspace)),
         "funnel": with_ways(request, overview.funnel(workspace)),
         "needs": with_ways(request, overview.needs(workspace, MAY_DISCOVER)),
-        "runs": queries.tell(queries.latest_runs(workspace)),
+        "runs": queries.latest_runs(workspace),
     }
     return show(request, "ingestion/home.html", context)
 

@@ -6,7 +6,7 @@ from fini_admin.ingestion import queries
 from fini_admin.ingestion.forms import RunFilters
 from fini_admin.ingestion.models import Kind, Outcome, Run, RunState
 from fini_admin.pages import show
-from fini_admin.paging import page
+from fini_admin.paging import count, page
 from fini_admin.permissions import Permission, WorkspaceRequest, requires
 
 OPEN = "open"
@@ -20,7 +20,7 @@ def index(request: WorkspaceRequest) -> HttpResponse:
     found = page(
         queries.runs(request.workspace, **form.cleaned_data), cursor=request.GET.get("after"), field="number"
     )
-    context: dict[str, object] = {"form": form, "page": found, "runs": queries.tell(found.rows)}
+    context: dict[str, object] = {"form": form, "page": found, "runs": found.rows}
     return show(request, "ingestion/runs.html", context)
 
 
@@ -39,7 +39,7 @@ def run(request: WorkspaceRequest, number: int) -> HttpResponse:
         "counts": counts(found),
         "outcome": outcome,
         "page": items,
-        "calls": queries.calls(found),
+        "calls": count(queries.calls(found)),
         "waits": queries.why_it_waits(found),
         "next": what_next(found),
     }
@@ -49,8 +49,8 @@ def run(request: WorkspaceRequest, number: int) -> HttpResponse:
 def counts(run: Run) -> list[dict[str, object]]:
     """The outcomes with their numbers and where their segment of the bar begins; what is open comes last."""
     told, begins = [], 0
-    numbers = queries.outcomes(run)
-    numbers[OPEN] = max(0, run.total - sum(numbers.values()))
+    numbers = run.outcomes
+    numbers[OPEN] = max(0, run.total - run.ended)
     for name in (*Outcome.values, OPEN):
         told.append({"name": name, "number": numbers[name], "begins": begins})
         begins += numbers[name]

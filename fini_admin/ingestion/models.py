@@ -197,6 +197,11 @@ class QueueEntry(models.Model):
                 name="entry_waiting",
                 condition=Q(closed_at__isnull=True),
             ),
+            models.Index(
+                fields=["workspace", "closed_how"],
+                name="entry_closed",
+                condition=Q(closed_at__isnull=False),
+            ),
         )
 
     def __str__(self) -> str:

@@ -159,7 +159,7 @@ class FirstStep:
 def first_steps(workspace: Workspace) -> list[FirstStep]:
     """The way from nothing to the first ingested source; empty once it was gone to its end."""
     entries = QueueEntry.objects.filter(workspace=workspace)
-    sent = entries.filter(closed_how="sent").exists()
+    sent = entries.filter(closed_how="sent", closed_at__isnull=False).exists()
     if sent:
         return []
     keys = ApiKey.objects.filter(workspace=workspace).exclude(state=KeyState.OFF)

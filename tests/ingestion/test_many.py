@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 
-from fini_admin.ingestion import runs
+from fini_admin.ingestion import overview, runs
 from fini_admin.ingestion.models import Item, Outcome, QueueEntry, Run, Stage, Step, Watch
 from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import Workspace
@@ -105,3 +105,17 @@ def test_what_a_page_does_for_a_run_does_not_grow_with_it(
 
     few, lots = looking(200), looking(2000)
     assert [more - less for less, more in zip(few, lots, strict=True) if more > less + 1000] == []
+
+
+@measurable
+def test_the_first_steps_are_told_without_reading_the_queue(acme: Workspace) -> None:
+    def looking(ids: int) -> int:
+        QueueEntry.objects.all().delete()
+        Source.objects.all().delete()
+        QueueEntry.objects.filter(pk__in=[entry.pk for entry in many(acme, ids)[::2]]).update(
+            closed_at="2026-01-01T00:00Z", closed_how="removed"
+        )
+        assert overview.first_steps(acme)[-1].done is False
+        return effort(lambda: overview.first_steps(acme))
+
+    assert looking(1000) <= looking(20) + 100

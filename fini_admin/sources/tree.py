@@ -15,7 +15,6 @@ from django.db.models import (
     Count,
     ExpressionWrapper,
     F,
-    Max,
     Q,
     QuerySet,
     TextField,
@@ -25,7 +24,8 @@ from django.db.models import (
 from django.db.models.functions import Concat, RowNumber
 
 from fini_admin.fini.routes import is_url
-from fini_admin.sources.models import Resource, Source, StateChange
+from fini_admin.paging import count
+from fini_admin.sources.models import Resource, Source
 from fini_admin.sources.states import State
 from fini_admin.workspaces.models import Workspace
 
@@ -299,6 +299,10 @@ class Reading:
 
 
 def version(scope: Scope) -> str:
-    """Changes whenever the tree may look otherwise: a new listing, a source's new state, a record read at last."""
-    latest = StateChange.objects.aggregate(latest=Max("pk"))["latest"]
-    return f"{scope.listed}.{latest or 0}.{sources(scope).filter(external_id='').count()}"
+    """Changes whenever the tree may look otherwise: a new listing, a source's new state, a record read at last.
+
+    Of this workspace alone, and in constant work: while very many records are not read yet, states change anyhow.
+    """
+    changed = Source.objects.filter(workspace=scope.workspace).order_by("-state_since")
+    latest = changed.values_list("state_since", flat=True).first()
+    return f"{scope.listed}.{latest}.{count(sources(scope).filter(external_id=''))}"

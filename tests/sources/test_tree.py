@@ -9,14 +9,17 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from fini_admin import paging
 from fini_admin.fini.providers import Node
 from fini_admin.sources import selection, tree
-from fini_admin.sources.actions import list_resources
-from fini_admin.sources.models import Resource, Source, StateChange
+from fini_admin.sources.actions import Origin, list_resources, move_all
+from fini_admin.sources.models import Resource, Source
 from fini_admin.sources.selection import Marks
+from fini_admin.sources.states import State
 from fini_admin.sources.tree import Level, Row, Scope
 from fini_admin.workspaces.models import Workspace
 from tests.support import people
+from tests.support.effort import effort, measurable
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -323,13 +326,36 @@ def test_what_register_would_refuse_is_left_out_with_the_reason(acme: Workspace)
 def test_the_version_moves_with_whatever_the_tree_shows(acme: Workspace) -> None:
     scope = listed(acme, [leaf("1")])
     seen = [tree.version(scope)]
-    blank = source(acme, "")
+    blank = source(acme, "", "registered")
+    seen.append(tree.version(scope))
+    move_all([blank], State.QUEUED, Origin("", NOW))
     seen.append(tree.version(scope))
     Source.objects.filter(pk=blank.pk).update(external_id="1")
-    StateChange.objects.create(source=blank, at=NOW, new="queued")
     seen += [tree.version(scope), tree.version(Scope(acme, "zendesk", 2))]
-    assert len(set(seen)) == 4
-    assert tree.version(scope) == seen[2]
+    assert len(set(seen)) == 5
+    assert tree.version(scope) == seen[3]
+
+
+def test_the_version_stays_when_another_workspace_changes(acme: Workspace) -> None:
+    scope, other = listed(acme, [leaf("1")]), people.workspace("other")
+    before = tree.version(scope)
+    move_all([source(other, "1", "registered")], State.QUEUED, Origin("", NOW))
+    assert tree.version(scope) == before
+
+
+@measurable
+def test_the_version_of_a_tree_with_many_unread_records_takes_no_more_work(
+    acme: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scope = listed(acme, [leaf("1")])
+    monkeypatch.setattr(paging, "COUNTED", 10)
+
+    def looking(unread: int) -> int:
+        for _ in range(unread):
+            source(acme, "")
+        return effort(lambda: tree.version(scope))
+
+    assert looking(20) >= looking(500) - 100
 
 
 def big(count: int, per_section: int = 5) -> list[Node]:

@@ -28,6 +28,7 @@ ROUND = 50
 PATIENT = timedelta(seconds=5)
 PAUSE = timedelta(seconds=10)
 LATER = timedelta(minutes=1)
+FORGOTTEN = timedelta(days=1)
 # What each thread of this process has in hand, a step or a workspace's watch: one at a time. Single operations on a
 # dict are safe between threads.
 IN_HAND: dict[int, int | UUID] = {}
@@ -213,6 +214,11 @@ def abandon(owner: str) -> None:
     Step.objects.filter(owner=owner, state=StepState.READY).update(owner="", lease_until=None)
     Watch.objects.filter(owner=owner).update(owner="", lease_until=None, call="")
     Worker.objects.filter(pk=owner).delete()
+
+
+def forget_dead(owner: str) -> None:
+    """The rows of killed workers go after a day; never `owner`'s own, which may have been suspended for as long."""
+    Worker.objects.filter(seen_at__lt=datetime.now(UTC) - FORGOTTEN).exclude(pk=owner).delete()
 
 
 def mark_stuck() -> None:

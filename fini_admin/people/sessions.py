@@ -15,7 +15,7 @@ from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.backends.base import SessionBase, UpdateError
 from django.contrib.sessions.models import Session
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
@@ -137,12 +137,12 @@ def close_all(user: User, *, but: str | None = None) -> int:
 def clear() -> int:
     """Delete rows of sessions that expired, and of those whose session is gone: the oldest, at most so many of each.
 
-    Constant work however many there are. One that timed out unnoticed expires SESSION_HOURS after its last use. Returns
-    how many sessions were still there.
+    One that timed out unnoticed expires SESSION_HOURS after its last use: the rows that are looked at are about a
+    day's log-ins. Returns how many sessions were still there.
     """
     old = Session.objects.filter(expire_date__lt=timezone.now()).order_by("expire_date")
     expired = list(old.values_list("session_key", flat=True)[:BATCH])
-    listed = list(UserSession.objects.order_by("pk").values_list("session_key", flat=True)[:BATCH])
-    there = Session.objects.filter(session_key__in=listed).values_list("session_key", flat=True)
-    over = [*expired, *set(listed).difference(there)]
+    there = Session.objects.filter(session_key=OuterRef("session_key"))
+    gone = UserSession.objects.filter(~Exists(there)).order_by("pk")
+    over = [*expired, *gone.values_list("session_key", flat=True)[:BATCH]]
     return close(over) if over else 0

@@ -11,8 +11,10 @@ from fini_admin.audit.models import Entry, OpenCall
 from fini_admin.audit.verify import verify
 from fini_admin.fini.routes import Resource
 from fini_admin.ingestion import follow, runs, steps, work
+from fini_admin.ingestion.management.commands import run_worker
 from fini_admin.ingestion.models import Item, QueueEntry, Run, RunState, Step, StepState, Watch, Worker
 from fini_admin.ingestion.queries import summary, worker_alive
+from fini_admin.ingestion.tasks import Process
 from fini_admin.sources.actions import Origin
 from fini_admin.sources.models import Source, StateChange
 from fini_admin.workspaces.models import ApiKey, Workspace
@@ -348,6 +350,15 @@ def test_ready_tells_a_dead_worker(db: None) -> None:
     assert not worker_alive()
     work.beat("w")
     assert worker_alive()
+
+
+def test_the_rows_of_killed_workers_go_after_a_day(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Process, "owner", "suspended")
+    now = datetime.now(UTC)
+    for name, seen in (("killed", 25), ("suspended", 25), ("lately", 23)):
+        Worker.objects.create(pk=name, started_at=now, seen_at=now - timedelta(hours=seen))
+    run_worker.sweep()
+    assert set(Worker.objects.values_list("pk", flat=True)) == {"suspended", "lately"}
 
 
 def test_a_gone_source_closes_its_entry(acme: Workspace, register: Start) -> None:

@@ -91,5 +91,6 @@ def beat() -> None:
 def sweep() -> None:
     """What needs no haste."""
     sessions.clear()
+    work.forget_dead(Process.owner)
     work.mark_stuck()
     end_fallbacks()

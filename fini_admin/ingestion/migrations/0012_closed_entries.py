@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('ingestion', '0009_fill_run_counters'),
+        ('ingestion', '0011_fill_run_counters'),
         ('sources', '0003_filters'),
         ('workspaces', '0009_key_last_refused'),
     ]

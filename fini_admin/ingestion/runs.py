@@ -1,9 +1,9 @@
 """Starting a run, cutting it into steps, and its end."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import TypedDict, TypeVar, Unpack
+from typing import NamedTuple, TypedDict, TypeVar, Unpack
 
 from django.db import transaction
 from django.db.models import F, Max, QuerySet
@@ -46,6 +46,21 @@ SENT_OF = (
     ),
 )
 TAKEN = "It was taken out of the queue, or another run has it"
+
+
+class Wait(NamedTuple):
+    """A queue entry as a run takes it, with what its items hold."""
+
+    pk: int
+    closed_at: datetime | None
+    run_id: int | None
+    source_id: int
+    lane: str
+    provider: str
+    external_id: str
+
+
+WAIT_OF = ("pk", "closed_at", "run_id", "source_id", "lane", "source__provider", "source__external_id")
 
 
 class NothingToDo(Exception):
@@ -92,6 +107,7 @@ def start_register(
     """Register these resources, in batches in their order; with `then_ingest` the run also ingests them."""
     if provider not in PROVIDERS or not resources:
         raise NothingToDo("There is nothing to register")
+    items = list(register_items(provider, resources))  # before anybody has to wait for it
     with transaction.atomic():
         budget = lock(workspace)
         if again := started(workspace, extra.get("token")):
@@ -106,21 +122,17 @@ def start_register(
             then_ingest=then_ingest,
             **extra,
         )
-        Item.objects.bulk_create(register_items(run, resources), batch_size=500)
-        items = list(Item.objects.filter(run=run).order_by("position"))
-        for batch in batches(items, batch_size(budget)):
-            add_step(run, Kind.REGISTER, provider, batch)
+        store(run, items, batch_size(budget))
     return run
 
 
-def register_items(run: Run, resources: Sequence[Resource]) -> Iterator[Item]:
-    """One item a resource, in the given order."""
+def register_items(provider: str, resources: Sequence[Resource]) -> Iterator[Item]:
+    """One item a resource, in the given order; of no run yet."""
     for position, resource in enumerate(resources):
         yield Item(
-            run=run,
             position=position,
             stage=Stage.REGISTER,
-            provider=run.provider,
+            provider=provider,
             external_id=resource.external_id,
             resource=asdict(resource),
         )
@@ -140,10 +152,10 @@ def start_ingest(
     nothing waits.
     """
     with transaction.atomic():
-        lock(workspace)
+        budget = lock(workspace)
         if again := started(workspace, extra.get("token")):
             return again
-        taken = waiting(workspace) if entries is None else chosen(workspace, entries)
+        taken = to_send(workspace, entries)
         skipped = sum(not waits(entry) for entry in taken)
         if skipped == len(taken):
             raise NothingToDo("The queue is empty: nothing awaits ingestion")
@@ -158,16 +170,20 @@ def start_ingest(
         )
         for batch in batches([entry for entry in taken if waits(entry)], 500):
             QueueEntry.objects.filter(pk__in=[entry.pk for entry in batch]).update(run=run)
-        Item.objects.bulk_create(ingest_items(run, taken), batch_size=500)
-        plan(run)
+        store(run, list(ingest_items(taken)), batch_size(budget))
         Watch.objects.filter(workspace=workspace, next_at=None).update(next_at=datetime.now(UTC))
     return run
 
 
-def waiting(workspace: Workspace) -> list[QueueEntry]:
-    """The whole queue, in its order."""
-    entries = QueueEntry.objects.filter(workspace=workspace, closed_at=None, run=None)
-    return list(entries.select_related("source").order_by("pk"))
+def to_send(workspace: Workspace, numbers: Sequence[int] | None) -> list[Wait]:
+    """The whole queue in its order, or as `chosen`: plain rows, for a run may have 100,000 and others wait for it."""
+    mine = QueueEntry.objects.filter(workspace=workspace)
+    if numbers is None:
+        parts = [mine.filter(closed_at=None, run=None).order_by("pk")]
+    else:
+        parts = [mine.filter(pk__in=batch) for batch in batches(numbers, 500)]
+    found = {row[0]: Wait(*row) for part in parts for row in part.values_list(*WAIT_OF)}
+    return [found[number] for number in dict.fromkeys(numbers or found) if number in found]
 
 
 def chosen(workspace: Workspace, numbers: Sequence[int]) -> list[QueueEntry]:
@@ -179,21 +195,20 @@ def chosen(workspace: Workspace, numbers: Sequence[int]) -> list[QueueEntry]:
     return [found[number] for number in dict.fromkeys(numbers) if number in found]
 
 
-def waits(entry: QueueEntry) -> bool:
+def waits(entry: QueueEntry | Wait) -> bool:
     """Whether an entry still waits: neither sent nor removed, and no run has it."""
     return entry.closed_at is None and entry.run_id is None
 
 
-def ingest_items(run: Run, entries: Sequence[QueueEntry]) -> Iterator[Item]:
+def ingest_items(entries: Sequence[Wait]) -> Iterator[Item]:
     """One item a source; one without a lane is read first (trap 2), one that waits no more is skipped."""
     for position, entry in enumerate(entries):
         item = Item(
-            run=run,
             position=position,
             stage=Stage.INGEST if entry.lane else Stage.PAIR,
-            provider=entry.source.provider,
-            external_id=entry.source.external_id,
-            source=entry.source,
+            provider=entry.provider,
+            external_id=entry.external_id,
+            source_id=entry.source_id,
             lane=entry.lane,
         )
         if not waits(entry):
@@ -241,18 +256,43 @@ def add_step(
     return step
 
 
+def store(run: Run, items: Sequence[Item], size: int) -> None:
+    """Write a new run's items, each with the step that carries it once it may go out.
+
+    Every row is written once and none is read again: whoever else writes waits for it (SQLite).
+    """
+    ready = [item for item in items if item.stage in (Stage.REGISTER, Stage.INGEST)]
+    parts = list(cut(ready, size, more=any(item.stage == Stage.PAIR for item in items)))
+    steps = Step.objects.bulk_create(
+        Step(run=run, number=number, kind=run.kind, provider=provider, due_at=run.created_at)
+        for number, (provider, _) in enumerate(parts, 1)
+    )
+    for item in items:
+        item.run_id = run.pk
+    for step, (_, batch) in zip(steps, parts, strict=True):
+        for item in batch:
+            item.step_id = step.pk
+    Item.objects.bulk_create(items, batch_size=500)
+
+
 def plan(run: Run) -> None:
-    """Cut what may be ingested into steps: full batches at once, the rest when nothing more is to come."""
+    """Cut what may be ingested by now into steps."""
     waiting = Item.objects.filter(run=run, stage=Stage.INGEST, step=None).order_by("position")
     more = Item.objects.filter(run=run, stage__in=(Stage.REGISTER, Stage.PAIR)).exists()
     size = batch_size(Budget.objects.get(workspace=run.workspace_id))
+    for provider, batch in cut(waiting.only("provider"), size, more=more):
+        add_step(run, Kind.INGEST, provider, batch)
+
+
+def cut(items: Iterable[Item], size: int, *, more: bool) -> Iterator[tuple[str, Sequence[Item]]]:
+    """What the calls carry, each of one provider (trap 8): full batches at once, the rest when no more is to come."""
     by_provider: dict[str, list[Item]] = {}
-    for item in waiting:
+    for item in items:
         by_provider.setdefault(item.provider, []).append(item)
-    for provider, items in by_provider.items():
-        for batch in batches(items, size):
+    for provider, mine in by_provider.items():
+        for batch in batches(mine, size):
             if len(batch) == size or not more:
-                add_step(run, Kind.INGEST, provider, batch)
+                yield provider, batch
 
 
 def batch_size(budget: Budget) -> int:

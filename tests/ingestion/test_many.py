@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from fini_admin.ingestion import overview, runs
 from fini_admin.ingestion.models import Item, Outcome, QueueEntry, Run, Stage, Step, Watch
@@ -119,3 +120,23 @@ def test_the_first_steps_are_told_without_reading_the_queue(acme: Workspace) -> 
         return effort(lambda: overview.first_steps(acme))
 
     assert looking(1000) <= looking(20) + 100
+
+
+@pytest.mark.parametrize("kind", ["register", "ingest"])
+def test_starting_a_run_writes_each_row_once_and_asks_nothing_for_each_call(
+    acme: Workspace, register: Start, ingest: Start, kind: str
+) -> None:
+    def starting(ids: int) -> int:
+        if kind == "ingest":
+            QueueEntry.objects.all().delete()
+            Source.objects.all().delete()
+            many(acme, ids)
+        with CaptureQueriesContext(connection) as captured:
+            run = register(resources(ids)) if kind == "register" else ingest()
+        calls = [list(step.items.values_list("position", flat=True)) for step in run.steps.order_by("number")]
+        assert [position for call in calls for position in sorted(call)] == list(range(ids))
+        assert [len(call) for call in calls[:-1]] == [100] * (len(calls) - 1)
+        Item.objects.all().delete()
+        return sum(not query["sql"].startswith("INSERT") for query in captured.captured_queries)
+
+    assert starting(900) == starting(620)

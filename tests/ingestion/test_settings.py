@@ -25,6 +25,7 @@ from fini_admin.workspaces.models import Workspace
 from fini_admin.workspaces.preferences import Value
 from tests.ingestion.conftest import OWNER, Start, bodies, drive, ends, hurry, requests, resources
 from tests.ingestion.discovered import leaf, listed
+from tests.ingestion.queue_page import waiting
 from tests.support import people
 from tests.support.register import ROW, imported, preview_of
 from tests.support.sandbox import Sandbox
@@ -192,11 +193,9 @@ def test_the_calls_of_a_preview_carry_what_the_workspace_sends_along(
     register(acme, 1)
     drive(acme)
     change(acme, english=False)
-    entries = runs.waiting(acme)
-    preview = previews.freeze_ingest(actor="ada", workspace=acme, entries=entries)
-    (shown,) = [
-        json.loads(call.request.payload or b"") for call in previews.calls(preview, previews.cut(preview))
-    ]
+    preview = previews.freeze_ingest(actor="ada", workspace=acme, entries=waiting(acme))
+    calls = previews.calls(preview, previews.cut(preview))
+    (shown,) = [json.loads(call.request.payload or b"") for call in calls]
     assert shown["english"] is False
     assert "baser" not in shown
     page = editor.get(f"/w/acme/previews/{preview.token}/").context["form"]

@@ -10,12 +10,13 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from fini_admin.ingestion import previews, queue, runs
+from fini_admin.ingestion import previews, queue
 from fini_admin.ingestion.models import Outcome, Preview, QueueEntry, Run
 from fini_admin.ingestion.runs import NothingToDo
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import State
 from fini_admin.workspaces.models import Workspace
+from tests.ingestion import queue_page
 from tests.ingestion.conftest import Start, bodies, drive, ends, resources
 from tests.ingestion.queue_page import many
 from tests.support import people
@@ -64,7 +65,7 @@ def test_the_ingest_calls_of_several_providers_are_those_that_go_out(
     for number, provider in enumerate(("notion", "zendesk", "notion", "zendesk", "notion")):
         register(resources(1, f"{provider}-{number}"), provider=provider)
         drive(acme)
-    preview = previews.freeze_ingest(actor="ada", workspace=acme, entries=runs.waiting(acme))
+    preview = previews.freeze_ingest(actor="ada", workspace=acme, entries=queue_page.waiting(acme))
     shown = [json.loads(call.request.payload) for call in previews.calls(preview, previews.cut(preview))]
     assert [body["source"] for body in shown] == ["notion", "notion", "zendesk"]
     for number, body in enumerate(shown, 1):

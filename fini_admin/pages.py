@@ -167,5 +167,5 @@ def line(entry: Entry, request: HttpRequest, workspace: Workspace) -> dict[str, 
     """A line of the menu for a template."""
     url = reverse(entry.view, args=[workspace.slug])
     here = url == request.path or (entry.view != "workspace" and request.path.startswith(url))
-    note = partial(entry.note, workspace) if entry.note else ""
-    return {"text": entry.text, "url": url, "here": here, "group": entry.group, "note": note}
+    told = {"text": entry.text, "url": url, "here": here, "group": entry.group, "view": entry.view}
+    return told | {"counted": bool(entry.note), "note": partial(entry.note, workspace) if entry.note else ""}

@@ -135,8 +135,8 @@ def test_older_calls_follow_page_by_page_each_once_and_keep_the_filters(viewer, 
     assert len(second.context["rows"]) == 10
     told = [row.call for row in (*first.context["rows"], *second.context["rows"])]
     assert len(set(told)) == 61
-    assert "poll from:body" in first.content.decode()
-    assert "poll from:body" not in second.content.decode()
+    assert '"poll from:body"' in first.content.decode()
+    assert '"poll from:body"' not in second.content.decode()
     assert "Nothing is older" in viewer.get(f"{URL}?after=1").content.decode()
 
 

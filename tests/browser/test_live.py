@@ -53,6 +53,9 @@ def test_selection_focus_and_dialog_stay_while_rows_come(visit, place: Place):
     expect(search).to_have_value("pa")
     assert search.evaluate("field => field.selectionStart") == 2
 
+    # The menu's number follows too, though nothing of the menu was loaded again.
+    expect(page.get_by_role("navigation").get_by_role("link", name="Queue 4")).to_be_visible()
+
     paths.button(page, "Send 2 to ingestion").click()
     reason = page.get_by_role("dialog").get_by_label("Reason")
     reason.press_sequentially("Because the part")

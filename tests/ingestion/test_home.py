@@ -116,3 +116,21 @@ def test_the_home_takes_as_many_queries_for_three_runs_as_for_one(
 
 
 HOME = 32
+
+
+def test_the_menus_numbers_and_the_foot_are_asked_for_without_the_page(
+    acme: Workspace, sandbox: Sandbox, register: Start, client: Client, at_work: None
+) -> None:
+    client.force_login(people.member(acme, "viewer"))
+    assert 'hx-get="/w/acme/?part=frame"' in page(client)
+    register(resources(2))
+    drive(acme)
+    register(resources(1))
+    answer = client.get("/w/acme/?part=frame", headers={"HX-Request": "true"}).content.decode()
+    told = " ".join(answer.split())
+    assert '<hx-partial hx-target="#note-queue" hx-swap="innerHTML">2</hx-partial>' in told
+    assert '<hx-partial hx-target="#note-runs" hx-swap="innerHTML">1 running</hx-partial>' in told
+    assert "calls this minute" in told
+    assert "worker running" in told
+    assert "<main" not in told
+    assert "note-keys" not in told

@@ -186,7 +186,7 @@ def test_a_budget_above_what_the_installation_allows_since_is_cut_to_it(admin, a
     change(acme, calls_per_minute=80)
     settings.FINI_CALLS_PER_MINUTE = 60
     assert preferences(acme).calls_per_minute == 60
-    assert "budget 0/60 this minute" in text(admin.get(PAGE).content)
+    assert "0 of 60 calls this minute" in text(admin.get(PAGE).content)
 
 
 def test_a_workspaces_settings_are_its_own(acme, other):

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from django.http import HttpResponse
+from django.shortcuts import render
 from django.urls import reverse
 
 from fini_admin.ingestion import overview, queries
@@ -16,7 +17,9 @@ MAY_DISCOVER = roles_with(Permission.SOURCES_DISCOVER)
 
 @requires(Permission.SOURCES_READ)
 def home(request: WorkspaceRequest) -> HttpResponse:
-    """The workspace in numbers, each leading to what it counts."""
+    """The workspace in numbers, each leading to what it counts; `?part=frame` is what every page asks for by itself."""
+    if request.htmx and request.GET.get("part") == "frame":
+        return render(request, "components/_foot.html")
     workspace = request.workspace
     context: dict[str, object] = {
         "steps": with_ways(request, overview.first_steps(workspace)),

@@ -29,7 +29,7 @@ class ToRegister(forms.Form):
         label="MIME type",
         max_length=200,
         validators=[RegexValidator(MIME_TYPE, "Write it as type/subtype, for example text/html.")],
-        help_text="For those that came without one.",
+        help_text="Used where the list names none.",
     )
     do = Choice(choices=[("register", "Register"), ("ingest", "Register and ingest")])
 

@@ -3,6 +3,7 @@
 import re
 import threading
 import time
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
@@ -47,6 +48,24 @@ def test_discovering_all_three_lists_the_catalogue_on_the_page(acme: Workspace, 
         page = editor.get(address)
         assert page.context["tree"].number.total == Run.objects.latest("number").total == count
         assert f"Select all {count}" in text(page)
+
+
+def test_the_first_list_makes_register_the_pages_main_act(acme: Workspace, editor: Client) -> None:
+    page = "/w/acme/discover/zendesk/"
+    assert main_act(editor.get(page)) == "Discover"
+    discover(editor)
+    drive(acme)
+    assert main_act(editor.get(page)) == "Register"
+    part = editor.get(f"{page}?part=tree", headers=HTMX).content.decode()
+    assert re.search(
+        r'<hx-partial hx-target="#go" hx-swap="outerMorph">\s*<button [^>]*class="button ">', part
+    )
+
+
+def main_act(answer: Any) -> str:
+    """The first button of the page in the main colour that can be seen."""
+    found = re.search(r'class="button button-primary">([^<]+)<', answer.content.decode())
+    return found[1] if found else ""
 
 
 def test_the_page_leads_to_the_provider_that_was_discovered_last(acme: Workspace, editor: Client) -> None:

@@ -126,3 +126,12 @@ def age(value: datetime | None) -> str:
     if not value or timezone.now() - value < MINUTE:
         return "under a minute" if value else ""
     return timesince(value, depth=1).replace("\xa0", " ")
+
+
+@register.filter
+def until(begun: datetime, ended: datetime) -> str:
+    """How long something took, in its largest unit: 12 s, 3 minutes."""
+    took = ended - begun
+    if took < MINUTE:
+        return f"{took // timedelta(seconds=1)} s"
+    return timesince(begun, ended, depth=1).replace("\xa0", " ")

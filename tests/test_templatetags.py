@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from fini_admin.ingestion.models import Outcome, RunState
 from fini_admin.sources.states import State
-from fini_admin.templatetags import LOOKS, age, badge, provider, said, shape, time
+from fini_admin.templatetags import LOOKS, age, badge, provider, said, shape, time, until
 from fini_admin.workspaces.models import KeyState
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -67,3 +67,8 @@ def test_a_provider_is_named_as_people_write_it():
 
 def test_a_badge_escapes_what_it_says():
     assert "<b>" not in badge("usable", "<b>usable</b>")
+
+
+def test_how_long_something_took_is_in_its_largest_unit():
+    assert until(NOON, NOON + timedelta(seconds=12.9)) == "12 s"
+    assert until(NOON, NOON + timedelta(minutes=3, seconds=40)) == "3 minutes"

@@ -1,9 +1,13 @@
 """An activity's name and detail as people read them."""
 
 import json
+import re
+from datetime import datetime
 
 from fini_admin.audit.models import Entry
 from fini_admin.audit.names import ANCHOR
+
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+00:00")
 
 
 def in_words(kind: str) -> str:
@@ -12,7 +16,10 @@ def in_words(kind: str) -> str:
 
 
 def pairs(detail: str | None) -> list[tuple[str, str]]:
-    """An activity's detail as names and values to be read."""
+    """An activity's detail as names and values to be read; what has no value is left out.
+
+    A change has all its values in *before* and *after*, where one that was taken away is *none*.
+    """
     if not detail:
         return []
     try:
@@ -20,7 +27,7 @@ def pairs(detail: str | None) -> list[tuple[str, str]]:
     except ValueError:
         return [("detail", detail)]
     named = read.items() if isinstance(read, dict) else [("detail", read)]
-    return [(name.replace("_", " "), in_short(value)) for name, value in named]
+    return [(name.replace("_", " "), in_short(value)) for name, value in named if value not in (None, "")]
 
 
 def told(row: Entry) -> list[tuple[str, str]]:
@@ -33,7 +40,7 @@ def told(row: Entry) -> list[tuple[str, str]]:
 
 
 def in_short(value: object) -> str:
-    """A value in a line: a text as it is, a list with commas, nothing as *none*."""
+    """A value in a line: a text as it is, a time to the minute, a list with commas, nothing as *none*."""
     if value in (None, "", []):
         return "none"
     if isinstance(value, bool):
@@ -42,4 +49,6 @@ def in_short(value: object) -> str:
         return ", ".join(map(in_short, value))
     if isinstance(value, dict):
         return ", ".join(f"{name} {in_short(held)}" for name, held in value.items())
+    if isinstance(value, str) and MOMENT.fullmatch(value):
+        return f"{datetime.fromisoformat(value):%Y-%m-%d %H:%M} UTC"
     return str(value)

@@ -20,6 +20,8 @@ AGES = {
     "7d": ("Over 7 days", timedelta(days=7)),
 }
 
+UNSTATED = "Fini does not say what it does; leave it if you are not sure."
+
 
 class ConfirmForm(forms.Form):
     """What may be said with a preview: why, and what ingest sends along."""
@@ -27,15 +29,15 @@ class ConfirmForm(forms.Form):
     reason = PlainField(
         required=False,
         max_length=200,
-        help_text="Kept with the run and in the audit trail.",
+        help_text="Optional. Kept with the run and in the audit trail.",
     )
 
 
 class IngestForm(ConfirmForm):
     """The same for what ends in an ingest."""
 
-    english = Decided(label="English", help_text="The ingest call's english; how Fini decides is not stated.")
-    baser = Decided(label="Baser", help_text="The ingest call's baser; what it does is not stated.")
+    english = Decided(label="English", help_text=f"Sent to Fini as “english”. {UNSTATED}")
+    baser = Decided(label="Baser", help_text=f"Sent to Fini as “baser”. {UNSTATED}")
 
 
 class RunFilters(forms.Form):

@@ -168,7 +168,7 @@ def first_steps(workspace: Workspace) -> list[FirstStep]:
     verified = registered or listed or keys.filter(verified_at__isnull=False).exists()
     return [
         FirstStep("Add the workspace's API key", "keys", keys.exists()),
-        FirstStep("Verify that Fini takes it", "keys", verified),
+        FirstStep("Verify that Fini accepts it", "keys", verified),
         FirstStep("Discover what can be brought in", "discover", listed or registered),
         FirstStep("Register what you want in Fini", "register", registered),
         FirstStep("Send it to ingestion", "queue", sent),

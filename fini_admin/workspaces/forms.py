@@ -21,23 +21,23 @@ class KeyWordsForm(KeylessForm):
     label = forms.CharField(
         label="Label",
         max_length=60,
-        help_text="What people call this key, here and in the audit trail. Never part of the key.",
+        help_text="A name for this key, shown here and in the audit trail. Do not put any of the key into it.",
         error_messages={"required": "Give the key a label."},
     )
     purpose = forms.CharField(
-        label="Purpose", max_length=120, required=False, help_text="What it is for. May stay empty."
+        label="Purpose", max_length=120, required=False, help_text="Optional. What the key is for."
     )
     owner = forms.CharField(
         label="Owner",
         max_length=150,
         required=False,
-        help_text="Whom to ask about it. Left empty, it is who added it.",
+        help_text="Optional. Whom to ask about the key; if empty, whoever added it.",
     )
     expires_on = forms.DateField(
         label="Expires on",
         required=False,
         widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
-        help_text="If Fini ends it on a date: Home reminds from 14 days before. May stay empty.",
+        help_text="Optional. The day on which the key ends in Fini; Home reminds you from 14 days before.",
         error_messages={"invalid": "Enter a date like 2027-01-31."},
     )
 
@@ -58,7 +58,7 @@ class KeyForm(KeyWordsForm):
         strip=False,
         max_length=LONGEST_KEY,
         widget=forms.PasswordInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
-        help_text="It begins with fini_. Spaces, quotes and “Bearer” around it are taken off.",
+        help_text="It begins with fini_. Spaces, quotes and “Bearer” around it are removed.",
         error_messages={"required": "Paste the key from Fini."},
     )
     field_order = ("key", "label")
@@ -80,7 +80,7 @@ class WorkspaceForm(KeylessForm):
         label="Slug",
         max_length=63,
         widget=forms.TextInput(attrs={"autocapitalize": "none", "spellcheck": "false"}),
-        help_text="Its name in addresses and commands: lower-case letters, digits, hyphens. It does not change later.",
+        help_text="Its name in addresses and commands: lower-case letters, digits, hyphens. It cannot change later.",
         error_messages={"required": "Give the workspace a slug."},
     )
 
@@ -114,14 +114,14 @@ class NewPersonForm(MemberForm):
         label="Name",
         max_length=150,
         required=False,
-        help_text="Only with a first password: who is invited types it.",
+        help_text="Only if you set a first password below. Whoever is invited enters the name themselves.",
     )
     password = forms.CharField(
         label="First password",
         strip=False,
         required=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text="Only for an address that nobody here has yet. Left empty, the person is invited and chooses one.",
+        help_text="Optional, for a person who is new here. If empty, they get an invitation and choose their own.",
     )
 
 

@@ -48,7 +48,7 @@ def stored(key: ApiKey) -> tuple[str, bool, bool]:
 
 def test_a_good_key_is_verified_and_says_what_it_may(admin, acme, main, sandbox):
     before = sandbox.documents()
-    assert ask(admin, main) == "Fini takes the key main. It may read and write."
+    assert ask(admin, main) == "Fini accepts the key main. It may read and write."
     assert stored(main) == ("read write", True, False)
     assert sandbox.documents() == before
     assert len(requests(sandbox, "GET", "/v2/documents/public")) == 1

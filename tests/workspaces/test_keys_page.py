@@ -49,7 +49,7 @@ def test_without_a_key_the_page_says_what_one_is_and_asks_for_it(admin):
     page = admin.get(PAGE)
     said = text(page.content)
     assert "made in Fini under Deploy → API Keys, with the scopes read and write" in said
-    assert "It is live at once" in said
+    assert "It is used at once" in said
     field = re.search(rb'<input type="password"[^>]*name="key"[^>]*>', page.content)
     assert field
     assert b'autocomplete="off"' in field[0]

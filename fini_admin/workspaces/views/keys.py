@@ -91,7 +91,7 @@ def verify(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
 
 def say(request: WorkspaceRequest, key: ApiKey, found: verification.Found) -> None:
     """What a verification found."""
-    takes = f"Fini takes the key {key.label}."
+    takes = f"Fini accepts the key {key.label}."
     whose = BELONGS[found.same] if key.state != KeyState.LIVE else ""
     may = MAY[" ".join(sorted(found.scopes))]
     if found.same is False:

@@ -128,8 +128,9 @@ def test_the_menus_numbers_and_the_foot_are_asked_for_without_the_page(
     register(resources(1))
     answer = client.get("/w/acme/?part=frame", headers={"HX-Request": "true"}).content.decode()
     told = " ".join(answer.split())
-    assert '<hx-partial hx-target="#note-queue" hx-swap="innerHTML">2</hx-partial>' in told
-    assert '<hx-partial hx-target="#note-runs" hx-swap="innerHTML">1 running</hx-partial>' in told
+    assert '<hx-partial hx-target="#note-queue"' in told
+    assert '<span class="side-note" id="note-queue">2</span>' in told
+    assert '<span class="side-note" id="note-runs">1 running</span>' in told
     assert "calls this minute" in told
     assert "worker running" in told
     assert "<main" not in told

@@ -59,13 +59,13 @@ class TimeField(forms.DateTimeField):
     def __init__(self, label: str) -> None:
         widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
         super().__init__(
-            required=False, label=label, widget=widget, error_messages={"invalid": "Say a date and a time."}
+            required=False, label=label, widget=widget, error_messages={"invalid": "Enter a date and a time."}
         )
 
     def clean(self, value: Any) -> datetime | None:
         at: datetime | None = super().clean(value)
         if at and not EARLIEST <= at.year <= LATEST:
-            raise ValidationError(f"Say a year from {EARLIEST} on.")
+            raise ValidationError(f"Enter a year from {EARLIEST} on.")
         return at
 
 

@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
-from fini_admin.fini.providers import PROVIDERS
+from fini_admin.fini.providers import named
 from fini_admin.pages import keyless
 
 register = template.Library()
@@ -116,8 +116,7 @@ def querystring(context: Context, **changes: Any) -> str:
 @register.filter
 def provider(name: str) -> str:
     """A provider's name as people write it."""
-    known = PROVIDERS.get(name)
-    return known.label if known else name.capitalize()
+    return named(name)
 
 
 @register.filter

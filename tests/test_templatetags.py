@@ -62,7 +62,12 @@ def test_every_state_has_a_shape_of_its_own_kind_and_a_word():
 
 
 def test_a_provider_is_named_as_people_write_it():
-    assert [provider(name) for name in ("zendesk", "web", "")] == ["Zendesk", "Web", ""]
+    assert [provider(name) for name in ("zendesk", "googledrive", "web", "")] == [
+        "Zendesk",
+        "Google Drive",
+        "Web",
+        "",
+    ]
 
 
 def test_a_badge_escapes_what_it_says():

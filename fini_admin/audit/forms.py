@@ -39,7 +39,7 @@ class CallFilters(Filters):
         required=False,
         regex=r"(?i)^[1-5](\d\d|xx)\Z",
         label="Status",
-        error_messages={"invalid": "Say a status such as 500, or a class such as 5xx."},
+        error_messages={"invalid": "Enter a status such as 500, or a class such as 5xx."},
         widget=forms.TextInput(attrs={"size": 6, "autocomplete": "off"}),
     )
     who = forms.CharField(
@@ -57,7 +57,7 @@ class CallFilters(Filters):
         min_value=1,
         max_value=10**18,
         label="Run",
-        error_messages=dict.fromkeys(("invalid", "min_value", "max_value"), "Say a run's number."),
+        error_messages=dict.fromkeys(("invalid", "min_value", "max_value"), "Enter a run's number."),
     )
     rare = ("until", "method", "key", "run")
 

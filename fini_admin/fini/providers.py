@@ -113,6 +113,12 @@ PROVIDERS: dict[str, Provider] = {
 }
 
 
+def named(name: str) -> str:
+    """A provider as people write it, also one that cannot be discovered; an unknown one with a capital."""
+    known = PROVIDERS.get(name)
+    return known.label if known else {"googledrive": "Google Drive"}.get(name, name.capitalize())
+
+
 def provider_of(name: str) -> Provider:
     """The adapter of that name; raises KeyError."""
     return PROVIDERS[name]

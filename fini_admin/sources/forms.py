@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 
+from fini_admin.fini.providers import named
 from fini_admin.fini.routes import SOURCES
 from fini_admin.forms import Choice, Filters, NumberField, PlainField, TimeField, choices
 from fini_admin.sources.states import State
@@ -20,19 +21,21 @@ class SourceFilters(Filters):
         label="Title, URL or ID",
         widget=forms.TextInput(attrs={"type": "search", "autocomplete": "off", "spellcheck": "false"}),
     )
-    provider = Choice(required=False, choices=choices({name: name for name in SOURCES}), label="Provider")
+    provider = Choice(
+        required=False, choices=choices({name: named(name) for name in SOURCES}), label="Provider"
+    )
     run = NumberField(
         required=False,
         min_value=1,
         max_value=LARGEST,
         label="Run",
         widget=forms.TextInput(attrs={"inputmode": "numeric", "size": 6, "autocomplete": "off"}),
-        error_messages=dict.fromkeys(("invalid", "min_value", "max_value"), "Say a run's number."),
+        error_messages=dict.fromkeys(("invalid", "min_value", "max_value"), "Enter a run's number."),
     )
     since = TimeField("Changed since")
     state = Choice(
         required=False,
-        choices=[("", "All"), *State.choices],
+        choices=choices({state: state for state in State.values}),
         label="State",
         widget=forms.HiddenInput,
         error_messages={"invalid_choice": "There is no such state."},

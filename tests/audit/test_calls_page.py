@@ -97,7 +97,7 @@ def test_a_wrong_filter_is_said_at_its_field_and_the_others_hold(viewer, context
     answer = viewer.get(f"{URL}?status=abc&run=x&method=GET")
     assert len(shown(answer)) == 1
     page = answer.content.decode()
-    assert "Say a status such as 500, or a class such as 5xx." in page
+    assert "Enter a status such as 500, or a class such as 5xx." in page
     assert 'value="abc"' in page
     assert 'aria-invalid="true"' in page
     assert "Not filtered by Status" in viewer.get(f"{URL}?status=abc", **HTMX).content.decode()

@@ -154,11 +154,11 @@ def test_changed_since_is_a_time_in_the_viewers_zone(viewer: Client, acme: Works
     [
         ("state=nonsense", "Not filtered by state: There is no such state."),
         ("provider=dropbox", "Not filtered by provider: Select a valid choice."),
-        ("run=abc", "Not filtered by run: Say a run&#x27;s number."),
-        ("run=0", "Not filtered by run: Say a run&#x27;s number."),
-        ("run=99999999999999999999", "Not filtered by run: Say a run&#x27;s number."),
-        ("since=yesterday", "Say a date and a time."),
-        ("since=0001-01-01T00:00", "Say a year from 2000 on."),
+        ("run=abc", "Not filtered by run: Enter a run&#x27;s number."),
+        ("run=0", "Not filtered by run: Enter a run&#x27;s number."),
+        ("run=99999999999999999999", "Not filtered by run: Enter a run&#x27;s number."),
+        ("since=yesterday", "Enter a date and a time."),
+        ("since=0001-01-01T00:00", "Enter a year from 2000 on."),
         ("q=a%00b", "Null characters are not allowed."),
         (f"q={'x' * 301}", "Ensure this value has at most 300 characters"),
     ],
@@ -179,6 +179,15 @@ def test_a_key_in_a_filter_is_never_shown_again(viewer: Client, acme: Workspace,
         assert "looks like an API key" in text(viewer, f"{field}={people.KEY}")
 
 
+def test_a_chip_says_what_its_filter_holds(viewer: Client, acme: Workspace) -> None:
+    answer = viewer.get(f"{PAGE}?q=Travel+Terms&provider=googledrive&since=2026-01-02T03:04")
+    assert [chip["said"].partition(": ")[2] for chip in answer.context["form"].chips()] == [
+        "Travel Terms",
+        "Google Drive",
+        "2026-01-02 03:04",
+    ]
+
+
 def test_the_filters_in_use_stand_as_chips_that_remove_them(viewer: Client, acme: Workspace) -> None:
     source(acme, "a")
     chips = {
@@ -187,7 +196,7 @@ def test_the_filters_in_use_stand_as_chips_that_remove_them(viewer: Client, acme
     }
     assert chips == {
         "q": ("Title, URL or ID: a", "state=usable"),
-        "state": ("State: Usable", "q=a"),
+        "state": ("State: usable", "q=a"),
     }
     assert "Remove filter" not in text(viewer)
 

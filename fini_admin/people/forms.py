@@ -64,6 +64,8 @@ class LogInForm(KeylessForm, LoginForm):  # type: ignore[misc]  # allauth has no
         super().__init__(*args, **kwargs)
         word(self, "login", "E-mail", "Enter your e-mail address.", autocomplete="username")
         word(self, "password", "Password", "Enter your password.")
+        # What was refused is most often the password, which is not shown again.
+        self.fields["password" if self.is_bound else "login"].widget.attrs["autofocus"] = True
 
 
 class ResetForm(KeylessForm, ResetPasswordForm):  # type: ignore[misc]  # allauth has no types

@@ -52,7 +52,7 @@ def test_the_preview_shows_exactly_the_calls_that_go_out(
     page = editor.get(address(preview))
     assert page.context["number_of_calls"] == 3
     assert [button.text for button in page.context["buttons"]] == ["Register 5"]
-    assert re.search(r"3 calls, about \d+ s;\s+<[^>]+>5</span>\s+registered", page.content.decode())
+    assert re.search(r"3 calls, about \d+ s;\s+<[^>]+>5</span>\s+will be registered", page.content.decode())
     editor.post(address(preview))
     drive(acme)
     assert bodies(acme, "register") == shown

@@ -56,7 +56,7 @@ def test_the_password_opens_the_way_back_and_the_act_is_done_anew(client, admin,
     later(minutes=20)
     ask = client.post(ACT, {"key": people.KEY}).url
     page = client.get(ask)
-    assert "Enter your password once more" in text(page)
+    assert "enter your password again" in text(page)
     wrong = client.post(ask, {"password": "wrong"})
     assert "Incorrect password" in text(wrong)
     assert client.post(ACT).status_code == 302
@@ -154,7 +154,7 @@ class TestWithoutPassword:
     def test_the_provider_asks_again_although_they_just_came_from_there(self, client, provider):
         ask = client.post(ACT).url
         assert ask == f"/accounts/oidc/reauthenticate/?next={ACT}"
-        assert "Log in at Acme once more" in text(client.get(ask))
+        assert "log in at Acme again" in text(client.get(ask))
         off = client.post("/accounts/oidc/reauthenticate/", {"next": ACT})
         asked = provider.asked(off.url)
         assert (asked["prompt"], asked["max_age"]) == ("login", "0")

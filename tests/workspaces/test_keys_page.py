@@ -231,7 +231,7 @@ def test_what_a_key_is_stands_on_its_card(admin, acme, keys):
     card = page[page.index("main …1234 live refused") : page.index("next …9876 waiting")]
     assert "Fini refused this key just now. This workspace's work waits." in card
     assert (
-        "Scopes read Verified just now Last used 3 Jan 2026, 10:00 UTC Owner test Added just now By test"
+        "Scopes read Verified just now Last used 3 Jan 2026, 10:00 UTC Owner test Added just now Added by test"
         in card
     )
     assert "Scopes read and write Verified just now Last used never" in page

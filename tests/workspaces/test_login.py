@@ -204,7 +204,7 @@ def test_an_address_nobody_vouched_for_is_proven_by_mail(client, ada):
 
 def test_asking_again_who_one_is(client, ada):
     client.force_login(ada)
-    assert "Enter your password once more" in client.get("/accounts/reauthenticate/").content.decode()
+    assert "enter your password again" in client.get("/accounts/reauthenticate/").content.decode()
     assert client.post("/accounts/reauthenticate/?next=/", {"password": people.PASSWORD}).status_code == 302
 
 

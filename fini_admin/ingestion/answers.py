@@ -13,7 +13,17 @@ from fini_admin.fini.retry import pause_before_retry
 from fini_admin.fini.wire import IdLists
 from fini_admin.ingestion import queue, splitting
 from fini_admin.ingestion.follow import follow, look_at
-from fini_admin.ingestion.models import Item, Kind, Outcome, Run, Stage, Step, StepState, Watch
+from fini_admin.ingestion.models import (
+    NOT_CONNECTED,
+    Item,
+    Kind,
+    Outcome,
+    Run,
+    Stage,
+    Step,
+    StepState,
+    Watch,
+)
 from fini_admin.ingestion.runs import end_items, plan
 from fini_admin.sources import actions
 from fini_admin.sources.actions import Origin
@@ -30,6 +40,9 @@ ABOUT_ALL = re.compile(
     r"|\bunsupported provider\b|\brequired scopes?\b|\bproperty \S+ should not exist\b",
     re.IGNORECASE,
 )
+
+# A discovery's refusal can only be about the provider, so that a word is enough.
+UNCONNECTED = re.compile(r"connected|unsupported provider", re.IGNORECASE)
 
 
 def accepted(step: Step, items: list[Item], done: Exchange[Any]) -> None:
@@ -134,7 +147,7 @@ def later(step: Step, pause: float) -> None:
 
 def give_up(step: Step, items: list[Item], error: FiniError) -> None:
     """Tried often enough."""
-    Run.objects.filter(pk=step.run_id).update(error=str(error))
+    keep_error(step, error)
     outcome = Outcome.UNKNOWN if error.outcome is CallOutcome.UNKNOWN else Outcome.FAILED
     end_items(step.run, items, outcome, str(error))
     close_step(step)
@@ -160,13 +173,25 @@ def concerns_all(error: FiniError) -> bool:
 def refuse_all(step: Step, items: list[Item], error: FiniError) -> None:
     """What Fini refuses for the whole kind is not tried batch after batch."""
     run, reason = step.run, str(error)
-    Run.objects.filter(pk=run.pk).update(error=reason)
+    keep_error(step, error)
     alike = Step.objects.filter(run=run, kind=step.kind, provider=step.provider, state=StepState.READY)
     waiting = list(Item.objects.filter(step__in=alike).exclude(stage=Stage.ENDED).only("source"))
     end_items(run, [*items, *waiting], Outcome.REFUSED, reason)
     alike.update(state=StepState.DONE, refusal=reason)
     close_step(step, refusal=reason)
     plan(run)
+
+
+def keep_error(step: Step, error: FiniError) -> None:
+    """Why the run failed: in words, and by the error's kind, for what is said and done about it."""
+    kind = NOT_CONNECTED if not_connected(step, error) else type(error).__name__
+    Run.objects.filter(pk=step.run_id).update(error=str(error), error_kind=kind)
+
+
+def not_connected(step: Step, error: FiniError) -> bool:
+    """Whether Fini refused to list a provider for want of a connection. Its status may mean anything (contract 5)."""
+    refusal = error.outcome is CallOutcome.REFUSED and not isinstance(error, ScopeMissing)
+    return step.kind == Kind.DISCOVER and refusal and bool(UNCONNECTED.search(error.message))
 
 
 def check(step: Step, items: list[Item], *, settle_after: datetime, note: str, call: str) -> None:

@@ -1,6 +1,5 @@
 """Where a provider's discovery stands: its latest run, the one that listed what is shown, and why one failed (P8)."""
 
-import re
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -9,33 +8,28 @@ from fini_admin.fini import errors
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.ingestion import runs
 from fini_admin.ingestion.budget import lock
-from fini_admin.ingestion.models import Kind, Run, RunState, Step, StepState
+from fini_admin.ingestion.models import NOT_CONNECTED, Kind, Run, RunState, Step, StepState
 from fini_admin.ingestion.queries import why_it_waits
 from fini_admin.workspaces.models import Workspace
 
 SAFE = "Discover only reads, so trying again is safe."
-# What to say and to do, by the error that ended the run.
-ADVICE: list[tuple[tuple[type[errors.FiniError], ...], tuple[str, str]]] = [
-    (
-        (errors.ScopeMissing,),
-        (
-            "The API key may not read.",
-            "Make a key with the read scope in Fini, switch to it, and discover again.",
-        ),
+UNANSWERED = ("", f"{SAFE} If it goes on, the call tells what Fini answered.")
+# What to say and to do, by the kind of the error that ended the run.
+ADVICE: dict[str, tuple[str, str]] = {
+    NOT_CONNECTED: (
+        "{label} is not connected in Fini.",
+        f"Connect it in Fini's dashboard, then discover again. {SAFE}",
     ),
-    (
-        (errors.KeyRefused,),
-        ("Fini refused the API key.", "Add a key that Fini takes, switch to it, and discover again."),
+    errors.ScopeMissing.__name__: (
+        "The API key may not read.",
+        "Make a key with the read scope in Fini, switch to it, and discover again.",
     ),
-    (
-        (errors.FiniFailed, errors.TimedOut, errors.Dropped),
-        ("", f"{SAFE} If it goes on, the call tells what Fini answered."),
+    errors.NotUnderstood.__name__: (
+        "Fini's answer could not be read.",
+        f"{SAFE} If it goes on, the call holds the answer as it came.",
     ),
-    (
-        (errors.NotUnderstood,),
-        ("Fini's answer could not be read.", f"{SAFE} If it goes on, the call holds the answer as it came."),
-    ),
-]
+    **{kind.__name__: UNANSWERED for kind in (errors.FiniFailed, errors.TimedOut, errors.Dropped)},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +69,8 @@ class Discovery:
 
     def trouble(self) -> tuple[str, str]:
         """Why the latest run failed and what to do, in plain words; both empty when it did not."""
-        return explain(self.run.error, self.label) if self.run and not self.running else ("", "")
+        run = self.run
+        return explain(run.error_kind, self.label) if run and run.error and not self.running else ("", "")
 
 
 def stand(workspace: Workspace, provider: str) -> Discovery:
@@ -104,15 +99,7 @@ def start(*, actor: str, origin: str, workspace: Workspace, provider: str, token
     )
 
 
-def explain(error: str, label: str) -> tuple[str, str]:
-    """What a failed run's error means and what to do about it."""
-    if not error:
-        return "", ""
-    if re.search("connected|unsupported provider", error, re.IGNORECASE):
-        return (
-            f"{label} is not connected in Fini.",
-            f"Connect it in Fini's dashboard, then discover again. {SAFE}",
-        )
-    known = (advice for kinds, advice in ADVICE if error.startswith(tuple(kind.cause for kind in kinds)))
-    what, todo = next(known, ("", f"{SAFE} What was said stands below."))
-    return what or f"Fini did not list what {label} holds.", todo
+def explain(kind: str, label: str) -> tuple[str, str]:
+    """What an error of this kind means for a discovery and what to do about it; of an old run the kind is not known."""
+    what, todo = ADVICE.get(kind, ("", f"{SAFE} What was said stands below."))
+    return what.format(label=label) or f"Fini did not list what {label} holds.", todo

@@ -8,6 +8,9 @@ from fini_admin.workspaces.models import Workspace
 
 MOST_HOURS = 720
 PAGE = 100
+NOT_CONNECTED = (
+    "NotConnected"  # an `error_kind` beside the names of the errors' classes: only Fini's words tell
+)
 
 
 class Kind(models.TextChoices):
@@ -66,6 +69,7 @@ class Run(models.Model):
     """One operation on Fini that a person or a schedule started.
 
     It counts the IDs that have their end, each in the transaction that gives it (P3): nobody has to look at them.
+    `error` is for people; `error_kind` is the name of the error's class, or NOT_CONNECTED.
     """
 
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
@@ -81,6 +85,7 @@ class Run(models.Model):
     origin = models.CharField(max_length=20)
     reason = models.TextField(blank=True)
     error = models.TextField(blank=True)
+    error_kind = models.CharField(max_length=20, blank=True)
     done = models.PositiveIntegerField(default=0)
     refused = models.PositiveIntegerField(default=0)
     failed = models.PositiveIntegerField(default=0)
@@ -270,7 +275,7 @@ class Watch(models.Model):
 
     `whole`: this walk goes on until everything followed was seen. `cut_short`: the last one lost its place, so a
     page without news at the head proves nothing, and the next walk is whole. `error`: why the list could not be read
-    several times in a row, empty since a page came.
+    several times in a row, empty since a page came; `error_kind` is the name of its class.
     """
 
     workspace = models.OneToOneField(Workspace, on_delete=models.PROTECT, primary_key=True)
@@ -290,6 +295,7 @@ class Watch(models.Model):
     restarts = models.PositiveIntegerField(default=0)
     tries = models.PositiveIntegerField(default=0)
     error = models.TextField(blank=True)
+    error_kind = models.CharField(max_length=20, blank=True)
 
     class Meta:
         indexes = (models.Index(fields=["next_at"], name="watch_due"),)

@@ -29,6 +29,9 @@ from fini_admin.workspaces.models import Workspace
 from fini_admin.workspaces.preferences import preferences
 
 ALIVE = timedelta(seconds=15)
+NO_KEY = (
+    "The workspace has no key that Fini takes. Add one, or switch to one; the run then goes on by itself."
+)
 
 
 def worker_alive() -> bool:
@@ -115,7 +118,7 @@ def why_it_waits(run: Run) -> str:
     if not worker_alive():
         return "No worker is at work. Start one with manage.py run_worker; the run then goes on by itself."
     if not Workspace.objects.filter(usable_key("pk"), pk=run.workspace_id).exists():
-        return "The workspace has no key that Fini takes. Add one, or switch to one; the run then goes on by itself."
+        return NO_KEY
     blocked = Budget.objects.filter(workspace=run.workspace_id, blocked_until__gt=datetime.now(UTC)).first()
     if blocked and blocked.blocked_until:
         until = timezone.localtime(blocked.blocked_until)
@@ -125,10 +128,10 @@ def why_it_waits(run: Run) -> str:
 
 def why_no_list(workspace_id: UUID) -> str:
     """Why Fini's list, by which sources are matched and followed, cannot be read; empty when it can (P8)."""
-    error = Watch.objects.filter(pk=workspace_id).values_list("error", flat=True).first()
-    if not error:
+    watch = Watch.objects.filter(pk=workspace_id).only("error", "error_kind").first()
+    if watch is None or not watch.error:
         return ""
-    if error.startswith(ScopeMissing.cause):
+    if watch.error_kind == ScopeMissing.__name__:
         return (
             "Fini does not let the API key read its list of sources: nothing can be matched or followed."
             " Make a key with the scopes read and write in Fini, add it and switch to it; the work then goes on"
@@ -136,6 +139,6 @@ def why_no_list(workspace_id: UUID) -> str:
         )
     return (
         "Fini's list of sources cannot be read: nothing can be matched or followed."
-        f" {error.rstrip('.')}. Reading again is safe and happens by itself, at least once a minute; if it goes on,"
-        " the calls tell what Fini answered."
+        f" {watch.error.rstrip('.')}. Reading again is safe and happens by itself, at least once a minute;"
+        " if it goes on, the calls tell what Fini answered."
     )

@@ -155,7 +155,7 @@ def listed(watch: Watch, done: Exchange[ListPage]) -> None:
     fresh = len(set(ids)) - (repeated.count() if watch.pages else 0)
     news = see(watch, done.value.documents, done)
     watch.pages += 1
-    watch.tries, watch.error = 0, ""
+    watch.tries, watch.error, watch.error_kind = 0, "", ""
     watch.had_news = watch.had_news or news
     adapt(held, done, head=watch.pages == 1)
     turn(watch, done.value, news=news, fresh=fresh)
@@ -243,7 +243,8 @@ def end(watch: Watch, *, complete: bool, cut_short: bool = False) -> None:
     young = Source.objects.filter(workspace=watch.workspace, sent_at__gt=now - YOUNG).exists()
     watch.gap = follow.FIRST_GAP if watch.had_news else min(watch.gap * 1.5, GAPS[young])
     watch.news_at = now if watch.had_news else watch.news_at
-    watch.walk_started, watch.restarts, watch.cut_short, watch.error = None, 0, cut_short, ""
+    watch.walk_started, watch.restarts, watch.cut_short = None, 0, cut_short
+    watch.error, watch.error_kind = "", ""
     store(watch, cursor="", next_at=next_walk(watch, now))
 
 
@@ -284,7 +285,8 @@ def page_failed(watch: Watch, held: Budget, error: FiniError) -> None:
     """Smaller pages, the head again, or a pause, as the error has it (traps 6 and 10)."""
     mine, smaller = Budget.objects.filter(pk=held.pk), max(1, held.page_size // 2)
     if max(watch.tries, watch.restarts) >= FEW and not isinstance(error, KeyRefused | Throttled):
-        watch.error = str(error)[:ERROR_LIMIT]  # a refused key and a wish to slow down are told of already
+        # A refused key and a wish to slow down are told of already.
+        watch.error, watch.error_kind = str(error)[:ERROR_LIMIT], type(error).__name__
     if isinstance(error, KeyRefused):
         pause_watch(watch, 0.0)
     elif isinstance(error, BadRequest) and watch.cursor:

@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from fini_admin.audit.models import Entry
-from fini_admin.ingestion import discovering, work
+from fini_admin.ingestion import work
 from fini_admin.ingestion.models import Run
 from fini_admin.workspaces.models import ApiKey, Workspace
 from tests.ingestion.conftest import OWNER, drive
@@ -96,18 +96,29 @@ def test_calls_that_did_not_end_well_are_told_while_it_goes_on(
 
 
 @pytest.mark.parametrize(
-    ("error", "what"),
+    ("status", "message", "what"),
     [
-        ("", ""),
-        ("Fini refused the request: Unsupported provider", "Zendesk is not connected in Fini."),
-        ("The API key may not do this: scope read", "The API key may not read."),
-        ("Fini refused the API key: revoked", "Fini refused the API key."),
-        ("Fini did not answer in time", "Fini did not list what Zendesk holds."),
-        ("Fini's answer cannot be read: not JSON", "Fini's answer could not be read."),
-        ("Fini refused the request: teapot", "Fini did not list what Zendesk holds."),
+        (400, "Unsupported provider", "Zendesk is not connected in Fini."),
+        (403, "Not connected to a key with the scope read", "The API key may not read."),
+        (418, "teapot", "Fini did not list what Zendesk holds."),
+        (500, "The database is not connected", "Fini did not list what Zendesk holds."),
     ],
 )
-def test_each_failure_has_plain_words(error: str, what: str) -> None:
-    said, todo = discovering.explain(error, "Zendesk")
-    assert said == what
-    assert bool(todo) == bool(what)
+def test_each_failure_has_plain_words_by_its_kind(
+    acme: Workspace, editor: Client, sandbox: Sandbox, status: int, message: str, what: str
+) -> None:
+    sandbox.fault(method="GET", path="resources/zendesk", status=status, message=message, count=5)
+    page = fail(editor, acme)
+    assert what in page
+    assert message in page
+
+
+def test_of_an_old_run_that_kept_no_kind_the_words_are_general(
+    acme: Workspace, editor: Client, sandbox: Sandbox
+) -> None:
+    sandbox.settings(connected=[])
+    fail(editor, acme)
+    Run.objects.update(error_kind="")
+    page = text(editor.get(ZENDESK))
+    assert "Fini did not list what Zendesk holds. Discover only reads" in page
+    assert "What was said stands below." in page

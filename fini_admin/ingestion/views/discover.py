@@ -15,6 +15,7 @@ from fini_admin.fini.secrets import looks_like_key
 from fini_admin.ingestion import discovering, previews
 from fini_admin.ingestion.discovering import Discovery
 from fini_admin.ingestion.picking import ToRegister, TreeFilters, marks_of, opened
+from fini_admin.ingestion.queries import NO_KEY
 from fini_admin.ingestion.runs import NothingToDo
 from fini_admin.ingestion.views.previews import offer
 from fini_admin.pages import go, keyless, show
@@ -78,7 +79,7 @@ def page(
     data = request.POST if request.method == "POST" else request.GET
     what, todo = found.trouble()
     waits = found.waits()
-    about_key = "key" in waits
+    about_key = waits == NO_KEY
     manages = Permission.KEYS_MANAGE in request.permissions
     mime_types = preferences(request.workspace).mime_types
     return {

@@ -25,7 +25,7 @@ class Spent(Exception):
         self.until = until
 
 
-def lock(workspace: Workspace) -> Budget:
+def lock_budget(workspace: Workspace) -> Budget:
     """The workspace's budget, locked until the transaction ends.
 
     Whoever writes runs, steps, sources or the queue of a workspace takes it first, so that nobody waits crosswise.

@@ -14,7 +14,7 @@ from fini_admin.fini.errors import KeyRefused, ScopeMissing
 from fini_admin.ingestion import budget
 from fini_admin.ingestion.models import Budget, Run
 from fini_admin.keyring import UnknownKey
-from fini_admin.workspaces.actions import lock
+from fini_admin.workspaces.actions import lock_workspace
 from fini_admin.workspaces.fallback import fall_back
 from fini_admin.workspaces.models import ApiKey, KeyState, Workspace
 from fini_admin.workspaces.queries import live_key, read_key
@@ -26,7 +26,7 @@ def settle(workspace: Workspace, done: Exchange[Any], *, reads: bool = False) ->
 
     It is the key that the call went out with which was refused, and by now another may be live.
     """
-    held = budget.lock(workspace)
+    held = budget.lock_budget(workspace)
     budget.settle(held, done.call, done.sent_at, done.error)
     if isinstance(done.error, KeyRefused) or (reads and cannot_read(workspace, done)):
         refuse_key(workspace, done.key_id, str(done.error))
@@ -55,7 +55,7 @@ def refuse_key(workspace: Workspace, key_id: str, reason: str) -> None:
     Soon after a switch it need not wait: it goes back to the key before.
     """
     # The workspace, the key's row, the chain's head: in this order, as everywhere, so that nobody waits crosswise.
-    lock(workspace)
+    lock_workspace(workspace)
     for key in ApiKey.objects.filter(workspace=workspace, pk=key_id, refused_at=None):
         now = datetime.now(UTC)
         ApiKey.objects.filter(pk=key.pk).update(refused_at=now, last_refused_at=now)

@@ -7,7 +7,7 @@ from django.db import transaction
 from fini_admin.fini import errors
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.ingestion import runs
-from fini_admin.ingestion.budget import lock
+from fini_admin.ingestion.budget import lock_budget
 from fini_admin.ingestion.models import NOT_CONNECTED, Kind, Run, RunState, Step, StepState
 from fini_admin.ingestion.queries import why_it_waits
 from fini_admin.workspaces.models import Workspace
@@ -90,7 +90,7 @@ def last_provider(workspace: Workspace) -> str:
 @transaction.atomic
 def start(*, actor: str, origin: str, workspace: Workspace, provider: str, token: str) -> Run:
     """Ask a provider what can be imported, unless it is being asked: whoever comes second sees the same run."""
-    lock(workspace)
+    lock_budget(workspace)
     found = stand(workspace, provider)
     if found.run and found.running:
         return found.run

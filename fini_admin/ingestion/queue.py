@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 
 from fini_admin.audit import chain
 from fini_admin.audit.names import Activity
-from fini_admin.ingestion.budget import lock
+from fini_admin.ingestion.budget import lock_budget
 from fini_admin.ingestion.models import Item, Lane, QueueEntry, Run, Stage
 from fini_admin.sources import actions
 from fini_admin.sources.actions import Origin
@@ -105,7 +105,7 @@ def remove(*, actor: str, origin: str, workspace: Workspace, entries: Collection
     moved = Moved()
     for portion in parts(entries, PORTION):
         with transaction.atomic():
-            lock(workspace)
+            lock_budget(workspace)
             going = [entry for part in parts(portion, CHUNK) for entry in removable(moved, workspace, part)]
             now = datetime.now(UTC)
             for part in parts([entry.pk for entry in going], CHUNK):
@@ -142,7 +142,7 @@ def put_back(*, actor: str, origin: str, workspace: Workspace, sources: Collecti
     moved = Moved()
     for portion in parts(sources, PORTION):
         with transaction.atomic():
-            lock(workspace)
+            lock_budget(workspace)
             coming = [source for part in parts(portion, CHUNK) for source in fit(moved, workspace, part)]
             QueueEntry.objects.bulk_create([entry_for(source, actor) for source in coming], batch_size=CHUNK)
             settle(coming, f"Put back into the queue by {actor}", queued=True)

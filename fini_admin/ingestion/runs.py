@@ -13,7 +13,7 @@ from fini_admin.audit.names import Activity
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.fini.routes import Resource
 from fini_admin.ingestion import queue
-from fini_admin.ingestion.budget import lock
+from fini_admin.ingestion.budget import lock_budget
 from fini_admin.ingestion.models import (
     Budget,
     Item,
@@ -86,7 +86,7 @@ def start_discover(
 ) -> Run:
     """Ask a provider what can be imported."""
     with transaction.atomic():
-        lock(workspace)
+        lock_budget(workspace)
         if again := started(workspace, extra.get("token")):
             return again
         run = new_run(workspace, Kind.DISCOVER, actor=actor, origin=origin, provider=provider, **extra)
@@ -109,7 +109,7 @@ def start_register(
         raise NothingToDo("There is nothing to register")
     items = list(register_items(provider, resources))  # before anybody has to wait for it
     with transaction.atomic():
-        budget = lock(workspace)
+        budget = lock_budget(workspace)
         if again := started(workspace, extra.get("token")):
             return again
         run = new_run(
@@ -152,7 +152,7 @@ def start_ingest(
     nothing waits.
     """
     with transaction.atomic():
-        budget = lock(workspace)
+        budget = lock_budget(workspace)
         if again := started(workspace, extra.get("token")):
             return again
         taken = to_send(workspace, entries)

@@ -13,7 +13,7 @@ from django.shortcuts import get_object_or_404
 from fini_admin.audit.names import Activity
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.ingestion import discovering, runs
-from fini_admin.ingestion.budget import lock
+from fini_admin.ingestion.budget import lock_budget
 from fini_admin.ingestion.calling import usable_key
 from fini_admin.ingestion.models import MOST_HOURS, Run, Schedule
 from fini_admin.keyring import UnknownKey
@@ -89,7 +89,7 @@ def change(*, actor: str, origin: str, workspace: Workspace, hours: Hours) -> bo
     ValidationError.
     """
     check(hours)
-    lock(workspace)
+    lock_budget(workspace)
     held = dict(Schedule.objects.filter(workspace=workspace).values_list("provider", "every_hours"))
     after = {provider: every for provider, every in hours.items() if every != held.get(provider)}
     for provider, every in after.items():
@@ -133,7 +133,7 @@ def take_over(*, actor: str, origin: str, workspace: Workspace, provider: str) -
 
     Raises Http404 when there is none.
     """
-    lock(workspace)
+    lock_budget(workspace)
     schedule = get_object_or_404(Schedule, workspace=workspace, provider=provider)
     if schedule.set_by == actor:
         return
@@ -170,7 +170,7 @@ def start(schedule: Schedule, now: datetime) -> Run | None:
     discovered already is left alone until then.
     """
     workspace = schedule.workspace
-    lock(workspace)
+    lock_budget(workspace)
     mine = due(now).filter(pk=schedule.pk, next_at=schedule.next_at, every_hours=schedule.every_hours)
     if not mine.update(next_at=now + timedelta(hours=schedule.every_hours)):
         return None

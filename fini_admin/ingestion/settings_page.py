@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from fini_admin.ingestion import schedules
-from fini_admin.ingestion.budget import lock
+from fini_admin.ingestion.budget import lock_budget
 from fini_admin.ingestion.models import Schedule
 from fini_admin.workspaces import actions, queries
 from fini_admin.workspaces.models import Workspace
@@ -66,7 +66,7 @@ def save(
     SavedMeanwhile for a field that both changed, ValidationError for what will not do.
     """
     # The budget, the workspace, the chain's head: in this order, as everywhere, so that nobody waits crosswise.
-    lock(workspace)
+    lock_budget(workspace)
     typed = dict(values) | {schedules.setting(provider): every for provider, every in hours.items()}
     mine = {name for name in typed if before is None or typed[name] != before.get(name)}
     if before is not None:

@@ -101,7 +101,7 @@ def drop_ineligible(step: Step) -> None:
     if step.kind != Kind.INGEST:
         return
     with transaction.atomic():
-        budget.lock(step.run.workspace)
+        budget.lock_budget(step.run.workspace)
         items = list(step.items.filter(stage=Stage.INGEST).select_related("source"))
         queued = set(
             QueueEntry.objects.filter(
@@ -141,7 +141,7 @@ def why_not(source: Source | None, queued: set[int]) -> str:
 def close_empty(step: Step) -> None:
     """Nothing is left to send."""
     with transaction.atomic():
-        budget.lock(step.run.workspace)
+        budget.lock_budget(step.run.workspace)
         Step.objects.filter(pk=step.pk).update(state=StepState.DONE, owner="", lease_until=None)
         finish(step.run.workspace)
 
@@ -150,7 +150,7 @@ def refuse_locally(step: Step, items: list[Item], reason: str) -> None:
     """What breaks a rule that we can check ourselves is never sent (trap 4); the rest of the step stays ready."""
     offenders = dict(offending(step, items))
     with transaction.atomic():
-        budget.lock(step.run.workspace)
+        budget.lock_budget(step.run.workspace)
         for item, problem in (offenders or dict.fromkeys(items, reason)).items():
             end_items(step.run, [item], Outcome.REFUSED, f"Not sent: {problem}")
 
@@ -177,7 +177,7 @@ def problem_of(step: Step, item: Item) -> str:
 
 def claim(step: Step, items: list[Item], owner: str, call: str) -> None:
     """In the *asked* transaction: the lease is ours, the step moves to sent, the budget gives a slot (P4)."""
-    held = budget.lock(step.run.workspace)
+    held = budget.lock_budget(step.run.workspace)
     now = datetime.now(UTC)
     ours = Step.objects.filter(pk=step.pk, state=StepState.READY, owner=owner, lease_until__gt=now)
     if not ours.update(state=StepState.SENT, call=call, tries=F("tries") + 1, lease_until=None):

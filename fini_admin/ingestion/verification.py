@@ -86,7 +86,7 @@ def answer(workspace: Workspace, request: Request[Any], context: Context) -> Exc
         return exchange(
             request,
             context,
-            claim=lambda call: budget.take(budget.lock(workspace), call, urgent=True),
+            claim=lambda call: budget.take(budget.lock_budget(workspace), call, urgent=True),
             settle=partial(calling.settle, workspace),
         )
     except Superseded:

@@ -91,7 +91,7 @@ def advance(workspace_id: UUID, owner: str) -> None:
 def rest(watch: Watch) -> None:
     """Nothing is followed: settle what the last walk left, and make no calls at all until something is (design 2)."""
     with transaction.atomic():
-        budget.lock(watch.workspace)
+        budget.lock_budget(watch.workspace)
         watch.refresh_from_db()
         end(watch, complete=True)
 
@@ -120,7 +120,7 @@ def page_request(watch: Watch) -> Any:
 
 def claim_watch(watch: Watch, owner: str, call: str) -> None:
     """In the *asked* transaction: the watch is ours, and the budget gives a slot (P4)."""
-    held = budget.lock(watch.workspace)
+    held = budget.lock_budget(watch.workspace)
     now = datetime.now(UTC)
     ours = Watch.objects.filter(pk=watch.pk, owner=owner, lease_until__gt=now)
     if not ours.update(call=call, lease_until=now + LEASE):

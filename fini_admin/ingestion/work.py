@@ -180,7 +180,7 @@ def recover_call(call: str, chain: str, *, died: bool) -> None:
     """One call: its outcome row, and its step or watch, in one transaction."""
     workspace = Workspace.objects.filter(pk=chain).first()
     if workspace:
-        budget.lock(workspace)
+        budget.lock_budget(workspace)
         step = (
             Step.objects.select_related("run__workspace", "root")
             .filter(call=call, state=StepState.SENT)
@@ -238,7 +238,7 @@ def mark_stuck() -> None:
 @transaction.atomic
 def mark_stuck_in(workspace: Workspace, old: QuerySet[Source]) -> None:
     """Those of these sources that are a workspace's, at most 500 at once."""
-    budget.lock(workspace)
+    budget.lock_budget(workspace)
     stuck = list(old.filter(workspace=workspace)[:500])
     actions.move_all(stuck, State.STUCK, Origin("", datetime.now(UTC)), "No end after 24 hours")
     for item in Item.objects.filter(source__in=stuck, stage=Stage.FOLLOW).select_related("run"):

@@ -10,7 +10,7 @@ from django.db import transaction
 from fini_admin.audit.names import Activity
 from fini_admin.people import letters, mail, sessions, trail
 from fini_admin.workspaces import queries
-from fini_admin.workspaces.actions import lock, lock_installation
+from fini_admin.workspaces.actions import lock_installation, lock_workspace
 from fini_admin.workspaces.models import Role, User, Workspace
 
 YOURSELF = "You cannot switch yourself off. Ask another superuser."
@@ -28,7 +28,7 @@ def switch_off_user(*, actor: str, origin: str, user: User) -> list[str]:
     # switch each other off, at the same time.
     lock_installation()
     for workspace in Workspace.objects.filter(memberships__user=user).order_by("pk"):
-        lock(workspace)
+        lock_workspace(workspace)
     supers = list(User.objects.select_for_update(no_key=True).filter(is_superuser=True).order_by("pk"))
     person = User.objects.select_for_update(no_key=True).get(pk=user.pk)
     if person.email == actor:

@@ -82,7 +82,7 @@ def invite(*, actor: str, workspace: Workspace, email: str, role: str) -> tuple[
     token, now = secrets.token_urlsafe(32), timezone.now()
     # No decorator: in an error report its frame would show this function's values.
     with transaction.atomic():
-        workspace = actions.lock(workspace)
+        workspace = actions.lock_workspace(workspace)
         others = open_in(workspace).exclude(email=address)
         if others.count() >= MOST_OPEN:
             raise ValidationError({"email": TOO_MANY})
@@ -99,7 +99,7 @@ def invite(*, actor: str, workspace: Workspace, email: str, role: str) -> tuple[
 @transaction.atomic
 def withdraw(*, actor: str, workspace: Workspace, email: str) -> bool:
     """The open invitation of this address counts no more; whether there was one."""
-    workspace = actions.lock(workspace)
+    workspace = actions.lock_workspace(workspace)
     invitation = open_in(workspace).filter(email=email).first()
     if invitation is None:
         return False
@@ -133,7 +133,7 @@ def accept(*, invitation: Invitation, user: User) -> Membership:
 
 def still_open(invitation: Invitation) -> Invitation:
     """The invitation as it stands now, under its workspace's lock; raises when it no longer counts."""
-    workspace = actions.lock(invitation.workspace)
+    workspace = actions.lock_workspace(invitation.workspace)
     held = open_in(workspace).filter(pk=invitation.pk).first()
     if held is None or held.expired or workspace.archived_at:
         raise ValidationError(OVER)

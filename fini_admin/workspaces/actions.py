@@ -53,7 +53,7 @@ def create_workspace(*, actor: str, origin: str, slug: str, name: str) -> Worksp
 @transaction.atomic
 def rename_workspace(*, actor: str, origin: str, workspace: Workspace, name: str) -> None:
     """Another name for a workspace; its slug stays, for addresses and scripts rely on it."""
-    workspace = lock(workspace)
+    workspace = lock_workspace(workspace)
     was, workspace.name = workspace.name, texts.plain_text("name", name)
     if workspace.name == was:
         return
@@ -65,7 +65,7 @@ def rename_workspace(*, actor: str, origin: str, workspace: Workspace, name: str
 @transaction.atomic
 def archive_workspace(*, actor: str, origin: str, workspace: Workspace) -> None:
     """Out of everybody's sight; its work waits, and nothing of it goes. Asked for twice, it happens once."""
-    workspace = lock(workspace)
+    workspace = lock_workspace(workspace)
     if workspace.archived_at:
         return
     workspace.archived_at = timezone.now()
@@ -76,7 +76,7 @@ def archive_workspace(*, actor: str, origin: str, workspace: Workspace) -> None:
 @transaction.atomic
 def restore_workspace(*, actor: str, origin: str, workspace: Workspace) -> None:
     """Back in the sight of its members; its work goes on. Asked for twice, it happens once."""
-    workspace = lock(workspace)
+    workspace = lock_workspace(workspace)
     if not workspace.archived_at:
         return
     workspace.archived_at = None
@@ -90,7 +90,7 @@ def change_settings(
 ) -> bool:
     """Set these, None for the default; whether any changed. The trail has those that did, before and after."""
     preferences.check(values)
-    workspace = lock(workspace)
+    workspace = lock_workspace(workspace)
     row = WorkspaceSettings.objects.filter(workspace=workspace).first() or WorkspaceSettings(
         workspace=workspace
     )
@@ -147,7 +147,7 @@ def add_new_member(
 def add_member(*, actor: str, origin: str, workspace: Workspace, user: User, role: str) -> Membership:
     """Give a person a role in a workspace; whoever has another one there changes to it."""
     check_role(role)
-    lock(workspace)
+    lock_workspace(workspace)
     membership, added = Membership.objects.get_or_create(
         user=user, workspace=workspace, defaults={"role": role}
     )
@@ -161,7 +161,7 @@ def add_member(*, actor: str, origin: str, workspace: Workspace, user: User, rol
 def change_role(*, actor: str, origin: str, membership: Membership, role: str) -> Membership:
     """Another role for a member. The last admin stays one."""
     check_role(role)
-    workspace = lock(membership.workspace)
+    workspace = lock_workspace(membership.workspace)
     member = queries.members(workspace).filter(pk=membership.pk).first()
     if member is None:
         raise ValidationError("This person is no longer a member.")
@@ -178,7 +178,7 @@ def change_role(*, actor: str, origin: str, membership: Membership, role: str) -
 @transaction.atomic
 def remove_member(*, actor: str, origin: str, membership: Membership) -> None:
     """End a membership; the person stays. The last admin cannot go. Asked for twice, it happens once."""
-    workspace = lock(membership.workspace)
+    workspace = lock_workspace(membership.workspace)
     member = queries.members(workspace).filter(pk=membership.pk).first()
     if member is None:
         return
@@ -211,7 +211,7 @@ def add_key(
     # No decorator: in an error report its frame would show this function's arguments.
     with transaction.atomic():
         lock_installation()
-        lock(workspace)
+        lock_workspace(workspace)
         holder = queries.holder(text)
         if holder:
             here = holder.workspace_id == workspace.pk
@@ -241,7 +241,7 @@ def describe_key(
     expires_on: date | None = None,
 ) -> ApiKey:
     """Other words about a key; the trail has what changed, before and after. Its older rows keep the old label."""
-    workspace = lock(key.workspace)
+    workspace = lock_workspace(key.workspace)
     key = ApiKey.objects.get(pk=key.pk)
     words = words_of(label=label, purpose=purpose, owner=owner.strip() or key.created_by)
     after = {
@@ -271,7 +271,7 @@ def switch_key(*, actor: str, origin: str, key: ApiKey) -> ApiKey:
 
     Switching to the fallback takes a switch back: what was live in between waits, without an end.
     """
-    workspace = lock(key.workspace)
+    workspace = lock_workspace(key.workspace)
     key = ApiKey.objects.get(pk=key.pk)
     if key.state == KeyState.LIVE:
         return key
@@ -295,7 +295,7 @@ def switch_key(*, actor: str, origin: str, key: ApiKey) -> ApiKey:
 @transaction.atomic
 def switch_off_key(*, actor: str, origin: str, key: ApiKey) -> ApiKey:
     """Off for good: its text is taken out of the database, its row stays. Asked for twice, it happens once."""
-    lock(key.workspace)
+    lock_workspace(key.workspace)
     key = ApiKey.objects.get(pk=key.pk)
     was = key.state
     if was == KeyState.OFF:
@@ -322,7 +322,7 @@ def lock_installation() -> None:
     Head.objects.select_for_update().filter(chain=chain.INSTALLATION).first()
 
 
-def lock(workspace: Workspace) -> Workspace:
+def lock_workspace(workspace: Workspace) -> Workspace:
     """The workspace, held until the transaction ends: whoever changes its keys or members waits here for the others.
 
     Not in the way of rows that only point at it: calls go on being recorded.

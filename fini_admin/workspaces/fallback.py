@@ -27,7 +27,7 @@ def fall_back(refused: ApiKey) -> ApiKey | None:
 
     None when nothing changed. The refused key waits; it stays marked until Fini takes it again.
     """
-    workspace = actions.lock(refused.workspace)
+    workspace = actions.lock_workspace(refused.workspace)
     live, key = queries.live_key(workspace), fallback(workspace)
     if key is None or live is None or live.pk != refused.pk:
         return None
@@ -58,7 +58,7 @@ def end_fallbacks() -> int:
 @transaction.atomic
 def end_fallback(key: ApiKey) -> bool:
     """One of them; never the last key that the work could go out with."""
-    workspace = actions.lock(key.workspace)
+    workspace = actions.lock_workspace(key.workspace)
     live = queries.live_key(workspace)
     over = ApiKey.objects.filter(pk=key.pk, fallback_until__lte=timezone.now()).exists()
     if not over or live is None or live.refused_at:

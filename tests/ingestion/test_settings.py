@@ -109,7 +109,7 @@ def test_lowered_and_raised_again_within_a_minute_no_budget_is_exceeded(
         """How many calls may still go out at once."""
         for number in range(100):
             try:
-                budget.take(budget.lock(acme), str(uuid4()), urgent=True)
+                budget.take(budget.lock_budget(acme), str(uuid4()), urgent=True)
             except budget.Spent:
                 return number
         return 100
@@ -160,7 +160,7 @@ def test_each_workspace_cuts_its_calls_by_its_own_batch_size(
 
 def test_what_fini_takes_at_most_still_bounds_a_larger_batch_size(acme: Workspace, settings: Any) -> None:
     change(acme, batch_size=400)
-    held = budget.lock(acme)
+    held = budget.lock_budget(acme)
     assert batch_size(held) == 400
     Budget.objects.update(batch_limit=50)
     held.refresh_from_db()

@@ -237,7 +237,7 @@ def test_trap_6_a_list_that_moves_under_the_walk_loses_nothing(
     acme: Workspace, sandbox: Sandbox, register: Start, seed: int
 ) -> None:
     chance = random.Random(seed)
-    budget.lock(acme)
+    budget.lock_budget(acme)
     Budget.objects.update(page_size=5, page_limit=5, limited_until=LATER)
     sandbox.seed(count=20, source="confluence", workspace="demo")
     others = [held["id"] for held in sandbox.documents() if held["source"] == "confluence"]
@@ -260,10 +260,10 @@ def test_trap_7_number_n_waits_until_number_n_minus_limit_is_a_minute_old(
 ) -> None:
     settings.FINI_CALLS_PER_MINUTE = 10
     for number in range(9):
-        budget.take(budget.lock(acme), f"call-{number}", urgent=False)
+        budget.take(budget.lock_budget(acme), f"call-{number}", urgent=False)
     with pytest.raises(budget.Spent) as spent:
-        budget.take(budget.lock(acme), "background", urgent=False)
-    budget.take(budget.lock(acme), "a person waits", urgent=True)
+        budget.take(budget.lock_budget(acme), "background", urgent=False)
+    budget.take(budget.lock_budget(acme), "a person waits", urgent=True)
     first = Slot.objects.get(workspace=acme, number=1)
     assert spent.value.until == first.sent_at + budget.WINDOW
 
@@ -283,7 +283,7 @@ def test_trap_7_retry_after_holds_for_the_whole_workspace(
 def test_trap_7_throttling_without_advice_doubles_the_pause(acme: Workspace) -> None:
     pauses = []
     for number in range(3):
-        held = budget.lock(acme)
+        held = budget.lock_budget(acme)
         budget.settle(held, f"call-{number}", held_at := datetime.now(UTC), Throttled())
         pauses.append((Budget.objects.get().blocked_until or held_at) - held_at)
     assert [round(pause.total_seconds()) for pause in pauses] == [2, 4, 8]
@@ -291,9 +291,11 @@ def test_trap_7_throttling_without_advice_doubles_the_pause(acme: Workspace) -> 
 
 @pytest.mark.parametrize(("advice", "pause"), [(None, 60), (90.0, 90)])
 def test_trap_7_throttling_may_go_on_for_ever(acme: Workspace, advice: float | None, pause: int) -> None:
-    budget.lock(acme)
+    budget.lock_budget(acme)
     Budget.objects.update(throttled=1023)
-    budget.settle(budget.lock(acme), "call", before := datetime.now(UTC), Throttled(retry_after=advice))
+    budget.settle(
+        budget.lock_budget(acme), "call", before := datetime.now(UTC), Throttled(retry_after=advice)
+    )
     held = Budget.objects.get()
     assert held.throttled == 1024
     assert round(((held.blocked_until or before) - before).total_seconds()) == pause

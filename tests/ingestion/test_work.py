@@ -183,8 +183,8 @@ def test_what_cannot_be_marked_stuck_stops_no_other_workspace(monkeypatch: pytes
         (source,) = ensure(workspace, "notion", [str(UUID(int=7))], Origin("call", datetime.now(UTC)))
         long_ago = datetime.now(UTC) - timedelta(hours=25)
         Source.objects.filter(pk=source.pk).update(state="running", sent_at=long_ago)
-    plain = budget.lock
-    monkeypatch.setattr(budget, "lock", lambda one: 1 / 0 if one == faulty else plain(one))
+    plain = budget.lock_budget
+    monkeypatch.setattr(budget, "lock_budget", lambda one: 1 / 0 if one == faulty else plain(one))
     work.mark_stuck()
     assert dict(Source.objects.values_list("workspace__slug", "state")) == {
         "faulty": "running",

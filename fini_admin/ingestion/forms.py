@@ -3,16 +3,16 @@
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 
 from fini_admin.fini.providers import PROVIDERS
-from fini_admin.forms import Choice, Decided, PlainField, TypedChoice
+from fini_admin.forms import Choice, Decided, Filters, PlainField, TypedChoice, choices
 from fini_admin.ingestion.models import Kind, RunState
-from fini_admin.ingestion.waiting import LANES, OUT, Filters
+from fini_admin.ingestion.waiting import LANES, OUT, Wanted
 
-QUEUED_FROM = [*((provider.name, provider.label) for provider in PROVIDERS.values()), ("web", "Web")]
+QUEUED_FROM = {**{name: provider.label for name, provider in PROVIDERS.items()}, "web": "Web"}
 AGES = {
     "1h": ("Over 1 hour", timedelta(hours=1)),
     "1d": ("Over 1 day", timedelta(days=1)),
@@ -40,30 +40,21 @@ class IngestForm(ConfirmForm):
     baser = Decided(label="Baser", help_text=f"Sent to Fini as “baser”. {UNSTATED}")
 
 
-class RunFilters(forms.Form):
+class RunFilters(Filters):
     """Which runs."""
 
     kind = Choice(required=False, choices=[("", "All"), *Kind.choices], label="What")
     state = Choice(required=False, choices=[("", "All"), *RunState.choices], label="State")
 
 
-class LaneField(forms.CharField):
-    """Which of the queue's tabs; what is none of them is the first one."""
+class QueueFilters(Filters):
+    """Which IDs of the queue. `people` lists by whom they may have been brought in, asked when the field is drawn.
 
-    def clean(self, value: Any) -> str:
-        """A tab's name."""
-        return str(value) if str(value) in LANES else next(iter(LANES))
-
-    def bound_data(self, data: Any, initial: Any) -> Any:
-        """The same in the form's hidden field."""
-        return self.clean(data)
-
-
-class QueueFilters(forms.Form):
-    """Which IDs of the queue. `people` lists by whom they may have been brought in, asked when the field is drawn."""
+    The lane is chosen by the tabs; what is none of them is the first one.
+    """
 
     q = PlainField(required=False, max_length=200, label="Title, URL or ID")
-    provider = Choice(required=False, choices=[("", "All"), *QUEUED_FROM], label="Provider")
+    provider = Choice(required=False, choices=choices(QUEUED_FROM), label="Provider")
     who = PlainField(required=False, max_length=254, label="Registered by")
     longer = TypedChoice(
         required=False,
@@ -72,11 +63,13 @@ class QueueFilters(forms.Form):
         empty_value=None,
         label="Waiting",
     )
-    lane = LaneField(required=False, widget=forms.HiddenInput)
+    lane = Choice(choices=list(LANES.items()), widget=forms.HiddenInput)
 
     def __init__(self, data: Mapping[str, Any], people: Callable[[], list[str]]) -> None:
-        super().__init__(data)
-        if self.lane_shown() == OUT:
+        asked = data.get("lane")
+        self.lane_shown: str = asked if asked in LANES else next(iter(LANES))
+        super().__init__(dict(data.items()) | {"lane": self.lane_shown})
+        if self.lane_shown == OUT:
             self.fields["longer"].label = "Out"
         self.fields["who"].widget = forms.Select(choices=partial(self.names, people))  # type: ignore[arg-type]  # the stubs know no callable
 
@@ -85,23 +78,8 @@ class QueueFilters(forms.Form):
         chosen = str(self["who"].value() or "")
         return [("", "Anyone"), *((name, name) for name in sorted({*people(), chosen} - {""}))]
 
-    def wanted(self) -> Filters | None:
+    def wanted(self) -> Wanted | None:
         """What is to be filtered by; None when a filter is wrong: then nothing is shown rather than too much."""
         if not self.is_valid():
             return None
-        said = self.cleaned_data
-        return Filters(q=said["q"], provider=said["provider"], who=said["who"], longer=said["longer"])
-
-    def lane_shown(self) -> str:
-        """The tab."""
-        return str(self["lane"].value())
-
-    def query(self) -> dict[str, str]:
-        """The tab and what is filled in and right, as it stands in the address."""
-        self.is_valid()
-        said = {
-            name: str(self.data[name])
-            for name, value in self.cleaned_data.items()
-            if value and name != "lane"
-        }
-        return said | {"lane": self.lane_shown()}
+        return cast("Wanted", {name: value for name, value in self.values().items() if name != "lane"})

@@ -5,7 +5,7 @@ from django.core.validators import RegexValidator
 from django.http import QueryDict
 
 from fini_admin.fini.providers import MIME_TYPE
-from fini_admin.forms import Choice, PlainField
+from fini_admin.forms import Choice, Filters, PlainField
 from fini_admin.paging import whole_number, whole_numbers
 from fini_admin.sources.selection import Marks
 from fini_admin.sources.tree import PAGES
@@ -15,7 +15,7 @@ MOST_OPEN = 2_000
 LISTS = ("id", "branch", "not_id", "not_branch")
 
 
-class TreeFilters(forms.Form):
+class TreeFilters(Filters):
     """What the tree shows."""
 
     search = PlainField(required=False, max_length=200, widget=forms.TextInput(attrs={"type": "search"}))

@@ -21,7 +21,7 @@ LANES: dict[str, str] = {Lane.ADD: "Add", Lane.REFRESH: "Refresh", UNREAD: "Not 
 CHUNK = 500
 
 
-class Filters(TypedDict, total=False):
+class Wanted(TypedDict, total=False):
     """Which IDs: with this text in title, URL or ID, of a provider, by whom, waiting for longer."""
 
     q: str
@@ -35,7 +35,7 @@ def everything(workspace: Workspace) -> QuerySet[QueueEntry]:
     return selectable(QueueEntry.objects.filter(workspace=workspace, closed_at=None)).order_by("pk")
 
 
-def entries(workspace: Workspace, lane: str, **filters: Unpack[Filters]) -> QuerySet[QueueEntry]:
+def entries(workspace: Workspace, lane: str, **filters: Unpack[Wanted]) -> QuerySet[QueueEntry]:
     """The open entries of a lane that match, those included that a run has taken."""
     found = QueueEntry.objects.filter(
         workspace=workspace, closed_at=None, lane="" if lane == UNREAD else lane
@@ -47,7 +47,7 @@ def entries(workspace: Workspace, lane: str, **filters: Unpack[Filters]) -> Quer
     return found
 
 
-def taken_out(workspace: Workspace, **filters: Unpack[Filters]) -> QuerySet[Source]:
+def taken_out(workspace: Workspace, **filters: Unpack[Wanted]) -> QuerySet[Source]:
     """The sources that are registered and wait for nothing: taken out of the queue, or never in it."""
     opened = QueueEntry.objects.filter(source=OuterRef("pk"), closed_at=None)
     found = Source.objects.filter(workspace=workspace, state=State.REGISTERED).filter(~Exists(opened))
@@ -59,7 +59,7 @@ def taken_out(workspace: Workspace, **filters: Unpack[Filters]) -> QuerySet[Sour
     return found
 
 
-def matching(filters: Filters, way: str = "") -> Q:
+def matching(filters: Wanted, way: str = "") -> Q:
     """The filters that are about the source."""
     wanted = Q()
     if provider := filters.get("provider"):
@@ -103,7 +103,7 @@ class Counts:
     send: str
 
 
-def counts(workspace: Workspace, lane: str, **filters: Unpack[Filters]) -> Counts:
+def counts(workspace: Workspace, lane: str, **filters: Unpack[Wanted]) -> Counts:
     """The numbers of the page. Counting stops at 10,000, so each reads no more rows than that where an index fits."""
     lanes = {name: count(entries(workspace, name, **filters)) for name in LANES if name != OUT}
     lanes[OUT] = count(taken_out(workspace, **filters))

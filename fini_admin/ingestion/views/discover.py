@@ -59,9 +59,9 @@ def provider(request: WorkspaceRequest, provider: str) -> HttpResponse:
 
 def scope_of(request: WorkspaceRequest, found: Discovery, filters: TreeFilters) -> Scope:
     """What the filters leave of the tree; a filter that cannot be understood leaves everything, and says so."""
-    filters.is_valid()
-    search, only = filters.cleaned_data.get("search", ""), filters.cleaned_data.get("show") == "new"
-    return Scope(request.workspace, found.provider, found.number, search, only)
+    wanted = filters.values()
+    only_new = wanted.get("show") == "new"
+    return Scope(request.workspace, found.provider, found.number, wanted.get("search", ""), only_new)
 
 
 def fingerprint(found: Discovery, scope: Scope) -> str:

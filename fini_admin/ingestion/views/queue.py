@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
-from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -17,9 +16,9 @@ from fini_admin.ingestion.previews import freeze_ingest
 from fini_admin.ingestion.queue import Moved, put_back, remove
 from fini_admin.ingestion.runs import NothingToDo
 from fini_admin.ingestion.views import previews
-from fini_admin.ingestion.waiting import LANES, OUT, UNREAD, Counts, Filters
-from fini_admin.pages import go, keyless, show
-from fini_admin.paging import page, whole_numbers
+from fini_admin.ingestion.waiting import LANES, OUT, UNREAD, Counts, Wanted
+from fini_admin.pages import go, show
+from fini_admin.paging import page, whole_number, whole_numbers
 from fini_admin.permissions import Permission, WorkspaceRequest, requires
 from fini_admin.sources.states import State
 
@@ -28,10 +27,12 @@ from fini_admin.sources.states import State
 def queue(request: WorkspaceRequest) -> HttpResponse:
     """The lanes of the queue; posted, what is to be done with the selected IDs."""
     form = QueueFilters(request.GET, partial(waiting.people, request.workspace))
-    keep_only_filters(request, form)
+    part = "counts" if request.htmx and request.GET.get("part") == "counts" else "list"
+    cursor = whole_number(request.GET.get("after"))
+    request.GET = QueryDict(form.query(after="" if cursor is None else str(cursor)))
     if request.method == "POST":
         return act(request, form)
-    wanted, lane = form.wanted(), form.lane_shown()
+    wanted, lane = form.wanted(), form.lane_shown
     may_send = Permission.SOURCES_INGEST in request.permissions
     may_remove = Permission.QUEUE_REMOVE in request.permissions
     context: dict[str, object] = {
@@ -43,23 +44,9 @@ def queue(request: WorkspaceRequest) -> HttpResponse:
         "may_remove": may_remove,
         "may_pick": may_remove if lane == OUT else may_send or may_remove,
     }
-    if request.htmx and request.GET.get("part") == "counts":
-        context |= counted(request, lane, wanted)
-    else:
-        context |= listed(request, lane, wanted)
-    return show(
-        request,
-        "ingestion/queue.html",
-        context,
-        parts=("list", "counts"),
-        status=422 if wanted is None else 200,
-    )
-
-
-def keep_only_filters(request: WorkspaceRequest, form: QueueFilters) -> None:
-    """Let links and the poll repeat the filters that are right, and never a key that was typed into one (P5)."""
-    kept = form.query() | {name: request.GET[name] for name in ("after", "part") if request.GET.get(name)}
-    request.GET = QueryDict(keyless(QueryDict(urlencode(kept))))
+    context |= (counted if part == "counts" else listed)(request, lane, wanted)
+    status = 422 if wanted is None else 200
+    return show(request, "ingestion/queue.html", context, parts=(part,), status=status)
 
 
 def tabs(lane: str, counts: Counts | None = None) -> list[dict[str, str | bool]]:
@@ -72,7 +59,7 @@ def tabs(lane: str, counts: Counts | None = None) -> list[dict[str, str | bool]]
     ]
 
 
-def counted(request: WorkspaceRequest, lane: str, wanted: Filters | None) -> dict[str, object]:
+def counted(request: WorkspaceRequest, lane: str, wanted: Wanted | None) -> dict[str, object]:
     """The numbers; where a filter is wrong there are none."""
     if wanted is None:
         return {}
@@ -80,7 +67,7 @@ def counted(request: WorkspaceRequest, lane: str, wanted: Filters | None) -> dic
     return {"counts": counts, "tabs": tabs(lane, counts)}
 
 
-def listed(request: WorkspaceRequest, lane: str, wanted: Filters | None) -> dict[str, object]:
+def listed(request: WorkspaceRequest, lane: str, wanted: Wanted | None) -> dict[str, object]:
     """The rows, newest first; where a filter is wrong there are none."""
     if wanted is None:
         return {}
@@ -97,7 +84,7 @@ def listed(request: WorkspaceRequest, lane: str, wanted: Filters | None) -> dict
 
 def act(request: WorkspaceRequest, form: QueueFilters) -> HttpResponse:
     """What was asked for, if this tab has it and this person may do it."""
-    asked = ACTS.get((form.lane_shown() == OUT, request.POST.get("do", "")))
+    asked = ACTS.get((form.lane_shown == OUT, request.POST.get("do", "")))
     if asked is None:
         return HttpResponseBadRequest("The queue does not know this action.", content_type="text/plain")
     permission, what = asked
@@ -141,7 +128,7 @@ def bring_back(request: WorkspaceRequest, form: QueueFilters) -> HttpResponse:
 
 def selected(request: WorkspaceRequest, form: QueueFilters) -> list[int]:
     """The numbers of what is selected: those posted, or all that match now. Raises NothingToDo."""
-    workspace, lane, wanted = request.workspace, form.lane_shown(), form.wanted()
+    workspace, lane, wanted = request.workspace, form.lane_shown, form.wanted()
     if not request.POST.get("all"):
         numbers = whole_numbers(request.POST.getlist("id"))
     elif wanted is None:
@@ -169,9 +156,7 @@ def say(request: WorkspaceRequest, moved: Moved, done: str) -> HttpResponse:
 
 def back(request: WorkspaceRequest) -> str:
     """The list as it is shown."""
-    kept = request.GET.copy()
-    kept.pop("part", None)
-    return f"{request.path}?{kept.urlencode()}"
+    return f"{request.path}?{request.GET.urlencode()}"
 
 
 # By whether it is done to what was taken out, and the button's name.

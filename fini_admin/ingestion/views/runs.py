@@ -16,9 +16,8 @@ OPEN = "open"
 def index(request: WorkspaceRequest) -> HttpResponse:
     """All runs, newest first."""
     form = RunFilters(request.GET)
-    form.is_valid()
     found = page(
-        queries.runs(request.workspace, **form.cleaned_data), cursor=request.GET.get("after"), field="number"
+        queries.runs(request.workspace, **form.values()), cursor=request.GET.get("after"), field="number"
     )
     context: dict[str, object] = {"form": form, "page": found, "runs": found.rows}
     return show(request, "ingestion/runs.html", context)

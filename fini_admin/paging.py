@@ -1,6 +1,6 @@
-"""Lists by keyset: constant work however deep one pages (P7)."""
+"""Lists by keyset: constant work however deep one pages (P7); and what is too much for one statement, in pieces."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -9,9 +9,11 @@ from django.db.models import Model, QuerySet
 
 SIZE = 50
 COUNTED = 10_000
+CHUNK = 500  # rows a statement
 DIGITS = 18  # what a 64-bit column holds whatever the digits are
 
 M = TypeVar("M", bound=Model)
+V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +56,9 @@ def count(queryset: QuerySet[M]) -> str:
     """How many rows match: exact to 10,000, "10,000+" beyond."""
     number = queryset.order_by()[: COUNTED + 1].count()
     return intcomma(number) if number <= COUNTED else f"{intcomma(COUNTED)}+"
+
+
+def chunks(values: Sequence[V], size: int) -> Iterator[Sequence[V]]:
+    """The values in their order, `size` at a time."""
+    for start in range(0, len(values), size):
+        yield values[start : start + size]

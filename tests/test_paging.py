@@ -57,3 +57,16 @@ def test_counts_are_exact_up_to_the_limit(db, monkeypatch, rows, said):
     monkeypatch.setattr(paging, "COUNTED", 10)
     User.objects.bulk_create([User(email=f"{n}@example.com") for n in range(rows)])
     assert paging.count(User.objects.all()) == said
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        ([], []),
+        ([1, 2], [[1, 2]]),
+        ([1, 2, 3], [[1, 2], [3]]),
+        ([3, 1, 2, 3], [[3, 1], [2, 3]]),
+    ],
+)
+def test_chunks_are_in_order_and_the_last_is_what_is_left(values, found):
+    assert list(paging.chunks(values, 2)) == found

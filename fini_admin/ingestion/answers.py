@@ -25,6 +25,7 @@ from fini_admin.ingestion.models import (
     Watch,
 )
 from fini_admin.ingestion.runs import end_items, plan
+from fini_admin.paging import CHUNK
 from fini_admin.sources import actions
 from fini_admin.sources.actions import Origin
 from fini_admin.sources.models import Source
@@ -77,7 +78,7 @@ def discovered(step: Step, tree: Any) -> None:
             Item(run=run, position=n, external_id=external_id, resource={"title": title}, **ended)
             for n, (external_id, title) in enumerate(sorted(leaves.items()))
         ),
-        batch_size=500,
+        batch_size=CHUNK,
     )
     Run.objects.filter(pk=run.pk).update(total=len(leaves), done=len(leaves))
     close_step(step)

@@ -4,12 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from fini_admin.fini.routes import Resource
-from fini_admin.ingestion.runs import batches
+from fini_admin.paging import CHUNK, chunks
 from fini_admin.sources import models
 from fini_admin.sources.states import State
 from fini_admin.workspaces.models import Workspace
 
-BATCH = 500
 # Our name of a source's field, the resource's, and how a page calls it.
 COMPARED = (
     ("title", "title", "title"),
@@ -78,5 +77,5 @@ def listed_of(workspace: Workspace, provider: str, resources: Sequence[Resource]
 
 def ids_of(resources: Sequence[Resource]) -> Iterator[list[str]]:
     """The external IDs in the pieces that one query takes."""
-    for batch in batches(resources, BATCH):
+    for batch in chunks(resources, CHUNK):
         yield [resource.external_id for resource in batch]

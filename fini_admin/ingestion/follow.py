@@ -7,7 +7,8 @@ from django.db.models import Q, QuerySet
 
 from fini_admin.ingestion import queue, splitting
 from fini_admin.ingestion.models import Item, Kind, Outcome, Run, RunState, Stage, Step, StepState, Watch
-from fini_admin.ingestion.runs import add_step, batches, end, end_items, finish, plan
+from fini_admin.ingestion.runs import add_step, end, end_items, finish, plan
+from fini_admin.paging import chunks
 from fini_admin.sources import actions
 from fini_admin.sources.actions import Origin, without_pk
 from fini_admin.sources.models import Source
@@ -128,9 +129,9 @@ def leftovers(workspace: Workspace) -> None:
         return
     waiting = Item.objects.filter(run__workspace=workspace, run__state=RunState.RUNNING, stage=Stage.PAIR)
     names = sorted(set(waiting.values_list("external_id", flat=True)))
-    for some in batches(names, AT_ONCE):
+    for some in chunks(names, AT_ONCE):
         found = Source.objects.filter(workspace=workspace, external_id__in=some)
-        for sources in batches(list(found), AT_ONCE):
+        for sources in chunks(list(found), AT_ONCE):
             pair(workspace, sources)
     for run in Run.objects.filter(workspace=workspace, state=RunState.RUNNING):
         left = list(Item.objects.filter(run=run, stage=Stage.PAIR).only("source"))

@@ -19,13 +19,13 @@ from fini_admin.ingestion.runs import (
     Extra,
     NothingToDo,
     batch_size,
-    batches,
     chosen,
     start_ingest,
     start_register,
     waits,
 )
 from fini_admin.ingestion.steps import why_not
+from fini_admin.paging import chunks
 from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import Workspace
 from fini_admin.workspaces.preferences import preferences
@@ -150,7 +150,7 @@ def cut(preview: Preview) -> list[Batch]:
         by_provider = {preview.provider: preview.content["resources"]}
     else:
         by_provider = numbers_by_provider(preview)
-    parts = [(provider, part) for provider, held in by_provider.items() for part in batches(held, most)]
+    parts = [(provider, part) for provider, held in by_provider.items() for part in chunks(held, most)]
     return [Batch(number, provider, part) for number, (provider, part) in enumerate(parts, 1)]
 
 

@@ -1,7 +1,7 @@
 """The queue: the source IDs awaiting ingestion, one open entry each (P4), in two lanes."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
@@ -13,6 +13,7 @@ from fini_admin.audit import chain
 from fini_admin.audit.names import Activity
 from fini_admin.ingestion.budget import lock_budget
 from fini_admin.ingestion.models import Item, Lane, QueueEntry, Run, Stage
+from fini_admin.paging import CHUNK, chunks
 from fini_admin.sources import actions
 from fini_admin.sources.actions import Origin
 from fini_admin.sources.models import Source
@@ -20,7 +21,6 @@ from fini_admin.sources.states import BUSY, State, ever_ingested
 from fini_admin.workspaces.models import Workspace
 
 REMOVED = "removed"
-CHUNK = 500  # rows a statement
 PORTION = 5000  # IDs a transaction: everyone else who writes waits for it
 NAMED = 100  # so many IDs stand in the audit trail's entry; the sources' histories name every one
 # What a source's state and lane are decided by, and what names it.
@@ -103,12 +103,12 @@ class Moved:
 def remove(*, actor: str, origin: str, workspace: Workspace, entries: Collection[int]) -> Moved:
     """Take these entries (their numbers) out of the queue; what a run has taken stays, and so does what is out."""
     moved = Moved()
-    for portion in parts(entries, PORTION):
+    for portion in chunks(sorted(set(entries)), PORTION):
         with transaction.atomic():
             lock_budget(workspace)
-            going = [entry for part in parts(portion, CHUNK) for entry in removable(moved, workspace, part)]
+            going = [entry for part in chunks(portion, CHUNK) for entry in removable(moved, workspace, part)]
             now = datetime.now(UTC)
-            for part in parts([entry.pk for entry in going], CHUNK):
+            for part in chunks([entry.pk for entry in going], CHUNK):
                 QueueEntry.objects.filter(pk__in=part).update(closed_at=now, closed_how=REMOVED)
             sources = [entry.source for entry in going]
             settle(sources, f"Removed from the queue by {actor}", queued=False)
@@ -117,7 +117,7 @@ def remove(*, actor: str, origin: str, workspace: Workspace, entries: Collection
     return moved
 
 
-def removable(moved: Moved, workspace: Workspace, numbers: list[int]) -> list[QueueEntry]:
+def removable(moved: Moved, workspace: Workspace, numbers: Sequence[int]) -> list[QueueEntry]:
     """Those entries that may go out of the queue; the others are counted by reason."""
     mine = QueueEntry.objects.filter(workspace=workspace, pk__in=numbers).select_related("source")
     found = {
@@ -140,10 +140,10 @@ def removable(moved: Moved, workspace: Workspace, numbers: list[int]) -> list[Qu
 def put_back(*, actor: str, origin: str, workspace: Workspace, sources: Collection[int]) -> Moved:
     """Have these sources (their numbers) wait for ingestion again, but for those that are at it, gone or waiting."""
     moved = Moved()
-    for portion in parts(sources, PORTION):
+    for portion in chunks(sorted(set(sources)), PORTION):
         with transaction.atomic():
             lock_budget(workspace)
-            coming = [source for part in parts(portion, CHUNK) for source in fit(moved, workspace, part)]
+            coming = [source for part in chunks(portion, CHUNK) for source in fit(moved, workspace, part)]
             QueueEntry.objects.bulk_create([entry_for(source, actor) for source in coming], batch_size=CHUNK)
             settle(coming, f"Put back into the queue by {actor}", queued=True)
             record(Activity.QUEUE_PUT_BACK, coming, workspace, actor, origin)
@@ -151,7 +151,7 @@ def put_back(*, actor: str, origin: str, workspace: Workspace, sources: Collecti
     return moved
 
 
-def fit(moved: Moved, workspace: Workspace, numbers: list[int]) -> list[Source]:
+def fit(moved: Moved, workspace: Workspace, numbers: Sequence[int]) -> list[Source]:
     """Those sources that may go into the queue; the others are counted by reason."""
     mine = Source.objects.filter(workspace=workspace, pk__in=numbers).only("workspace_id", *DECISIVE)
     found = {source.pk: source for source in mine}
@@ -188,8 +188,8 @@ def settle(sources: list[Source], note: str, *, queued: bool) -> None:
         by_state.setdefault(actions.next_state(source, queued=queued), []).append(source)
     shown = Origin("", datetime.now(UTC))
     for state, alike in by_state.items():
-        for part in parts(range(len(alike)), CHUNK):
-            actions.move_all([alike[place] for place in part], state, shown, note)
+        for part in chunks(alike, CHUNK):
+            actions.move_all(part, state, shown, note)
 
 
 def record(kind: Activity, sources: list[Source], workspace: Workspace, actor: str, origin: str) -> None:
@@ -199,10 +199,3 @@ def record(kind: Activity, sources: list[Source], workspace: Workspace, actor: s
     ids = [source.fini_id for source in sources]
     detail: dict[str, object] = {"number": len(ids), "ids": ids[:NAMED]}
     chain.record(chain=str(workspace.pk), kind=kind, actor=actor, origin=origin, detail=detail)
-
-
-def parts(numbers: Iterable[int], size: int) -> Iterator[list[int]]:
-    """The numbers, each once and in order, so many at a time."""
-    ordered = sorted(set(numbers))
-    for start in range(0, len(ordered), size):
-        yield ordered[start : start + size]

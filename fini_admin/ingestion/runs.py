@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import NamedTuple, TypedDict, TypeVar, Unpack
+from typing import NamedTuple, TypedDict, Unpack
 
 from django.db import transaction
 from django.db.models import F, Max, QuerySet
@@ -28,11 +28,9 @@ from fini_admin.ingestion.models import (
     Watch,
 )
 from fini_admin.ingestion.wakeup import wake
+from fini_admin.paging import CHUNK, chunks
 from fini_admin.workspaces.models import Workspace
 from fini_admin.workspaces.preferences import preferences
-
-V = TypeVar("V")
-
 
 # What is read of a queue entry to send it: a source's other columns are many.
 SENT_OF = (
@@ -168,7 +166,7 @@ def start_ingest(
             skipped=skipped,
             **extra,
         )
-        for batch in batches([entry for entry in taken if waits(entry)], 500):
+        for batch in chunks([entry for entry in taken if waits(entry)], CHUNK):
             QueueEntry.objects.filter(pk__in=[entry.pk for entry in batch]).update(run=run)
         store(run, list(ingest_items(taken)), batch_size(budget))
         Watch.objects.filter(workspace=workspace, next_at=None).update(next_at=datetime.now(UTC))
@@ -181,7 +179,7 @@ def to_send(workspace: Workspace, numbers: Sequence[int] | None) -> list[Wait]:
     if numbers is None:
         parts = [mine.filter(closed_at=None, run=None).order_by("pk")]
     else:
-        parts = [mine.filter(pk__in=batch) for batch in batches(numbers, 500)]
+        parts = [mine.filter(pk__in=batch) for batch in chunks(numbers, CHUNK)]
     found = {row[0]: Wait(*row) for part in parts for row in part.values_list(*WAIT_OF)}
     return [found[number] for number in dict.fromkeys(numbers or found) if number in found]
 
@@ -189,7 +187,7 @@ def to_send(workspace: Workspace, numbers: Sequence[int] | None) -> list[Wait]:
 def chosen(workspace: Workspace, numbers: Sequence[int]) -> list[QueueEntry]:
     """The entries of these numbers in the order given, whether or not they still wait; less what nobody here reads."""
     found: dict[int, QueueEntry] = {}
-    for batch in batches(numbers, 500):
+    for batch in chunks(numbers, CHUNK):
         entries = QueueEntry.objects.filter(workspace=workspace, pk__in=batch).select_related("source")
         found |= {entry.pk: entry for entry in entries.only(*SENT_OF)}
     return [found[number] for number in dict.fromkeys(numbers) if number in found]
@@ -272,7 +270,7 @@ def store(run: Run, items: Sequence[Item], size: int) -> None:
     for step, (_, batch) in zip(steps, parts, strict=True):
         for item in batch:
             item.step_id = step.pk
-    Item.objects.bulk_create(items, batch_size=500)
+    Item.objects.bulk_create(items, batch_size=CHUNK)
 
 
 def plan(run: Run) -> None:
@@ -290,7 +288,7 @@ def cut(items: Iterable[Item], size: int, *, more: bool) -> Iterator[tuple[str, 
     for item in items:
         by_provider.setdefault(item.provider, []).append(item)
     for provider, mine in by_provider.items():
-        for batch in batches(mine, size):
+        for batch in chunks(mine, size):
             if len(batch) == size or not more:
                 yield provider, batch
 
@@ -301,15 +299,9 @@ def batch_size(budget: Budget) -> int:
     return min(own, budget.batch_limit or own)
 
 
-def batches(values: Sequence[V], size: int) -> Iterator[Sequence[V]]:
-    """The values in their order, `size` at a time."""
-    for start in range(0, len(values), size):
-        yield values[start : start + size]
-
-
 def end_items(run: Run, items: Sequence[Item], outcome: Outcome, reason: str = "") -> None:
     """These IDs have their end; what was not sent waits in the queue again."""
-    for batch in batches(items, 500):
+    for batch in chunks(items, CHUNK):
         end(run.pk, Item.objects.filter(pk__in=[item.pk for item in batch]), outcome, reason)
         if outcome != Outcome.DONE:
             queue.release(run, [item.source_id for item in batch if item.source_id])

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from django.db.models import F
 
 from fini_admin.ingestion.models import Budget, Item, Kind, Outcome, Step, StepState
-from fini_admin.ingestion.runs import add_step, batches, end_items
+from fini_admin.ingestion.runs import add_step, end_items
+from fini_admin.paging import chunks
 
 MOST_CALLS = 40
 LOOKED_AT = 2_000  # a refusal may be as long as an answer, and quotes without an end are slow to find
@@ -22,13 +23,13 @@ def split(step: Step, items: Sequence[Item], refusal: str) -> None:
     Step.objects.filter(pk=step.pk).update(state=StepState.DONE, refusal=refusal, owner="", lease_until=None)
     if limit and limit < len(items):
         Budget.objects.filter(workspace=step.run.workspace_id).update(batch_limit=limit)
-        parts = list(batches(items, limit))
+        parts = list(chunks(items, limit))
         root_of_parts = None
     elif len(items) == 1 or spent(root) + 2 > MOST_CALLS:
         end_items(step.run, items, Outcome.REFUSED, alone(items, refusal))
         return
     else:
-        parts = list(batches(items, (len(items) + 1) // 2))
+        parts = list(chunks(items, (len(items) + 1) // 2))
         root_of_parts = root
         Step.objects.filter(pk=root.pk).update(splits=F("splits") + len(parts))
     for part in parts:

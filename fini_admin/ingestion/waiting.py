@@ -8,8 +8,7 @@ from typing import TypedDict, Unpack
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from fini_admin.ingestion.models import Lane, QueueEntry
-from fini_admin.ingestion.runs import batches
-from fini_admin.paging import COUNTED, count
+from fini_admin.paging import CHUNK, COUNTED, chunks, count
 from fini_admin.sources.models import Source, StateChange
 from fini_admin.sources.states import State
 from fini_admin.workspaces.models import Workspace
@@ -18,7 +17,6 @@ UNREAD = "unread"
 OUT = "out"
 # What the page's tabs show, by their names in the address.
 LANES: dict[str, str] = {Lane.ADD: "Add", Lane.REFRESH: "Refresh", UNREAD: "Not read yet", OUT: "Taken out"}
-CHUNK = 500
 
 
 class Wanted(TypedDict, total=False):
@@ -123,6 +121,6 @@ def to_send(found: QuerySet[QueueEntry]) -> list[QueueEntry]:
 def numbered(workspace: Workspace, numbers: Iterable[int]) -> list[QueueEntry]:
     """A workspace's entries of these numbers in the queue's order, whether or not they still wait."""
     found: list[QueueEntry] = []
-    for part in batches(sorted(set(numbers)), CHUNK):
+    for part in chunks(sorted(set(numbers)), CHUNK):
         found += to_send(QueueEntry.objects.filter(workspace=workspace, pk__in=part))
     return found

@@ -5,7 +5,7 @@ on where it was. Old and new key open everything meanwhile, so nothing has to st
 """
 
 import base64
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -18,6 +18,7 @@ from fini_admin import keyring
 from fini_admin.audit import chain
 from fini_admin.audit.models import Head
 from fini_admin.audit.names import Activity
+from fini_admin.paging import chunks
 from fini_admin.people import sealing
 from fini_admin.workspaces import vault
 from fini_admin.workspaces.models import ApiKey
@@ -143,8 +144,9 @@ def rotate(*, actor: str, origin: str, batch: int = BATCH, told: Callable[[Resul
     results = []
     for kind in KINDS:
         result = Result(kind.name)
-        for rows in batches(kind, batch):
-            renew(kind, rows, result)
+        keys = list(kind.rows().order_by("pk").values_list("pk", flat=True))
+        for some in chunks(keys, batch):
+            renew(kind, some, result)
             told(result)
         results.append(result)
     detail: dict[str, object] = {result.name: result.renewed for result in results}
@@ -159,14 +161,7 @@ def rotate(*, actor: str, origin: str, batch: int = BATCH, told: Callable[[Resul
     return results
 
 
-def batches(kind: Sealed, size: int) -> Iterator[list[Any]]:
-    """The primary keys of a kind's rows, so many at a time."""
-    keys = list(kind.rows().order_by("pk").values_list("pk", flat=True))
-    for start in range(0, len(keys), size):
-        yield keys[start : start + size]
-
-
-def renew(kind: Sealed, keys: list[Any], result: Result) -> None:
+def renew(kind: Sealed, keys: Sequence[Any], result: Result) -> None:
     """One batch, in a transaction of its own."""
     newest = keyring.number(keyring.newest())
     with transaction.atomic():

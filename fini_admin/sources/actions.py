@@ -10,6 +10,7 @@ from django.db.models import Model
 
 from fini_admin.fini.providers import Node
 from fini_admin.fini.wire import EXCERPT, Document
+from fini_admin.paging import CHUNK
 from fini_admin.sources.models import Resource, Source, StateChange
 from fini_admin.sources.states import BUSY, ENDED, Before, State, decide
 from fini_admin.workspaces.models import Workspace
@@ -121,7 +122,7 @@ def move(source: Source, new: State, origin: Origin, now: datetime, note: str = 
     return change
 
 
-def move_all(sources: list[Source], new: State, origin: Origin, note: str = "") -> None:
+def move_all(sources: Iterable[Source], new: State, origin: Origin, note: str = "") -> None:
     """Set the state of saved sources, with their history; those already there are left alone."""
     now = datetime.now(UTC)
     moving = [source for source in sources if source.state != new]
@@ -180,7 +181,7 @@ def list_resources(workspace: Workspace, provider: str, tree: list[Node], run: i
     rows = list(resource_rows(workspace, provider, tree, run, now))
     Resource.objects.bulk_create(
         rows,
-        batch_size=500,
+        batch_size=CHUNK,
         update_conflicts=True,
         unique_fields=["workspace", "provider", "leaf", "parent", "external_id"],
         update_fields=[

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.fini.routes import InvalidRequest
 from fini_admin.fini.routes import Resource as Wire
+from fini_admin.paging import CHUNK, chunks
 from fini_admin.sources.models import Resource
 from fini_admin.sources.tree import Scope, matching, own_path, resources, upwards
-
-CHUNK = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +49,8 @@ def select(scope: Scope, marks: Marks) -> Selection:
 
 def rows_of(scope: Scope, keys: Iterable[int]) -> Iterator[Resource]:
     """The rows of these keys, in several queries where they are many."""
-    ordered = sorted(keys)
-    for start in range(0, len(ordered), CHUNK):
-        yield from resources(scope).filter(pk__in=ordered[start : start + CHUNK])
+    for some in chunks(sorted(keys), CHUNK):
+        yield from resources(scope).filter(pk__in=some)
 
 
 def by_key(scope: Scope, keys: Iterable[int]) -> Iterator[tuple[int, Resource]]:

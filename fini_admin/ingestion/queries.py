@@ -79,8 +79,8 @@ def queue_length(workspace: Workspace) -> str:
 
 def running_runs(workspace: Workspace) -> str:
     """How many runs go on, for the menu; empty when none does."""
-    running = count(Run.objects.filter(workspace=workspace, state=RunState.RUNNING))
-    return "" if running == "0" else f"{running} running"
+    number = count(running(workspace))
+    return "" if number == "0" else f"{number} running"
 
 
 def foot(workspace: Workspace) -> dict[str, Any]:

@@ -29,7 +29,8 @@ from fini_admin.fini.errors import (
 from fini_admin.fini.wire import Document, ListPage
 from fini_admin.ingestion import budget, calling, follow, queue
 from fini_admin.ingestion.calling import context
-from fini_admin.ingestion.models import PAGE, Budget, Run, RunState, Watch
+from fini_admin.ingestion.models import PAGE, Budget, Watch
+from fini_admin.ingestion.queries import running
 from fini_admin.ingestion.runs import finish
 from fini_admin.sources.actions import Origin, observe
 from fini_admin.sources.models import Source
@@ -98,7 +99,7 @@ def rest(watch: Watch) -> None:
 
 def who(watch: Watch, owner: str) -> Context:
     """The call is made for the oldest run that is going on."""
-    run = Run.objects.filter(workspace=watch.workspace, state=RunState.RUNNING).order_by("number").first()
+    run = running(watch.workspace).first()
     actor = run.actor if run else "Fini Admin"
     number = run.number if run else None
     return context(
@@ -172,14 +173,19 @@ def begin(watch: Watch, asked_at: datetime) -> None:
 def see(watch: Watch, documents: list[Document], done: Exchange[Any]) -> bool:
     """Take records over with all that follows from them; whether they brought news."""
     ids = [document.id for document in documents]
-    run = Run.objects.filter(workspace=watch.workspace, state=RunState.RUNNING).order_by("number").first()
-    origin = Origin(done.call, done.asked_at, run.number if run else None)
+    origin = origin_of(watch, done)
     waiting = queue.queued_ids(ids, watch.workspace_id)
     changed = observe(watch.workspace, documents, origin, queued=waiting)
     follow.consequences(
         watch.workspace, list(Source.objects.filter(workspace=watch.workspace, fini_id__in=ids))
     )
     return bool(changed)
+
+
+def origin_of(watch: Watch, done: Exchange[Any]) -> Origin:
+    """What told of a record: this call, made for the oldest run that is going on."""
+    number = running(watch.workspace).values_list("number", flat=True).first()
+    return Origin(done.call, done.asked_at, number)
 
 
 def must_be_seen(watch: Watch, *, everything: bool = False) -> QuerySet[Source]:
@@ -328,8 +334,7 @@ def got(watch: Watch, source: Source, done: Exchange[Document]) -> None:
         see(watch, [done.value], done)
         end(watch, complete=True)
     elif isinstance(done.error, NotFound):
-        run = Run.objects.filter(workspace=watch.workspace, state=RunState.RUNNING).order_by("number").first()
-        follow.gone(source, Origin(done.call, done.asked_at, run.number if run else None))
+        follow.gone(source, origin_of(watch, done))
         end(watch, complete=True)
     elif isinstance(done.error, KeyRefused):
         pause_watch(watch, 0.0)

@@ -1,6 +1,5 @@
 """The trail as it is exported: one line a row, in order (design 5)."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -31,8 +30,3 @@ def with_bodies(row: dict[str, Any]) -> dict[str, Any]:
         for name in ("request", "answer")
     }
     return row | kept
-
-
-def line(row: dict[str, Any]) -> str:
-    """A row as it is printed: the very text that its hash is of, with the hash in it."""
-    return json.dumps(row, ensure_ascii=False, sort_keys=True, separators=(",", ":"))

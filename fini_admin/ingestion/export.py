@@ -1,11 +1,11 @@
 """Exports of the mirror: sources, and what discovery listed."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 from django.db.models import Exists, OuterRef, QuerySet
 
+from fini_admin.audit.chain import text_of
 from fini_admin.ingestion.models import QueueEntry
 from fini_admin.sources.models import Resource, Source
 from fini_admin.sources.states import ever_ingested
@@ -24,11 +24,6 @@ NAMES = [
     "first_seen",
     "last_seen",
 ]
-
-
-def utc(moment: datetime) -> str:
-    """UTC text with microseconds (design 7: UTC in exports)."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def sources(workspace: Workspace) -> Iterator[dict[str, Any]]:
@@ -64,8 +59,8 @@ def told(source: Any) -> dict[str, Any]:
         "state": source.state,
         "lane": lane,
         "run": source.run,
-        "first_seen": utc(source.first_seen),
-        "last_seen": utc(source.last_seen),
+        "first_seen": text_of(source.first_seen),
+        "last_seen": text_of(source.last_seen),
     }
 
 

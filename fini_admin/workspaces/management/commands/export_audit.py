@@ -66,9 +66,9 @@ class Command(commands.Command):
         self.print_csv(printed, bodies=bodies) if options["format"] == "csv" else self.print_lines(printed)
 
     def print_lines(self, rows: Iterator[dict[str, Any]]) -> None:
-        """JSON Lines."""
+        """JSON Lines: of each row the very text that its hash is of, with the hash in it."""
         for row in rows:
-            self.stdout.write(export.line(row))
+            self.stdout.write(chain.line(row))
 
     def print_csv(self, rows: Iterator[dict[str, Any]], *, bodies: bool) -> None:
         """CSV, with the same names as header; a cell that a spreadsheet would run is quoted with an apostrophe."""
@@ -100,4 +100,4 @@ def utc_text(value: str) -> str:
     except ValueError as error:
         raise CommandError(f"{value!r} is not a time like 2026-11-24T09:30") from error
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return chain.text_of(moment)

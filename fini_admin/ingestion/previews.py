@@ -199,7 +199,7 @@ def fit(entries: Sequence[QueueEntry], provider: str) -> list[tuple[str, str]]:
     """What names each source of this provider to Fini, with its lane, less what cannot be sent with the others."""
     addresses: set[str] = set()
     return [
-        (entry.source.original_url if provider == "web" else entry.source.fini_id, entry.lane)
+        (entry.source.wire_id, entry.lane)
         for entry in entries
         if entry.source.provider == provider and not unaddressed(entry.source, addresses)
     ]

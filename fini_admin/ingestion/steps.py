@@ -51,11 +51,7 @@ def perform(step_id: int, owner: str) -> None:
     """Send a leased step and settle what comes of it. Raises budget.Spent and calling.NoKey before any call."""
     step = Step.objects.select_related("run__workspace", "root").get(pk=step_id)
     drop_ineligible(step)
-    items = list(
-        step.items.filter(stage__in=(Stage.REGISTER, Stage.INGEST))
-        .select_related("source")
-        .order_by("position")
-    )
+    items = items_of(step)
     if not items and step.kind != Kind.DISCOVER:
         close_empty(step)
         return
@@ -74,6 +70,12 @@ def perform(step_id: int, owner: str) -> None:
         return
 
 
+def items_of(step: Step) -> list[Item]:
+    """What a step's call carries, in the order in which it was given."""
+    carried = step.items.filter(stage__in=(Stage.REGISTER, Stage.INGEST))
+    return list(carried.select_related("source").order_by("position"))
+
+
 def request_of(step: Step, items: list[Item]) -> Request[Any]:
     """The call that a step carries. Raises InvalidRequest for what Fini would refuse anyhow (traps 4 and 8)."""
     if step.kind == Kind.DISCOVER:
@@ -90,10 +92,10 @@ def request_of(step: Step, items: list[Item]) -> Request[Any]:
 
 
 def wire_id(item: Item) -> str:
-    """What names the source in ingest's arrays: its URL for `web`, its ID for every other (trap 8)."""
+    """What names the item's source in ingest's arrays."""
     if item.source is None:
         raise InvalidRequest("the item has no source")
-    return item.source.original_url if item.source.provider == "web" else item.source.fini_id
+    return item.source.wire_id
 
 
 def drop_ineligible(step: Step) -> None:
@@ -217,10 +219,6 @@ def lost(step: Step, call: str, *, died: bool) -> None:
         answers.later(step, 0)
         Step.objects.filter(pk=step.pk).update(tries=F("tries") - 1)
         return
-    items = list(
-        step.items.filter(stage__in=(Stage.REGISTER, Stage.INGEST))
-        .select_related("source")
-        .order_by("position")
-    )
+    items = items_of(step)
     answers.failed(step, items, FiniError("the process that sent it failed or ended"), call=call)
     finish(step.run.workspace)

@@ -107,6 +107,11 @@ class Source(models.Model):
     def __str__(self) -> str:
         return f"{self.provider} {self.external_id or self.fini_id}"
 
+    @property
+    def wire_id(self) -> str:
+        """What names it in ingest's arrays: its URL for `web`, its ID for every other (trap 8)."""
+        return self.original_url if self.provider == "web" else self.fini_id
+
 
 class StateChange(models.Model):
     """A source's state as it was seen to change, and the call that showed it."""

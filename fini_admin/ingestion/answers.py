@@ -29,7 +29,7 @@ from fini_admin.paging import CHUNK
 from fini_admin.sources import actions
 from fini_admin.sources.actions import Origin
 from fini_admin.sources.models import Source
-from fini_admin.sources.states import State
+from fini_admin.sources.states import BUSY, State
 
 REPEATABLE = (Kind.DISCOVER, Kind.REGISTER)
 GRACE = timedelta(seconds=5)
@@ -90,7 +90,7 @@ def registered(step: Step, items: list[Item], ids: list[str], origin: Origin) ->
     sources = actions.ensure(run.workspace, step.provider, ids, origin)
     queue.enqueue(sources, run)
     Source.objects.filter(pk__in=[source.pk for source in sources]).update(run=run.number)
-    resting = [source for source in sources if source.state not in (State.SENT, State.RUNNING, State.UNKNOWN)]
+    resting = [source for source in sources if source.state not in BUSY]
     actions.move_all(resting, State.QUEUED, origin)
     Item.objects.filter(pk__in=[item.pk for item in items]).update(stage=Stage.PAIR, step=step)
     look_at(run.workspace, sources, datetime.now(UTC))

@@ -190,7 +190,7 @@ def keep_error(step: Step, error: FiniError) -> None:
 
 
 def not_connected(step: Step, error: FiniError) -> bool:
-    """Whether Fini refused to list a provider for want of a connection. Its status may mean anything (contract 5)."""
+    """Whether Fini refused to list a provider for want of a connection. A 400 may mean something else as well."""
     refusal = error.outcome is CallOutcome.REFUSED and not isinstance(error, ScopeMissing)
     return step.kind == Kind.DISCOVER and refusal and bool(UNCONNECTED.search(error.message))
 

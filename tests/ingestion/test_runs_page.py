@@ -12,6 +12,7 @@ from fini_admin.ingestion.models import Budget, Item, Run, Worker
 from fini_admin.workspaces.models import ApiKey, Workspace
 from tests.ingestion.conftest import Start, drive, resources
 from tests.support import people
+from tests.support.people import KEY
 from tests.support.sandbox import Sandbox
 
 
@@ -125,6 +126,12 @@ def test_the_list_filters_by_kind_and_state(viewer: Client, acme: Workspace, reg
     assert numbers("kind=register") == [1]
     assert numbers("state=running") == [2]
     assert numbers("kind=nonsense&after=x") == [2, 1]
+
+
+def test_a_key_typed_into_a_filter_is_refused_there_and_not_repeated(viewer: Client, acme: Workspace) -> None:
+    page = viewer.get(f"/w/acme/runs/?kind={KEY}").content.decode()
+    assert "This looks like an API key." in page
+    assert KEY not in page
 
 
 def test_a_title_is_escaped(viewer: Client, register: Start) -> None:

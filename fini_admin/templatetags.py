@@ -122,9 +122,10 @@ def provider(name: str) -> str:
 @register.filter
 def age(value: datetime | None) -> str:
     """How long ago, in its largest unit: 3 days."""
-    if not value or timezone.now() - value < MINUTE:
+    now = timezone.now()
+    if not value or now - value < MINUTE:
         return "under a minute" if value else ""
-    return timesince(value, depth=1).replace("\xa0", " ")
+    return timesince(value, now, depth=1).replace("\xa0", " ")
 
 
 @register.filter

@@ -122,7 +122,8 @@ def why_it_waits(run: Run) -> str:
     blocked = Budget.objects.filter(workspace=run.workspace_id, blocked_until__gt=datetime.now(UTC)).first()
     if blocked and blocked.blocked_until:
         until = timezone.localtime(blocked.blocked_until)
-        return f"Fini asked us to slow down. Calls go on at {until:%H:%M:%S %Z}."
+        day = "" if until.date() == timezone.localdate() else f" on {until.day} {until:%b}"
+        return f"Fini asked us to slow down. Calls go on at {until:%H:%M:%S %Z}{day}."
     return "" if run.kind == Kind.DISCOVER else why_no_list(run.workspace_id)
 
 

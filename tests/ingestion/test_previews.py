@@ -3,9 +3,11 @@
 import json
 import re
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -223,6 +225,14 @@ def test_previews_that_nobody_confirmed_go_after_a_day(acme: Workspace, editor: 
     assert Preview.objects.count() == 1
     answer = editor.post(address(old), follow=True)
     assert "This preview is no longer there: nothing was sent." in answer.content.decode()
+    assert not Run.objects.exists()
+
+
+def test_a_preview_that_an_update_cannot_read_is_gone_with_it(acme: Workspace, editor: Client) -> None:
+    preview = frozen(acme)
+    import_module("fini_admin.ingestion.migrations.0014_previews_of_before").forget(apps, None)
+    page = editor.post(address(preview), follow=True)
+    assert "This preview is no longer there: nothing was sent." in page.content.decode()
     assert not Run.objects.exists()
 
 

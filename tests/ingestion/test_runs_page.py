@@ -1,5 +1,6 @@
 """The runs, and a run with the outcome of every single ID."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -99,6 +100,8 @@ def test_a_run_says_what_it_waits_for(
     assert waits() == ""
     Budget.objects.update(blocked_until=datetime.now(UTC) + timedelta(minutes=5))
     assert waits().startswith("Fini asked us to slow down. Calls go on at")
+    Budget.objects.update(blocked_until=datetime.now(UTC) + timedelta(days=1))
+    assert re.search(r"Calls go on at [0-9:]{8} UTC on \d{1,2} [A-Z][a-z]{2}\.$", waits())
     ApiKey.objects.update(refused_at=datetime.now(UTC))
     assert waits().startswith("The workspace has no key that Fini takes.")
     Worker.objects.all().delete()

@@ -13,8 +13,6 @@ from fini_admin.fini.routes import Resource
 from fini_admin.ingestion.checking import REQUIRED, fault
 from fini_admin.ingestion.decoding import Unreadable, decode
 
-__all__ = ["FIELDS", "Reading", "Unreadable", "read", "read_text"]
-
 FIELDS = {
     "externalId": "external_id",
     "title": "title",

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fini_admin.ingestion.decoding import decode
-from fini_admin.ingestion.reading import Unreadable, read, read_text
+from fini_admin.ingestion.decoding import Unreadable, decode
+from fini_admin.ingestion.reading import read, read_text
 
 GOOD = {"originalUrl": "https://a.example/1", "title": "One", "externalId": "1", "mimeType": "text/markdown"}
 HEADER = "title,externalId,originalUrl\n"

@@ -8,8 +8,9 @@ from django.core.management.base import CommandError, CommandParser
 
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.ingestion.commands import RunCommand
+from fini_admin.ingestion.decoding import Unreadable
 from fini_admin.ingestion.models import Run
-from fini_admin.ingestion.reading import Unreadable, read
+from fini_admin.ingestion.reading import read
 from fini_admin.ingestion.runs import start_register
 from fini_admin.workspaces import commands
 from fini_admin.workspaces.models import Workspace

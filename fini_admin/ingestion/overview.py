@@ -9,6 +9,7 @@ from django.utils import timezone
 from fini_admin.ingestion.models import QueueEntry
 from fini_admin.ingestion.queries import why_no_list, worker_alive
 from fini_admin.ingestion.schedules import standing
+from fini_admin.ingestion.waiting import OUT, taken_out
 from fini_admin.paging import count
 from fini_admin.sources.models import Resource, Source
 from fini_admin.sources.states import State
@@ -139,12 +140,15 @@ def needs_of_queue(workspace: Workspace) -> list[Need]:
     """What was registered and not sent for long, or taken out of the queue."""
     before = datetime.now(UTC) - LONG
     waiting = QueueEntry.objects.filter(workspace=workspace, closed_at=None, run=None, opened_at__lt=before)
-    aside = Source.objects.filter(workspace=workspace, state=State.REGISTERED)
-    numbers = {
-        "registered and not sent for more than a day": count(waiting),
-        "registered and taken out of the queue, or never in it": count(aside),
-    }
-    return [Need(f"{number} {text}", "queue") for text, number in numbers.items() if number != "0"]
+    numbers = [
+        ("registered and not sent for more than a day", count(waiting), ""),
+        (
+            "registered and taken out of the queue, or never in it",
+            count(taken_out(workspace)),
+            f"?lane={OUT}",
+        ),
+    ]
+    return [Need(f"{number} {text}", "queue", query) for text, number, query in numbers if number != "0"]
 
 
 @dataclass(frozen=True, slots=True)

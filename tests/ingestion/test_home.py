@@ -101,6 +101,18 @@ def test_what_needs_a_person_is_said(
     assert "The workspace has no live key: nothing can be asked of Fini." in needs(client)
 
 
+def test_what_was_taken_out_of_the_queue_leads_to_its_lane(
+    acme: Workspace, register: Start, client: Client, at_work: None
+) -> None:
+    client.force_login(people.member(acme, "editor"))
+    register(resources(2))
+    drive(acme)
+    QueueEntry.objects.update(closed_at=datetime.now(UTC), closed_how="removed")
+    Source.objects.filter(state="queued").update(state="registered")
+    told = [(need.text, url) for need, url in client.get("/w/acme/").context["needs"]]
+    assert told == [("2 registered and taken out of the queue, or never in it", "/w/acme/queue/?lane=out")]
+
+
 def test_the_home_takes_as_many_queries_for_three_runs_as_for_one(
     acme: Workspace, register: Start, client: Client, django_assert_num_queries: Callable[[int], Any]
 ) -> None:

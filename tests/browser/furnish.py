@@ -30,11 +30,12 @@ def main(wanted: dict[str, Any]) -> dict[str, object]:
         join(workspace, role, email, name, wanted["password"])
     if wanted.get("key"):
         actions.add_key(**WHO, workspace=workspace, label="main", plain=wanted["key"])
+    who = WHO | {"actor": wanted.get("actor", WHO["actor"])}
     for provider in wanted.get("discover", []):
-        runs.start_discover(**WHO, workspace=workspace, provider=provider)
+        runs.start_discover(**who, workspace=workspace, provider=provider)
     for register in wanted.get("register", []):
         resources = [Resource(**fields) for fields in register.pop("resources")]
-        runs.start_register(**WHO, workspace=workspace, resources=resources, **register)
+        runs.start_register(**who, workspace=workspace, resources=resources, **register)
     if not wanted.get("preview"):
         return {}
     entries = QueueEntry.objects.filter(workspace=workspace, closed_at=None).select_related("source")

@@ -109,7 +109,7 @@ class Place:
         return read(path, f"SELECT * FROM {table} WHERE workspace_id = ({mine}) ORDER BY id")  # noqa: S608
 
     def work(self, **wanted: object) -> None:
-        """Start runs (furnish.py: `discover`, `register`) and wait until every run has ended."""
+        """Start runs (furnish.py: `discover`, `register`, `actor`) and wait until every run has ended."""
         self.product.furnish(slug=self.slug, people={}, **wanted)
         self.wait()
 

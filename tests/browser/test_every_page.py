@@ -226,7 +226,7 @@ def test_what_opens_on_a_page_is_whole(opening, parcels: Place, visit, shot):
 
 
 def test_the_header_of_a_long_table_stays_in_sight_and_off_the_row_that_a_link_names(parcels: Place, visit):
-    page = visit()
+    page = visit(viewport={"width": 1440, "height": 900})
     page.goto(parcels.at("runs/1/#item-5"))
     header = page.get_by_role("columnheader", name="Title")
     page.wait_for_function("header => header.getBoundingClientRect().top === 0", arg=header.element_handle())

@@ -1,0 +1,186 @@
+"""External IDs as people and programs write them: freed of what cannot be seen, of a spreadsheet's forms, compared.
+
+An ID that a spreadsheet or a form changed is understood where only one reading is possible; everything else is
+`Unclear`, so that no second source is made of one article (contract 6: Fini tells records apart by `externalId`).
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+LONGEST = 512
+# Above it a JSON number may have lost its last digits: other languages keep numbers as 64-bit floats.
+EXACT = 2**53
+# A spreadsheet keeps so many digits of a number and writes noughts for the others.
+SPREADSHEET_DIGITS = 15
+
+# Letters of Unicode that show nothing, beside the characters of the categories below: fillers and a blank pattern.
+_FILLERS = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
+_VARIANTS = "".join(map(chr, range(0xFE00, 0xFE10)))
+_UNSEEN = ("Cc", "Cf", "Zs", "Zl", "Zp")
+_TAGS = range(0xE0020, 0xE0080)  # they end the emoji of a flag, so they belong to what is seen
+
+_PAIRS = {'"': '"', "'": "'", "“": "”", "”": "”", "„": "“", "‘": "’", "’": "’", "«": "»", "`": "`"}
+_DASHES = re.compile(r"[‐‑‒–—−﹣－]")
+_UUID = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}", re.IGNORECASE)
+_BLANKS = r" \u00a0\u2007\u2009\u202f"
+_NUMBER = re.compile(rf"\+?\d[\d.,'’{_BLANKS}]*(?:[eE][+-]?\d{{1,3}})?", re.ASCII)
+_EXPONENT = re.compile(r"(\d+)(?:[.,](\d+))?[eE](\+?)(\d{1,3})", re.ASCII)
+_WHOLE = re.compile(r"(\d+)[.,](0+)", re.ASCII)
+_GROUPED = [
+    re.compile(rf"(\d{{1,3}}(?:{group}\d{{3}})+)(?:[{decimal}]0+)?", re.ASCII)
+    for group, decimal in ((",", "."), (r"\.", ","), ("['’]", ".,"), (f"[{_BLANKS}]", ".,"))
+]
+_LAKHS = re.compile(r"(\d{1,2}(?:,\d{2})+,\d{3})(?:\.0+)?", re.ASCII)
+
+SHORTENED = "is a number that a spreadsheet shortened: make its column text and export it again"
+
+
+class Unclear(ValueError):
+    """An ID that can be read in more than one way, or in none; says why, after the field's name, and what to do."""
+
+
+def tidy(text: str) -> str:
+    """A text without the characters at its ends that cannot be seen, white space among them."""
+    start, end = 0, len(text)
+    while start < end and is_unseen(text[start]):
+        start += 1
+    while end > start and is_unseen(text[end - 1]):
+        end -= 1
+    return text[start:end]
+
+
+def is_unseen(character: str) -> bool:
+    """Whether a character shows nothing: white space, control and format characters, fillers."""
+    if character in _FILLERS:
+        return True
+    return unicodedata.category(character) in _UNSEEN and ord(character) not in _TAGS
+
+
+def read(written: str, address: str = "") -> str:
+    """The ID that `written` stands for; `address`, the resource's own, decides between two readings. Raises Unclear."""
+    value = tidy(written)
+    if len(value) > LONGEST:
+        return value  # no ID, whatever stands round it
+    value = _unwrapped(value)
+    plain = unicodedata.normalize("NFKC", _DASHES.sub("-", _without_unseen(value)))
+    if _UUID.fullmatch(plain):
+        return plain
+    digits = _ascii_digits(_without_unseen(value))
+    if _NUMBER.fullmatch(digits):
+        return _number(digits.removeprefix("+"), _numbers_in(address))
+    value = _without_unseen(value) if value.isascii() or _without_unseen(value).isascii() else value
+    inside = next((character for character in value if is_unseen(character) and character != " "), "")
+    if inside:
+        name = unicodedata.name(inside, f"U+{ord(inside):04X}").lower()
+        raise Unclear(f"holds a character that cannot be seen ({name}): type the ID again")
+    if value.startswith("="):
+        raise Unclear("is a spreadsheet's formula: put the ID itself into the cell, as text")
+    return value
+
+
+def of_number(number: float) -> str:
+    """A JSON number as an ID, without `.0`. Raises Unclear for a fraction, and beyond what a float keeps exactly."""
+    if isinstance(number, int):
+        return str(number)
+    if not number.is_integer():
+        raise Unclear("is a number with a fraction, and an ID has none: write the ID in quotes")
+    if abs(number) >= EXACT:
+        raise Unclear("is a number too long to be exact: write the ID in quotes")
+    return str(int(number))
+
+
+def is_exact(number: float) -> bool:
+    """Whether a JSON number is short enough that no program on its way can have lost digits of it."""
+    return abs(number) < EXACT
+
+
+def compared(provider: str, external_id: str) -> str:
+    """What two IDs of a provider are compared by: for Notion without dashes and case, for the others as they are."""
+    if provider == "notion" and _UUID.fullmatch(external_id):
+        return external_id.replace("-", "").lower()
+    return external_id
+
+
+def _unwrapped(value: str) -> str:
+    """Without the quotes, the apostrophe and the formula's sign that a spreadsheet or a program put round it."""
+    inner = value[1:] if value.startswith("=") and value[1:2] in _PAIRS else value
+    while len(inner) > 1 and inner[0] in _PAIRS and inner[-1] == _PAIRS[inner[0]]:
+        inner = tidy(inner[1:-1])
+    inner = tidy(inner[1:]) if inner.startswith("'") else inner
+    number = tidy(inner[1:]) if inner.startswith("=") else ""
+    return number if number.isdecimal() else inner
+
+
+def _without_unseen(value: str) -> str:
+    """Without format characters and the like; white space stays, for it may group digits."""
+    return "".join(
+        character
+        for character in value
+        if character.isspace()
+        or unicodedata.category(character) not in ("Cf", "Cc")
+        and character not in _FILLERS + _VARIANTS
+    )
+
+
+def _ascii_digits(value: str) -> str:
+    """Digits of every script as 0 to 9, with full-width punctuation as the plain one."""
+    return "".join(
+        str(unicodedata.decimal(character)) if character.isdecimal() else character
+        for character in value.translate({0xFF0C: ",", 0xFF0E: ".", 0xFF25: "E", 0xFF45: "e", 0xFF0B: "+"})
+    )
+
+
+def _numbers_in(address: str) -> frozenset[str]:
+    """The runs of digits in an address."""
+    return frozenset(re.findall(r"\d+", address[:8_000], re.ASCII))
+
+
+def _number(text: str, confirmed: frozenset[str]) -> str:
+    """A number as its digits. `confirmed` are those that the address names. Raises Unclear."""
+    if text.isdigit():
+        return _long(text, confirmed)
+    exponent = _EXPONENT.fullmatch(text)
+    if exponent:
+        return _long(_of_exponent(text, exponent, confirmed), confirmed)
+    readings = _readings(text)
+    if len(readings) > 1:
+        readings &= confirmed
+    if len(readings) == 1:
+        return _long(readings.pop(), confirmed)
+    if re.fullmatch(r"\d+(\.\d+){2,}", text, re.ASCII) and not _readings(text):
+        return text
+    said = " or ".join(sorted(_readings(text))) or "no whole number"
+    raise Unclear(f"may be {said}: make its column text and write the ID by its digits alone")
+
+
+def _readings(text: str) -> set[str]:
+    """The whole numbers that a text with separators may stand for."""
+    found = {match[1] for match in (pattern.fullmatch(text) for pattern in (*_GROUPED, _LAKHS)) if match}
+    whole = _WHOLE.fullmatch(text)
+    return {re.sub(r"\D", "", digits) for digits in found} | ({whole[1]} if whole else set())
+
+
+def _of_exponent(text: str, match: re.Match[str], confirmed: Iterable[str]) -> str:
+    """The digits of 7.4001E+4, if all of them are there. Raises Unclear."""
+    whole, fraction, sign, power = match[1], match[2] or "", match[3], int(match[4])
+    if not sign and not fraction:
+        if text in confirmed:
+            return text
+        raise Unclear(
+            "may be a number in a spreadsheet's short form: make its column text and export it again"
+        )
+    if len(fraction) < power or fraction[power:].strip("0"):
+        raise Unclear(SHORTENED)
+    return whole + fraction[:power]
+
+
+def _long(digits: str, confirmed: frozenset[str]) -> str:
+    """Digits, unless a spreadsheet may have put noughts in place of the last ones. Raises Unclear."""
+    lost = len(digits) > SPREADSHEET_DIGITS and not digits[SPREADSHEET_DIGITS:].strip("0")
+    if lost and digits not in confirmed:
+        raise Unclear(
+            f"has {len(digits)} digits and ends in noughts, as a spreadsheet writes a number whose last digits it lost:"
+            " make its column text and export it again"
+        )
+    return digits

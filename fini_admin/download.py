@@ -37,3 +37,8 @@ def harmless(value: object) -> object:
     if isinstance(value, str) and value.lstrip(" ").startswith(FORMULA):
         return f"'{value}"
     return "" if value is None else value
+
+
+def unharmed(value: str) -> str:
+    """A text as it was before `harmless`: one apostrophe that stands before a formula's sign is taken off."""
+    return value[1:] if value.startswith("'") and value.lstrip("'").lstrip(" ").startswith(FORMULA) else value

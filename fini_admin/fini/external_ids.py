@@ -118,8 +118,7 @@ def _without_unseen(value: str) -> str:
         character
         for character in value
         if character.isspace()
-        or unicodedata.category(character) not in ("Cf", "Cc")
-        and character not in _FILLERS + _VARIANTS
+        or (unicodedata.category(character) not in ("Cf", "Cc") and character not in _FILLERS + _VARIANTS)
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from fini_admin.fini.errors import NotUnderstood
 
 EXCERPT = 300
-IDENTITY = 300
+IDENTITY = 512
 SOURCE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 Json = Any
 

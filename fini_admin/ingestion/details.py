@@ -12,10 +12,11 @@ from fini_admin.workspaces.models import Workspace
 
 SHOWN = 50
 NEW_NAMES = {name: new for _, new, name in COMPARED}
-# In the order of the page; in the first two a row can be left out.
+# In the order of the page; in the first two a row can be left out, in the third one let in.
 GROUPS = {
     "update": "will be updated",
     "same": "in Fini already, nothing changes",
+    "twin": "left out: the address belongs to another source or line. Tick what is to be registered all the same",
     "duplicate": "left out: the same external ID stands further up",
     "invalid": "left out: invalid",
     "new": "new",
@@ -49,15 +50,26 @@ class Group:
         return self.name in PICKED
 
     @property
+    def can_be_let_in(self) -> bool:
+        """Whether its rows are left out, and can be let in."""
+        return self.name == "twin"
+
+    @property
     def offered(self) -> str:
         """The positions that these rows stand for: what comes back unticked differs from what was not shown."""
         return ",".join(str(row["position"]) for row in self.rows)
 
 
-def compared(workspace: Workspace, provider: str, resources: Sequence[Resource]) -> dict[str, Any]:
+def compared(
+    workspace: Workspace, provider: str, resources: Sequence[Resource], places: Sequence[str] = ()
+) -> dict[str, Any]:
     """What a preview keeps of the comparison with what is in Fini and what discovery listed."""
-    found = compare(workspace, provider, resources)
-    return {"changes": list(found.changes.items()), "unlisted": found.unlisted}
+    found = compare(workspace, provider, resources, places)
+    return {
+        "changes": list(found.changes.items()),
+        "twins": list(found.twins.items()),
+        "unlisted": found.unlisted,
+    }
 
 
 def groups(preview: Preview, *, asked: str = "", start: int = 0) -> list[Group]:
@@ -71,10 +83,13 @@ def group(preview: Preview, name: str, start: int = 0) -> Group:
     held = members(preview, name)
     start = start if 0 <= start < len(held) else 0
     rows = held[start : start + SHOWN]
-    if name in PICKED or name == "new":
-        changes = dict(preview.content.get("changes", ()))
-        return Group(name, len(held), start, [told(preview, row, changes.get(row, {})) for row in rows])
-    return Group(name, len(held), start, [{"line": line, "said": said} for line, said in rows])
+    if name in ("duplicate", "invalid"):
+        return Group(
+            name, len(held), start, [dict(zip(("line", "said", "text"), row, strict=False)) for row in rows]
+        )
+    changes, twins = dict(preview.content.get("changes", ())), dict(preview.content.get("twins", ()))
+    shown = [told(preview, row, changes.get(row, {})) | {"twin": twins.get(row, "")} for row in rows]
+    return Group(name, len(held), start, shown)
 
 
 def members(preview: Preview, name: str) -> Sequence[Any]:
@@ -84,11 +99,16 @@ def members(preview: Preview, name: str) -> Sequence[Any]:
         return list(content.get("duplicates", ()))
     if name == "invalid":
         return list(content.get("problems", ()))
+    twins = {position for position, _ in content.get("twins", ())}
+    if name == "twin":
+        return sorted(twins)
     changes = content.get("changes", ())
     if name == "new":
-        known = {position for position, _ in changes}
+        known = {position for position, _ in changes} | twins
         return [position for position in range(len(content["resources"])) if position not in known]
-    return [position for position, old in changes if bool(old) == (name == "update")]
+    return [
+        position for position, old in changes if bool(old) == (name == "update") and position not in twins
+    ]
 
 
 def told(preview: Preview, position: int, old: Mapping[str, str]) -> dict[str, Any]:
@@ -110,6 +130,11 @@ def left_out(preview: Preview, said: Mapping[str, Iterable[str]]) -> set[int]:
         position for name in said.get("without", ()) if name in PICKED for position in members(preview, name)
     }
     return numbers(said.get("left", ())) | (offered - kept) | whole
+
+
+def let_in(preview: Preview, said: Mapping[str, Iterable[str]]) -> set[int]:
+    """The positions of twins that a form lets in: by number, or all of them."""
+    return set(members(preview, "twin")) if said.get("let_all") else numbers(said.get("let", ()))
 
 
 def numbers(texts: Iterable[str]) -> set[int]:

@@ -13,6 +13,7 @@ from typing import Any, Unpack
 from fini_admin.fini import routes
 from fini_admin.fini.client import Request
 from fini_admin.fini.routes import Resource
+from fini_admin.ingestion.comparing import completed
 from fini_admin.ingestion.details import compared
 from fini_admin.ingestion.models import Budget, Kind, Lane, Preview, QueueEntry, Run
 from fini_admin.ingestion.runs import (
@@ -47,17 +48,21 @@ def freeze_register(
     provider: str,
     resources: Sequence[Resource],
     then_ingest: bool,
+    mime_type: str = "",
+    places: Sequence[str] = (),
     told: Mapping[str, Any] | None = None,
 ) -> Preview:
-    """These resources in their order, with what is in Fini of them already.
+    """These resources in their order, with what is in Fini of them already; twins stay out unless they are let in.
 
-    `told` is what else the preview says of a file: `problems` and `duplicates` by line (`unit`), `notes`, and with
-    `choose` whether to ingest is decided when it is confirmed. Raises NothingToDo.
+    `mime_type` is for those that have none and are not known. `places` are how each is called, "line 3" for
+    instance. `told` is what else the preview says of a file: `problems` and `duplicates` by line (`unit`), `notes`,
+    and with `choose` whether to ingest is decided when it is confirmed. Raises NothingToDo.
     """
     if not resources:
         raise NothingToDo("Nothing is left to register")
+    resources = completed(workspace, provider, resources, mime_type)
     content = {"resources": [asdict(resource) for resource in resources]}
-    content |= compared(workspace, provider, resources) | dict(told or {})
+    content |= compared(workspace, provider, resources, places) | dict(told or {})
     return keep(workspace, Kind.REGISTER, content, made_by=actor, provider=provider, then_ingest=then_ingest)
 
 
@@ -137,9 +142,16 @@ def resources_of(preview: Preview) -> list[Resource]:
     return [Resource(**resource) for resource in preview.content["resources"]]
 
 
+def twins(preview: Preview) -> set[int]:
+    """The positions of the resources whose address is another's."""
+    return {position for position, _ in preview.content.get("twins", ())}
+
+
 def size(preview: Preview) -> int:
-    """How many IDs the run will have."""
-    return len(preview.content["resources" if preview.kind == Kind.REGISTER else "entries"])
+    """How many IDs the run will have, if nothing is left out and no twin let in."""
+    if preview.kind != Kind.REGISTER:
+        return len(preview.content["entries"])
+    return len(preview.content["resources"]) - len(preview.content.get("twins", ()))
 
 
 def cut(preview: Preview) -> list[Batch]:
@@ -147,10 +159,12 @@ def cut(preview: Preview) -> list[Batch]:
     budget = Budget.objects.filter(workspace=preview.workspace_id).first()
     most = batch_size(budget or Budget(workspace=preview.workspace))
     if preview.kind == Kind.REGISTER:
-        by_provider = {preview.provider: preview.content["resources"]}
+        out = twins(preview)
+        held = [one for position, one in enumerate(preview.content["resources"]) if position not in out]
+        by_provider = {preview.provider: held}
     else:
         by_provider = numbers_by_provider(preview)
-    parts = [(provider, part) for provider, held in by_provider.items() for part in chunks(held, most)]
+    parts = [(provider, part) for provider, all_of in by_provider.items() for part in chunks(all_of, most)]
     return [Batch(number, provider, part) for number, (provider, part) in enumerate(parts, 1)]
 
 
@@ -212,15 +226,23 @@ def seconds(workspace: Workspace, number: int) -> int:
 
 
 def confirm(
-    *, actor: str, origin: str, preview: Preview, left: Collection[int] = (), **extra: Unpack[Extra]
+    *,
+    actor: str,
+    origin: str,
+    preview: Preview,
+    left: Collection[int] = (),
+    let_in: Collection[int] = (),
+    **extra: Unpack[Extra],
 ) -> Run:
-    """Start the run of a preview, or find the one that came of it; `left` are positions of resources to leave out.
+    """Start the run of a preview, or find the one that came of it.
 
-    Raises NothingToDo.
+    `left` are positions of resources to leave out, `let_in` those of twins that are to go all the same. Raises
+    NothingToDo.
     """
     extra["token"] = preview.token
     if preview.kind == Kind.REGISTER:
-        wanted = [held for position, held in enumerate(resources_of(preview)) if position not in left]
+        out = set(left) | (twins(preview) - set(let_in))
+        wanted = [held for position, held in enumerate(resources_of(preview)) if position not in out]
         run = start_register(
             actor=actor,
             origin=origin,

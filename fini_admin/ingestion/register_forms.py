@@ -8,13 +8,15 @@ from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.http import QueryDict
 
+from fini_admin.fini import external_ids
+from fini_admin.fini.external_ids import Unclear, compared
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.fini.routes import Resource
 from fini_admin.fini.secrets import looks_like_key, without_keys
 from fini_admin.forms import Choice
-from fini_admin.ingestion.checking import fault
-from fini_admin.ingestion.decoding import Decoded, Unreadable, decode
-from fini_admin.ingestion.reading import Reading, read_text
+from fini_admin.ingestion.resource_rules import fault, tidied
+from fini_admin.ingestion.uploads.reading import Known, Reading, read_bytes, read_text
+from fini_admin.ingestion.uploads.rows import Unreadable
 
 MOST_BYTES = 12 * 1024 * 1024
 MOST_LINES = 10_000
@@ -72,8 +74,8 @@ class Checked(forms.CharField):
         self.checked = name
 
     def clean(self, value: Any) -> str:
-        """The text without white space round it."""
-        cleaned: str = self.to_python(value) or ""
+        """The text without what cannot be seen at its ends; an ID as it is meant."""
+        cleaned = tidied(self.checked, str(value or ""))
         said = "holds � where a character was lost" if LOST in cleaned else fault(self.checked, cleaned)
         if said:
             raise ValidationError(f"{self.label} {said}.")
@@ -96,6 +98,16 @@ class ResourceForm(forms.Form):
                 "aria-describedby": f"{bound.auto_id}_said",
                 "hx-morph-skip": True,
             }
+
+    def clean(self) -> dict[str, Any]:
+        """The ID as it is meant: the address beside it may decide between two readings."""
+        data: dict[str, Any] = self.cleaned_data
+        if data.get("external_id"):
+            try:
+                data["external_id"] = external_ids.read(data["external_id"], data.get("original_url", ""))
+            except Unclear as error:
+                self.add_error("external_id", f"External ID {error}.")
+        return data
 
     @property
     def is_blank(self) -> bool:
@@ -149,6 +161,7 @@ class Entry:
     def is_valid(self) -> bool:
         """Whether all can be sent: each row that holds anything, the first one in any case."""
         seen: dict[str, int] = {}
+        provider = self.provider_name
         good = self.provider.is_valid()
         for number, form in enumerate(self.rows.values(), 1):
             if form.is_blank and self.filled:
@@ -156,8 +169,9 @@ class Entry:
                 continue
             good &= form.is_valid()
             external_id = form.cleaned_data.get("external_id")
-            if external_id and seen.setdefault(external_id, number) != number:
-                form.add_error("external_id", f"The same as in resource {seen[external_id]}.")
+            key = compared(provider, external_id or "")
+            if external_id and seen.setdefault(key, number) != number:
+                form.add_error("external_id", f"The same as in resource {seen[key]}.")
                 good = False
         return good
 
@@ -214,11 +228,10 @@ class ImportForm(forms.Form):
     text = forms.CharField(required=False, strip=False)
     file = forms.FileField(required=False, allow_empty_file=True)
 
-    def __init__(self, *args: Any, provider: str = "", mime_type: str = "", **kwargs: Any) -> None:
+    def __init__(self, *args: Any, provider: str = "", known: Known | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.provider_name, self.mime_type = provider, mime_type
+        self.provider_name, self.known = provider, known
         self.reading = Reading()
-        self.guessed: tuple[str, ...] = ()
 
     @property
     def shown_text(self) -> str:
@@ -242,28 +255,31 @@ class ImportForm(forms.Form):
     def take(self, field: str, sent: "UploadedFile[Any] | str") -> None:
         """Read it, or say beside its field why that cannot be done."""
         try:
-            decoded = content_of(sent)
-            self.guessed = decoded.guessed
-            self.reading = read_text(
-                decoded.text, self.provider_name, most=MOST_LINES, mime_type=self.mime_type
-            )
+            check_size(sent)
+            if isinstance(sent, str):
+                self.reading = read_text(sent, self.provider_name, most=MOST_LINES, known=self.known)
+            else:
+                self.reading = read_bytes(sent.read(), self.provider_name, most=MOST_LINES, known=self.known)
         except Unreadable as error:
             self.add_error(field, f"This cannot be read: {error}.")
             return
         if not self.reading.resources:
-            self.add_error(field, f"Nothing in it can be registered: {named(self.reading)}.")
+            self.add_error(field, [ValidationError(said) for said in nothing_good(self.reading)])
 
 
-def content_of(sent: "UploadedFile[Any] | str") -> Decoded:
-    """The text that was sent. Raises Unreadable."""
+def check_size(sent: "UploadedFile[Any] | str") -> None:
+    """Raises Unreadable for more than may be sent at once."""
     size = len(sent.encode()) if isinstance(sent, str) else sent.size or 0
     if size > MOST_BYTES:
         raise Unreadable(f"it is larger than {MOST_BYTES >> 20} MB: cut it into parts")
-    return Decoded(sent) if isinstance(sent, str) else decode(sent.read(), guess=True)
 
 
-def named(reading: Reading) -> str:
-    """The first bad lines with what is wrong with each."""
-    bad = [f"{reading.unit} {line}: {said}" for line, said in list(reading.problems.items())[:SHOWN]]
+def nothing_good(reading: Reading) -> list[str]:
+    """Why nothing of a file can be registered: the first bad lines, each with how it stands in the file."""
+    bad = [
+        f"{reading.unit.capitalize()} {line:,}: {said}. It reads: {text}"
+        for line, said, text in reading.problems[:SHOWN]
+    ]
     more = len(reading.problems) - len(bad)
-    return "; ".join(bad) + (f"; and {more:,} more" if more else "")
+    rest = [f"And {more:,} more."] if more else []
+    return ["Nothing in it can be registered.", *bad, *rest]

@@ -33,7 +33,16 @@ COPIED = (
     "created_at",
     "updated_at",
 )
-OWN = ("provider", "error", "paragraphs", "characters", "content_sha256", "excerpt")
+OWN = (
+    "provider",
+    "error",
+    "paragraphs",
+    "characters",
+    "content_sha256",
+    "excerpt",
+    "id_key",
+    "address_key",
+)
 STATE_FIELDS = ("state", "state_since")
 
 
@@ -185,6 +194,7 @@ def list_resources(workspace: Workspace, provider: str, tree: list[Node], run: i
         update_conflicts=True,
         unique_fields=["workspace", "provider", "leaf", "parent", "external_id"],
         update_fields=[
+            "id_key",
             "path",
             "position",
             "title",

@@ -1,17 +1,59 @@
 """The mirror of Fini's sources, what discovery listed, and each observed change of state."""
 
+from typing import TYPE_CHECKING, Any
+
 from django.db import models
 
+from fini_admin.fini.external_ids import compared
+from fini_admin.fini.same_address import address_key
 from fini_admin.sources.states import State
 from fini_admin.workspaces.models import Workspace
 
+if TYPE_CHECKING:  # the types say what a column holds, Django's classes take no such words
+    TextField = models.TextField[str, str]
+    CharField = models.CharField[str, str]
+else:
+    TextField, CharField = models.TextField, models.CharField
+
+
+class IdKey(TextField):
+    """What a row's external ID is compared by; set from it whenever the row is stored."""
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> str:  # noqa: FBT001 - Django's signature
+        row: Any = model_instance
+        row.id_key = compared(row.provider, row.external_id)
+        return str(row.id_key)
+
+    def deconstruct(self) -> Any:
+        """As the plain field: a migration needs no code of ours."""
+        name, _, args, options = super().deconstruct()
+        return name, "django.db.models.TextField", args, options
+
+
+class AddressKey(CharField):
+    """What a row's address is compared by; set from it whenever the row is stored."""
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> str:  # noqa: FBT001 - Django's signature
+        row: Any = model_instance
+        row.address_key = address_key(row.original_url)
+        return str(row.address_key)
+
+    def deconstruct(self) -> Any:
+        """As the plain field: a migration needs no code of ours."""
+        name, _, args, options = super().deconstruct()
+        return name, "django.db.models.CharField", args, options
+
 
 class Resource(models.Model):
-    """Something importable in a provider, as discovery last listed it; containers only hold others."""
+    """Something importable in a provider, as discovery last listed it; containers only hold others.
+
+    `id_key` is what its external ID is compared by (fini.external_ids.compared).
+    """
 
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
     provider = models.CharField(max_length=20)
     external_id = models.TextField()
+    id_key = IdKey(blank=True)
     parent = models.TextField(blank=True)
     path = models.TextField(blank=True)
     position = models.PositiveIntegerField()
@@ -31,6 +73,7 @@ class Resource(models.Model):
                 name="one_resource_per_place",
             ),
         )
+        indexes = (models.Index(fields=["workspace", "provider", "id_key"], name="resource_by_id_key"),)
 
     def __str__(self) -> str:
         return f"{self.provider} {self.external_id}"
@@ -42,12 +85,15 @@ class Source(models.Model):
     `fini_id` is Fini's; the record's fields are empty until it was read. `before_…` are the record's values as
     they stood before the latest send: what differs from them is that send's trace (trap 3). `wanted_since`: the
     record must be read by a call asked at or after that time. `sent_at`: a job of ours is followed since then.
+    `id_key` and `address_key` are what its external ID and its address are compared by.
     """
 
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
     fini_id = models.CharField(max_length=128)
     provider = models.CharField(max_length=40)
     external_id = models.TextField(blank=True)
+    id_key = IdKey(blank=True)
+    address_key = AddressKey(max_length=32, blank=True)
     title = models.TextField(blank=True)
     original_url = models.TextField(blank=True)
     mime_type = models.TextField(blank=True)
@@ -88,6 +134,8 @@ class Source(models.Model):
         )
         indexes = (
             models.Index(fields=["workspace", "provider", "external_id"], name="source_by_external_id"),
+            models.Index(fields=["workspace", "provider", "id_key"], name="source_by_id_key"),
+            models.Index(fields=["workspace", "address_key"], name="source_by_address"),
             models.Index(fields=["workspace", "id"], name="source_newest"),
             models.Index(fields=["workspace", "state", "id"], name="source_by_state"),
             models.Index(fields=["workspace", "provider", "id"], name="source_by_provider"),

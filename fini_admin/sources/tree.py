@@ -109,11 +109,11 @@ def leaves(scope: Scope) -> QuerySet[Resource]:
     What is listed elsewhere by now has moved: its old place is left out.
     """
     # Subqueries that do not depend on the row: PostgreSQL hashes them, also before it knows a new table's numbers.
-    held = sources(scope).exclude(state=State.GONE).values("external_id")
+    held = sources(scope).exclude(state=State.GONE).values("id_key")
     listed = Q(listed_run__gte=scope.listed)
     places = resources(scope).filter(leaf=True)
     elsewhere = places.filter(listed).values("external_id")
-    new = ExpressionWrapper(listed & ~Q(external_id__in=held), output_field=BooleanField())
+    new = ExpressionWrapper(listed & ~Q(id_key__in=held), output_field=BooleanField())
     return places.filter(listed | ~Q(external_id__in=elsewhere)).annotate(new=new)
 
 
@@ -288,12 +288,12 @@ class Reading:
 
     def add_sources(self, rows: Sequence[Row]) -> None:
         """What each of these leaves is in Fini; of several records the newest that is not gone."""
-        ids = {row.resource.external_id for row in rows}
-        found = sources(self.scope).filter(external_id__in=ids).order_by("pk")
+        keys = {row.resource.id_key for row in rows}
+        found = sources(self.scope).filter(id_key__in=keys).order_by("pk")
         held = sorted(found, key=lambda source: source.state != State.GONE)
-        by_id = {source.external_id: source for source in held}
+        by_key = {source.id_key: source for source in held}
         for row in rows:
-            row.source = by_id.get(row.resource.external_id)
+            row.source = by_key.get(row.resource.id_key)
             in_fini = row.source and row.source.state != State.GONE
             row.unlisted = not in_fini and row.resource.listed_run < self.scope.listed
 

@@ -1,21 +1,26 @@
-// A preview whose rows can be left out: the buttons say how many are left, and one field is sent instead of one a row.
+// A preview whose rows can be left out or let in: the buttons say how many go, and one field is sent instead of one a row.
 {
   const number = new Intl.NumberFormat("en");
-  const marked = ":has([name=keep])";
+  const marked = ":has([name=keep], [name=let])";
 
   const positionsOut = (form) => [...form.querySelectorAll("[name=keep]")].filter((box) => !box.checked || box.disabled);
 
   const update = (form) => {
     let out = 0;
+    let added = 0;
     for (const group of form.querySelectorAll(".told")) {
-      const whole = group.querySelector("[name=without]");
-      const boxes = [...group.querySelectorAll("[name=keep]")];
+      const whole = group.querySelector("[name=without], [name=let_all]");
+      const boxes = [...group.querySelectorAll("[name=keep], [name=let]")];
       for (const box of boxes) box.disabled = Boolean(whole?.checked);
-      out += whole?.checked ? Number(whole.dataset.without) : boxes.filter((box) => !box.checked).length;
+      if (group.querySelector("[name=let]")) {
+        added += whole?.checked ? Number(whole.dataset.let) : boxes.filter((box) => box.checked).length;
+      } else {
+        out += whole?.checked ? Number(whole.dataset.without) : boxes.filter((box) => !box.checked).length;
+      }
     }
-    form.querySelector("[data-fewer]").hidden = out === 0;
+    form.querySelector("[data-fewer]").hidden = out === 0 && added === 0;
     for (const place of form.querySelectorAll("[data-count]")) {
-      const left = Number(place.dataset.total) - out;
+      const left = Number(place.dataset.total) - out + added;
       place.textContent = place.dataset.count.replace("{n}", number.format(left));
       if (place instanceof HTMLButtonElement) {
         place.disabled = left === 0;
@@ -25,7 +30,7 @@
   };
 
   document.addEventListener("change", (event) => {
-    const form = event.target.matches("[name=keep], [name=without]") && event.target.closest(`form${marked}`);
+    const form = event.target.matches("[name=keep], [name=without], [name=let], [name=let_all]") && event.target.closest(`form${marked}`);
     if (form) update(form);
   });
   // More rows of a group that is left out as a whole.

@@ -93,8 +93,8 @@ def test_for_htmx_the_preview_comes_into_the_dialog(editor: Client) -> None:
     [
         ("", "is missing"),
         (" \t\u00a0 ", "is missing"),
-        (f"x {KEY}", "holds what looks like an API key"),
-        ("a\x00b", "holds a NUL character"),
+        (f"x {KEY}", "holds what looks like an API key: take it out, and revoke that key in Fini"),
+        ("a\x00b", "holds a NUL character: take it out"),
         ("a\ufffdb", "holds � where a character was lost"),
     ],
 )
@@ -113,11 +113,19 @@ def test_a_field_that_is_wrong_says_so_beside_it(editor: Client, field: str, val
 @pytest.mark.parametrize(
     ("field", "value", "said"),
     [
-        ("original_url", "javascript:alert(1)", "URL is not an http(s) address."),
-        ("original_url", "help.acme.example", "URL is not an http(s) address."),
-        ("original_url", "https://", "URL is not an http(s) address."),
-        ("original_url", "https://[", "URL is not an http(s) address."),
-        ("external_id", "7" * 600, "External ID is longer than 300 characters."),
+        (
+            "original_url",
+            "javascript:alert(1)",
+            "URL is not an http(s) address: write it whole, from https:// on.",
+        ),
+        (
+            "original_url",
+            "help.acme.example",
+            "URL is not an http(s) address: write it whole, from https:// on.",
+        ),
+        ("original_url", "https://", "URL is not an http(s) address: write it whole, from https:// on."),
+        ("original_url", "https://[", "URL is not an http(s) address: write it whole, from https:// on."),
+        ("external_id", "7" * 600, "External ID is longer than 512 characters: it has 600, shorten it."),
         (
             "external_id",
             "3.6E+11",
@@ -145,7 +153,10 @@ def test_half_of_a_character_is_refused_however_it_comes(editor: Client) -> None
     resource = {"title": "a\ud800", "externalId": "1", "originalUrl": "https://a.example"}
     answer = imported(editor, json.dumps([resource]))
     assert errors(answer) == [
-        "Nothing in it can be registered: item 1: title holds half of a character, which UTF-8 cannot write."
+        "Nothing in it can be registered.",
+        "Item 1: title holds half of a character, which UTF-8 cannot write: type it again. It reads:"
+        " {&quot;title&quot;: &quot;a?&quot;, &quot;externalId&quot;: &quot;1&quot;, &quot;originalUrl&quot;:"
+        " &quot;https://a.example&quot;}",
     ]
 
 
@@ -227,7 +238,7 @@ def test_a_field_is_checked_alone_as_one_types(editor: Client) -> None:
     answer = editor.post(
         PAGE + "?do=check-1-original_url", ROW | {"1-original_url": "ftp://a", "do": ""}, headers=HTMX
     )
-    assert errors(answer) == ["URL is not an http(s) address."]
+    assert errors(answer) == ["URL is not an http(s) address: write it whole, from https:// on."]
     assert "<input" not in answer.content.decode()
     answer = editor.post(PAGE + "?do=check-1-title", ROW | {"1-external_id": "", "do": ""}, headers=HTMX)
     assert (errors(answer), "HX-Trigger" in answer.headers) == ([], False)

@@ -127,7 +127,16 @@ def test_every_field_of_the_record_is_there_by_both_names(
     source = ingested(register, acme)
     page = text(viewer, source)
     kept = {field.name for field in Source._meta.concrete_fields}
-    inner = {"id", "workspace", "wanted_since", "missed_walks", "before_job", "before_status"}
+    inner = {
+        "id",
+        "workspace",
+        "wanted_since",
+        "missed_walks",
+        "before_job",
+        "before_status",
+        "id_key",
+        "address_key",
+    }
     told = {fact.wire for group in facts(source) for fact in group.facts if fact.wire}
     assert told == {
         "id", "title", "originalUrl", "source", "externalId", "mimeType", "type", "english", "baser", "createdAt",

@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from fini_admin.ingestion import details, previews
-from fini_admin.ingestion.details import left_out
+from fini_admin.ingestion.details import left_out, let_in
 from fini_admin.ingestion.forms import ConfirmForm, IngestForm
 from fini_admin.ingestion.models import Kind, Preview, Run
 from fini_admin.ingestion.runs import NothingToDo, started
@@ -83,12 +83,14 @@ def confirm(request: WorkspaceRequest, found: Preview, form: ConfirmForm) -> Htt
     """Start the run and go to it."""
     if may_choose(request, found):
         found.then_ingest = request.POST.get("do") == "ingest"
+    said = dict(request.POST.lists())
     try:
         run = previews.confirm(
             actor=request.user.email,
             origin="browser",
             preview=found,
-            left=left_out(found, dict(request.POST.lists())),
+            left=left_out(found, said),
+            let_in=let_in(found, said),
             **form.cleaned_data,
         )
     except NothingToDo as error:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
@@ -14,6 +15,7 @@ from django_htmx.http import retarget, trigger_client_event
 
 from fini_admin.fini.addresses import hint
 from fini_admin.fini.providers import PROVIDERS
+from fini_admin.ingestion.comparing import known_ids
 from fini_admin.ingestion.previews import freeze_register
 from fini_admin.ingestion.register_forms import (
     LOST,
@@ -139,7 +141,8 @@ def preview_import(request: WorkspaceRequest, _: str) -> HttpResponseBase:
     """The preview of what the text or the file holds, with what is left out of it and why."""
     entry = entry_of(request)
     name = entry.provider_name
-    upload = ImportForm(request.POST, request.FILES, provider=name, mime_type=entry.mime_types.get(name, ""))
+    known = partial(known_ids, request.workspace, name)
+    upload = ImportForm(request.POST, request.FILES, provider=name, known=known)
     if not upload.is_valid() or not entry.provider.is_valid():
         entry.hush_rows()
         return page(request, entry, upload, status=422)
@@ -149,6 +152,8 @@ def preview_import(request: WorkspaceRequest, _: str) -> HttpResponseBase:
         provider=entry.provider_name,
         resources=upload.reading.resources,
         then_ingest=False,
+        mime_type=entry.mime_types[entry.provider_name],
+        places=[f"{upload.reading.unit} {line:,}" for line in upload.reading.lines],
         told=told(upload, entry.provider_name),
     )
     return offer(request, found)
@@ -158,8 +163,8 @@ def told(upload: ImportForm, provider: str) -> dict[str, object]:
     """What the preview says of a text or a file beyond its resources."""
     return {
         "unit": upload.reading.unit,
-        "problems": list(upload.reading.problems.items()),
-        "duplicates": list(upload.reading.duplicates.items()),
+        "problems": upload.reading.problems,
+        "duplicates": upload.reading.duplicates,
         "notes": notes(upload, provider),
         "choose": True,
     }
@@ -172,11 +177,8 @@ def pasted(request: WorkspaceRequest) -> ImportForm:
 
 def notes(upload: ImportForm, provider: str) -> list[str]:
     """What to look at before this is confirmed."""
-    said = []
+    said = list(upload.reading.notes)
     resources = upload.reading.resources
-    if upload.guessed:
-        words = ", ".join(f"“{word}”" for word in upload.guessed)
-        said.append(f"Read as Windows-1252, for it is not UTF-8: check the accents. It holds {words}.")
     lost = sum(LOST in resource.title for resource in resources)
     if lost:
         said.append(f"Titles that hold � in place of a character that was lost: {lost:,}.")

@@ -1,0 +1,39 @@
+"""Whether two addresses lead to the same page, as far as their spelling tells."""
+
+import hashlib
+import re
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
+
+from fini_admin.fini.external_ids import tidy
+
+_TRACKING = re.compile(r"utm_\w+|gclid|dclid|fbclid|msclkid|mc_[ce]id|igshid|_hs(enc|mi)|ref_src", re.ASCII)
+_PORTS = {"http": 80, "https": 443}
+
+
+def address_key(address: str) -> str:
+    """What two addresses are compared by, 32 characters that an index takes; empty for no address.
+
+    Scheme, the host's case, a default port, a trailing slash, tracking parameters and a fragment that only names a
+    place in the page make no difference.
+    """
+    address = tidy(address)
+    if not address:
+        return ""
+    try:
+        plain = _plain(urlsplit(address))
+    except ValueError:
+        plain = address
+    return hashlib.sha256(plain.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def _plain(parts: SplitResult) -> str:
+    """An address in its shortest spelling."""
+    host = (parts.hostname or "").rstrip(".")
+    port = "" if parts.port in (None, _PORTS.get(parts.scheme)) else f":{parts.port}"
+    query = parts.query
+    if _TRACKING.search(query):
+        pairs = parse_qsl(query, keep_blank_values=True)
+        query = urlencode([(name, value) for name, value in pairs if not _TRACKING.fullmatch(name)])
+    # Pages that a script draws have their address behind the sign: #/articles/7, #!7.
+    fragment = f"#{parts.fragment}" if parts.fragment.startswith(("/", "!")) else ""
+    return f"{host}{port}{parts.path.rstrip('/')}?{query}{fragment}"

@@ -1,0 +1,71 @@
+"""What may be wrong with a resource's fields, and how each is read: the same for a form, a file and a command."""
+
+import re
+from collections.abc import Callable
+
+from fini_admin.fini import external_ids
+from fini_admin.fini.external_ids import is_unseen, tidy
+from fini_admin.fini.providers import MIME_TYPE
+from fini_admin.fini.routes import is_sendable, is_url
+from fini_admin.fini.secrets import looks_like_key
+
+# The wire's name of each field of fini.routes.Resource.
+FIELDS = {
+    "externalId": "external_id",
+    "title": "title",
+    "originalUrl": "original_url",
+    "mimeType": "mime_type",
+    "object": "object",
+}
+REQUIRED = ("original_url", "title", "external_id")
+LONGEST = {
+    "external_id": external_ids.LONGEST,
+    "title": 2_500,
+    "original_url": 8_000,
+    "mime_type": 200,
+    "object": 200,
+}
+
+# Each rule with what is said, after the field's name, of a value that breaks it.
+_RULES: tuple[tuple[str, Callable[[str], bool]], ...] = (
+    ("holds what looks like an API key: take it out, and revoke that key in Fini", looks_like_key),
+    ("holds a NUL character: take it out", lambda value: "\x00" in value),
+    (
+        "holds half of a character, which UTF-8 cannot write: type it again",
+        lambda value: not is_sendable(value),
+    ),
+)
+_OWN_RULES: dict[str, tuple[tuple[str, Callable[[str], bool]], ...]] = {
+    "original_url": (
+        (
+            "holds a character that cannot be seen: type or copy the address again",
+            lambda value: any(is_unseen(character) and not character.isspace() for character in value),
+        ),
+        (
+            "holds white space: write it as %20",
+            lambda value: is_url(re.sub(r"\s", "", value)) and re.search(r"\s", value) is not None,
+        ),
+        (
+            "is not an http(s) address: write it whole, from https:// on",
+            lambda value: not is_url(value),
+        ),
+    ),
+    "mime_type": (("is not a type like text/html", lambda value: not MIME_TYPE.fullmatch(value)),),
+}
+
+
+def tidied(field: str, value: str) -> str:
+    """A field's text without the characters at its ends that cannot be seen; one far too long stays as it is."""
+    return value if len(value) > 2 * LONGEST[field] else tidy(value)
+
+
+def fault(field: str, value: str) -> str:
+    """What is wrong with a field of fini.routes.Resource, to be said after its name; empty when nothing is."""
+    value = tidied(field, value)
+    if not value:
+        return "is missing" if field in REQUIRED else ""
+    most = LONGEST[field]
+    if len(value) > most:
+        return f"is longer than {most:,} characters: it has {len(value):,}, shorten it"
+    rules = (*_RULES, *_OWN_RULES.get(field, ()))
+    return next((said for said, broken in rules if broken(value)), "")

@@ -1,0 +1,84 @@
+"""The bytes of a file as text: UTF-8, UTF-16, or Windows-1252 with words to check."""
+
+import codecs
+import re
+from dataclasses import dataclass
+
+from fini_admin.fini.secrets import without_keys
+from fini_admin.ingestion.uploads.rows import Unreadable
+
+_WORDS = 5
+_SEARCHED = 1_000_000
+_HOW = "Save the file as UTF-8 (in a spreadsheet: “CSV UTF-8”) and try again"
+# The first line names columns in plain letters, of which UTF-16 writes every other byte as nought.
+_LOOKED_AT = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A file's text; `guessed` holds some of its words with accents when the encoding had to be guessed."""
+
+    text: str
+    guessed: tuple[str, ...] = ()
+
+
+def decode(content: bytes) -> Decoded:
+    """UTF-8, UTF-16 with or without its mark, or what Windows writes in Western Europe. Raises Unreadable.
+
+    Any bytes can be read as Windows-1252, rightly or not: where `guessed` holds words, somebody must look at them.
+    """
+    if content.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        raise Unreadable(f"it is UTF-32 text. {_HOW}")
+    encoding = _encoding(content)
+    try:
+        return Decoded(content.decode(encoding))
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        if encoding == "utf-8-sig" and not _is_damaged_utf8(content):
+            return _windows(content, line)
+        name = "UTF-8" if encoding == "utf-8-sig" else "UTF-16"
+        raise Unreadable(f"it is not {name} text: line {line}, byte {error.start + 1}. {_HOW}") from error
+
+
+def _encoding(content: bytes) -> str:
+    """What the mark at its start says, else what the noughts in its first line say."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    start = content[:_LOOKED_AT]
+    even, odd = start[::2].count(0), start[1::2].count(0)
+    if max(even, odd) * 4 > len(start) and min(even, odd) == 0:
+        return "utf-16-be" if even else "utf-16-le"
+    return "utf-8-sig"
+
+
+def _is_damaged_utf8(content: bytes) -> bool:
+    """Whether bytes that are no UTF-8 hold characters that only UTF-8 writes so: to guess would spoil those."""
+    return not content.decode("utf-8", "ignore").isascii()
+
+
+def _windows(content: bytes, line: int) -> Decoded:
+    """Windows-1252, which has Latin-1 in it, with words to look at. Raises Unreadable."""
+    if b"\x00" in content:
+        raise Unreadable("it is neither text nor an Excel workbook (.xlsx): it holds NUL bytes")
+    try:
+        text = content.decode("cp1252")
+    except UnicodeDecodeError as error:
+        raise Unreadable(
+            f"it is neither UTF-8 nor Windows-1252 text: the first such line is {line}. {_HOW}"
+        ) from error
+    return Decoded(text, _words_with_accents(text))
+
+
+def _words_with_accents(text: str) -> tuple[str, ...]:
+    """The first words that hold more than ASCII, without keys (P5)."""
+    words: dict[str, None] = {}
+    text = without_keys(text[:_SEARCHED])
+    for match in re.finditer(r"[^\x00-\x7f]", text):
+        before = re.search(r"\w*\Z", text[max(0, match.start() - 20) : match.start()])
+        after = re.match(r"\w*", text[match.end() : match.end() + 20])
+        words[(before[0] if before else "") + match[0] + (after[0] if after else "")] = None
+        if len(words) == _WORDS * 2:
+            break
+    # A word with two accents was met twice; the longest form of it is kept.
+    whole = [word for word in words if not any(word != other and word in other for other in words)]
+    return tuple(whole[:_WORDS])

@@ -1,0 +1,137 @@
+"""CSV as programs and spreadsheets write it: any separator, a header in any order, a bad line without the others."""
+
+import csv
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fini_admin.download import unharmed
+from fini_admin.fini.external_ids import tidy
+from fini_admin.ingestion.resource_rules import FIELDS, REQUIRED
+from fini_admin.ingestion.uploads.lines import Place, line_at, line_end, next_line
+from fini_admin.ingestion.uploads.rows import Row, Rows, Unreadable, check_number, excerpt
+
+SEPARATORS = ",;\t|"
+# A header may name a column as the form does, in whatever case: External ID, URL.
+_COLUMNS = {name.lower(): name for name in FIELDS} | {"url": "originalUrl"}
+NEEDED = [wire for wire, own in FIELDS.items() if own in REQUIRED]
+_NAMES = f"The first line must name the columns: {', '.join(NEEDED)}, and mimeType where it differs"
+_NAMED_SEPARATOR = re.compile(r'"?sep=(.)"?[,;\t|\s]*', re.IGNORECASE)
+# A value in quotes may go over so many lines; a quote that is not closed by then is a mistake in its own line.
+_LINES_OF_A_VALUE = 200
+# Of lines that hold nothing but quotes; those without are passed over at no cost.
+_MOST_EMPTY = 100_000
+
+# Columns that nobody asked for may be long, a page's whole text for instance. The limit is one for the process.
+csv.field_size_limit(2**31 - 1)
+
+
+def read_csv(text: str) -> Rows:
+    """The lines below the header, each by the number of the line that it begins in; empty ones are passed over.
+
+    Raises Unreadable for a header that lacks a column or names one twice.
+    """
+    place = next_line(text, Place())
+    named = _NAMED_SEPARATOR.fullmatch(line_at(text, place).strip()) if place else None
+    if named and place:
+        place = next_line(text, place.after(text, line_end(text, place.start)))
+    if not place:
+        raise Unreadable("it names a separator and nothing else")
+    header = line_at(text, place)
+    separator = named[1] if named else _separator(header)
+    records = _records(text, separator, place)
+    first = next(records, None)
+    columns = columns_of(first.values if first and not first.problem else [], header)
+    return _rows(records, columns, separator)
+
+
+def _rows(records: Iterator[Row], columns: Sequence[str], separator: str) -> Rows:
+    for record in records:
+        if record.problem:
+            yield record
+            continue
+        values = [unharmed(value) for value in record.values]
+        surplus = any(tidy(value) for value in values[len(columns) :])
+        problem = (
+            f"it has {len(values)} values and the header {len(columns)} columns: put a value that holds a"
+            f" {_shown(separator)} in quotes"
+            if surplus
+            else ""
+        )
+        yield Row(record.line, dict(zip(columns, values, strict=False)), record.text, problem)
+
+
+def columns_of(header: Sequence[Any], line: str) -> list[str]:
+    """A header's columns by the wire's names, whatever their order and case. Raises Unreadable, with the line."""
+    names = [tidy(str(name or "")) for name in header]
+    named = [_COLUMNS.get(re.sub(r"[\s_-]", "", name).lower(), name) for name in names]
+    missing = [name for name in NEEDED if name not in named]
+    if missing:
+        raise Unreadable(f"the header has no column {', '.join(missing)}: it is “{excerpt(line)}”. {_NAMES}")
+    twice = [name for name in FIELDS if named.count(name) > 1]
+    if twice:
+        raise Unreadable(
+            f"the header names {', '.join(twice)} twice: it is “{excerpt(line)}”. Leave one of them"
+        )
+    return named
+
+
+def _separator(header: str) -> str:
+    """What stands between a header's names: what gives all the needed ones, else what stands there most often."""
+    for separator in SEPARATORS:
+        names = {re.sub(r'[\s_"-]', "", tidy(name)).lower() for name in header.split(separator)}
+        if {_COLUMNS.get(name) for name in names} >= set(NEEDED):
+            return separator
+    return max(SEPARATORS, key=header.count)
+
+
+def _shown(separator: str) -> str:
+    return "tab" if separator == "\t" else separator
+
+
+@dataclass(slots=True)
+class _Feed:
+    """The lines of a text for one record: `end` is where the record ends, `lines` how many it took."""
+
+    text: str
+    end: int
+    lines: int = 0
+
+    def __iter__(self) -> "_Feed":
+        return self
+
+    def __next__(self) -> str:
+        if self.end >= len(self.text) or self.lines == _LINES_OF_A_VALUE:
+            raise StopIteration
+        start, self.end = self.end, line_end(self.text, self.end)
+        self.lines += 1
+        return self.text[start : self.end]
+
+
+def _records(text: str, separator: str, first: Place) -> Iterator[Row]:
+    """The records from `first` on; one that breaks CSV's rules costs its first line, and the next is tried."""
+    filled = re.compile(rf"[^\s{re.escape(separator)}]")
+    place, empty = next_line(text, first, filled), 0
+    while place:
+        feed = _Feed(text, place.start)
+        shown = line_at(text, place)
+        try:
+            values = next(csv.reader(feed, delimiter=separator, strict=True))
+        except csv.Error:
+            feed.end = line_end(text, place.start)
+            yield Row(place.line, None, excerpt(shown), _quotes_problem(shown))
+        else:
+            if any(map(tidy, values)):
+                yield Row(place.line, values, excerpt(shown))
+            else:
+                empty += 1
+                check_number(empty, _MOST_EMPTY, "empty line")
+        place = next_line(text, place.after(text, feed.end), filled)
+
+
+def _quotes_problem(line: str) -> str:
+    """What is wrong with a record that the CSV reader refuses, and what to do."""
+    if line.count('"') % 2:
+        return 'a " that opens a value is not closed: close it, or write "" for a " inside a value'
+    return 'a value in quotes goes on behind its closing ": put the whole value in quotes, with "" for each " in it'

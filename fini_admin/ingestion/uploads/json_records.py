@@ -1,0 +1,283 @@
+"""Records out of JSON and JSON Lines, at whatever depth; discovery's tree where there are none.
+
+A record is complete when it has the three names that every resource needs. A text with any complete record holds only
+records: whatever else they carry or stand in is passed over. An item beside them in the same list that is none, and
+holds none, is a bad line.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from fini_admin.fini.errors import NotUnderstood
+from fini_admin.fini.providers import IDS, Provider
+from fini_admin.ingestion.resource_rules import FIELDS
+from fini_admin.ingestion.uploads.delimited import NEEDED
+from fini_admin.ingestion.uploads.lines import Place, line_at, line_end, next_line
+from fini_admin.ingestion.uploads.rows import Row, Rows, Unreadable, check_number, excerpt
+
+_SHOWN_NAMES, _SHOWN_VALUE = 8, 60
+_COMMENT = re.compile(r"\s*(//|/\*|#)")
+_TREE = "Needed are records with originalUrl, title and externalId, or discovery's answer as Fini gave it"
+
+
+def is_json(text: str) -> bool:
+    """Whether a text begins as JSON does, a comment in front of it aside; everything else is taken for CSV."""
+    start = text.lstrip()
+    if _COMMENT.match(start):
+        first = next(
+            (line for line in start[:4_096].splitlines() if line.strip() and not _COMMENT.match(line)), ""
+        )
+        return first.lstrip().startswith(("[", "{"))
+    return start.startswith(("[", "{"))
+
+
+def read_json(text: str, provider: Provider, most: int | None) -> tuple[str, Rows, list[str]]:
+    """The unit that its rows are counted in (item or line), the rows, and what to say of the whole.
+
+    Raises Unreadable, also for more than `most` items in the outermost list.
+    """
+    try:
+        whole = json.loads(text)
+    except RecursionError as error:
+        raise Unreadable("it is JSON that is nested too deeply: give a list of records") from error
+    except ValueError as error:
+        if not _is_lines(text):
+            raise Unreadable(_what_is_wrong(text, error)) from error
+        unit, values = "line", list(_values_of_lines(text))
+    else:
+        outermost = _outermost(whole)
+        check_number(len(outermost), most, "item")
+        unit, values = "item", [_Value(0, item) for item in outermost]
+    holding = _holding(values)
+    rows = _records(values, provider, holding) if holding else _leaves(values, provider)
+    if unit == "item":
+        rows = [replace(row, line=number) for number, row in enumerate(rows, 1)]
+    return unit, iter(rows), _containers_left_out(values, provider, holding)
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    """A value of the outermost list with its line, 0 where lines are not counted; or a line that is no JSON."""
+
+    line: int
+    value: Any
+    text: str = ""
+    problem: str = ""
+
+
+def _is_lines(text: str) -> bool:
+    """Whether one of the first two lines is a whole object by itself, as in JSON Lines."""
+    place = next_line(text, Place())
+    for _ in range(2):
+        if place is None:
+            return False
+        line = line_at(text, place)
+        if line.lstrip().startswith("{") and isinstance(_loaded(line), dict):
+            return True
+        place = next_line(text, place.after(text, line_end(text, place.start)))
+    return False
+
+
+def _loaded(line: str) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _values_of_lines(text: str) -> Iterator[_Value]:
+    """A value a line; one that is no JSON with what is wrong with it."""
+    place = next_line(text, Place())
+    while place:
+        line = line_at(text, place)
+        try:
+            yield _Value(place.line, json.loads(line), excerpt(line))
+        except RecursionError:
+            yield _Value(place.line, None, excerpt(line), "it is nested too deeply")
+        except ValueError as error:
+            yield _Value(place.line, None, excerpt(line), _what_is_wrong(line, error))
+        place = next_line(text, place.after(text, line_end(text, place.start)))
+
+
+def _outermost(whole: Any) -> list[Any]:
+    """The list that a document is, or that its object holds where no record stands outside of it."""
+    if isinstance(whole, dict) and not _is_record(whole):
+        lists = [held for held in whole.values() if isinstance(held, list)]
+        named = whole.get("resources")
+        if isinstance(named, list) and len(lists) == 1:
+            return named
+        if len(lists) == 1 and not any(isinstance(held, dict) for held in whole.values()):
+            return lists[0]
+    return whole if isinstance(whole, list) else [whole]
+
+
+def _is_record(value: Any) -> bool:
+    return isinstance(value, dict) and all(name in value for name in NEEDED)
+
+
+def _inside(value: Any) -> list[Any]:
+    """What a list or an object holds."""
+    if isinstance(value, list):
+        return value
+    return list(value.values()) if isinstance(value, dict) else []
+
+
+def _holding(values: list[_Value]) -> set[int]:
+    """The identities of all lists and objects in which a complete record stands, records among them."""
+    found: set[int] = set()
+    above: list[int] = []
+    waiting: list[tuple[Any, bool]] = [(value.value, False) for value in values]
+    while waiting:
+        held, left = waiting.pop()
+        if left:
+            above.pop()
+            continue
+        above.append(id(held))
+        if _is_record(held):
+            for identity in reversed(above):
+                if identity in found:
+                    break
+                found.add(identity)
+        waiting.append((held, True))
+        waiting += [(inner, False) for inner in _inside(held) if inner and isinstance(inner, list | dict)]
+    return found
+
+
+def _records(values: list[_Value], provider: Provider, holding: set[int]) -> list[Row]:
+    """Every complete record in the document's order, and the bad items beside them."""
+    rows = []
+    beside = any(_is_record(value.value) for value in values)
+    waiting = [(value.value, value, beside) for value in reversed(values)]
+    while waiting:
+        held, of, beside = waiting.pop()
+        container = _is_container(held, provider)
+        text = of.text or _shown(held)
+        if of.problem:
+            rows.append(Row(of.line, None, text, of.problem))
+        elif _is_record(held) and not container:
+            rows.append(Row(of.line, held, text))
+        elif beside and not container and id(held) not in holding:
+            rows.append(Row(of.line, None, text, _lacks(held)))
+            continue
+        inner = _inside(held)
+        among = isinstance(held, list) and any(_is_record(item) for item in inner)
+        waiting += [(item, of, among) for item in reversed(inner) if among or isinstance(item, list | dict)]
+    return rows
+
+
+def _is_container(value: Any, provider: Provider) -> bool:
+    """Whether an item says that it only holds others: a category, a section, a space.
+
+    Confluence's spaces say so by their key alone, which a page never has: a page's ID is a number.
+    """
+    if not isinstance(value, dict):
+        return False
+    if value.get("object") in provider.kinds[:-1]:
+        return True
+    key = value.get("externalId")
+    bare = "object" not in value and "mimeType" not in value and isinstance(value.get("pages"), list)
+    return bare and provider.name == "confluence" and isinstance(key, str) and not key.isdigit()
+
+
+def _lacks(value: Any) -> str:
+    """Why an item beside records is none."""
+    if not isinstance(value, dict):
+        return f"it is {kind_of(value)}, not a record: take it out"
+    return (
+        f"{', '.join(name for name in NEEDED if name not in value)} is missing: add it, or take the item out"
+    )
+
+
+def _containers_left_out(values: list[_Value], provider: Provider, holding: set[int]) -> list[str]:
+    """What to say of complete records that are left out because they only hold others."""
+    number, waiting = 0, [value.value for value in values]
+    while waiting and holding:
+        held = waiting.pop()
+        number += _is_record(held) and _is_container(held, provider)
+        waiting += [inner for inner in _inside(held) if isinstance(inner, list | dict)]
+    kinds = " or ".join(provider.kinds[:-1])
+    return [f"Left out because they only hold others ({kinds}): {number:,}."] if number else []
+
+
+def _leaves(values: list[_Value], provider: Provider) -> list[Row]:
+    """The leaves of discovery's tree, and lines that are no JSON. Raises Unreadable."""
+    rows = []
+    for value in values:
+        if value.problem:
+            rows.append(Row(value.line, None, value.text, value.problem))
+            continue
+        if not isinstance(value.value, dict) or not _could_be_node(value.value):
+            raise Unreadable(f"it holds no resources, but {_shown(value.value)}. {_TREE}")
+        try:
+            leaves = [leaf for node in provider.tree([value.value]) for leaf in node.leaves()]
+        except NotUnderstood as error:
+            rows.append(Row(value.line, None, value.text or _shown(value.value), f"{error}. {_TREE}"))
+            continue
+        found = [{wire: getattr(leaf, own) for wire, own in FIELDS.items()} for leaf in leaves]
+        rows += [Row(value.line, row, value.text or _shown(row)) for row in found]
+    return rows
+
+
+def _could_be_node(item: dict[str, Any]) -> bool:
+    """Whether an object has an ID by any name, or holds others."""
+    return any(name in item for name in IDS) or any(isinstance(held, list) for held in item.values())
+
+
+def _shown(value: Any) -> str:
+    """An item as a message may show it: its own names and values, not what it holds."""
+    if not isinstance(value, dict):
+        return excerpt(json.dumps(value if not isinstance(value, list) else [], ensure_ascii=False))
+    own = {
+        name[:_SHOWN_VALUE]: held[:_SHOWN_VALUE] if isinstance(held, str) else held
+        for name, held in list(value.items())[: _SHOWN_NAMES * 3]
+        if not isinstance(held, list | dict)
+    }
+    return excerpt(json.dumps(dict(list(own.items())[:_SHOWN_NAMES]), ensure_ascii=False))
+
+
+def kind_of(value: Any) -> str:
+    """What a JSON value is, in words."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    names = {str: "a text", int: "a number", float: "a number", list: "a list", dict: "an object"}
+    return names[type(value)]
+
+
+def _what_is_wrong(text: str, error: ValueError) -> str:
+    """What JSON does not allow at the place where its reader stopped, with the line and what to change."""
+    if not isinstance(error, json.JSONDecodeError):
+        return "it is JSON with a number that is too long: write it as a text, in quotes"
+    line, column = error.lineno, error.colno
+    start = error.pos - column + 1
+    shown = excerpt(line_at(text, Place(start, line))[max(0, column - 60) :])
+    return f"it is not JSON: line {line}, character {column}: {_cause(text, error)}. It says: {shown}"
+
+
+def _cause(text: str, error: json.JSONDecodeError) -> str:
+    """The mistake in words, and what to do."""
+    before, at = text[: error.pos].rstrip()[-1:], text[error.pos :].lstrip()[:4]
+    if _COMMENT.match(at):
+        return "a comment stands there, which JSON does not have: take it out"
+    if before == "," and at[:1] in ("]", "}"):
+        return f"the comma before {at[:1]} is one too many: take it out"
+    if at[:1] == "'" or before == "'":
+        return 'a text stands in single quotes: write it in double quotes (")'
+    if at[:1] in ("“", "”", "„"):
+        return 'typographic quotes stand there: write plain double quotes (")'
+    if not at:
+        return "it ends in the middle: is the file whole?"
+    causes = {
+        "Extra data": "something follows the end of the list: join it all into one list, or put one object a line",
+        "Invalid control character": "a line break or tab stands inside a text: write it as \\n or \\t",
+        "Invalid \\": "a \\ stands before a letter that needs none: write it as \\\\",
+        "Expecting ',' delimiter": "a comma or a closing bracket is missing before it",
+        "Expecting property name": 'a name in double quotes (") is missing',
+        "Unterminated string": 'a text is not closed by a "',
+    }
+    found = next((said for start, said in causes.items() if error.msg.startswith(start)), "")
+    return found or "a value is missing or is none that JSON has: texts stand in double quotes"

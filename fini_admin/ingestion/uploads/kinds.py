@@ -1,0 +1,71 @@
+"""What a file is by its first bytes, and why it cannot be read when it is none of the formats that can."""
+
+import io
+import re
+import zipfile
+
+READABLE = (
+    "What can be read is CSV, JSON, JSON Lines and Excel workbooks (.xlsx): export the list as one of these"
+)
+SAVE_AS = "Save it as an Excel workbook (.xlsx) or as CSV"
+ZIP = b"PK\x03\x04"
+
+_COMPRESSED = "a compressed file ({}). Unpack it and choose the file inside"
+_SIGNATURES = (
+    (b"%PDF", f"a PDF. {READABLE}"),
+    (b"\x1f\x8b", _COMPRESSED.format("gzip")),
+    (b"BZh", _COMPRESSED.format("bzip2")),
+    (b"\xfd7zXZ", _COMPRESSED.format("xz")),
+    (b"\x28\xb5\x2f\xfd", _COMPRESSED.format("zstd")),
+    (b"7z\xbc\xaf\x27\x1c", _COMPRESSED.format("7z")),
+    (b"Rar!", _COMPRESSED.format("RAR")),
+    (b"PK\x05\x06", "an empty compressed file (zip)"),
+    (b"\xd0\xcf\x11\xe0", f"a file of an older Office (.xls, .doc) or one with a password. {SAVE_AS}"),
+    (b"{\\rtf", f"rich text. {READABLE}"),
+    (b"\x89PNG", f"a picture. {READABLE}"),
+    (b"\xff\xd8\xff", f"a picture. {READABLE}"),
+    (b"GIF8", f"a picture. {READABLE}"),
+    (b"SQLite format 3", f"a database. {READABLE}"),
+    (b"PAR1", f"a Parquet file. {READABLE}"),
+)
+# What a zip file holds tells what it is.
+_PACKED = (
+    ("xl/workbook.bin", f"a binary Excel workbook (.xlsb). {SAVE_AS}"),
+    ("word/document.xml", f"a Word document. {READABLE}"),
+    ("ppt/presentation.xml", f"a presentation. {READABLE}"),
+    ("Index/Document.iwa", f"an Apple Numbers or Pages file. {SAVE_AS}"),
+    ("content.xml", f"an OpenDocument file (.ods, .odt). {SAVE_AS}"),
+)
+_WEB_PAGE = re.compile(r"<(!doctype html|html|head|body)\b", re.IGNORECASE)
+_LOOKED_AT = 4_096
+
+
+def is_workbook(content: bytes) -> bool:
+    """Whether it is an Excel workbook: a zip file with a workbook in it."""
+    return content.startswith(ZIP) and "xl/workbook.xml" in _names(content)
+
+
+def refusal(content: bytes) -> str:
+    """What bytes are that no reader takes, with what to do; empty where they may be text."""
+    if content.startswith(ZIP):
+        names = _names(content)
+        return next((said for name, said in _PACKED if name in names), _COMPRESSED.format("zip"))
+    if content[257:262] == b"ustar":
+        return _COMPRESSED.format("tar")
+    return next((said for signature, said in _SIGNATURES if content.startswith(signature)), "")
+
+
+def refusal_of_text(text: str) -> str:
+    """What a text is that is no list, with what to do; empty where it may be one."""
+    start = text[:_LOOKED_AT].lstrip()
+    if not start.startswith("<"):
+        return ""
+    return f"a web page. {READABLE}" if _WEB_PAGE.search(start) else f"XML. {READABLE}"
+
+
+def _names(content: bytes) -> set[str]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as packed:
+            return set(packed.namelist())
+    except (zipfile.BadZipFile, ValueError, NotImplementedError):
+        return set()

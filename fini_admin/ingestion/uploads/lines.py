@@ -1,0 +1,40 @@
+"""A text's lines, whichever system wrote them (LF, CR LF, CR), in a time that empty ones do not add to."""
+
+import re
+from dataclasses import dataclass
+
+_END = re.compile(r"\r\n|\n|\r")
+_FILLED = re.compile(r"\S")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a line begins: its offset in the text, and its number from 1."""
+
+    start: int = 0
+    line: int = 1
+
+    def after(self, text: str, end: int) -> "Place":
+        """The place at `end`, the start of a later line."""
+        ends = text.count("\n", self.start, end) + text.count("\r", self.start, end)
+        return Place(end, self.line + ends - text.count("\r\n", self.start, end))
+
+
+def next_line(text: str, place: Place, filled: re.Pattern[str] = _FILLED) -> Place | None:
+    """The first line from `place` on that holds what `filled` finds; None when there is none."""
+    found = filled.search(text, place.start)
+    if not found:
+        return None
+    last = max(text.rfind(end, place.start, found.start()) for end in "\r\n")
+    return place if last < 0 else place.after(text, last + 1)
+
+
+def line_at(text: str, place: Place) -> str:
+    """The line that begins there, without its end."""
+    return text[place.start : line_end(text, place.start)].rstrip("\r\n")
+
+
+def line_end(text: str, start: int) -> int:
+    """Where the line that begins at `start` ends, with its end."""
+    found = _END.search(text, start)
+    return found.end() if found else len(text)

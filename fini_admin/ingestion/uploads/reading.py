@@ -1,0 +1,188 @@
+"""Resources from a file or a text: CSV, JSON, JSON Lines or an Excel workbook. Every line is taken or named."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from fini_admin.fini import external_ids
+from fini_admin.fini.external_ids import Unclear
+from fini_admin.fini.providers import PROVIDERS
+from fini_admin.fini.routes import Resource
+from fini_admin.ingestion.resource_rules import FIELDS, fault, tidied
+from fini_admin.ingestion.uploads import kinds
+from fini_admin.ingestion.uploads.decoding import decode
+from fini_admin.ingestion.uploads.delimited import read_csv
+from fini_admin.ingestion.uploads.json_records import is_json, kind_of, read_json
+from fini_admin.ingestion.uploads.rows import Row, Rows, Unreadable, check_number
+from fini_admin.ingestion.uploads.workbook import read_workbook
+
+# Which of these external IDs are those of sources, letter for letter.
+Known = Callable[[Collection[str]], Collection[str]]
+_NAMED = 5
+
+
+class Problem(NamedTuple):
+    """A line that is left out: its number, what is wrong with it and what to do, and how it stands in the file."""
+
+    line: int
+    said: str
+    text: str
+
+
+class Duplicate(NamedTuple):
+    """A line whose external ID stands in an earlier one already."""
+
+    line: int
+    first: int
+    text: str
+
+
+@dataclass(slots=True)
+class Reading:
+    """What a file holds: its good resources with where each stands, and every line that is left out.
+
+    Positions count lines, rows of a sheet, or items of a JSON document (`unit`), from 1. A resource without mimeType
+    or object has none yet. `notes` are sentences about the file as a whole.
+    """
+
+    unit: str = "line"
+    resources: list[Resource] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    duplicates: list[Duplicate] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def said_of_duplicates(self) -> list[Problem]:
+        """The duplicates as a command names them."""
+        return [
+            Problem(
+                line, f"its externalId stands in {self.unit} {first:,} already: take one of them out", text
+            )
+            for line, first, text in self.duplicates
+        ]
+
+
+def read_bytes(
+    content: bytes, provider: str, *, most: int | None = None, known: Known | None = None
+) -> Reading:
+    """The resources in a file's bytes; as `read_text`. Raises Unreadable."""
+    if kinds.is_workbook(content):
+        left_out, rows = read_workbook(content)
+        found = _taken(rows, provider, "row", most, known)
+        found.notes += left_out
+        return found
+    if refused := kinds.refusal(content):
+        raise Unreadable(f"it is {refused}")
+    decoded = decode(content)
+    found = read_text(decoded.text, provider, most=most, known=known)
+    if decoded.guessed:
+        words = ", ".join(f"“{word}”" for word in decoded.guessed)
+        found.notes.insert(
+            0, f"Read as Windows-1252, for it is not UTF-8: check the accents. It holds {words}."
+        )
+    return found
+
+
+def read_text(text: str, provider: str, *, most: int | None = None, known: Known | None = None) -> Reading:
+    """The resources in a text, at most so many lines of it. Raises Unreadable.
+
+    `known` tells which external IDs are taken as they are written, because a source has just that ID.
+    """
+    text = text.lstrip("\ufeff")
+    if not text.strip():
+        raise Unreadable("it is empty")
+    if refused := kinds.refusal_of_text(text):
+        raise Unreadable(f"it is {refused}")
+    if not is_json(text):
+        return _taken(read_csv(text), provider, "line", most, known)
+    unit, rows, notes = read_json(text, PROVIDERS[provider], most)
+    found = _taken(rows, provider, unit, most, known)
+    found.notes += notes
+    return found
+
+
+def _taken(rows: Rows, provider: str, unit: str, most: int | None, known: Known | None) -> Reading:
+    """Every row where it belongs: a resource, a duplicate, or a problem."""
+    found = Reading(unit)
+    good: list[Row] = []
+    for number, row in enumerate(rows, 1):
+        check_number(number, most, unit)
+        problem = row.problem or _problem(row, provider)
+        if problem:
+            found.problems.append(Problem(row.line, problem, row.text))
+        else:
+            good.append(row)
+    if not good and not found.problems:
+        raise Unreadable("it names no resource")
+    _add_resources(found, good, provider, known)
+    found.problems.sort()
+    return found
+
+
+def _add_resources(found: Reading, rows: list[Row], provider: str, known: Known | None) -> None:
+    """The resources of rows without faults, each ID once; an ID that cannot be read, or stands twice, is named."""
+    values = [{own: tidied(own, _text(row.values.get(wire))) for wire, own in FIELDS.items()} for row in rows]
+    read = [_read_id(row, value["original_url"]) for row, value in zip(rows, values, strict=True)]
+    written = [value["external_id"] for value in values]
+    changed = {was for was, (now, _) in zip(written, read, strict=True) if was != now}
+    as_written = set(known(changed)) if known and changed else set()
+    first_lines: dict[str, int] = {}
+    taken_as: list[str] = []
+    for row, value, was, (now, unclear) in zip(rows, values, written, read, strict=True):
+        if unclear and was not in as_written:
+            found.problems.append(Problem(row.line, f"externalId {unclear}", row.text))
+            continue
+        if was != now and was not in as_written:
+            value["external_id"] = now
+            taken_as.append(f"“{was[:80]}” in {found.unit} {row.line:,} as {now[:80]}")
+        key = external_ids.compared(provider, value["external_id"])
+        if key in first_lines:
+            found.duplicates.append(Duplicate(row.line, first_lines[key], row.text))
+            continue
+        first_lines[key] = row.line
+        found.resources.append(Resource(**value))
+        found.lines.append(row.line)
+        found.texts.append(row.text)
+    if taken_as:
+        more = f", and {len(taken_as) - _NAMED:,} more" if len(taken_as) > _NAMED else ""
+        found.notes.append(f"External IDs were read: {', '.join(taken_as[:_NAMED])}{more}.")
+
+
+def _read_id(row: Row, address: str) -> tuple[str, str]:
+    """The ID that a row's value stands for, or empty with why it cannot be told."""
+    value = row.values["externalId"]
+    try:
+        if isinstance(value, str):
+            return external_ids.read(value, address), ""
+        digits = external_ids.of_number(value)
+        if not external_ids.is_exact(value) and digits not in address:
+            return "", "is a number too long to be exact: write the ID in quotes"
+        return external_ids.read(digits, address), ""
+    except Unclear as error:
+        return "", str(error)
+
+
+def _text(value: Any) -> str:
+    """A value as text; an ID may be a number, 0 too."""
+    return "" if value is None else str(value)
+
+
+def _problem(row: Row, provider: str) -> str:
+    """What is wrong with a row; empty when nothing is."""
+    other = row.values.get("source")
+    if isinstance(other, str) and other in PROVIDERS and other != provider:
+        return f"its source is {other}, not {provider}: register it there"
+    said = {wire: _wrong_type(row, wire) for wire in FIELDS}
+    said |= {wire: fault(own, _text(row.values.get(wire))) for wire, own in FIELDS.items() if not said[wire]}
+    return "; ".join(f"{wire} {problem}" for wire, problem in said.items() if problem)
+
+
+def _wrong_type(row: Row, wire: str) -> str:
+    """Why a value can be no text; an ID may be a number, and in a workbook everything that a person typed."""
+    value = row.values.get(wire)
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if value is None or isinstance(value, str) or (number and (wire == "externalId" or row.from_workbook)):
+        return ""
+    shown = f" ({value})" if number else ""
+    return f"is {kind_of(value)}{shown}, not a text" + (": write it in quotes" if number else "")

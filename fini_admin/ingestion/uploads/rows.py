@@ -1,0 +1,47 @@
+"""What the readers of each format hand on: a row with its place in the file."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from fini_admin.fini.secrets import without_keys
+from fini_admin.fini.wire import clean
+
+SHOWN = 160
+
+
+class Unreadable(ValueError):
+    """The file as a whole cannot be read; says why and what to do, to be shown after "This cannot be read: "."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line or item of a file: its number from 1, its values by the wire's names, and how it stands there.
+
+    `problem` says why it cannot be taken. In a row `from_workbook` a number may stand for any text.
+    """
+
+    line: int
+    values: Any
+    text: str
+    problem: str = ""
+    from_workbook: bool = False
+
+
+Rows = Iterator[Row]
+
+
+def excerpt(text: str) -> str:
+    """The beginning of a line as a message may show it: on one line, without keys (P5)."""
+    start = text[: SHOWN * 2]
+    if len(start) < len(text):
+        start = re.sub(r"fini_\S*\Z", "", start)  # a key that is cut here would not be known for one
+    shown = " ".join(clean(without_keys(start)).split())
+    return f"{shown[:SHOWN]}…" if len(shown) > SHOWN or len(start) < len(text) else shown
+
+
+def check_number(number: int, most: int | None, unit: str) -> None:
+    """Raises Unreadable where there are more rows than may be read at once."""
+    if most is not None and number > most:
+        raise Unreadable(f"it has more than {most:,} {unit}s: cut it into parts")

@@ -1,0 +1,122 @@
+"""Excel workbooks (.xlsx) row by row, bounded in size, columns, rows and time."""
+
+import io
+import time
+import zipfile
+from collections.abc import Iterator
+from datetime import date, datetime
+from datetime import time as time_of_day
+from typing import Any
+
+import openpyxl
+from openpyxl.worksheet.worksheet import Worksheet
+
+from fini_admin.fini.external_ids import SPREADSHEET_DIGITS
+from fini_admin.ingestion.uploads.delimited import columns_of
+from fini_admin.ingestion.uploads.rows import Row, Rows, Unreadable, excerpt
+
+# A workbook is packed: a small file may hold very much.
+MOST_UNPACKED = 64 * 1024 * 1024
+_MOST_PARTS = 2_000
+_MOST_COLUMNS = 100
+_MOST_ROWS = 1_100_000  # a sheet has 1,048,576
+_SECONDS = 20
+_NAMED = 5
+
+
+def read_workbook(content: bytes) -> tuple[list[str], Rows]:
+    """What is left out of the workbook, and the rows of its first sheet below the header. Raises Unreadable."""
+    _check_size(content)
+    try:
+        book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True, keep_links=False)
+        sheet = book.worksheets[0]
+    except Exception as error:  # openpyxl raises what its parsers do: there is no common class
+        raise Unreadable(
+            "it is an Excel workbook that cannot be opened: save it again as .xlsx, or as CSV"
+        ) from error
+    return _left_out(book.worksheets), _rows(sheet)
+
+
+def _check_size(content: bytes) -> None:
+    with zipfile.ZipFile(io.BytesIO(content)) as packed:
+        parts = packed.infolist()
+    unpacked = sum(part.file_size for part in parts)
+    if unpacked > MOST_UNPACKED or len(parts) > _MOST_PARTS:
+        raise Unreadable(
+            f"it is a workbook of {unpacked >> 20:,} MB once unpacked, and {MOST_UNPACKED >> 20} MB is the most:"
+            " copy the list into a workbook of its own"
+        )
+
+
+def _left_out(sheets: list[Any]) -> list[str]:
+    """What to say of a workbook that has several sheets."""
+    others = [f"“{sheet.title[:40]}”" for sheet in sheets[1:]]
+    if not others:
+        return []
+    more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
+    return [
+        f"Only the first sheet, “{sheets[0].title[:40]}”, was read. Left out: {', '.join(others[:_NAMED])}{more}."
+    ]
+
+
+def _rows(sheet: Worksheet) -> Rows:
+    """The rows that hold anything, below the first of them, which names the columns. Raises Unreadable."""
+    columns: list[str] = []
+    for line, cells in _cells(sheet):
+        shown = excerpt(" · ".join("" if value is None else str(value)[:200] for value in cells))
+        if not columns:
+            columns = columns_of(cells, shown)
+            continue
+        values = dict(zip(columns, map(_plain, cells), strict=False))
+        surplus = any(value is not None for value in cells[len(columns) :])
+        problem = "it has a value in a column that the header does not name" if surplus else ""
+        wrong = next((said for name, value in values.items() if (said := _fault(name, value))), "")
+        yield Row(line, values, shown, problem or wrong, from_workbook=True)
+
+
+def _cells(sheet: Worksheet) -> Iterator[tuple[int, tuple[Any, ...]]]:
+    """Each row that holds anything, with its number."""
+    until = time.monotonic() + _SECONDS
+    try:
+        for line, cells in enumerate(sheet.iter_rows(max_col=_MOST_COLUMNS, values_only=True), 1):
+            _check_time(line, until)
+            width = max(
+                (number for number, value in enumerate(cells, 1) if value not in (None, "")), default=0
+            )
+            if width:
+                yield line, cells[:width]
+    except Unreadable:
+        raise
+    except Exception as error:  # as above: a damaged part is found while it is read
+        raise Unreadable("it is a damaged Excel workbook: save it again as .xlsx, or as CSV") from error
+
+
+def _check_time(line: int, until: float) -> None:
+    if line > _MOST_ROWS or time.monotonic() > until:
+        raise Unreadable(
+            f"its sheet takes longer than {_SECONDS} seconds to read, up to row {line:,}: save it as CSV"
+        )
+
+
+def _plain(value: Any) -> Any:
+    """A cell's value as JSON would have it: whole numbers without .0, times as text."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 10**SPREADSHEET_DIGITS:
+        return int(value)
+    return value
+
+
+def _fault(name: str, value: Any) -> str:
+    """What Excel did to a cell that a text was to stand in; empty where nothing."""
+    if isinstance(value, datetime | date | time_of_day):
+        return f"{name} is a date to Excel: make the column text and type it again"
+    if isinstance(value, str) and value in (
+        "#N/A",
+        "#REF!",
+        "#VALUE!",
+        "#NAME?",
+        "#DIV/0!",
+        "#NUM!",
+        "#NULL!",
+    ):
+        return f"{name} is Excel's error {value}: mend the formula"
+    return ""

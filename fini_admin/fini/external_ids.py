@@ -21,6 +21,7 @@ _UNSEEN = ("Cc", "Cf", "Zs", "Zl", "Zp")
 _TAGS = range(0xE0020, 0xE0080)  # they end the emoji of a flag, so they belong to what is seen
 
 _PAIRS = {'"': '"', "'": "'", "“": "”", "”": "”", "„": "“", "‘": "’", "’": "’", "«": "»", "`": "`"}
+_FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _DASHES = re.compile(r"[‐‑‒–—−﹣－]")
 _UUID = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}", re.IGNORECASE)
 _BLANKS = r" \u00a0\u2007\u2009\u202f"
@@ -66,7 +67,7 @@ def read(written: str, address: str = "") -> str:
     plain = unicodedata.normalize("NFKC", _DASHES.sub("-", _without_unseen(value)))
     if _UUID.fullmatch(plain):
         return plain
-    digits = _ascii_digits(_without_unseen(value))
+    digits = _unwrapped(_ascii(_without_unseen(value)))
     if _NUMBER.fullmatch(digits):
         return _number(digits.removeprefix("+"), _numbers_in(address))
     value = _without_unseen(value) if value.isascii() or _without_unseen(value).isascii() else value
@@ -122,11 +123,11 @@ def _without_unseen(value: str) -> str:
     )
 
 
-def _ascii_digits(value: str) -> str:
-    """Digits of every script as 0 to 9, with full-width punctuation as the plain one."""
+def _ascii(value: str) -> str:
+    """Digits of every script as 0 to 9, full-width letters and marks as the plain ones."""
     return "".join(
         str(unicodedata.decimal(character)) if character.isdecimal() else character
-        for character in value.translate({0xFF0C: ",", 0xFF0E: ".", 0xFF25: "E", 0xFF45: "e", 0xFF0B: "+"})
+        for character in value.translate(_FULL_WIDTH)
     )
 
 

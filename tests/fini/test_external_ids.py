@@ -1,0 +1,205 @@
+"""One ID, however it is written: the same ID, or a named one; never a second one without a word."""
+
+import itertools
+import unicodedata
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from fini_admin.fini.external_ids import EXACT, Unclear, compared, is_exact, of_number, read, tidy
+
+NUMBERS = ["7", "74001", "74000", "1000", "360012345678", "24350000000000", "1234567", "100000"]
+NOTION = "0123456789abcdef0123456789abcdef"
+UNSEEN = ["\u200b", "\u200e", "\u202a", "\u202c", "\u2060", "\ufeff", "\u00ad", "\u3164", "\x7f"]
+BLANKS = [" ", "\u00a0", "\u202f", "\t", "\r\n"]
+
+
+def grouped(digits: str, between: str) -> str:
+    """Digits in groups of three."""
+    first = len(digits) % 3 or 3
+    return between.join([digits[:first], *(digits[n : n + 3] for n in range(first, len(digits), 3))])
+
+
+def indian(digits: str) -> str:
+    """Digits as in India: three at the end, pairs before them."""
+    head, tail = digits[:-3], digits[-3:]
+    pairs = [head[max(0, n - 2) : n] for n in range(len(head), 0, -2)][::-1]
+    return ",".join([*pairs, tail]) if head else tail
+
+
+def full_width(text: str) -> str:
+    return "".join(chr(ord(letter) + 0xFEE0) if "!" <= letter <= "~" else letter for letter in text)
+
+
+def spellings(digits: str) -> list[str]:
+    """How spreadsheets, forms and programs write a number."""
+    plain = [
+        digits,
+        *(grouped(digits, between) for between in (",", ".", " ", "\u00a0", "\u202f", "'", "’")),
+        indian(digits),
+        f"{digits}.0",
+        f"{digits}.00",
+        f"{digits},0",
+        f"{grouped(digits, ',')}.0",
+        f"{grouped(digits, '.')},00",
+        f"{int(digits):.{len(digits) - 1}E}",
+        f"{int(digits):.2E}",
+        f"{int(digits):e}",
+        f"+{digits}",
+        "".join(chr(0x660 + int(digit)) for digit in digits),
+    ]
+    wrapped = [
+        form.format(text)
+        for form in ("'{}", '"{}"', "“{}”", "«{}»", "={}", '="{}"', "'{}'")
+        for text in plain
+    ]
+    unseen = [
+        text
+        for mark in UNSEEN
+        for text in (mark + digits, digits + mark, digits[:1] + mark + digits[1:], mark * 3 + digits + mark)
+    ]
+    blank = [text for mark in BLANKS for text in (mark + digits, digits + mark)]
+    return [*plain, *wrapped, *unseen, *blank, *map(full_width, plain)]
+
+
+@pytest.mark.parametrize("digits", NUMBERS)
+def test_each_spelling_of_a_number_is_that_number_or_is_named(digits: str) -> None:
+    understood = set()
+    for spelling in spellings(digits):
+        try:
+            assert read(spelling) == digits, spelling
+        except Unclear:
+            continue
+        else:
+            understood.add(spelling)
+    certain = {
+        digits,
+        f"'{digits}",
+        f'="{digits}"',
+        f"{digits}.0",
+        full_width(digits),
+        digits + "\u200b",
+        f"\ufeff{digits}",
+    }
+    assert certain <= understood
+
+
+def test_each_pair_of_spellings_of_one_id_is_one_id() -> None:
+    for digits in NUMBERS:
+        readings = set()
+        for spelling in spellings(digits):
+            try:
+                readings.add(compared("zendesk", read(spelling)))
+            except Unclear:
+                continue
+        assert readings == {digits}
+
+
+def test_each_pair_of_spellings_of_a_notion_id_is_one_id() -> None:
+    dashed = "-".join([NOTION[:8], NOTION[8:12], NOTION[12:16], NOTION[16:20], NOTION[20:]])
+    plain = [
+        NOTION,
+        NOTION.upper(),
+        dashed,
+        dashed.upper(),
+        dashed.replace("-", "–"),
+        dashed.replace("-", "\u2011"),
+    ]
+    forms = [*plain, *map(full_width, plain), *(f'"{one}"' for one in plain), *(f"'{one}" for one in plain)]
+    forms += [f"{mark}{one}{mark}" for mark, one in itertools.product(UNSEEN + BLANKS, plain)]
+    forms += [one[:5] + mark + one[5:] for mark, one in itertools.product(UNSEEN, plain)]
+    assert {compared("notion", read(form)) for form in forms} == {NOTION}
+
+
+@pytest.mark.parametrize(
+    ("written", "address", "digits"),
+    [
+        ("74,000", "https://a.example/74000-Returns", "74000"),
+        ("74,000", "https://a.example/74", "74"),
+        ("36001234567890100000", "https://a.example/36001234567890100000", "36001234567890100000"),
+        ("74E0", "https://a.example/74E0", None),
+    ],
+)
+def test_the_address_decides_between_two_readings(written: str, address: str, digits: str | None) -> None:
+    with pytest.raises(Unclear):
+        read(written)
+    if digits:
+        assert read(written, address) == digits
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("3.60012E+11", "is a number that a spreadsheet shortened: make its column text and export it again"),
+        ("74,000", "may be 74 or 74000: make its column text and write the ID by its digits alone"),
+        ("74.5", "may be no whole number: make its column text and write the ID by its digits alone"),
+        ("ab\tcd", "holds a character that cannot be seen (u+0009): type the ID again"),
+        ("ä\u200bb", "holds a character that cannot be seen (zero width space): type the ID again"),
+        ("=A1", "is a spreadsheet's formula: put the ID itself into the cell, as text"),
+        ("36001234567890100000", "has 20 digits and ends in noughts"),
+    ],
+)
+def test_what_cannot_be_told_is_named_with_what_to_do(written: str, said: str) -> None:
+    with pytest.raises(Unclear) as refused:
+        read(written)
+    assert str(refused.value).startswith(said)
+
+
+@pytest.mark.parametrize(
+    "other", ["n-4471", "HR", "1.2.3", "a b", "page/7", "Ärger", "<script>", "x_1", "0", "-1", "é́"]
+)
+def test_every_other_id_stays_as_it_is(other: str) -> None:
+    assert read(other) == other
+
+
+@given(st.text(max_size=60), st.text(max_size=60))
+@example("=" * 60, "")
+@example('"' * 60, "")
+def test_no_text_is_too_strange_and_what_was_read_is_read_the_same_again(written: str, address: str) -> None:
+    try:
+        found = read(written, address)
+    except Unclear:
+        return
+    try:
+        assert read(found, address) == found
+    except Unclear:
+        # 0 in a longer run of digits may look like a spreadsheet's nought only once the rest is gone.
+        assert found.strip("0123456789") != found
+
+
+@given(st.text(max_size=40))
+def test_tidy_takes_from_the_ends_alone(text: str) -> None:
+    assert tidy(text) in text
+    assert tidy(tidy(text)) == tidy(text)
+    assert not tidy(text)[:1].isspace()
+
+
+def test_the_flag_of_england_keeps_its_last_characters() -> None:
+    flag = "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"
+    assert tidy(f" {flag}\u200b") == flag
+
+
+@pytest.mark.parametrize(
+    ("number", "digits"), [(360012345671.0, "360012345671"), (3.6001234567e11, "360012345670"), (7, "7")]
+)
+def test_a_whole_json_number_is_its_digits(number: float, digits: str) -> None:
+    assert of_number(number) == digits
+
+
+@pytest.mark.parametrize("number", [1.5, float(EXACT), 1e300, -0.5])
+def test_a_json_number_that_is_no_exact_whole_one_is_named(number: float) -> None:
+    with pytest.raises(Unclear):
+        of_number(number)
+
+
+def test_a_number_is_exact_as_long_as_every_program_keeps_its_digits() -> None:
+    assert is_exact(EXACT - 1)
+    assert not is_exact(EXACT)
+    assert unicodedata.unidata_version  # which characters are unseen follows Python's tables
+
+
+def test_only_notions_ids_are_compared_without_dashes_and_case() -> None:
+    assert compared("notion", NOTION.upper()) == NOTION
+    assert compared("zendesk", NOTION.upper()) == NOTION.upper()
+    assert compared("notion", "N-4471") == "N-4471"

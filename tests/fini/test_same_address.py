@@ -1,0 +1,46 @@
+"""Which addresses lead to the same page, as far as their spelling tells."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fini_admin.fini.same_address import address_key
+
+PAGE = "https://acme.zendesk.com/hc/en-us/articles/74001"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "http://acme.zendesk.com/hc/en-us/articles/74001",
+        "HTTPS://ACME.zendesk.com/hc/en-us/articles/74001",
+        "https://acme.zendesk.com:443/hc/en-us/articles/74001",
+        "https://acme.zendesk.com/hc/en-us/articles/74001/",
+        "https://acme.zendesk.com/hc/en-us/articles/74001#h_01",
+        "https://acme.zendesk.com/hc/en-us/articles/74001?utm_source=mail&gclid=1",
+        "\u200bhttps://acme.zendesk.com/hc/en-us/articles/74001 ",
+    ],
+)
+def test_spellings_of_one_page(other: str) -> None:
+    assert address_key(other) == address_key(PAGE)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "https://acme.zendesk.com/hc/de/articles/74001",
+        "https://acme.zendesk.com/hc/en-us/articles/74001-Returns",
+        "https://acme.zendesk.com/hc/en-us/articles/74001?page=2",
+        "https://acme.zendesk.com:8443/hc/en-us/articles/74001",
+        "https://acme.zendesk.com/hc/en-us/articles/74001#/inner",
+        "https://acme.zendesk.com/HC/en-us/articles/74001",
+        "https://other.zendesk.com/hc/en-us/articles/74001",
+    ],
+)
+def test_other_pages(other: str) -> None:
+    assert address_key(other) != address_key(PAGE)
+
+
+@given(st.text())
+def test_every_text_has_a_key_that_an_index_takes(address: str) -> None:
+    assert len(address_key(address)) in (0, 32)

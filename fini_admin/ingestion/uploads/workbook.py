@@ -1,6 +1,7 @@
 """Excel workbooks (.xlsx) row by row, bounded in size, columns, rows and time."""
 
 import io
+import re
 import time
 import zipfile
 from collections.abc import Iterator
@@ -19,32 +20,48 @@ from fini_admin.ingestion.uploads.rows import Row, Rows, Unreadable, excerpt
 MOST_UNPACKED = 64 * 1024 * 1024
 _MOST_PARTS = 2_000
 _MOST_COLUMNS = 100
-_MOST_ROWS = 1_100_000  # a sheet has 1,048,576
+# Of cells, of rows and of texts: what is read of them costs a thousand times what it takes in the file.
+MOST_CELLS = 400_000
+_MOST_ROWS = 110_000
 _SECONDS = 20
 _NAMED = 5
+_COUNTED = re.compile(r"xl/(worksheets/[^/]*\.xml|sharedStrings\.xml)", re.IGNORECASE)
+_COSTLY = [re.compile(rb"<(?:\w{1,20}:)?%s[\s/>]" % name) for name in (b"c", b"row", b"si")]
+_OWN_BOOK = "copy the list into a workbook of its own"
+_BROKEN = "it is an Excel workbook that cannot be opened: save it again as .xlsx, or as CSV"
 
 
 def read_workbook(content: bytes) -> tuple[list[str], Rows]:
     """What is left out of the workbook, and the rows of its first sheet below the header. Raises Unreadable."""
-    _check_size(content)
     try:
+        _check_size(content)
         book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True, keep_links=False)
         sheet = book.worksheets[0]
-    except Exception as error:  # openpyxl raises what its parsers do: there is no common class
-        raise Unreadable(
-            "it is an Excel workbook that cannot be opened: save it again as .xlsx, or as CSV"
-        ) from error
+    except Unreadable:
+        raise
+    except Exception as error:  # zipfile and openpyxl raise what its parsers do: there is no common class
+        raise Unreadable(_BROKEN) from error
     return _left_out(book.worksheets), _rows(sheet)
 
 
 def _check_size(content: bytes) -> None:
+    """Raises Unreadable for what would take too long to read, before any of it is."""
     with zipfile.ZipFile(io.BytesIO(content)) as packed:
         parts = packed.infolist()
-    unpacked = sum(part.file_size for part in parts)
-    if unpacked > MOST_UNPACKED or len(parts) > _MOST_PARTS:
+        unpacked = sum(part.file_size for part in parts)
+        if unpacked > MOST_UNPACKED or len(parts) > _MOST_PARTS:
+            raise Unreadable(
+                f"it is a workbook of {unpacked >> 20:,} MB once unpacked, and {MOST_UNPACKED >> 20} MB is the"
+                f" most: {_OWN_BOOK}"
+            )
+        read = [packed.read(part) for part in parts if _COUNTED.fullmatch(part.filename)]
+    if any(b"\x00" in part for part in read):
+        raise Unreadable(_BROKEN)
+    cells, rows, texts = (sum(len(pattern.findall(part)) for part in read) for pattern in _COSTLY)
+    if max(cells, texts) > MOST_CELLS or rows > _MOST_ROWS:
         raise Unreadable(
-            f"it is a workbook of {unpacked >> 20:,} MB once unpacked, and {MOST_UNPACKED >> 20} MB is the most:"
-            " copy the list into a workbook of its own"
+            f"it is a workbook of {cells:,} cells in {rows:,} rows, and {MOST_CELLS:,} in {_MOST_ROWS:,} is the most:"
+            f" {_OWN_BOOK}, or save it as CSV"
         )
 
 
@@ -80,6 +97,8 @@ def _cells(sheet: Worksheet) -> Iterator[tuple[int, tuple[Any, ...]]]:
     try:
         for line, cells in enumerate(sheet.iter_rows(max_col=_MOST_COLUMNS, values_only=True), 1):
             _check_time(line, until)
+            if cells.count(None) == len(cells):
+                continue
             width = max(
                 (number for number, value in enumerate(cells, 1) if value not in (None, "")), default=0
             )
@@ -92,7 +111,7 @@ def _cells(sheet: Worksheet) -> Iterator[tuple[int, tuple[Any, ...]]]:
 
 
 def _check_time(line: int, until: float) -> None:
-    if line > _MOST_ROWS or time.monotonic() > until:
+    if time.monotonic() > until:
         raise Unreadable(
             f"its sheet takes longer than {_SECONDS} seconds to read, up to row {line:,}: save it as CSV"
         )

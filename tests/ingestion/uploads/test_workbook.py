@@ -1,0 +1,183 @@
+"""Excel workbooks: what a person typed comes in, what Excel made of it is named, and none of them costs too much."""
+
+import io
+import zipfile
+from datetime import date
+from typing import Any
+
+import openpyxl
+import pytest
+
+from fini_admin.ingestion.uploads import workbook
+from fini_admin.ingestion.uploads.reading import Reading, read_bytes
+from fini_admin.ingestion.uploads.rows import Unreadable
+
+HEADER = ["externalId", "Title", "URL"]
+
+
+def book(*rows: list[Any], sheets: tuple[str, ...] = ("List",)) -> bytes:
+    """A workbook whose first sheet has these rows."""
+    made = openpyxl.Workbook()
+    made.worksheets[0].title = sheets[0]
+    for row in rows:
+        made.worksheets[0].append(row)
+    for name in sheets[1:]:
+        made.create_sheet(name).append(["not for import"])
+    content = io.BytesIO()
+    made.save(content)
+    return content.getvalue()
+
+
+def read(*rows: list[Any], **options: Any) -> Reading:
+    return read_bytes(book(HEADER, *rows), "zendesk", **options)
+
+
+def address(number: int) -> str:
+    return f"https://a.example/{number}"
+
+
+def test_what_was_typed_comes_in_whatever_kind_excel_gave_the_cell() -> None:
+    found = read([360012345671, 404, address(1)], [7.0, "Seven", address(7)], ["n-1", 4.5, address(3)])
+    assert [(one.external_id, one.title) for one in found.resources] == [
+        ("360012345671", "404"),
+        ("7", "Seven"),
+        ("n-1", "4.5"),
+    ]
+    assert (found.unit, found.lines, found.problems) == ("row", [2, 3, 4], [])
+
+
+def test_empty_rows_and_columns_are_passed_over_and_the_header_may_come_late() -> None:
+    content = book(
+        [None],
+        [None, *HEADER],
+        [],
+        [None, "1", "One", address(1)],
+        [None, None, ""],
+        [None, "2", "T", address(2)],
+    )
+    found = read_bytes(content, "zendesk")
+    assert ([one.external_id for one in found.resources], found.lines) == (["1", "2"], [4, 6])
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ([3.60012345678901e17, "T", address(1)], "externalId is a number too long to be exact"),
+        ([360012345678901000, "T", address(1)], "externalId is a number too long to be exact"),
+        ([1.5, "T", address(1)], "externalId is a number with a fraction"),
+        (
+            ["1", date(2026, 1, 2), address(1)],
+            "title is a date to Excel: make the column text and type it again",
+        ),
+        (["1", "#N/A", address(1)], "title is Excel's error #N/A: mend the formula"),
+        (["1", True, address(1)], "title is true, not a text"),
+        (["1", None, address(1)], "title is missing"),
+        (["1", "T", address(1), "more"], "it has a value in a column that the header does not name"),
+    ],
+)
+def test_what_excel_spoilt_is_a_bad_row_and_the_others_come_in(row: list[Any], said: str) -> None:
+    found = read(row, ["9", "Good", address(9)])
+    assert [one.external_id for one in found.resources] == ["9"]
+    ((line, words, text),) = found.problems
+    assert (line, words[: len(said)]) == (2, said)
+    assert address(1) in text
+
+
+def test_a_formula_counts_as_what_it_came_to_and_one_without_a_value_is_missing() -> None:
+    found = read(["1", '=UPPER("x")', address(1)], ["2", "Good", address(2)])
+    assert (len(found.resources), found.problems[0][:2]) == (1, (2, "title is missing"))
+
+
+def test_the_other_sheets_are_named() -> None:
+    content = book(HEADER, ["1", "One", address(1)], sheets=("List", "Old", *(f"S{n}" for n in range(9))))
+    assert read_bytes(content, "zendesk").notes == [
+        "Only the first sheet, “List”, was read. Left out: “Old”, “S0”, “S1”, “S2”, “S3” and 5 more."
+    ]
+
+
+def test_a_header_without_a_column_is_shown() -> None:
+    with pytest.raises(Unreadable, match="the header has no column externalId: it is “Title · URL”"):
+        read_bytes(book(["Title", "URL"], ["One", address(1)]), "zendesk")
+
+
+def test_no_more_rows_than_may_be_read_at_once() -> None:
+    rows = [[str(n), "T", address(n)] for n in range(4)]
+    assert len(read(*rows, most=4).resources) == 4
+    with pytest.raises(Unreadable, match="more than 3 rows: cut it into parts"):
+        read(*rows, most=3)
+
+
+def changed(content: bytes, name: str, replaced: bytes) -> bytes:
+    """A workbook with another text in one of its parts."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as new:
+        for part in old.namelist():
+            new.writestr(part, replaced if part == name else old.read(part))
+    return made.getvalue()
+
+
+SHEET = "xl/worksheets/sheet1.xml"
+OPEN = b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
+CLOSE = b"</sheetData></worksheet>"
+
+
+def test_a_small_file_that_unpacks_to_very_much_is_refused_unread() -> None:
+    content = changed(book(HEADER), SHEET, OPEN + b" " * (workbook.MOST_UNPACKED + 1) + CLOSE)
+    assert len(content) < 200_000
+    with pytest.raises(Unreadable, match="a workbook of 64 MB once unpacked, and 64 MB is the most"):
+        read_bytes(content, "zendesk")
+
+
+@pytest.mark.parametrize(
+    ("part", "cells", "rows"),
+    [
+        (b"<row>" + b"<c/>" * (workbook.MOST_CELLS + 1) + b"</row>", "400,001", "1"),
+        (b'<x:row xmlns:x="x"/>' * 110_001, "0", "110,001"),
+    ],
+)
+def test_more_cells_than_can_be_read_in_time_are_refused_unread(part: bytes, cells: str, rows: str) -> None:
+    content = changed(book(HEADER), SHEET, OPEN + part + CLOSE)
+    with pytest.raises(Unreadable, match=f"a workbook of {cells} cells in {rows} rows, and 400,000"):
+        read_bytes(content, "zendesk")
+
+
+def test_a_cell_at_the_far_end_of_a_sheet_costs_no_room_for_those_before_it() -> None:
+    far = b'<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'
+    with pytest.raises(Unreadable, match=r"names no resource|no column"):
+        read_bytes(changed(book(HEADER), SHEET, OPEN + far + CLOSE), "zendesk")
+
+
+def test_a_sheet_that_takes_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workbook, "_SECONDS", -1)
+    with pytest.raises(Unreadable, match="takes longer than -1 seconds to read, up to row 1: save it as CSV"):
+        read(["1", "One", address(1)])
+
+
+@pytest.mark.parametrize("part", [SHEET, "xl/workbook.xml", "xl/styles.xml", "[Content_Types].xml"])
+@pytest.mark.parametrize(
+    "text", [b"", b"<worksheet", b"<a/>", b"\xff\xfe", b'<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>']
+)
+def test_a_damaged_workbook_is_refused_in_words(part: str, text: bytes) -> None:
+    try:
+        found = read_bytes(changed(book(HEADER, ["1", "One", address(1)]), part, text), "zendesk")
+    except Unreadable as refused:
+        assert "Excel workbook" in str(refused) or "names no resource" in str(refused)  # noqa: PT017 - either is right
+    else:
+        assert [one.external_id for one in found.resources] == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("xl/workbook.bin", r"a binary Excel workbook \(\.xlsb\)\. Save it as an Excel workbook"),
+        ("word/document.xml", "a Word document"),
+        ("content.xml", "an OpenDocument file"),
+        ("list.csv", "a compressed file .zip.. Unpack it and choose the file inside"),
+    ],
+)
+def test_what_is_packed_but_no_workbook_is_named(name: str, said: str) -> None:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as packed:
+        packed.writestr(name, "x")
+    with pytest.raises(Unreadable, match=said):
+        read_bytes(content.getvalue(), "zendesk")

@@ -104,7 +104,8 @@ document.addEventListener("DOMContentLoaded", () => {
   let fileTooMuch = "";
   const checkFile = async () => {
     const held = file.files[0];
-    fileTooMuch = held ? tooMuch(held.size, "") || tooMuch(0, await held.text()) : "";
+    const isText = held && !/\.xlsx$/i.test(held.name);
+    fileTooMuch = held ? tooMuch(held.size, "") || (isText && tooMuch(0, await held.text())) || "" : "";
     say(file, fileTooMuch);
   };
   text.addEventListener("change", checkText);

@@ -21,6 +21,9 @@ for number in range(3):
 """
 
 
+FILES = Path(__file__).parents[1] / "files"
+
+
 @pytest.fixture
 def page_of(signed_in: Page, product) -> Page:
     signed_in.goto(f"/w/{product.slug}/register/")
@@ -59,13 +62,13 @@ def test_the_mime_type_follows_the_provider_until_another_is_typed(page_of: Page
 def test_an_error_comes_and_goes_beside_its_field_and_the_focus_stays(page_of: Page):
     url = page_of.get_by_label("URL")
     url.fill("javascript:alert(1)")
-    expect(page_of.get_by_text("URL is not an http(s) address.")).to_be_visible()
+    expect(page_of.get_by_text("URL is not an http(s) address: write it whole, from https:// on.")).to_be_visible()
     expect(url).to_have_attribute("aria-invalid", "true")
     page_of.get_by_label("Title").press_sequentially("Half", delay=20)
     page_of.wait_for_timeout(900)
     expect(page_of.get_by_label("Title")).to_be_focused()
     url.fill("https://a.example/1")
-    expect(page_of.get_by_text("URL is not an http(s) address.")).to_be_hidden()
+    expect(page_of.get_by_text("URL is not an http(s) address: write it whole, from https:// on.")).to_be_hidden()
     expect(url).not_to_have_attribute("aria-invalid", "true")
 
 
@@ -155,3 +158,29 @@ def test_too_much_is_said_before_it_is_sent(page_of: Page, tmp_path: Path, text:
     page_of.get_by_role("button", name="Preview import").click()
     expect(page_of.get_by_label("Or choose a file")).to_be_focused()
     assert "POST" not in sent
+
+
+def test_a_workbook_is_previewed_and_its_other_sheets_are_named(page_of: Page):
+    page_of.get_by_label("Provider").select_option("zendesk")
+    page_of.get_by_label("Or choose a file").set_input_files(FILES / "list.xlsx")
+    page_of.get_by_role("button", name="Preview import").click()
+    dialog = page_of.get_by_role("dialog")
+    expect(dialog.get_by_text("Only the first sheet, “Articles”, was read. Left out: “Notes”.")).to_be_visible()
+    expect(dialog.get_by_role("button", name="Register 3", exact=True)).to_be_visible()
+
+
+def test_what_has_anothers_address_is_let_in_by_its_tick(page_of: Page):
+    lines = ["One,t1,https://a.example/t", "Two,t2,https://a.example/t/", "Three,t3,http://a.example/t"]
+    import_of(page_of, HEADER + "\n".join(lines))
+    dialog = page_of.get_by_role("dialog")
+    expect(dialog.get_by_text("Its address is that of line 2 (external ID t1).")).to_have_count(2)
+    expect(dialog.get_by_role("button", name="Register 1", exact=True)).to_be_visible()
+    dialog.get_by_label("Two").check()
+    expect(dialog.get_by_role("button", name="Register 2", exact=True)).to_be_visible()
+    dialog.get_by_label("Register all 2 all the same").check()
+    expect(dialog.get_by_role("button", name="Register 3", exact=True)).to_be_visible()
+    dialog.get_by_label("Register all 2 all the same").uncheck()
+    dialog.get_by_role("button", name="Register 2", exact=True).click()
+    page_of.wait_for_url(re.compile("/runs/"))
+    expect(page_of.get_by_text("t2").first).to_be_visible()
+    expect(page_of.get_by_text("t3")).to_have_count(0)

@@ -125,7 +125,7 @@ def test_what_is_unticked_is_counted_and_left_out(page_of: Page, product):
     import_of(page_of, HEADER + rows)
     dialog = page_of.get_by_role("dialog")
     expect(dialog.get_by_role("button", name="Register 4", exact=True)).to_be_visible()
-    fewer = dialog.get_by_text("the calls are fewer or smaller than shown here")
+    fewer = dialog.get_by_text("The calls are shown as they were before")
     expect(fewer).to_be_hidden()
     dialog.get_by_role("checkbox", name="Renamed").nth(1).uncheck()
     expect(fewer).to_be_visible()

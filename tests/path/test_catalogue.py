@@ -14,8 +14,11 @@ QUIET = 8
 
 def expected(document: dict[str, Any]) -> dict[str, Any]:
     """A source as it must be exported."""
-    names = ("id", "source", "externalId", "title", "originalUrl")
-    return {name: document[name] for name in names} | {"state": state_of(document)}
+    names = ("id", "source", "externalId", "title", "originalUrl", "mimeType")
+    return {name: document[name] for name in names} | {
+        "object": document["type"],
+        "state": state_of(document),
+    }
 
 
 def by_id(records: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -83,7 +86,7 @@ def test_the_whole_catalogue_goes_from_discovery_to_its_end_and_then_all_is_sile
 
 def mirrored(product: Product) -> dict[str, dict[str, Any]]:
     """What we export, less what only we know; nothing waits any more."""
-    kept = ("id", "source", "externalId", "title", "originalUrl", "state")
+    kept = ("id", "source", "externalId", "title", "originalUrl", "mimeType", "object", "state")
     sources = product.sources()
     assert {source["lane"] for source in sources} == {None}
     return {fini_id: {name: source[name] for name in kept} for fini_id, source in by_id(sources).items()}

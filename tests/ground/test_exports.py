@@ -43,7 +43,9 @@ def test_no_cell_of_a_file_begins_like_a_formula_and_none_is_two(texts: list[str
 
 
 @given(
-    st.text("'=+-@ \t\r\n＝a", max_size=6) | st.text(max_size=20) | st.sampled_from(BEGINS).map("''{}1".format)
+    st.text("'=+-@ \t\r\n＝a", max_size=6)
+    | st.text(max_size=20)
+    | st.sampled_from(BEGINS).map("''{}1".format)
 )
 def test_what_is_read_back_of_a_file_is_what_was_written(text: str):
     (row,) = list(csv.reader(io.StringIO("".join(csv_lines([{"a": text}], ["a"])), newline="")))[1:]

@@ -182,7 +182,7 @@ UNREADABLE = {
 
 def nested(value: dict[str, Json]) -> list[Json]:
     """What a node holds: the lists that are called so, else its first list of objects."""
-    called = [held for name in HOLDING if has_objects(held := value.get(name))]
+    called = [value[name] for name in HOLDING if has_objects(value.get(name))]
     lists = called or [held for held in value.values() if has_objects(held)][:1]
     return [item for held in lists for item in held]
 

@@ -9,7 +9,6 @@ from django.conf import settings
 from fini_admin.audit.transport import Exchange
 from fini_admin.fini.errors import FiniError, KeyRefused, ScopeMissing
 from fini_admin.fini.errors import Outcome as CallOutcome
-from fini_admin.fini.providers import Listing
 from fini_admin.fini.retry import pause_before_retry
 from fini_admin.fini.wire import IdLists
 from fini_admin.ingestion import left_out, queue, splitting
@@ -68,8 +67,8 @@ def close_step(step: Step, **fields: object) -> None:
     Step.objects.filter(pk=step.pk).update(state=StepState.DONE, owner="", lease_until=None, **fields)
 
 
-def discovered(step: Step, listing: Listing) -> None:
-    """What the provider holds: each leaf is an ID of the run, and done; what could not be listed is kept with it."""
+def discovered(step: Step, listing: Any) -> None:
+    """A provider's Listing: each leaf is an ID of the run, and done; what could not be listed is kept with it."""
     run = step.run
     actions.list_resources(run.workspace, step.provider, listing.nodes, run.number)
     leaves = {leaf.external_id: leaf.title for leaf in listing.leaves()}

@@ -99,8 +99,11 @@ def group(preview: Preview, name: str, start: int = 0, answer: Answer = Answer()
     if name in PICKED or name == "new":
         changes = dict(preview.content.get("changes", ()))
         positions = untitled_first(preview.content, held)
-        rows = positions[start : max(start + SHOWN, answered(positions, name, answer))]
-        shown = [told(preview, row, changes.get(row, {})) | answer.of(row) for row in rows]
+        end = max(start + SHOWN, answered(positions, name, answer))
+        shown = [
+            told(preview, position, changes.get(position, {})) | answer.of(position)
+            for position in positions[start:end]
+        ]
         return Group(name, len(held), start, shown, without=name in answer.without)
     rows = held[start : start + SHOWN]
     return Group(name, len(held), start, [{"line": line, "said": said} for line, said in rows])

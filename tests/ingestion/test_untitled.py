@@ -56,7 +56,7 @@ def test_an_untitled_page_goes_from_discovery_into_fini_with_the_title_that_was_
     runs.start_discover(actor="ada", origin="test", workspace=acme, provider="notion")
     drive(acme)
     chosen = {"do": "register", "all": "1", "mime_type": "text/markdown"}
-    preview = editor.post("/w/acme/discover/notion/", chosen).url
+    preview = editor.post("/w/acme/discover/notion/", chosen).headers["Location"]
     page = editor.get(preview)
     assert fields(page) == {"title-0": "Untitled", "title-2": "Untitled"}
     assert "2 resources came without a title, which Fini needs: write one beside each row below." in text_of(

@@ -70,8 +70,11 @@ def test_what_was_left_out_is_said_on_discover_and_on_the_runs_page(
 
 def test_a_kept_title_is_text_and_holds_no_key(acme: Workspace, sandbox: Sandbox, editor: Client) -> None:
     key_text = "fini_live_abcdefghijklmnopqrstuvwxyz1234"
+    escaped = key_text.replace(
+        "_", "\\u005f"
+    )  # an answer's text is freed of keys, not of every way to write one
     odd = [{"object": "article", "title": f"<b>{key_text}"}, "<script>alert(1)</script>"]
-    run = discovered(acme, sandbox, json.dumps(odd))
+    run = discovered(acme, sandbox, json.dumps(odd).replace(key_text, escaped))
     for page in (ZENDESK, f"/w/acme/runs/{run.number}/"):
         shown = editor.get(page).content.decode()
         assert "&lt;b&gt;[key removed]" in shown

@@ -2,13 +2,15 @@
 
 import csv
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 Rows = Iterable[Mapping[str, Any]]
 
 # A cell that begins so is a formula to a spreadsheet; the wide forms are read as the plain ones.
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+# Apostrophes before it count as well: otherwise nobody could tell ours from one that was there before.
+FORMULA = re.compile(r"'* *[=+\-@\t\r\n＝＋－＠]")
 
 
 class Echo:
@@ -34,11 +36,11 @@ def csv_lines(rows: Rows, names: list[str]) -> Iterator[str]:
 
 def harmless(value: object) -> object:
     """A text that a spreadsheet would take for a formula gets an apostrophe in front, which it hides."""
-    if isinstance(value, str) and value.lstrip(" ").startswith(FORMULA):
+    if isinstance(value, str) and FORMULA.match(value):
         return f"'{value}"
     return "" if value is None else value
 
 
-def unharmed(value: str) -> str:
-    """A text as it was before `harmless`: one apostrophe that stands before a formula's sign is taken off."""
-    return value[1:] if value.startswith("'") and value.lstrip("'").lstrip(" ").startswith(FORMULA) else value
+def unharmed(text: str) -> str:
+    """The text that `harmless` made this of: without the one apostrophe that it set."""
+    return text[1:] if text.startswith("'") and FORMULA.match(text, 1) else text

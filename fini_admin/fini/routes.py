@@ -7,7 +7,7 @@ from urllib.parse import quote, urlsplit
 
 from fini_admin.fini import wire
 from fini_admin.fini.client import MIB, Request, T
-from fini_admin.fini.providers import PROVIDERS, Node, provider_of
+from fini_admin.fini.providers import PROVIDERS, Listing, provider_of
 from fini_admin.fini.wire import SOURCE_ID, Deleted, Document, IdLists, Json, ListPage
 
 ROOT = "/v2/documents/public"
@@ -67,10 +67,10 @@ def get_source(source_id: str) -> Request[Document]:
     return Request("get", "GET", f"{ROOT}/{quote(source_id, safe='')}", Document.parse)
 
 
-def discover(provider: str) -> Request[list[Node]]:
+def discover(provider: str) -> Request[Listing]:
     """What can be imported from a connected provider, as one tree (contract 5)."""
     adapter = provider_of(provider)
-    return Request("discover", "GET", f"{ROOT}/resources/{provider}", adapter.tree, most=64 * MIB)
+    return Request("discover", "GET", f"{ROOT}/resources/{provider}", adapter.listing, most=64 * MIB)
 
 
 def register(provider: str, resources: Sequence[Resource]) -> Request[IdLists]:

@@ -11,7 +11,7 @@ from fini_admin.fini.errors import FiniError, KeyRefused, ScopeMissing
 from fini_admin.fini.errors import Outcome as CallOutcome
 from fini_admin.fini.retry import pause_before_retry
 from fini_admin.fini.wire import IdLists
-from fini_admin.ingestion import queue, splitting
+from fini_admin.ingestion import left_out, queue, splitting
 from fini_admin.ingestion.follow import follow, look_at
 from fini_admin.ingestion.models import (
     NOT_CONNECTED,
@@ -67,11 +67,11 @@ def close_step(step: Step, **fields: object) -> None:
     Step.objects.filter(pk=step.pk).update(state=StepState.DONE, owner="", lease_until=None, **fields)
 
 
-def discovered(step: Step, tree: Any) -> None:
-    """The provider's tree: each leaf is an ID of the run, and done."""
+def discovered(step: Step, listing: Any) -> None:
+    """A provider's Listing: each leaf is an ID of the run, and done; what could not be listed is kept with it."""
     run = step.run
-    actions.list_resources(run.workspace, step.provider, tree, run.number)
-    leaves = {leaf.external_id: leaf.title for node in tree for leaf in node.leaves()}
+    actions.list_resources(run.workspace, step.provider, listing.nodes, run.number)
+    leaves = {leaf.external_id: leaf.title for leaf in listing.leaves()}
     ended = {"stage": Stage.ENDED, "outcome": Outcome.DONE, "provider": step.provider}
     Item.objects.bulk_create(
         (
@@ -80,7 +80,9 @@ def discovered(step: Step, tree: Any) -> None:
         ),
         batch_size=CHUNK,
     )
-    Run.objects.filter(pk=run.pk).update(total=len(leaves), done=len(leaves))
+    Run.objects.filter(pk=run.pk).update(
+        total=len(leaves), done=len(leaves), left_out=left_out.kept(listing.remarks)
+    )
     close_step(step)
 
 

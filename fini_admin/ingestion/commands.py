@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from fini_admin.ingestion import left_out
 from fini_admin.ingestion.calling import usable_key
 from fini_admin.ingestion.models import Run, RunState
 from fini_admin.ingestion.runs import NothingToDo
@@ -55,6 +56,8 @@ class RunCommand(commands.Command):
                 why = "is archived" if archived else "has no key that Fini takes (add_key)"
                 raise CommandError(f"run {run.number} waits: the workspace {why}")
             time.sleep(PAUSE)
+        for told in left_out.told(run):
+            self.stderr.write(commands.one_line(told.line))
         if run.error:
             self.stderr.write(commands.one_line(run.error))
         return not run.error and run.done == run.total

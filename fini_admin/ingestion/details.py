@@ -1,12 +1,14 @@
 """What a register's preview tells of its resources: what is new, what will be updated and in what, what stays out."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from fini_admin.fini.routes import Resource
+from fini_admin.fini.secrets import looks_like_key
 from fini_admin.ingestion.comparing import COMPARED, compare
 from fini_admin.ingestion.models import Preview
+from fini_admin.ingestion.untitled import untitled_first
 from fini_admin.paging import whole_numbers
 from fini_admin.workspaces.models import Workspace
 
@@ -26,12 +28,16 @@ PICKED = ("update", "same")
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Some rows of a group from `start` on; `after` is where the next ones begin, None at the end."""
+    """Some rows of a group from `start` on; `after` is where the next ones begin, None at the end.
+
+    `whole`: all of it is to be left out, or of twins to be let in.
+    """
 
     name: str
     total: int
     start: int
     rows: list[dict[str, Any]]
+    whole: bool = False
 
     @property
     def text(self) -> str:
@@ -72,24 +78,53 @@ def compared(
     }
 
 
-def groups(preview: Preview, *, asked: str = "", start: int = 0) -> list[Group]:
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a form said that could not be confirmed, to be shown again: positions left out or let in, whole groups.
+
+    `titles` and what is wrong with them (`faults`) are by position.
+    """
+
+    left: Collection[int] = ()
+    let_in: Collection[int] = ()
+    whole: Collection[str] = ()
+    titles: Mapping[int, str] = field(default_factory=dict)
+    faults: Mapping[int, str] = field(default_factory=dict)
+
+    def of(self, position: int) -> dict[str, Any]:
+        """What it says of a resource, for the page; what looks like a key is not shown again (P5)."""
+        title = self.titles.get(position)
+        shown = {} if title is None else {"title": "" if looks_like_key(title) else title}
+        marks = {"left": position in self.left, "let_in": position in self.let_in}
+        return shown | marks | {"fault": self.faults.get(position, "")}
+
+
+def groups(preview: Preview, *, asked: str = "", start: int = 0, answer: Answer | None = None) -> list[Group]:
     """The groups that hold anything, each with its first rows, the `asked` one with those from `start` on."""
-    found = [group(preview, name, start if name == asked else 0) for name in GROUPS]
+    said = answer or Answer()
+    found = [group(preview, name, start if name == asked else 0, said) for name in GROUPS]
     return [held for held in found if held.total]
 
 
-def group(preview: Preview, name: str, start: int = 0) -> Group:
+def group(preview: Preview, name: str, start: int = 0, answer: Answer = Answer()) -> Group:
     """Some rows of a group; a start outside of it is its beginning."""
     held = members(preview, name)
     start = start if 0 <= start < len(held) else 0
-    rows = held[start : start + SHOWN]
     if name in ("duplicate", "invalid"):
-        return Group(
-            name, len(held), start, [dict(zip(("line", "said", "text"), row, strict=False)) for row in rows]
-        )
+        lines = [
+            dict(zip(("line", "said", "text"), row, strict=False)) for row in held[start : start + SHOWN]
+        ]
+        return Group(name, len(held), start, lines)
     changes, twins = dict(preview.content.get("changes", ())), dict(preview.content.get("twins", ()))
-    shown = [told(preview, row, changes.get(row, {})) | {"twin": twins.get(row, "")} for row in rows]
-    return Group(name, len(held), start, shown)
+    positions = untitled_first(preview.content, held)
+    end = max(start + SHOWN, answered(positions, name, answer))
+    shown = [
+        told(preview, position, changes.get(position, {}))
+        | {"twin": twins.get(position, "")}
+        | answer.of(position)
+        for position in positions[start:end]
+    ]
+    return Group(name, len(held), start, shown, whole=name in answer.whole)
 
 
 def members(preview: Preview, name: str) -> Sequence[Any]:
@@ -111,12 +146,22 @@ def members(preview: Preview, name: str) -> Sequence[Any]:
     ]
 
 
+def answered(positions: Sequence[int], name: str, answer: Answer) -> int:
+    """Up to where an answer says something of a group's rows: so many must be shown lest it is lost."""
+    touched = set(answer.titles)
+    if name not in answer.whole:
+        touched |= set(answer.let_in if name == "twin" else answer.left)
+    return max((number for number, position in enumerate(positions, 1) if position in touched), default=0)
+
+
 def told(preview: Preview, position: int, old: Mapping[str, str]) -> dict[str, Any]:
     """A resource for the page, with the old values of what will differ."""
     resource = preview.content["resources"][position]
     return {
         "position": position,
         "resource": resource,
+        "title": resource["title"],
+        "untitled": position in preview.content.get("untitled", ()),
         "changes": [(what, was, resource[NEW_NAMES[what]]) for what, was in old.items()],
         "unlisted": position in preview.content.get("unlisted", ()),
     }

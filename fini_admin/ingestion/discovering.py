@@ -8,6 +8,7 @@ from fini_admin.fini import errors
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.ingestion import runs
 from fini_admin.ingestion.budget import lock_budget
+from fini_admin.ingestion.left_out import Told, told
 from fini_admin.ingestion.models import NOT_CONNECTED, Kind, Run, RunState, Step, StepState
 from fini_admin.ingestion.queries import why_it_waits
 from fini_admin.workspaces.models import Workspace
@@ -66,6 +67,10 @@ class Discovery:
     def waits(self) -> str:
         """What is in its way that a person can see to."""
         return why_it_waits(self.run) if self.run else ""
+
+    def left_out(self) -> list[Told]:
+        """What the list that is shown does not hold, or holds with a doubt."""
+        return told(self.listed) if self.listed else []
 
     def trouble(self) -> tuple[str, str]:
         """Why the latest run failed and what to do, in plain words; both empty when it did not."""

@@ -69,7 +69,8 @@ class Run(models.Model):
     """One operation on Fini that a person or a schedule started.
 
     It counts the IDs that have their end, each in the transaction that gives it (P3): nobody has to look at them.
-    `error` is for people; `error_kind` is the name of the error's class, or NOT_CONNECTED.
+    `error` is for people; `error_kind` is the name of the error's class, or NOT_CONNECTED. `left_out` is what a
+    discovery could not list, by kind (left_out.py).
     """
 
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
@@ -86,6 +87,7 @@ class Run(models.Model):
     reason = models.TextField(blank=True)
     error = models.TextField(blank=True)
     error_kind = models.CharField(max_length=20, blank=True)
+    left_out = models.JSONField(default=list, blank=True)
     done = models.PositiveIntegerField(default=0)
     refused = models.PositiveIntegerField(default=0)
     failed = models.PositiveIntegerField(default=0)

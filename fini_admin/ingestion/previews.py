@@ -5,7 +5,7 @@ A preview's token is the one-time number of its run: confirmed twice, it leads t
 
 import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby, islice
 from typing import Any, Unpack
@@ -13,6 +13,7 @@ from typing import Any, Unpack
 from fini_admin.fini import routes
 from fini_admin.fini.client import Request
 from fini_admin.fini.routes import Resource
+from fini_admin.ingestion import untitled
 from fini_admin.ingestion.comparing import completed
 from fini_admin.ingestion.details import compared
 from fini_admin.ingestion.models import Budget, Kind, Lane, Preview, QueueEntry, Run
@@ -60,9 +61,13 @@ def freeze_register(
     """
     if not resources:
         raise NothingToDo("Nothing is left to register")
-    resources = completed(workspace, provider, resources, mime_type)
-    content = {"resources": [asdict(resource) for resource in resources]}
+    resources, nameless = untitled.filled(completed(workspace, provider, resources, mime_type))
+    content: dict[str, Any] = {
+        "resources": [asdict(resource) for resource in resources],
+        "untitled": nameless,
+    }
     content |= compared(workspace, provider, resources, places) | dict(told or {})
+    untitled.keep_known(content)
     return keep(workspace, Kind.REGISTER, content, made_by=actor, provider=provider, then_ingest=then_ingest)
 
 
@@ -232,17 +237,22 @@ def confirm(
     preview: Preview,
     left: Collection[int] = (),
     let_in: Collection[int] = (),
+    titles: Mapping[int, str] | None = None,
     **extra: Unpack[Extra],
 ) -> Run:
     """Start the run of a preview, or find the one that came of it.
 
-    `left` are positions of resources to leave out, `let_in` those of twins that are to go all the same. Raises
-    NothingToDo.
+    `left` are positions of resources to leave out, `let_in` those of twins that are to go all the same, `titles` those
+    that were written in the preview, by position. Raises NothingToDo.
     """
     extra["token"] = preview.token
     if preview.kind == Kind.REGISTER:
+        titled = [
+            replace(held, title=(titles or {}).get(position, held.title))
+            for position, held in enumerate(resources_of(preview))
+        ]
         out = set(left) | (twins(preview) - set(let_in))
-        wanted = [held for position, held in enumerate(resources_of(preview)) if position not in out]
+        wanted = [held for position, held in enumerate(titled) if position not in out]
         run = start_register(
             actor=actor,
             origin=origin,

@@ -1,14 +1,17 @@
 """What someone picked in a provider's tree, as the resources that register takes, in discovery's order."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from fini_admin.fini.external_ids import tidy
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.fini.routes import InvalidRequest
 from fini_admin.fini.routes import Resource as Wire
 from fini_admin.paging import CHUNK, chunks
 from fini_admin.sources.models import Resource
 from fini_admin.sources.tree import Scope, matching, own_path, resources, upwards
+
+UNTITLED = "Untitled"  # the title that is offered for a resource without one
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +79,16 @@ def once(rows: Iterable[Resource]) -> list[Resource]:
 
 
 def to_send(rows: Iterable[Resource], mime_type: str) -> tuple[list[Wire], list[tuple[int, str]]]:
-    """What register takes of them, with `mime_type` for those that discovery gave none.
+    """What register takes of them, with `mime_type` for those that discovery gave none; a title may be empty.
 
     Besides it the numbers of those that cannot be sent, counted from 1, each with the reason.
     """
     sendable, problems = [], []
     for number, row in enumerate(rows, 1):
-        wire = Wire(row.external_id, row.title, row.original_url, type_of(row, mime_type), row.object)
+        title = tidy(row.title)
+        wire = Wire(row.external_id, title, row.original_url, type_of(row, mime_type), row.object)
         try:
-            wire.body()
+            replace(wire, title=title or UNTITLED).body()
         except InvalidRequest as error:
             problems.append((number, f"{row.title or row.external_id}: {error}"))
         else:

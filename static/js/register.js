@@ -20,18 +20,19 @@ document.addEventListener("DOMContentLoaded", () => {
     follow();
   });
 
-  // A suggestion fills what is empty, or what still holds the suggestion before; never what was typed.
+  // A suggestion fills what is empty, or what still holds the suggestion before; never what was typed. An address
+  // that suggests nothing takes the suggestion of the one before away: it is of another resource.
   const suggestions = new WeakMap();
   const suggest = (name, value) => {
     const input = form.elements[name];
-    if (!input || !value || (input.value && input.value !== suggestions.get(input))) return;
+    if (!input || input.value === value || (input.value && input.value !== suggestions.get(input))) return;
     input.value = value;
     suggestions.set(input, value);
-    input.dispatchEvent(new Event("change", { bubbles: true }));
+    if (value) input.dispatchEvent(new Event("change", { bubbles: true }));
   };
   form.addEventListener("suggested", (event) => {
     const { row, title, external_id: id, provider: name } = event.detail;
-    if (!chosen && (!provider.value || row === followed)) {
+    if (name && !chosen && (!provider.value || row === followed)) {
       provider.value = name;
       followed = row;
       follow();

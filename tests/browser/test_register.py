@@ -49,6 +49,22 @@ def test_an_address_suggests_what_is_empty_and_leaves_what_was_typed(page_of: Pa
     expect(page_of.get_by_label("Title")).to_have_value("My words")
 
 
+def test_an_address_that_holds_no_id_says_so_and_takes_the_id_of_the_one_before_away(page_of: Page):
+    url, external_id = page_of.get_by_label("URL"), page_of.get_by_label("External ID")
+    url.fill("https://acme.atlassian.net/wiki/x/AQAB")
+    expect(external_id).to_have_value("65537")
+    expect(page_of.get_by_label("Provider")).to_have_value("confluence")
+    url.fill("https://acme.atlassian.net/wiki/display/HR/Travel+policy")
+    expect(page_of.get_by_text("names the page by its space and title")).to_be_visible()
+    expect(page_of.get_by_label("Title")).to_have_value("Travel policy")
+    expect(external_id).to_have_value("")
+    expect(url).not_to_have_attribute("aria-invalid", "true")
+    external_id.fill("4711")
+    url.fill("https://acme.atlassian.net/wiki/spaces/HR/pages/12/Travel+policy")
+    expect(page_of.get_by_text("names the page by its space and title")).to_be_hidden()
+    expect(external_id).to_have_value("4711")
+
+
 def test_the_mime_type_follows_the_provider_until_another_is_typed(page_of: Page):
     provider, mime = page_of.get_by_label("Provider"), page_of.get_by_label("MIME type")
     for name, expected in (("notion", "text/markdown"), ("confluence", "text/html")):
@@ -62,13 +78,17 @@ def test_the_mime_type_follows_the_provider_until_another_is_typed(page_of: Page
 def test_an_error_comes_and_goes_beside_its_field_and_the_focus_stays(page_of: Page):
     url = page_of.get_by_label("URL")
     url.fill("javascript:alert(1)")
-    expect(page_of.get_by_text("URL is not an http(s) address: write it whole, from https:// on.")).to_be_visible()
+    expect(
+        page_of.get_by_text("URL is not an http(s) address: write it whole, from https:// on.")
+    ).to_be_visible()
     expect(url).to_have_attribute("aria-invalid", "true")
     page_of.get_by_label("Title").press_sequentially("Half", delay=20)
     page_of.wait_for_timeout(900)
     expect(page_of.get_by_label("Title")).to_be_focused()
     url.fill("https://a.example/1")
-    expect(page_of.get_by_text("URL is not an http(s) address: write it whole, from https:// on.")).to_be_hidden()
+    expect(
+        page_of.get_by_text("URL is not an http(s) address: write it whole, from https:// on.")
+    ).to_be_hidden()
     expect(url).not_to_have_attribute("aria-invalid", "true")
 
 
@@ -165,7 +185,9 @@ def test_a_workbook_is_previewed_and_its_other_sheets_are_named(page_of: Page):
     page_of.get_by_label("Or choose a file").set_input_files(FILES / "list.xlsx")
     page_of.get_by_role("button", name="Preview import").click()
     dialog = page_of.get_by_role("dialog")
-    expect(dialog.get_by_text("Only the first sheet, “Articles”, was read. Left out: “Notes”.")).to_be_visible()
+    expect(
+        dialog.get_by_text("Only the first sheet, “Articles”, was read. Left out: “Notes”.")
+    ).to_be_visible()
     expect(dialog.get_by_role("button", name="Register 3", exact=True)).to_be_visible()
 
 

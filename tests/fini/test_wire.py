@@ -127,7 +127,6 @@ def test_a_wrong_id_is_not_understood(bad):
         ("get", None),
         ("notion", {}),
         ("notion", [[]]),
-        ("notion", [{"title": "no ID", "object": "page"}]),
         ("register", {}),
         ("register", []),
         ("register", {"addedDocumentIds": None, "updatedDocumentIds": None}),

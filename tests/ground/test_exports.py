@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fini_admin.audit import chain
-from fini_admin.download import csv_lines
+from fini_admin.download import csv_lines, harmless, unharmed
 from fini_admin.ingestion.export import NAMES
 from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import Workspace
@@ -40,6 +40,28 @@ def test_no_cell_of_a_file_begins_like_a_formula_and_none_is_two(texts: list[str
     read = cells(written)
     assert len(read) == 2 * (len(texts) + 1)
     assert not [cell for cell in read if runs(cell)]
+
+
+@given(
+    st.text("'=+-@ \t\r\n＝a", max_size=6)
+    | st.text(max_size=20)
+    | st.sampled_from(BEGINS).map("''{}1".format)
+)
+def test_what_is_read_back_of_a_file_is_what_was_written(text: str):
+    (row,) = list(csv.reader(io.StringIO("".join(csv_lines([{"a": text}], ["a"])), newline="")))[1:]
+    assert [unharmed(cell) for cell in row] == [text]
+    assert unharmed(str(harmless(text))) == text
+
+
+def test_only_our_own_apostrophe_is_taken_off():
+    assert [unharmed(text) for text in ("'tis", "''=1", "'=1", "' =1", "'", "''")] == [
+        "'tis",
+        "'=1",
+        "=1",
+        " =1",
+        "'",
+        "''",
+    ]
 
 
 def test_titles_in_the_sources_file_are_no_formulas(furnished: Furnished):

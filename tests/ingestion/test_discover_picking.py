@@ -120,12 +120,12 @@ def test_an_unknown_action_does_nothing(acme: Workspace, editor: Client, tree: R
 def test_what_register_would_refuse_is_left_out_of_the_preview_with_why(
     acme: Workspace, editor: Client
 ) -> None:
-    nameless = leaf("2")
-    nameless.title = ""
-    listed(acme, [leaf("1"), nameless])
+    homeless = leaf("2")
+    homeless.original_url = ""
+    listed(acme, [leaf("1"), homeless])
     answer = register(editor, all="1")
     assert previewed() == ["1"]
-    assert "resource 2 2: title is missing" in text(editor.get(answer.url))
+    assert "resource 2 Article 2: originalUrl is missing" in text(editor.get(answer.url))
     refused = register(editor, id=str(key("2")))
     assert refused.status_code == 422
-    assert "title is missing" in text(refused)
+    assert "originalUrl is missing" in text(refused)

@@ -264,6 +264,48 @@ def test_an_address_suggests_title_id_and_provider(editor: Client) -> None:
     assert "This looks like an address of Zendesk, which is not the provider chosen above." in text_of(answer)
 
 
+def suggested_by(editor: Client, address: str) -> tuple[dict[str, str], str]:
+    """What the page is told when an address was typed: what it fills in, and what stands beside the field."""
+    typed = ROW | {"1-original_url": address, "do": "", "provider": ""}
+    answer = editor.post(PAGE + "?do=check-1-original_url", typed, headers=HTMX)
+    return json.loads(answer.headers.get("HX-Trigger", "{}")).get("suggested", {}), text_of(answer)
+
+
+@pytest.mark.parametrize(
+    ("address", "external_id", "said"),
+    [
+        ("https://acme.atlassian.net/wiki/x/AQAB", "65537", ""),
+        ("https://acme.zendesk.com/knowledge/articles/360012/en-us?brand_id=1", "360012", "is for agents"),
+        (
+            "https://acme.zendesk.com/hc/en-us/restricted?return_to=https%3A%2F%2Facme.zendesk.com%2Fhc%2Farticles%2F7",
+            "7",
+            "own is https://acme.zendesk.com/hc/articles/7",
+        ),
+        ("https://acme.zendesk.com/knowledge/editor/01HX4Z/en-us", "", "an ID of its own, not the article"),
+        ("https://wiki.acme.example/display/HR/Travel+policy", "", "by its space and title"),
+        ("https://www.notion.so/acme/Travel-policy", "", "holds no page"),
+        ("https://help.example.com/anything", "", ""),
+    ],
+)
+def test_an_address_gives_the_id_or_says_that_it_does_not_hold_it(
+    editor: Client, address: str, external_id: str, said: str
+) -> None:
+    filled, told = suggested_by(editor, address)
+    assert filled["external_id"] == external_id
+    assert said in told
+    assert bool(said) is bool(told)
+    assert not errors(editor.post(PAGE + "?do=check-1-original_url", ROW | {"1-original_url": address}))
+
+
+def test_an_address_that_is_none_suggests_nothing(editor: Client) -> None:
+    assert suggested_by(editor, "javascript:alert(1)")[0] == {}
+    for letter in ("%5F", "%255F"):
+        inside = f"%2Fhc%2Farticles%2F7-fini{letter}live_abcdefghijklmnop1234"
+        filled, told = suggested_by(editor, f"https://a.zendesk.com/hc/restricted?return_to={inside}")
+        assert filled["external_id"] == "7"
+        assert "abcdefghijklmnop1234" not in f"{filled}{told}"
+
+
 def test_a_form_cannot_be_turned_into_an_ingest_when_it_is_confirmed(acme: Workspace, editor: Client) -> None:
     preview = preview_of(editor.post(PAGE, ROW))
     editor.post(f"/w/acme/previews/{preview.token}/", {"do": "ingest"})

@@ -266,7 +266,7 @@ def test_another_workspaces_sources_are_nowhere(acme: Workspace, client: Client)
 
 
 def test_json_lines_hold_what_export_sources_prints_of_what_is_shown(viewer: Client, acme: Workspace) -> None:
-    source(acme, "a", state="failed", title="Grüße <b>")
+    source(acme, "a", state="failed", title="Grüße <b>", mime_type="application/pdf", kind="page")
     queued = source(acme, "b", state="queued", run=3, error="once")
     source(acme, "c", state="usable")
     QueueEntry.objects.create(workspace=acme, source=queued, opened_at=NOW, opened_by="ada")
@@ -274,8 +274,10 @@ def test_json_lines_hold_what_export_sources_prints_of_what_is_shown(viewer: Cli
     lines = [json.loads(line) for line in exported(viewer, "export=jsonl").splitlines()]
     assert [line["id"] for line in lines] == ["id-c", "id-b", "id-a"]
     assert {line["id"]: line for line in lines} == every
-    assert list(lines[0]) == export.NAMES
+    names = "id source externalId title originalUrl mimeType object state lane run first_seen last_seen"
+    assert " ".join(lines[0]) == " ".join(export.NAMES) == names
     assert every["id-b"]["lane"] == "refresh"
+    assert (every["id-a"]["mimeType"], every["id-a"]["object"]) == ("application/pdf", "page")
     found = exported(viewer, "export=jsonl&q=gr&state=failed&after=1").splitlines()
     assert [json.loads(line) for line in found] == [every["id-a"]]
 

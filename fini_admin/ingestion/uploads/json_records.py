@@ -11,8 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from fini_admin.fini.errors import NotUnderstood
-from fini_admin.fini.providers import IDS, Provider
+from fini_admin.fini.providers import DEEPEST, IDS, Provider, Why
 from fini_admin.ingestion.resource_rules import FIELDS
 from fini_admin.ingestion.uploads.delimited import NEEDED
 from fini_admin.ingestion.uploads.lines import Place, line_at, line_end, next_line
@@ -21,6 +20,15 @@ from fini_admin.ingestion.uploads.rows import Row, Rows, Unreadable, check_numbe
 _SHOWN_NAMES, _SHOWN_VALUE = 8, 60
 _COMMENT = re.compile(r"\s*(//|/\*|#)")
 _TREE = "Needed are records with originalUrl, title and externalId, or discovery's answer as Fini gave it"
+
+
+# What discovery's adapter leaves out, as a bad line.
+_UNREADABLE = {
+    Why.NO_ID: "externalId is missing: add it, or take the item out",
+    Why.UNCLEAR_ID: "externalId is a number with a fraction or too long to be exact: write the ID in quotes",
+    Why.NO_OBJECT: "it is no object: take it out",
+    Why.TOO_DEEP: f"it stands in more than {DEEPEST} levels: give a list of records",
+}
 
 
 def is_json(text: str) -> bool:
@@ -211,13 +219,18 @@ def _leaves(values: list[_Value], provider: Provider) -> list[Row]:
             continue
         if not isinstance(value.value, dict) or not _could_be_node(value.value):
             raise Unreadable(f"it holds no resources, but {_shown(value.value)}. {_TREE}")
-        try:
-            leaves = [leaf for node in provider.tree([value.value]) for leaf in node.leaves()]
-        except NotUnderstood as error:
-            rows.append(Row(value.line, None, value.text or _shown(value.value), f"{error}. {_TREE}"))
-            continue
-        found = [{wire: getattr(leaf, own) for wire, own in FIELDS.items()} for leaf in leaves]
-        rows += [Row(value.line, row, value.text or _shown(row)) for row in found]
+        listing = provider.listing([value.value])
+        doubted = {remark.external_id for remark in listing.remarks if remark.why == Why.LONG_NUMBER}
+        for leaf in listing.leaves():
+            row = {wire: getattr(leaf, own) for wire, own in FIELDS.items()}
+            inexact = leaf.external_id in doubted and leaf.external_id not in leaf.original_url
+            problem = _UNREADABLE[Why.UNCLEAR_ID] if inexact else ""
+            rows.append(Row(value.line, row, value.text or _shown(row), problem))
+        rows += [
+            Row(value.line, None, excerpt(f"{remark.title} {remark.beside}"), _UNREADABLE[remark.why])
+            for remark in listing.remarks
+            if remark.why in _UNREADABLE
+        ]
     return rows
 
 

@@ -10,8 +10,8 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 
-from fini_admin.ingestion import details, previews
-from fini_admin.ingestion.details import left_out, let_in
+from fini_admin.ingestion import details, previews, untitled
+from fini_admin.ingestion.details import Answer, left_out, let_in
 from fini_admin.ingestion.forms import ConfirmForm, IngestForm
 from fini_admin.ingestion.models import Kind, Preview, Run
 from fini_admin.ingestion.runs import NothingToDo, started
@@ -34,7 +34,19 @@ def preview(request: WorkspaceRequest, token: str) -> HttpResponseBase:
     form = form_of(found, request)
     if request.method == "POST" and form.is_valid():
         return confirm(request, found, form)
-    return page(request, found, form)
+    return page(request, found, form, answer_of(found, request))
+
+
+def answer_of(found: Preview, request: WorkspaceRequest) -> Answer:
+    """What was posted of a register's resources: what stays out, what is let in, and the titles that were written."""
+    if request.method != "POST" or found.kind != Kind.REGISTER:
+        return Answer()
+    said = dict(request.POST.lists())
+    left, let = left_out(found, said), let_in(found, said)
+    titles = untitled.typed(found.content, request.POST)
+    whole = [*said.get("without", ()), *said.get("let_all", ())]
+    faults = untitled.faults(titles, left | (previews.twins(found) - let))
+    return Answer(left, let, whole, titles, faults)
 
 
 def needed(found: Preview) -> set[Permission]:
@@ -83,19 +95,22 @@ def confirm(request: WorkspaceRequest, found: Preview, form: ConfirmForm) -> Htt
     """Start the run and go to it."""
     if may_choose(request, found):
         found.then_ingest = request.POST.get("do") == "ingest"
-    said = dict(request.POST.lists())
+    answer = answer_of(found, request)
+    if answer.faults:
+        return page(request, found, form, answer)
     try:
         run = previews.confirm(
             actor=request.user.email,
             origin="browser",
             preview=found,
-            left=left_out(found, said),
-            let_in=let_in(found, said),
+            left=answer.left,
+            let_in=answer.let_in,
+            titles=answer.titles,
             **form.cleaned_data,
         )
     except NothingToDo as error:
         form.add_error(None, str(error))
-        return page(request, found, form)
+        return page(request, found, form, answer)
     return to_run(request, run)
 
 
@@ -115,7 +130,9 @@ def to_run(request: WorkspaceRequest, run: Run) -> HttpResponse:
     return go(request, reverse("run", args=[request.workspace.slug, run.number]))
 
 
-def page(request: WorkspaceRequest, found: Preview, form: ConfirmForm) -> HttpResponse:
+def page(
+    request: WorkspaceRequest, found: Preview, form: ConfirmForm, answer: Answer | None = None
+) -> HttpResponse:
     """The preview; `?call=3` shows that call's body, `?group=new&from=50` that group's rows from there on."""
     batches = previews.cut(found)
     asked = number_in(request.GET, "call")
@@ -133,15 +150,15 @@ def page(request: WorkspaceRequest, found: Preview, form: ConfirmForm) -> HttpRe
         "body": readable(opened) if opened else "",
     }
     if found.kind == Kind.REGISTER:
-        context |= groups(found, request.GET)
+        context |= groups(found, request.GET, answer)
     status = 422 if form.is_bound else 200
     return show(request, "ingestion/preview.html", context, parts=("preview", "body", "rows"), status=status)
 
 
-def groups(found: Preview, query: QueryDict) -> dict[str, object]:
+def groups(found: Preview, query: QueryDict, answer: Answer | None) -> dict[str, object]:
     """What is new, what will be updated, what stays out; `group` is the one that more was asked of."""
     asked = query.get("group", "")
-    held = details.groups(found, asked=asked, start=number_in(query, "from"))
+    held = details.groups(found, asked=asked, start=number_in(query, "from"), answer=answer)
     return {"groups": held, "group": next((group for group in held if group.name == asked), None)}
 
 

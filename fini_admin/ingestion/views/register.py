@@ -88,9 +88,10 @@ def check(request: WorkspaceRequest, name: str) -> HttpResponse:
     context = {
         "errors": form.errors.get(field),
         "other": other_provider(request, found.provider) if found else "",
+        "note": found.note if found else "",
     }
     answered = render(request, f"{PAGE}#said", context)
-    if found and found.provider:
+    if found and not form.errors.get(field):
         suggested = {
             "row": row,
             "title": found.title,

@@ -2,7 +2,7 @@
 
 from django.http import Http404, HttpResponse
 
-from fini_admin.ingestion import queries
+from fini_admin.ingestion import left_out, queries
 from fini_admin.ingestion.forms import RunFilters
 from fini_admin.ingestion.models import Kind, Outcome, Run, RunState
 from fini_admin.pages import show
@@ -41,6 +41,7 @@ def run(request: WorkspaceRequest, number: int) -> HttpResponse:
         "calls": count(queries.calls(found)),
         "waits": queries.why_it_waits(found),
         "next": what_next(found),
+        "left_out": left_out.told(found),
     }
     return show(request, "ingestion/run.html", context)
 

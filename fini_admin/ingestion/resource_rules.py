@@ -1,13 +1,13 @@
 """What may be wrong with a resource's fields, and how each is read: the same for a form, a file and a command."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from fini_admin.fini import external_ids
 from fini_admin.fini.external_ids import is_unseen, tidy
 from fini_admin.fini.providers import MIME_TYPE
-from fini_admin.fini.routes import is_sendable, is_url
-from fini_admin.fini.secrets import looks_like_key
+from fini_admin.fini.routes import Resource, is_sendable, is_url
+from fini_admin.fini.secrets import looks_like_key, without_keys
 
 # The wire's name of each field of fini.routes.Resource.
 FIELDS = {
@@ -69,3 +69,25 @@ def fault(field: str, value: str) -> str:
         return f"is longer than {most:,} characters: it has {len(value):,}, shorten it"
     rules = (*_RULES, *_OWN_RULES.get(field, ()))
     return next((said for said, broken in rules if broken(value)), "")
+
+
+def without_faults(resources: Iterable[Resource]) -> tuple[list[Resource], list[tuple[int, str]]]:
+    """The resources that break no rule, and the numbers of the others, from 1, with what is wrong with each.
+
+    A title may be missing: the preview asks for it.
+    """
+    good, problems = [], []
+    for number, resource in enumerate(resources, 1):
+        said = _faults(resource)
+        if said:
+            problems.append((number, f"{without_keys(resource.external_id)[:80]}: {said}"))
+        else:
+            good.append(resource)
+    return good, problems
+
+
+def _faults(resource: Resource) -> str:
+    """What is wrong with a resource's fields, by the wire's names; empty when nothing is."""
+    asked = {wire: own for wire, own in FIELDS.items() if wire != "title" or resource.title}
+    said = {wire: fault(own, getattr(resource, own)) for wire, own in asked.items()}
+    return "; ".join(f"{wire} {problem}" for wire, problem in said.items() if problem)

@@ -1,11 +1,14 @@
 """What is picked in Discover's tree goes on to a preview, or says beside the field what is wrong."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from django.test import Client
 
+from fini_admin.fini.routes import Resource
 from fini_admin.ingestion.models import Preview, Run
+from fini_admin.ingestion.resource_rules import without_faults
 from fini_admin.workspaces.models import Workspace
 from tests.ingestion.discovered import (
     HTMX,
@@ -129,3 +132,19 @@ def test_what_register_would_refuse_is_left_out_of_the_preview_with_why(
     refused = register(editor, id=str(key("2")))
     assert refused.status_code == 422
     assert "originalUrl is missing" in text(refused)
+
+
+def test_what_breaks_a_rule_of_files_and_forms_is_left_out_of_a_listing_too() -> None:
+    good = Resource("1", "", "https://a.example/1", "text/html")
+    wanted = [
+        good,
+        replace(good, external_id="2", title="x" * 2_501),
+        replace(good, external_id="3", original_url="ftp://a.example"),
+    ]
+    assert without_faults(wanted) == (
+        [good],
+        [
+            (2, "2: title is longer than 2,500 characters: it has 2,501, shorten it"),
+            (3, "3: originalUrl is not an http(s) address: write it whole, from https:// on"),
+        ],
+    )

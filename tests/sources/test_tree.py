@@ -319,8 +319,8 @@ def test_what_register_would_refuse_is_left_out_with_the_reason(acme: Workspace)
     nameless.title, homeless.original_url = "", " "
     scope = listed(acme, [leaf("1"), nameless, homeless])
     sendable, problems = selection.to_send(selection.select(scope, Marks(all=True)).resources, "text/html")
-    assert [wire.external_id for wire in sendable] == ["1"]
-    assert problems == [(2, "2: title is missing"), (3, "Article 3: originalUrl is missing")]
+    assert [(wire.external_id, wire.title) for wire in sendable] == [("1", "Article 1"), ("2", "")]
+    assert problems == [(3, "Article 3: originalUrl is missing")]
 
 
 def test_the_version_moves_with_whatever_the_tree_shows(acme: Workspace) -> None:

@@ -16,6 +16,7 @@ from fini_admin.ingestion import discovering, previews
 from fini_admin.ingestion.discovering import Discovery
 from fini_admin.ingestion.picking import ToRegister, TreeFilters, marks_of, opened
 from fini_admin.ingestion.queries import NO_KEY
+from fini_admin.ingestion.resource_rules import without_faults
 from fini_admin.ingestion.runs import NothingToDo
 from fini_admin.ingestion.views.previews import offer
 from fini_admin.pages import go, keyless, show
@@ -145,7 +146,9 @@ def choose(request: WorkspaceRequest, found: Discovery, scope: Scope, filters: T
     ):
         raise PermissionDenied
     picked = selection.select(scope, marks)
-    sendable, problems = selection.to_send(picked.resources, choice.cleaned_data["mime_type"])
+    listed, problems = selection.to_send(picked.resources, choice.cleaned_data["mime_type"])
+    sendable, wrong_fields = without_faults(listed)
+    problems += wrong_fields
     try:
         preview = previews.freeze_register(
             actor=request.user.email,

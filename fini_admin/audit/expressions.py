@@ -1,8 +1,8 @@
 """SQL that indexes are made of, written out: SQLite uses an index only where the query says the very same."""
 
-from django.db.models import BooleanField, Func, IntegerField
+from django.db.models import BooleanField, CharField, Func, IntegerField
 
-from fini_admin.audit.names import OUTCOME_KINDS
+from fini_admin.audit.names import HEAD_RECORDED, OUTCOME_KINDS
 
 
 class Hundreds(Func):
@@ -17,3 +17,17 @@ class IsOutcome(Func):
 
     template = "%(expressions)s IN (" + ", ".join(f"'{kind}'" for kind in OUTCOME_KINDS) + ")"
     output_field = BooleanField()
+
+
+class IsRecordedHead(Func):
+    """Whether a kind is that of a row that records a head, as the index `trail_recorded` says it."""
+
+    template = f"%(expressions)s = '{HEAD_RECORDED}'"
+    output_field = BooleanField()
+
+
+class RecordedChain(Func):
+    """The chain that such a row's detail names: a UUID, behind `{"chain":"`, for keys are sorted (chain.line)."""
+
+    template = "SUBSTR(%(expressions)s, 11, 36)"
+    output_field = CharField()

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from django.core.management.base import CommandError
 
+from fini_admin.audit import heads
 from fini_admin.audit.chain import INSTALLATION
 from fini_admin.audit.models import Entry, Head
 from fini_admin.workspaces.commands import workspace_or_error
@@ -17,7 +18,7 @@ def chain_of(slug: str) -> str:
 
 
 def every_trail() -> dict[str, str]:
-    """Every chain by its workspace's slug: also one whose workspace, or whose head, is gone."""
+    """Every chain by its workspace's slug: also one whose workspace is gone, or all of it but its name."""
     trails = {INSTALLATION: INSTALLATION} | {
         space.slug: str(space.pk) for space in Workspace.objects.order_by("slug")
     }
@@ -25,6 +26,7 @@ def every_trail() -> dict[str, str]:
     chains = {
         *Head.objects.values_list("chain", flat=True),
         *Entry.objects.values_list("chain", flat=True).distinct(),
+        *heads.names(),
     }
     return trails | {f"chain {name}": name for name in sorted(chains - known)}
 

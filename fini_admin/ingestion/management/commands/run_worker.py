@@ -44,6 +44,8 @@ class Command(BaseCommand):
             chain.check_key(chain.INSTALLATION)
         except UnknownKey as error:
             raise CommandError(str(error)) from None
+        if not settings.POSTGRES:  # a file of its own, which no backup holds
+            HUEY.storage.initialize_schema()
         # Until huey listens for it, a little after its threads were started, SIGTERM would cut everything off.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         Process.owner = str(uuid4())

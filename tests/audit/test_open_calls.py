@@ -101,7 +101,8 @@ def test_an_answer_that_comes_before_it_is_closed_still_counts(flying, context):
 def test_a_call_that_ended_meanwhile_is_not_opened(flying, context, monkeypatch):
     """Between the look and the lock another worker opened and closed it."""
     removed(flying)
-    plain, looks = recording.pending, []
+    plain = recording.pending
+    looks: list[list[recording.Pending]] = []
 
     def ended_meanwhile(name: str, after: int = 0) -> list[recording.Pending]:
         found = plain(name, after)

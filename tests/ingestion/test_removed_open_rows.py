@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 
-from fini_admin.audit import heads, transport
+from fini_admin.audit import heads, recording, transport
 from fini_admin.audit.models import Entry, Head, OpenCall
 from fini_admin.audit.names import CallKind
 from fini_admin.audit.verify import verify
@@ -72,10 +72,8 @@ def test_a_chain_that_cannot_be_looked_at_keeps_no_other(
     OpenCall.objects.all().delete()
     caplog.clear()
     Head.objects.create(chain="!", seq="0", hash="", mac="")
-    plain = work.recording.reopen
-    monkeypatch.setattr(
-        work.recording, "reopen", lambda name, after: 1 / 0 if name == "!" else plain(name, after)
-    )
+    plain = recording.reopen
+    monkeypatch.setattr(recording, "reopen", lambda name, after: 1 / 0 if name == "!" else plain(name, after))
     work.reopen_calls()
     assert OpenCall.objects.count() == 1
     assert [record.getMessage() for record in caplog.records] == ["open calls of !"]

@@ -200,7 +200,5 @@ def try_to_record_head(name: str) -> None:
         record_head(name)
     except keyring.UnknownKey as error:
         log.warning("head of %s: %s", name, error)
-    except (
-        Exception
-    ):  # what the head is recorded after is committed, and the other chains' heads are to be recorded
+    except Exception:  # it undoes nothing that is committed and keeps no other chain
         log.exception("head of %s", name)

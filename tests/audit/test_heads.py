@@ -121,23 +121,25 @@ def test_by_the_hour_only_what_moved_is_recorded(acme):
 
 def test_a_head_that_somebody_changed_is_not_recorded_and_keeps_no_other(acme):
     other = str(people.workspace("other", "Other").pk)
-    Head.objects.filter(chain=str(acme.pk)).update(seq=0, hash=chain.START)
+    Head.objects.filter(chain=str(acme.pk)).update(seq=9)
     chain.record_heads()
     assert (recorded(str(acme.pk)), recorded(other)) == ([0], [0, 1])
 
 
-def test_a_chain_that_cannot_be_recorded_keeps_no_other(acme, monkeypatch):
+@pytest.mark.parametrize(("error", "level"), [(UnknownKey, "WARNING"), (RuntimeError, "ERROR")])
+def test_a_chain_that_cannot_be_recorded_keeps_no_other(acme, monkeypatch, caplog, error, level):
     other = str(people.workspace("other", "Other").pk)
-    plain = chain.record_head
+    plain, faulty = chain.record_head, min(str(acme.pk), other)
 
     def fails_for_one(name: str) -> None:
-        if name == min(str(acme.pk), other):
-            raise UnknownKey
+        if name == faulty:
+            raise error
         plain(name)
 
     monkeypatch.setattr(chain, "record_head", fails_for_one)
     chain.record_heads()
     assert sorted([recorded(str(acme.pk)), recorded(other)]) == [[0], [0, 1]]
+    assert [(record.levelname, faulty in record.getMessage()) for record in caplog.records] == [(level, True)]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -313,6 +315,77 @@ def test_a_chain_that_was_put_back_to_a_point_behind_what_was_recorded_is_not_fo
     """As docs/security.md says."""
     roll_back(trail, RECORDED_AT)
     call_command("verify_audit", all=True)
+
+
+# Every single row, as the command says it.
+
+COLUMNS = [field.column for field in Entry._meta.concrete_fields]
+TEXTS, NUMBERS = ["'eve'"], ["77"]
+GARBAGE = ["x'ff'", "CAST(x'ff' AS TEXT)"]
+
+
+def values(column: str) -> list[str]:
+    """What a column is changed to, as SQL."""
+    kind = Entry._meta.get_field(column).get_internal_type()
+    return [*(NUMBERS if "Integer" in kind else TEXTS), *(GARBAGE if SQLITE else [])]
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+@pytest.mark.parametrize("whose", ["-", "acme"])
+def test_any_column_of_any_row_is_named_with_its_chain_and_row(trail, column, whose):
+    name = trail if whose == "acme" else whose
+    for seq in numbers(name):
+        for value in values(column):
+            with undone():
+                where = "WHERE chain = %s AND seq = %s"
+                sql(f'UPDATE trail_entry SET "{column}" = {value} {where}', name, seq)  # noqa: S608 - values of ours
+                with pytest.raises(CommandError, match=told_of(whose, column, seq)):
+                    call_command("verify_audit", all=True)
+
+
+def told_of(whose: str, column: str, seq: int) -> str:
+    """A row whose number was changed stands elsewhere: the first that is not in its place is named."""
+    place = "[0-9]+" if column == "seq" else seq
+    return rf"^{whose}: (row|a row was added before row) {place}\b"
+
+
+@pytest.mark.parametrize("column", ["chain", "seq", "hash", "mac"])
+@pytest.mark.parametrize("whose", ["-", "acme"])
+def test_any_column_of_a_head_is_named_with_its_chain(trail, column, whose):
+    name = trail if whose == "acme" else whose
+    for value in [*(NUMBERS if column == "seq" else TEXTS), *(GARBAGE if SQLITE else [])]:
+        with undone():
+            sql(f'UPDATE audit_head SET "{column}" = {value} WHERE chain = %s', name)  # noqa: S608 - values of ours
+            with pytest.raises(CommandError, match=rf"^{whose}: the head "):
+                call_command("verify_audit", all=True)
+
+
+@pytest.mark.parametrize("whose", ["-", "acme"])
+def test_any_row_taken_away_or_added_is_named_with_its_chain(trail, whose):
+    name = trail if whose == "acme" else whose
+    for seq in numbers(name):
+        with undone():
+            sql("DELETE FROM trail_entry WHERE chain = %s AND seq = %s", name, seq)
+            with pytest.raises(CommandError, match=rf"^{whose}: row {seq} is missing"):
+                call_command("verify_audit", all=True)
+        with undone():
+            row = Entry.objects.filter(chain=name, seq=seq).values(*chain.COLUMNS).get()
+            row |= {"seq": 99, "call": None, "prev": "x"}
+            Entry.objects.create(**row, hash=chain.digest(row))
+            with pytest.raises(CommandError, match=rf"^{whose}: row {numbers(name)[-2] + 1} is missing"):
+                call_command("verify_audit", all=True)
+
+
+@pytest.mark.parametrize("named", ["'x'", *(["CAST(x'ff' AS TEXT)", "x'ff'"] if SQLITE else [])])
+def test_a_row_of_a_chain_that_never_was_is_found(trail, named):
+    columns = ", ".join(f'"{column}"' for column in COLUMNS if column not in ("chain", "call"))
+    sql(
+        f"INSERT INTO trail_entry (chain, {columns})"  # noqa: S608 - names of ours
+        f" SELECT {named}, {columns} FROM trail_entry WHERE chain = %s AND seq = 1",
+        trail,
+    )
+    with pytest.raises(CommandError, match=r"^chain .*: (the head is missing|row 1)"):
+        call_command("verify_audit", all=True)
 
 
 # Pruning.

@@ -2,7 +2,7 @@
 
 from django.db.models import BooleanField, CharField, Func, IntegerField
 
-from fini_admin.audit.names import HEAD_RECORDED, OUTCOME_KINDS
+from fini_admin.audit.names import OUTCOME_KINDS
 
 
 class Hundreds(Func):
@@ -19,15 +19,8 @@ class IsOutcome(Func):
     output_field = BooleanField()
 
 
-class IsRecordedHead(Func):
-    """Whether a kind is that of a row that records a head, as the index `trail_recorded` says it."""
-
-    template = f"%(expressions)s = '{HEAD_RECORDED}'"
-    output_field = BooleanField()
-
-
 class RecordedChain(Func):
-    """The chain that such a row's detail names: a UUID, behind `{"chain":"`, for keys are sorted (chain.line)."""
+    """The chain that a recorded head's detail names: a UUID behind `{"chain":"`, for keys are sorted (chain.line)."""
 
     template = "SUBSTR(%(expressions)s, 11, 36)"
     output_field = CharField()

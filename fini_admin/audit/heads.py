@@ -11,9 +11,9 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from fini_admin.audit.expressions import IsRecordedHead, RecordedChain
+from fini_admin.audit.expressions import RecordedChain
 from fini_admin.audit.models import Entry
-from fini_admin.audit.names import INSTALLATION
+from fini_admin.audit.names import HEAD_RECORDED, INSTALLATION
 
 
 class Invalid(Exception):
@@ -40,7 +40,7 @@ def detail_of(chain: str, seq: int, hash_: str) -> dict[str, object]:
 
 def recorded(chain: str = "") -> QuerySet[Entry]:
     """The rows that record a head: a chain's, or every chain's."""
-    rows = Entry.objects.filter(IsRecordedHead("kind"), chain=INSTALLATION)
+    rows = Entry.objects.filter(chain=INSTALLATION, kind=HEAD_RECORDED)
     return rows.alias(of=RecordedChain("detail")).filter(of=chain) if chain else rows
 
 

@@ -379,11 +379,12 @@ def test_any_row_taken_away_or_added_is_named_with_its_chain(trail, whose):
 @pytest.mark.parametrize("named", ["'x'", *(["CAST(x'ff' AS TEXT)", "x'ff'"] if SQLITE else [])])
 def test_a_row_of_a_chain_that_never_was_is_found(trail, named):
     columns = ", ".join(f'"{column}"' for column in COLUMNS if column not in ("chain", "call"))
-    sql(
-        f"INSERT INTO trail_entry (chain, {columns})"  # noqa: S608 - names of ours
-        f" SELECT {named}, {columns} FROM trail_entry WHERE chain = %s AND seq = 1",
-        trail,
-    )
+    for one in {named, "'y'"}:
+        sql(
+            f"INSERT INTO trail_entry (chain, {columns})"  # noqa: S608 - names of ours
+            f" SELECT {one}, {columns} FROM trail_entry WHERE chain = %s AND seq = 1",
+            trail,
+        )
     with pytest.raises(CommandError, match=r"^chain .*: (the head is missing|row 1)"):
         call_command("verify_audit", all=True)
 

@@ -3,8 +3,10 @@
 import base64
 import binascii
 import hashlib
+import os
 import re
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import environ
@@ -48,6 +50,29 @@ def secret(name: str) -> str:
     """A secret from NAME, or from the file that NAME_FILE names."""
     file = text(f"{name}_FILE")
     return Path(file).read_text().strip() if file else text(name)
+
+
+def for_reading_only(database: dict[str, Any]) -> bool:
+    """Whether an SQLite file may only be read: its address says `?mode=ro`, or this process may not write it."""
+    mode, path = database["OPTIONS"].get("mode", ""), database["NAME"]
+    if mode not in ("", "ro"):
+        raise ImproperlyConfigured(f"DATABASE_URL has mode={mode!r}: the only one is ro, for reading only")
+    return bool(mode) or (os.access(path, os.F_OK) and not os.access(path, os.W_OK))
+
+
+def opened_for_reading(database: dict[str, Any]) -> dict[str, Any]:
+    """An SQLite database as it is opened to be read only: whatever writes fails, and nothing else does.
+
+    SQLite reads a file in WAL mode by an index beside it. Where it can neither find nor make one, nobody has the file
+    open, and it is read as it stands.
+    """
+    path, unwanted = Path(database["NAME"]).absolute(), ("mode", "init_command")
+    alone = not os.access(path.parent, os.W_OK) and not os.access(f"{path}-wal", os.F_OK)
+    options = {name: value for name, value in database["OPTIONS"].items() if name not in unwanted}
+    return database | {
+        "NAME": f"{path.as_uri()}?mode=ro{'&immutable=1' if alone else ''}",
+        "OPTIONS": options,
+    }
 
 
 def encryption_keys(raw: str) -> list[bytes]:

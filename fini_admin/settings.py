@@ -13,9 +13,11 @@ from fini_admin.environment import (
     encryption_keys,
     env,
     flag,
+    for_reading_only,
     https_url,
     name_of,
     number,
+    opened_for_reading,
     origin,
     origins,
     secret,
@@ -48,14 +50,22 @@ VAR_DIR.mkdir(parents=True, exist_ok=True)
 DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'fini_admin.sqlite3'}")}
 POSTGRES = DATABASES["default"]["ENGINE"].endswith("postgresql")
 DATABASES["default"].update({"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True})
-if not POSTGRES:
-    DATABASES["default"]["OPTIONS"] = {
+# What stands behind the address's question mark counts before these; times are in seconds.
+options: dict[str, Any] = (
+    {"connect_timeout": 10}
+    if POSTGRES
+    else {
         "timeout": 20,
         "transaction_mode": "IMMEDIATE",
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
     }
+)
+DATABASES["default"]["OPTIONS"] = options | DATABASES["default"].get("OPTIONS", {})
+if not POSTGRES:
     DATABASES["default"]["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+if not POSTGRES and for_reading_only(DATABASES["default"]):
+    DATABASES["default"] = opened_for_reading(DATABASES["default"])
 
 FINI_API_BASE_URL = https_url("FINI_API_BASE_URL", "https://api-prod.usefini.com")
 FINI_CALLS_PER_MINUTE = number("FINI_CALLS_PER_MINUTE", 90)
@@ -287,6 +297,9 @@ HUEY: dict[str, Any] = {
     "serializer": SignedSerializer(secret=SECRET_KEY),
     "immediate": False,
     "results": False,
+    # Made by `migrate` and by the worker (ingestion/apps.py, run_worker): at import they would stop every process that
+    # starts while the database is away.
+    "create_tables": False,
     "utc": True,
     "consumer": {"workers": 4, "worker_type": "thread", "max_delay": 0.2, "periodic": False},
 }

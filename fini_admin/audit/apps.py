@@ -17,10 +17,11 @@ class AuditConfig(AppConfig):
 
 
 def prepare(*, using: str, **_: Any) -> None:
-    """Install the triggers, start the installation's own chain."""
+    """Install the triggers, start the installation's own chain, name the others in it."""
     from fini_admin.audit import chain, triggers  # models are loaded only now
 
     connection = connections[using]
     if "trail_entry" in connection.introspection.table_names():
         triggers.install(connection)
         chain.start(chain.INSTALLATION)
+        chain.record_heads()  # names the chains of a version that recorded none

@@ -5,7 +5,7 @@ import re
 from datetime import datetime
 
 from fini_admin.audit.models import Entry
-from fini_admin.audit.names import ANCHOR
+from fini_admin.audit.names import ANCHOR, HEAD_RECORDED
 
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+00:00")
 
@@ -31,12 +31,22 @@ def pairs(detail: str | None) -> list[tuple[str, str]]:
 
 
 def told(row: Entry) -> list[tuple[str, str]]:
-    """What an activity's row tells: its detail; of an anchor what went and why, and the hash it stands for."""
+    """What an activity's row tells: its detail; of an anchor what went and why, of a head where it was."""
+    if row.kind == HEAD_RECORDED:
+        return told_of_head(pairs(row.detail))
     if row.kind != ANCHOR or not isinstance(row.covers, int):
         return pairs(row.detail)
     said = dict(pairs(row.detail))
     what = f"Rows 1 to {row.covers:,} went: they were older than {said.get('days', 'some')} days."
     return [("", what), *((name, said[name]) for name in ("hash",) if name in said)]
+
+
+def told_of_head(found: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Where another chain's head was."""
+    said = dict(found)
+    if not {"chain", "seq", "hash"} <= said.keys():
+        return found
+    return [("", f"Row {said['seq']} was the newest of chain {said['chain']}."), ("hash", said["hash"])]
 
 
 def in_short(value: object) -> str:

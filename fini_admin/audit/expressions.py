@@ -1,6 +1,6 @@
 """SQL that indexes are made of, written out: SQLite uses an index only where the query says the very same."""
 
-from django.db.models import BooleanField, Func, IntegerField
+from django.db.models import BooleanField, CharField, Func, IntegerField
 
 from fini_admin.audit.names import OUTCOME_KINDS
 
@@ -17,3 +17,10 @@ class IsOutcome(Func):
 
     template = "%(expressions)s IN (" + ", ".join(f"'{kind}'" for kind in OUTCOME_KINDS) + ")"
     output_field = BooleanField()
+
+
+class RecordedChain(Func):
+    """The chain that a recorded head's detail names: a UUID behind `{"chain":"`, for keys are sorted (chain.line)."""
+
+    template = "SUBSTR(%(expressions)s, 11, 36)"
+    output_field = CharField()

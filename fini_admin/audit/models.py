@@ -3,8 +3,8 @@
 from django.db import models
 from django.db.models import F, Q
 
-from fini_admin.audit.expressions import Hundreds
-from fini_admin.audit.names import ANCHOR, OUTCOME_KINDS, CallKind
+from fini_admin.audit.expressions import Hundreds, RecordedChain
+from fini_admin.audit.names import ANCHOR, HEAD_RECORDED, OUTCOME_KINDS, CallKind
 
 # Only an outcome's row has an outcome: what the list of calls is made of, said without a parameter.
 HAS_OUTCOME = Q(outcome__isnull=False)
@@ -78,6 +78,14 @@ class Entry(models.Model):
                 fields=["chain", "answer_body"],
                 name="trail_answer_body",
                 condition=Q(answer_body__isnull=False),
+            ),
+            # What was recorded of one chain's head, the newest first (heads.py).
+            models.Index(
+                F("chain"),
+                RecordedChain("detail"),
+                F("seq"),
+                name="trail_recorded",
+                condition=Q(kind=HEAD_RECORDED),
             ),
         )
 

@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+INSTALLATION = "-"  # the chain of what belongs to no workspace; it also names every other chain (heads.py)
+
 
 class CallKind(StrEnum):
     """The rows of a call (P1): one *asked*, then exactly one of the other three."""
@@ -71,8 +73,13 @@ OF_NO_WORKSPACE = frozenset(
         Activity.SESSIONS_ENDED,
     }
 )
+# Acts on members and keys: the chain's head is recorded after each (chain.record_head).
+OF_MEMBERS_AND_KEYS = frozenset(
+    kind for kind in Activity if kind.startswith(("member.", "invitation.", "key."))
+)
 OUTCOME_KINDS = (CallKind.ANSWERED, CallKind.LOST, CallKind.UNSENT)
 ANCHOR = "audit.anchor"  # a signed entry that covers the rows before it: only then may they go (P2)
 HEAD_BROKEN = (
     "audit.head_broken"  # the head was changed before this row was written: rows may be missing (P2)
 )
+HEAD_RECORDED = "audit.head_recorded"  # in the installation's chain: where another chain's head was (P2)

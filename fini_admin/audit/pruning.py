@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
-from fini_admin.audit import anchors, chain
+from fini_admin.audit import anchors, chain, heads
 from fini_admin.audit.models import Body, Entry, Head
 from fini_admin.audit.names import ANCHOR, OUTCOME_KINDS, CallKind
 from fini_admin.audit.verify import own_head, verify
@@ -103,11 +103,24 @@ def anchor(name: str, wanted: Plan, *, days: int, actor: str, origin: str) -> No
 
 
 def write_anchor(name: str, wanted: Plan, *, days: int, actor: str, origin: str) -> None:
-    """That row itself, inside the caller's transaction."""
+    """That row itself, inside the caller's transaction; in the installation's chain behind what must not go."""
+    if name == chain.INSTALLATION:
+        keep_recorded_heads(wanted.last)
     facts = {"rows": wanted.rows, "since": wanted.since, "until": wanted.until, "days": days}
     detail = anchors.stated(name, wanted.last, wanted.hash, **facts)
     values = {"kind": ANCHOR, "actor": actor, "origin": origin, "covers": wanted.last, "detail": detail}
     chain.append(name, values)
+
+
+def keep_recorded_heads(last: int) -> None:
+    """State anew, as it was, the head that was recorded last of each chain, where the row that states it goes.
+
+    Else a chain that stood still for as long would be named no more, and could be taken away unseen.
+    """
+    for name in sorted(heads.names()):
+        told = heads.newest(name)
+        if told and told.row <= last:
+            chain.append_head(told.chain, told.seq, told.hash)
 
 
 def remove_rows(name: str, wanted: Plan, told: Callable[[int], None]) -> None:

@@ -8,10 +8,14 @@ import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from uuid import uuid4
 
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+
 from fini_admin.audit import bodies, chain
+from fini_admin.audit.expressions import IsOutcome
 from fini_admin.audit.models import Entry, Head, OpenCall
 from fini_admin.audit.names import CallKind
 from fini_admin.fini.client import Request
@@ -19,6 +23,11 @@ from fini_admin.fini.errors import FiniError, Outcome
 from fini_admin.fini.secrets import without_keys
 
 LEASE = timedelta(seconds=15)
+NOBODY = "nobody"  # the owner of an open call whose row was removed and put back
+SENDER_ENDED = "The process that sent this ended: outcome unknown, may not have been sent"
+ROW_REMOVED = (
+    "The row that said this call was open was removed by hand: outcome unknown, may not have been sent"
+)
 ERROR_LIMIT = 300
 
 
@@ -132,9 +141,50 @@ def write_lost(call: str) -> None:
     )
     dropped = ("seq", "at", "prev", "hash", "request_body", "pk")
     values = {name: value for name, value in asked.items() if name not in dropped}
-    error = "The process that sent this ended: outcome unknown, may not have been sent"
+    error = ROW_REMOVED if opened and opened.owner == NOBODY else SENDER_ENDED
     values |= {"kind": str(CallKind.LOST), "outcome": str(Outcome.UNKNOWN), "error": error}
     chain.append(asked["chain"], values)
+
+
+class Pending(NamedTuple):
+    """A call that was asked in row `seq` and has no outcome; `open` unless its open row was removed by hand."""
+
+    seq: int
+    call: str
+    open: bool
+
+
+def pending(name: str, after: int = 0) -> list[Pending]:
+    """The calls of a chain without an outcome that were asked above row `after`, in order; as of one moment."""
+    rows = Entry.objects.filter(chain=name)
+    outcome = rows.filter(IsOutcome("kind"), call=OuterRef("call"))
+    asked = rows.filter(~Exists(outcome), kind=CallKind.ASKED, seq__gt=after).order_by("seq")
+    is_open = Exists(OpenCall.objects.filter(chain=name, call=OuterRef("call")))
+    return [Pending(*row) for row in asked.values_list("seq", "call", is_open)]
+
+
+def reopen(name: str, after: int = 0) -> int:
+    """Put back the open rows that were removed by hand, their lease run out, so that the calls are closed as lost.
+
+    Looks at what was asked above row `after`; returns from where to look the next time: every call up to that row has
+    its outcome.
+    """
+    newest = Head.objects.values_list("seq", flat=True).get(chain=name)
+    found = pending(name, after)
+    if not all(one.open for one in found):
+        with transaction.atomic():
+            # An outcome is written under this lock, in the transaction that takes its open row away.
+            Head.objects.select_for_update().get(chain=name)
+            for one in pending(name, after):
+                if not one.open:
+                    put_back(name, one.call)
+    return found[0].seq - 1 if found else newest
+
+
+def put_back(name: str, call: str) -> None:
+    """The open row of a call, which nobody holds."""
+    values = {"chain": name, "owner": NOBODY, "lease_until": datetime.now(UTC)}
+    OpenCall.objects.update_or_create(call=call, defaults=values)
 
 
 def orphans(owner: str | None = None) -> list[tuple[str, str]]:

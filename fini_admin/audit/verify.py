@@ -1,4 +1,8 @@
-"""Verifying a chain: every row's hash, its place, and the head outside of which nothing may stand (P2)."""
+"""Verifying a chain: every row's hash, its place, and the head outside of which nothing may stand (P2).
+
+Also what the installation's chain recorded of that head, and that a call without an outcome is open (P1). Times are not
+judged, for a clock may have been wrong. It only reads, so it can be run where nothing may be written.
+"""
 
 import hashlib
 import zlib
@@ -7,11 +11,13 @@ from typing import Any
 
 from django.db import DatabaseError
 
-from fini_admin.audit import anchors, bodies, chain
+from fini_admin.audit import anchors, bodies, chain, heads
 from fini_admin.audit.anchors import Anchor
 from fini_admin.audit.chain import COLUMNS
+from fini_admin.audit.heads import Recorded
 from fini_admin.audit.models import Body, Entry, Head
 from fini_admin.audit.names import ANCHOR, HEAD_BROKEN
+from fini_admin.audit.recording import pending
 
 CHUNK = 1_000
 UNREADABLE = (DatabaseError, ValueError, TypeError, UnicodeError)
@@ -38,8 +44,11 @@ def verify(name: str, *, with_bodies: bool = False) -> int:
 def walk(name: str, *, with_bodies: bool) -> int:
     """One way through a chain from its first row to its head; returns the number of rows, raises Broken."""
     check_start(name)
+    recorded = recorded_heads(name)
+    check_there(name, recorded)
     anchor = own_anchor(name)
     seq, prev = beginning(name, anchor)
+    check_recorded(seq, prev, recorded)
     before, known = seq, -1
     while (
         seq > known
@@ -49,12 +58,15 @@ def walk(name: str, *, with_bodies: bool) -> int:
             prev = checked(row, seq + 1, prev)
             seq += 1
             check_anchor(row, prev, anchor)
+            check_recorded(seq, prev, recorded)
             if with_bodies:
                 check_bodies(row)
         head = own_head(name)
         if head.seq == seq:
             break
     check_end(head, seq, prev)
+    check_not_shorter(seq, recorded)
+    check_calls(name)
     return seq - before
 
 
@@ -64,6 +76,45 @@ def first_number(name: str) -> Any:
         return Entry.objects.filter(chain=name).order_by("seq").values_list("seq", flat=True).first()
     except UNREADABLE:
         return None
+
+
+def recorded_heads(name: str) -> dict[int, Recorded]:
+    """What the installation's chain recorded of this one's head, by number; raises Broken."""
+    try:
+        return heads.of(name)
+    except UNREADABLE as error:
+        raise Broken("what the installation's trail recorded of it cannot be read") from error
+    except heads.Invalid as error:
+        raise Broken(str(error)) from error
+
+
+def check_there(name: str, recorded: dict[int, Recorded]) -> None:
+    """A chain that was named has a head, or at least a row."""
+    if recorded and first_number(name) is None and not Head.objects.filter(chain=name).exists():
+        raise Broken(f"it is missing as a whole: {recorded[max(recorded)]}")
+
+
+def check_recorded(seq: int, hash_: str, recorded: dict[int, Recorded]) -> None:
+    """A row whose number was once recorded as the newest is the row that it was then."""
+    told = recorded.get(seq)
+    if told and told.hash != hash_:
+        raise Broken(f"row {seq} is another one than it was: {told}, with another hash")
+
+
+def check_not_shorter(seq: int, recorded: dict[int, Recorded]) -> None:
+    """The chain reaches as far as was ever recorded, so that an older head cannot be put back unseen."""
+    furthest = max(recorded, default=0)
+    if furthest > seq:
+        raise Broken(f"row {seq + 1} is missing, though the head names none behind it: {recorded[furthest]}")
+
+
+def check_calls(name: str) -> None:
+    """Every call has an outcome, or is open: then a worker closes it when its sender is gone."""
+    for one in pending(name):
+        if not one.open:
+            raise Broken(
+                f"row {one.seq}: its call {one.call} has no outcome, and the row that says it is open was removed"
+            )
 
 
 def own_anchor(name: str) -> Anchor | None:

@@ -314,10 +314,13 @@ def end(run: int, items: QuerySet[Item], outcome: Outcome, reason: str) -> None:
 
 
 def finish(workspace: Workspace) -> None:
-    """End each run of the workspace of which no ID and no step is open."""
+    """End each run of the workspace of which no ID and no step is open; then the trail's head is recorded."""
+    ended = 0
     for run in Run.objects.filter(workspace=workspace, state=RunState.RUNNING):
         if not any_open(run) and not Step.objects.filter(run=run).exclude(state=StepState.DONE).exists():
-            Run.objects.filter(pk=run.pk).update(state=RunState.ENDED, ended_at=datetime.now(UTC))
+            ended += Run.objects.filter(pk=run.pk).update(state=RunState.ENDED, ended_at=datetime.now(UTC))
+    if ended:
+        chain.record_head_on_commit(str(workspace.pk))
 
 
 def any_open(run: Run) -> bool:

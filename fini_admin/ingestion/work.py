@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from fini_admin.audit import recording
-from fini_admin.audit.models import OpenCall
+from fini_admin.audit.models import Head, OpenCall
 from fini_admin.ingestion import budget, steps, walk
 from fini_admin.ingestion.calling import NoKey, usable_key
 from fini_admin.ingestion.models import Budget, Item, Kind, Outcome, Stage, Step, StepState, Watch, Worker
@@ -32,6 +32,8 @@ FORGOTTEN = timedelta(days=1)
 # What each thread of this process has in hand, a step or a workspace's watch: one at a time. Single operations on a
 # dict are safe between threads.
 IN_HAND: dict[int, int | UUID] = {}
+# Of each chain the row up to which every call has its outcome: what was looked at is not looked at again.
+ALL_ENDED: dict[str, int] = {}
 
 
 @contextmanager
@@ -169,6 +171,15 @@ def recover(owner: str | None = None) -> None:
         except Exception:  # a fault in one workspace must stop neither the clock nor the others
             log.exception("call %s of %s", call, chain)
             postpone_call(call)
+
+
+def reopen_calls() -> None:
+    """Find the calls without an outcome whose open row was removed by hand; `recover` then closes them as lost."""
+    for chain in Head.objects.order_by("chain").values_list("chain", flat=True):
+        try:
+            ALL_ENDED[chain] = recording.reopen(chain, ALL_ENDED.get(chain, 0))
+        except Exception:  # a fault in one chain must stop neither the clock nor the others
+            log.exception("open calls of %s", chain)
 
 
 def postpone_call(call: str) -> None:

@@ -1,9 +1,12 @@
 """Which chain of the audit trail a slug names, and how long it is kept."""
 
+from collections.abc import Callable
 from uuid import UUID
 
 from django.core.management.base import CommandError
+from django.db import DatabaseError
 
+from fini_admin.audit import heads
 from fini_admin.audit.chain import INSTALLATION
 from fini_admin.audit.models import Entry, Head
 from fini_admin.workspaces.commands import workspace_or_error
@@ -17,16 +20,28 @@ def chain_of(slug: str) -> str:
 
 
 def every_trail() -> dict[str, str]:
-    """Every chain by its workspace's slug: also one whose workspace, or whose head, is gone."""
+    """Every chain by its workspace's slug: also one whose workspace is gone, or all of it but its name."""
     trails = {INSTALLATION: INSTALLATION} | {
         space.slug: str(space.pk) for space in Workspace.objects.order_by("slug")
     }
     known = set(trails.values())
-    chains = {
-        *Head.objects.values_list("chain", flat=True),
-        *Entry.objects.values_list("chain", flat=True).distinct(),
-    }
-    return trails | {f"chain {name}": name for name in sorted(chains - known)}
+    chains = (
+        readable(lambda: set(Head.objects.values_list("chain", flat=True)))
+        | readable(lambda: set(Entry.objects.values_list("chain", flat=True).distinct()))
+        | readable(heads.names)
+    )
+    return trails | {f"chain {name}": name for name in sorted(chains - known, key=str)}
+
+
+def readable(names: Callable[[], set[str]]) -> set[str]:
+    """These names; where one was changed to what cannot be read (SQLite), a name that no chain has.
+
+    To verify that one fails, behind the chain in which a row or a head is missed for it.
+    """
+    try:
+        return names()
+    except DatabaseError:
+        return {"(its name cannot be read)"}
 
 
 def days_kept(chain: str) -> int:

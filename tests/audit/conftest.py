@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.db import connection
 
-from fini_admin.audit import transport
+from fini_admin.audit import chain, transport
 from fini_admin.audit.models import Entry
 from fini_admin.audit.recording import Context
 from fini_admin.audit.transport import Exchange
@@ -16,6 +17,7 @@ from tests.audit import rows
 from tests.audit.pruned import Clock
 from tests.support import people
 from tests.support.sandbox import Sandbox
+from tests.support.triggers import drop
 
 Send = Callable[..., Exchange[Any]]
 
@@ -77,7 +79,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def aged(clock: Clock, request: pytest.FixtureRequest) -> Context:
+def aged(db: None, clock: Clock, request: pytest.FixtureRequest) -> Context:
     """A context whose workspace began 500 days ago."""
     clock.days = 500
     context: Context = request.getfixturevalue("context")
@@ -96,3 +98,14 @@ def trail(clock: Clock, aged: Context) -> str:
     rows.answered(aged, rows.INGEST, kept='{"both":1}')
     rows.unsent(aged)
     return aged.chain
+
+
+@pytest.fixture
+def recorded_trail(context: Context) -> str:
+    """Five rows, the head recorded, and two rows behind it. No trigger guards them."""
+    rows.answered(context)
+    rows.lost(context)
+    chain.record_head(context.chain)
+    rows.unsent(context)
+    drop(connection)
+    return context.chain

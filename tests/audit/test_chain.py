@@ -6,17 +6,19 @@ from io import StringIO
 
 import pytest
 from django.core.management import call_command
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fini_admin import keyring
 from fini_admin.audit import chain, recording
 from fini_admin.audit.models import Entry, Head
-from fini_admin.audit.verify import verify
+from fini_admin.audit.verify import Broken, verify
 from fini_admin.fini import routes
 from tests.support import people
+from tests.support.triggers import drop
 
+SQLITE = connection.vendor == "sqlite"
 STATED = "seq at kind call method path request_sha256 status outcome actor origin run key prev hash".split()  # noqa: SIM905 - read as one line
 
 
@@ -83,6 +85,48 @@ def test_times_are_utc_text_of_fixed_width_and_never_go_back(filled):
     assert times == sorted(times)
 
 
+def test_a_clock_that_is_set_back_gives_no_row_an_earlier_time(filled, monkeypatch):
+    last = Entry.objects.get(chain=filled, seq=5).at
+    monkeypatch.setattr(chain, "now_text", lambda: "2001-01-01T00:00:00.000000Z")
+    with transaction.atomic():
+        chain.append(filled, {"kind": "run.started"})
+        chain.append(filled, {"kind": "run.started"})
+    assert list(Entry.objects.filter(chain=filled, seq__gt=5).values_list("at", flat=True)) == [last, last]
+    assert verify(filled) == 7
+
+
+def test_a_clock_that_is_ahead_is_followed(filled, monkeypatch):
+    monkeypatch.setattr(chain, "now_text", lambda: "2999-01-01T00:00:00.000000Z")
+    with transaction.atomic():
+        chain.append(filled, {"kind": "run.started"})
+    assert Entry.objects.get(chain=filled, seq=6).at == "2999-01-01T00:00:00.000000Z"
+
+
+def test_verification_does_not_judge_times(filled, monkeypatch):
+    """As rows of a version that took each clock's time as it was."""
+    for at in ("2999-01-01T00:00:00.000000Z", "2001-01-01T00:00:00.000000Z"):
+        monkeypatch.setattr(chain, "time_after", lambda _head, at=at: at)
+        with transaction.atomic():
+            chain.append(filled, {"kind": "run.started"})
+    assert verify(filled) == 7
+
+
+TIMES = ["", "z" * 27, "9999", "2999-01-01T00:00:00.000000z", "２９９９-01-01T00:00:00.000000Z"]
+TIMES_SQLITE = ["CAST(x'ff' AS TEXT)", "x'ff'", "7"]
+
+
+@pytest.mark.parametrize("text", [f"'{text}'" for text in TIMES] + (TIMES_SQLITE if SQLITE else []))
+def test_a_time_that_was_changed_to_none_stops_no_row_and_is_not_taken_over(filled, text):
+    drop(connection)
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(f"UPDATE trail_entry SET at = {text} WHERE chain = %s AND seq = 5", [filled])  # noqa: S608 - texts of ours
+        chain.append(filled, {"kind": "run.started"})
+    assert chain.TIME.fullmatch(Entry.objects.get(chain=filled, seq=6).at)
+    with pytest.raises(Broken, match=r"^row 5 "):
+        verify(filled)
+
+
 def test_the_head_is_authenticated_with_a_key_outside_the_database(filled, settings):
     head = Head.objects.get(chain=filled)
     message = f"{filled}|{head.seq}|{head.hash}".encode()
@@ -123,7 +167,7 @@ def test_chains_are_apart(filled):
     other = people.workspace("other", "Other")
     with transaction.atomic():
         chain.append(str(other.pk), {"kind": "run.started"})
-    assert (verify(filled), verify(str(other.pk)), verify(chain.INSTALLATION)) == (5, 2, 0)
+    assert (verify(filled), verify(str(other.pk)), verify(chain.INSTALLATION)) == (5, 2, 2)
 
 
 def test_a_row_cannot_name_its_own_place(filled):

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.conf import settings as product
@@ -100,24 +101,25 @@ def csv_actors_of(filled: str, text: str) -> list[str]:
 
 def test_the_installations_own_chain_is_a_hyphen(filled):
     assert lines("-")[0]["chain"] == "-"
-    assert run("verify_audit", "-") == "-: intact, 1 rows\n"
+    assert run("verify_audit", "-") == "-: intact, 2 rows\n"
 
 
 def test_verify_counts_and_all_names_every_chain(filled):
     people.workspace("other", "Other")
     assert run("verify_audit", "acme", bodies=True) == "acme: intact, 4 rows\n"
     assert run("verify_audit", all=True) == (
-        "-: intact, 0 rows\nacme: intact, 4 rows\nother: intact, 1 rows\n"
+        "-: intact, 2 rows\nacme: intact, 4 rows\nother: intact, 1 rows\n"
     )
 
 
 def test_verify_all_sees_a_chain_whose_workspace_is_gone(filled):
     drop(connection)
-    chain.start("gone")
+    gone = str(uuid4())
+    chain.start(gone)
     with transaction.atomic():
-        chain.append("gone", {"kind": "x"})
-        Entry.objects.filter(chain="gone").update(actor="eve")
-    with pytest.raises(CommandError, match=r"^chain gone: row 1 was changed"):
+        chain.append(gone, {"kind": "x"})
+        Entry.objects.filter(chain=gone).update(actor="eve")
+    with pytest.raises(CommandError, match=rf"^chain {gone}: row 1 was changed"):
         run("verify_audit", all=True)
 
 

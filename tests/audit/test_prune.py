@@ -74,7 +74,7 @@ def test_a_workspace_says_how_long_its_trail_is_kept(trail):
     assert json.loads(Entry.objects.get(chain=trail, kind=ANCHOR).detail or "")["days"] == 450
 
 
-def test_the_installations_own_chain_is_kept_for_the_default(acme, clock):
+def test_the_installations_own_chain_is_kept_for_the_default(db, clock):
     for days in (401, 399):
         clock.days = days
         with transaction.atomic():

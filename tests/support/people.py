@@ -8,6 +8,7 @@ from django.test import Client, RequestFactory
 
 from fini_admin.audit import chain
 from fini_admin.audit.models import Entry
+from fini_admin.audit.names import HEAD_RECORDED
 from fini_admin.workspaces import actions
 from fini_admin.workspaces.models import ApiKey, User, Workspace
 
@@ -49,9 +50,9 @@ def verified(key: ApiKey, scopes: str = "read write", *, same: bool | None = Tru
 
 
 def trail(workspace: Workspace | None = None) -> list[tuple[str, str, dict]]:
-    """Kind, actor and detail of a chain's rows, in order."""
+    """Kind, actor and detail of a chain's rows, in order, less what the installation's records of the others."""
     name = str(workspace.pk) if workspace else chain.INSTALLATION
-    rows = Entry.objects.filter(chain=name).order_by("seq")
+    rows = Entry.objects.filter(chain=name).exclude(kind=HEAD_RECORDED).order_by("seq")
     return [(row.kind, row.actor or "", json.loads(row.detail or "{}")) for row in rows]
 
 

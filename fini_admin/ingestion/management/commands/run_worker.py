@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 TICK = 1.0
 BEAT = 3.0
 SWEEP = 60.0
+RECORD = 3600.0
 IN_FLIGHT = 8
 CONSUMER: dict[str, Any] = settings.HUEY["consumer"]
 
@@ -43,6 +44,8 @@ class Command(BaseCommand):
             chain.check_key(chain.INSTALLATION)
         except UnknownKey as error:
             raise CommandError(str(error)) from None
+        if not settings.POSTGRES:  # a file of its own, which no backup holds
+            HUEY.storage.initialize_schema()
         # Until huey listens for it, a little after its threads were started, SIGTERM would cut everything off.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         Process.owner = str(uuid4())
@@ -51,7 +54,8 @@ class Command(BaseCommand):
         consumer = HUEY.create_consumer(**CONSUMER, graceful_signal="TERM", shutdown_timeout=IN_FLIGHT)
         Process.stopping = consumer.stop_flag
         try:
-            for target, pause in ((tick, TICK), (beat, BEAT), (sweep, SWEEP)):
+            clocks = ((tick, TICK), (beat, BEAT), (sweep, SWEEP), (chain.record_heads, RECORD))
+            for target, pause in clocks:
                 threading.Thread(target=repeat, args=(target, pause, consumer.stop_flag), daemon=True).start()
             self.stdout.write(f"worker {Process.owner[:8]} is at work")
             consumer.run()
@@ -93,4 +97,5 @@ def sweep() -> None:
     sessions.clear()
     work.forget_dead(Process.owner)
     work.mark_stuck()
+    work.reopen_calls()
     end_fallbacks()

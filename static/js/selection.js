@@ -2,6 +2,7 @@
 // cleared or the person logs out, whatever a filter hides meanwhile and whichever page of the list is shown.
 class Picks {
   static KEPT = "selected ";
+  static CONFIRMED = "confirmed";
   static #last = Promise.resolve();
 
   // Each ID with where it stands: the branches above it, outermost first ("5.17"); several places with blanks between.
@@ -13,7 +14,10 @@ class Picks {
     this.form = form;
     this.name = `${Picks.KEPT}${document.body.dataset.person} ${location.pathname} ${kind}`;
     this.read();
-    document.addEventListener("htmx:after:request", ({ detail: { ctx } }) => this.#sent(ctx));
+    document.addEventListener("htmx:after:request", ({ detail: { ctx } }) => this.#acted(ctx));
+    document.addEventListener("submit", ({ target }) => {
+      if (target.closest("#dialog")) sessionStorage.setItem(Picks.CONFIRMED, this.name);
+    });
   }
 
   get size() {
@@ -87,15 +91,21 @@ class Picks {
     return text;
   }
 
-  // The form's own acts lead back to its page, a confirmed preview to its run; a log-in that comes in between to neither.
-  #sent({ request, hx, sourceElement }) {
-    if (request.method !== "POST" || !hx?.redirect) return;
-    const { pathname } = new URL(hx.redirect, location.href);
-    const acted = sourceElement === this.form && pathname === location.pathname;
-    const confirmed = sourceElement.closest("#dialog") && /\/runs\/\d+\/$/.test(pathname);
-    if (acted || confirmed) this.clear();
+  // What the form did with the selection leads back to its page; a log-in that comes in between does not.
+  #acted({ request, hx, sourceElement }) {
+    if (request.method !== "POST" || sourceElement !== this.form || !hx?.redirect) return;
+    if (new URL(hx.redirect, location.href).pathname === location.pathname) this.clear();
+  }
+
+  // A preview that was confirmed leads to its run: what was selected for it is sent. On the way there may be a log-in,
+  // or the preview's own page with what is wrong.
+  static settle() {
+    const name = sessionStorage.getItem(Picks.CONFIRMED);
+    if (name && /\/runs\/\d+\/$/.test(location.pathname)) sessionStorage.removeItem(name);
+    if (!/\/(previews|accounts)\//.test(location.pathname)) sessionStorage.removeItem(Picks.CONFIRMED);
   }
 }
+Picks.settle();
 
 // Boxes that are clicked with Shift held down: those between the box before and this one do as this one does.
 class Ranges {

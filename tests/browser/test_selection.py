@@ -183,7 +183,7 @@ def test_what_is_selected_lasts_over_back_and_a_new_load(tree):
     other = page.context.new_page()
     other.goto(page.url)
     selected(other, "0 selected")
-    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Clear selection").click()
     selected(page, "0 selected")
     page.reload()
     selected(page, "0 selected")

@@ -127,7 +127,7 @@ document.addEventListener("DOMContentLoaded", () => {
     unsure = [];
     draw(tree()?.firstElementChild);
     const away = hidden();
-    const said = `${grouped.format(selection.size)} selected${away ? `, ${grouped.format(away)} of them not shown` : ""}`;
+    const said = `${grouped.format(selection.size)} selected${away ? `, ${grouped.format(away)} not shown` : ""}`;
     say(form.querySelector("[data-selected]"), said);
     lookUp(unsure);
   };

@@ -8,7 +8,10 @@ from playwright.sync_api import Locator, Page, ViewportSize, expect
 from tests.browser import paths
 from tests.browser.product import Place, Product, Row
 
-WIDTHS = {"desk": {"width": 1280, "height": 800}, "telephone": {"width": 390, "height": 844}}
+WIDTHS: dict[str, ViewportSize] = {
+    "desk": {"width": 1280, "height": 800},
+    "telephone": {"width": 390, "height": 844},
+}
 ALL, GRAPHQL, AUTHENTICATION = 380, 4, 4
 BRANCH, INNER = "NetBox", "Administration › Authentication"
 
@@ -16,8 +19,7 @@ BRANCH, INNER = "NetBox", "Administration › Authentication"
 @pytest.fixture(params=WIDTHS)
 def window(request: pytest.FixtureRequest) -> ViewportSize:
     """The size of the window."""
-    size: ViewportSize = WIDTHS[request.param]
-    return size
+    return WIDTHS[request.param]
 
 
 @pytest.fixture
@@ -121,9 +123,9 @@ def test_select_all_under_a_search_means_those_and_keeps_what_was_ticked_before(
     opened(page, BRANCH, INNER)
     box(page, "Okta").check()
     look_for(page, "search", "graphql")
-    selected(page, "1 selected, 1 of them not shown")
+    selected(page, "1 selected, 1 not shown")
     paths.button(page, f"Select all {GRAPHQL}").click()
-    selected(page, "5 selected, 1 of them not shown")
+    selected(page, "5 selected, 1 not shown")
     look_for(page, "search", "")
     selected(page, "5 selected")
     expect(paths.button(page, f"Select all {ALL}")).to_be_visible()
@@ -157,7 +159,7 @@ def test_a_ticked_branch_means_the_leaves_shown_at_that_moment(tree):
     selected(page, "7 selected")
     look_for(page, "search", "okta")
     branch(page, INNER).uncheck()
-    selected(page, "6 selected, 6 of them not shown")
+    selected(page, "6 selected, 6 not shown")
     look_for(page, "search", "")
     selected(page, "6 selected")
     opened(page, INNER)
@@ -174,7 +176,7 @@ def test_what_is_selected_lasts_over_back_and_a_new_load(tree):
     page.get_by_role("link", name="Notion").click()
     selected(page, "0 selected")
     page.go_back()
-    selected(page, f"{ALL} selected, {ALL - 1} of them not shown")
+    selected(page, f"{ALL} selected, {ALL - 1} not shown")
     look_for(page, "search", "")
     selected(page, f"{ALL} selected")
     # Also of branches that were not loaded it is known whether all of it is selected.

@@ -35,6 +35,11 @@ def whole_numbers(texts: Iterable[str]) -> list[int]:
     return [number for number in map(whole_number, texts) if number is not None]
 
 
+def parts(texts: Iterable[str]) -> list[str]:
+    """What stands between the commas of these texts: a script sends many IDs as one field."""
+    return [part for text in texts for part in text.split(",") if part]
+
+
 def page(
     queryset: QuerySet[M],
     *,

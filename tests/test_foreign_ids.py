@@ -32,12 +32,11 @@ ANSWERED = {200, 204, 302, 303, 400, 404, 413, 422}
 OURS, THEIRS = "/w/ours/", "theirmark"
 # What scripts send beyond the fields that stand on the page (static/js), and what an address may say besides.
 MADE_BY_SCRIPTS = {
-    "discover": ("all", "not_id", "not_branch"),
     "preview": ("left", "keep", "offered", "without"),
-    "queue": ("id", "all"),
+    "queue": ("id", "upto"),
 }
-LISTS = ("id", "branch", "not_id", "not_branch", "keep", "left", "offered")
-SAID_IN_ADDRESSES = {"": ("after",), "previews": ("group", "from")}
+LISTS = ("id", "branch", "keep", "left", "offered")
+SAID_IN_ADDRESSES = {"": ("after",), "previews": ("group", "from"), "queue": ("id", "upto")}
 # Arguments that name no thing of a workspace.
 NOT_ABOUT_A_THING = {"slug", "provider", "side"}
 # What makes something happen at one address or another.

@@ -10,7 +10,7 @@ from django import forms
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.forms import Choice, Decided, Filters, PlainField, TypedChoice, choices
 from fini_admin.ingestion.models import Kind, RunState
-from fini_admin.ingestion.waiting import LANES, OUT, Wanted
+from fini_admin.ingestion.waiting import LANES, OUT, WAITING, Wanted
 
 QUEUED_FROM = {**{name: provider.label for name, provider in PROVIDERS.items()}, "web": "Web"}
 AGES = {
@@ -50,7 +50,7 @@ class RunFilters(Filters):
 class QueueFilters(Filters):
     """Which IDs of the queue. `people` lists by whom they may have been brought in, asked when the field is drawn.
 
-    The lane is chosen by the tabs; what is none of them is the first one.
+    The lane is chosen by the tabs; where the address has none, `first_lane` chooses one by the other filters.
     """
 
     q = PlainField(required=False, max_length=200, label="Title, URL or ID")
@@ -65,10 +65,14 @@ class QueueFilters(Filters):
     )
     lane = Choice(choices=list(LANES.items()), widget=forms.HiddenInput)
 
-    def __init__(self, data: Mapping[str, Any], people: Callable[[], list[str]]) -> None:
+    def __init__(
+        self, data: Mapping[str, Any], people: Callable[[], list[str]], first_lane: Callable[..., str]
+    ) -> None:
         asked = data.get("lane")
-        self.lane_shown: str = asked if asked in LANES else next(iter(LANES))
-        super().__init__(dict(data.items()) | {"lane": self.lane_shown})
+        super().__init__(dict(data.items()) | {"lane": asked if asked in LANES else WAITING[0]})
+        if asked not in LANES:
+            self.data = {**self.data, "lane": first_lane(**(self.wanted() or {}))}
+        self.lane_shown: str = self.data["lane"]
         if self.lane_shown == OUT:
             self.fields["longer"].label = "Out"
         self.fields["who"].widget = forms.Select(choices=partial(self.names, people))  # type: ignore[arg-type]  # the stubs know no callable

@@ -1,18 +1,18 @@
 """What Discover's forms hold: the tree's filters, what is picked in it, and the type to send."""
 
+from dataclasses import dataclass
+
 from django import forms
 from django.core.validators import RegexValidator
 from django.http import QueryDict
 
 from fini_admin.fini.providers import MIME_TYPE
 from fini_admin.forms import Choice, Filters, PlainField
-from fini_admin.paging import whole_number, whole_numbers
-from fini_admin.sources.selection import Marks
+from fini_admin.paging import parts, whole_number, whole_numbers
 from fini_admin.sources.tree import PAGES
 
 SHOW = (("", "All"), ("new", "Not in Fini yet"))
 MOST_OPEN = 2_000
-LISTS = ("id", "branch", "not_id", "not_branch")
 
 
 class TreeFilters(Filters):
@@ -34,15 +34,21 @@ class ToRegister(forms.Form):
     do = Choice(choices=[("register", "Register"), ("ingest", "Register and ingest")])
 
 
-def marks_of(data: QueryDict) -> tuple[Marks, int]:
-    """What is picked, as the page says it, and how many of the keys are none at all."""
-    texts = {
-        name: {text for given in data.getlist(name) for text in given.split(",") if text} for name in LISTS
-    }
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """The keys of the leaves and branches that a page says are selected, and how many of those sent are no keys."""
+
+    leaves: frozenset[int]
+    branches: frozenset[int]
+    wrong: int
+
+
+def picked(data: QueryDict) -> Picked:
+    """What is selected, as the page says it."""
+    texts = {name: frozenset(parts(data.getlist(name))) for name in ("id", "branch")}
     keys = {name: frozenset(whole_numbers(held)) for name, held in texts.items()}
-    wrong = sum(len(texts[name]) - len(keys[name]) for name in ("id", "branch"))
-    marks = Marks(bool(data.get("all")), keys["id"], keys["branch"], keys["not_id"], keys["not_branch"])
-    return marks, wrong
+    wrong = sum(len(texts[name]) - len(keys[name]) for name in texts)
+    return Picked(keys["id"], keys["branch"], wrong)
 
 
 def opened(*texts: str) -> dict[int, int]:

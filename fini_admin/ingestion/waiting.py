@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
@@ -17,6 +17,7 @@ UNREAD = "unread"
 OUT = "out"
 # What the page's tabs show, by their names in the address.
 LANES: dict[str, str] = {Lane.ADD: "Add", Lane.REFRESH: "Refresh", UNREAD: "Not read yet", OUT: "Taken out"}
+WAITING = tuple(name for name in LANES if name != OUT)
 
 
 class Wanted(TypedDict, total=False):
@@ -26,11 +27,6 @@ class Wanted(TypedDict, total=False):
     provider: str
     who: str
     longer: timedelta | None
-
-
-def everything(workspace: Workspace) -> QuerySet[QueueEntry]:
-    """The whole queue in its order, as the command `ingest` sends it: what a run has taken is left out."""
-    return selectable(QueueEntry.objects.filter(workspace=workspace, closed_at=None)).order_by("pk")
 
 
 def entries(workspace: Workspace, lane: str, **filters: Unpack[Wanted]) -> QuerySet[QueueEntry]:
@@ -43,6 +39,11 @@ def entries(workspace: Workspace, lane: str, **filters: Unpack[Wanted]) -> Query
     if longer := filters.get("longer"):
         found = found.filter(opened_at__lt=datetime.now(UTC) - longer)
     return found
+
+
+def first_lane(workspace: Workspace, **filters: Unpack[Wanted]) -> str:
+    """The first lane in which something waits that matches; where nothing does, the first of all."""
+    return next((lane for lane in WAITING if entries(workspace, lane, **filters).exists()), WAITING[0])
 
 
 def taken_out(workspace: Workspace, **filters: Unpack[Wanted]) -> QuerySet[Source]:
@@ -81,11 +82,6 @@ def told(found: QuerySet[Source]) -> QuerySet[Source]:
     )
 
 
-def selectable(found: QuerySet[QueueEntry]) -> QuerySet[QueueEntry]:
-    """Of these entries those that no run has taken."""
-    return found.filter(run=None)
-
-
 def people(workspace: Workspace) -> list[str]:
     """Who brought in the latest 10,000 IDs: whom one may filter by."""
     latest = QueueEntry.objects.filter(workspace=workspace).order_by("-pk").values("opened_by")[:COUNTED]
@@ -94,19 +90,54 @@ def people(workspace: Workspace) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many there are, as P7 counts: of each lane under the filters, to be selected here, and to be sent in all."""
+    """How many there are under the filters, as P7 counts: of each lane, and of this one to be selected, or sent.
+
+    `newest` is the number of the newest of these: what comes after it was not counted.
+    """
 
     lanes: dict[str, str]
     select: str
-    send: str
+    newest: int
+
+    @property
+    def exact(self) -> str:
+        """How many may be selected, in digits; empty where they were not counted to the end."""
+        return "" if self.select.endswith("+") else self.select.replace(",", "")
 
 
 def counts(workspace: Workspace, lane: str, **filters: Unpack[Wanted]) -> Counts:
     """The numbers of the page. Counting stops at 10,000, so each reads no more rows than that where an index fits."""
-    lanes = {name: count(entries(workspace, name, **filters)) for name in LANES if name != OUT}
+    lanes = {name: count(entries(workspace, name, **filters)) for name in WAITING}
     lanes[OUT] = count(taken_out(workspace, **filters))
-    select = lanes[OUT] if lane == OUT else count(selectable(entries(workspace, lane, **filters)))
-    return Counts(lanes, select, count(everything(workspace)))
+    here = offered(workspace, lane, **filters)
+    select = lanes[OUT] if lane == OUT else count(here)
+    newest = here.order_by("-pk").values_list("pk", flat=True).first()
+    return Counts(lanes, select, newest or 0)
+
+
+def offered(
+    workspace: Workspace, lane: str, upto: int | None = None, **filters: Unpack[Wanted]
+) -> QuerySet[Any]:
+    """What may be selected in a lane: its entries that no run has taken, or the sources that were taken out.
+
+    `upto` is the number of the newest that was there when they were counted.
+    """
+    found: QuerySet[Any] = (
+        taken_out(workspace, **filters)
+        if lane == OUT
+        else entries(workspace, lane, **filters).filter(run=None)
+    )
+    return found if upto is None else found.filter(pk__lte=upto)
+
+
+def still(workspace: Workspace, lane: str, numbers: Iterable[int]) -> list[int]:
+    """Those of these numbers that may be selected yet: entries that wait, in any lane, or sources taken out."""
+    found: QuerySet[Any] = (
+        taken_out(workspace)
+        if lane == OUT
+        else QueueEntry.objects.filter(workspace=workspace, closed_at=None, run=None)
+    )
+    return list(found.filter(pk__in=numbers).values_list("pk", flat=True))
 
 
 def to_send(found: QuerySet[QueueEntry]) -> list[QueueEntry]:

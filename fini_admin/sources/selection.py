@@ -1,7 +1,13 @@
-"""What someone picked in a provider's tree, as the resources that register takes, in discovery's order."""
+"""What someone selected in a provider's tree, as the resources that register takes, in discovery's order.
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+A selection is a set of leaves. A branch, or everything that a search finds, is turned into its leaves at the moment
+when it is selected: what is searched or discovered afterwards changes nothing.
+"""
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+from django.db.models import Q
 
 from fini_admin.fini.external_ids import tidy
 from fini_admin.fini.providers import PROVIDERS
@@ -9,25 +15,18 @@ from fini_admin.fini.routes import InvalidRequest
 from fini_admin.fini.routes import Resource as Wire
 from fini_admin.paging import CHUNK, chunks
 from fini_admin.sources.models import Resource
-from fini_admin.sources.tree import Scope, matching, own_path, resources, upwards
+from fini_admin.sources.tree import (
+    Scope,
+    branches,
+    first_places,
+    listed,
+    matching,
+    own_path,
+    upwards,
+)
 
+FEW = 50  # so many branches are looked for by the database; beyond, among all leaves
 UNTITLED = "Untitled"  # the title that is offered for a resource without one
-
-
-@dataclass(frozen=True, slots=True)
-class Marks:
-    """What is picked and what is left out, by the keys of leaves and branches.
-
-    For each leaf the nearest mark decides: its own, else that of the branch it stands in, and so on up to `all`.
-    A branch brings those of its leaves that the scope's search and filter find, a leaf that is picked itself comes
-    whether or not they do.
-    """
-
-    all: bool = False
-    leaves: frozenset[int] = frozenset()
-    branches: frozenset[int] = frozenset()
-    not_leaves: frozenset[int] = frozenset()
-    not_branches: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,34 +37,67 @@ class Selection:
     unknown: int
 
 
-def select(scope: Scope, marks: Marks) -> Selection:
-    """The resources that are marked. Another workspace's or provider's keys are as unknown as those that never were."""
-    named = dict(by_key(scope, marks.leaves))
-    marked = {row.pk: row for row in rows_of(scope, marks.branches | marks.not_branches)}
-    unknown = len(marks.leaves - named.keys()) + len(marks.branches - marked.keys())
-    if marks.all or marks.branches & marked.keys():
-        wanted = {own_path(row): row.pk in marks.branches for row in marked.values()}
-        named |= {row.pk: row for row in matching(scope) if is_marked(row, marks, wanted)}
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Leaves that stand in the same branches: the keys of those, outermost first, and the leaves' own."""
+
+    branches: tuple[int, ...]
+    leaves: list[int] = field(default_factory=list)
+
+
+def select(scope: Scope, leaves: Collection[int], within: Collection[int] = ()) -> Selection:
+    """The resources of these leaves, whatever the scope shows, and those that it shows `within` these branches.
+
+    Another workspace's or provider's keys are as unknown as those that never were.
+    """
+    known = {row.pk for row in rows_of(scope, within)}
+    members = {key for group in groups(scope, known) for key in group.leaves} if known else set()
+    named = dict(by_key(scope, members.union(leaves)))
+    unknown = len(set(leaves) - named.keys()) + len(set(within) - known)
     chosen = sorted(named.values(), key=lambda row: (row.position, row.pk))
     return Selection(once(chosen), unknown)
 
 
+def groups(scope: Scope, within: Collection[int] = (), *, every: bool = False) -> list[Group]:
+    """The leaves that the scope shows within these branches, or in the whole tree, each by the key of its resource.
+
+    Of them those that the latest discovery lists, unless `every` one is asked for.
+    """
+    by_path = {own_path(row): row.pk for row in branches(scope).only("path", "external_id")}
+    wanted, firsts = set(within), first_places(scope)
+    found: dict[tuple[int, ...], Group] = {}
+    rows = (matching(scope) if every else listed(scope)).filter(inside(within, by_path))
+    for key, path, external_id in rows.order_by("position", "pk").values_list("pk", "path", "external_id"):
+        above = tuple(by_path[at] for at in upwards(f"{path}/{external_id}") if at in by_path)[::-1]
+        if not wanted or not wanted.isdisjoint(above):
+            group = found.setdefault(above, Group(above))
+            group.leaves.append(firsts.get(external_id, key))
+    return list(found.values())
+
+
+def inside(within: Collection[int], by_path: dict[str, int]) -> Q:
+    """Narrows leaves down to those in a few branches; some that stand elsewhere may remain."""
+    paths = [path for path, key in by_path.items() if key in within]
+    narrow = Q()
+    for path in paths if len(paths) <= FEW else ():
+        narrow |= Q(pk=by_path[path]) | Q(path=path) | Q(path__startswith=f"{path}/")
+    return narrow
+
+
 def rows_of(scope: Scope, keys: Iterable[int]) -> Iterator[Resource]:
-    """The rows of these keys, in several queries where they are many."""
+    """The rows of these keys that belong to the tree, in several queries where they are many.
+
+    Asked for by their keys alone: with the workspace beside them databases read its whole tree for each query.
+    """
     for some in chunks(sorted(keys), CHUNK):
-        yield from resources(scope).filter(pk__in=some)
+        for row in Resource.objects.filter(pk__in=some):
+            if row.workspace_id == scope.workspace.pk and row.provider == scope.provider:
+                yield row
 
 
 def by_key(scope: Scope, keys: Iterable[int]) -> Iterator[tuple[int, Resource]]:
     """The leaves of these keys."""
     return ((row.pk, row) for row in rows_of(scope, keys) if row.leaf)
-
-
-def is_marked(row: Resource, marks: Marks, wanted: Mapping[str, bool]) -> bool:
-    """Whether a leaf's nearest mark picks it."""
-    if row.pk in marks.leaves or row.pk in marks.not_leaves:
-        return row.pk in marks.leaves
-    return next((wanted[path] for path in upwards(own_path(row)) if path in wanted), marks.all)
 
 
 def once(rows: Iterable[Resource]) -> list[Resource]:

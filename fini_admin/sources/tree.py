@@ -7,7 +7,7 @@ A branch is known by its path: the IDs from the root down to its own. A leaf tha
 a branch, and the first row in it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from django.db.models import (
@@ -15,6 +15,7 @@ from django.db.models import (
     Count,
     ExpressionWrapper,
     F,
+    Min,
     Q,
     QuerySet,
     TextField,
@@ -52,10 +53,14 @@ class Scope:
 
 @dataclass(slots=True)
 class Number:
-    """How many leaves, and how many of them are not in Fini yet."""
+    """How many leaves, how many of them are not in Fini yet, and how many the latest discovery lists.
+
+    Those that it lists are what a branch's box and *Select all* mean.
+    """
 
     total: int = 0
     new: int = 0
+    listed: int = 0
 
 
 @dataclass(slots=True)
@@ -74,11 +79,16 @@ class Level:
 
 @dataclass(slots=True)
 class Row:
-    """A leaf with its source, or a branch with its number and, once it is open, its level."""
+    """A leaf with its source, or a branch with its number and, once it is open, its level.
+
+    A leaf is selected by `key`, which is the same at each place where its resource stands. `listed`: by the latest
+    discovery.
+    """
 
     resource: Resource
     source: Source | None = None
-    unlisted: bool = False
+    key: int = 0
+    listed: bool = True
     number: Number | None = None
     level: Level | None = None
 
@@ -87,6 +97,11 @@ class Row:
         """Where the original is, if that is an address that a browser may be sent to."""
         url = self.resource.original_url
         return url if is_url(url) else ""
+
+    @property
+    def in_fini(self) -> bool:
+        """Whether Fini has it, as far as is known."""
+        return self.source is not None and self.source.state != State.GONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +145,20 @@ def matching(scope: Scope) -> QuerySet[Resource]:
     hit = condition(scope.search)
     below = paths_below(scope, [own_path(row) for row in resources(scope).filter(hit, leaf=False)])
     return found.filter(hit | Q(path__in=below) if below else hit)
+
+
+def listed(scope: Scope) -> QuerySet[Resource]:
+    """Those leaves of the scope that the latest discovery lists."""
+    return matching(scope).filter(listed_run__gte=scope.listed)
+
+
+def first_places(scope: Scope, external_ids: Collection[str] | None = None) -> dict[str, int]:
+    """For each resource that stands in several places the key of the first, by its external ID."""
+    places = leaves(scope).order_by()
+    if external_ids is not None:
+        places = places.filter(external_id__in=external_ids)
+    counted = places.values("external_id").annotate(first=Min("pk"), number=Count("pk")).filter(number__gt=1)
+    return dict(counted.values_list("external_id", "first"))
 
 
 def condition(search: str) -> Q:
@@ -189,7 +218,7 @@ def branch_of(scope: Scope, key: int) -> Resource | None:
 def read(scope: Scope, opened: Mapping[int, int]) -> Tree:
     """The tree with those branches open whose keys stand in `opened`, each with its pages; 0 is the root."""
     reading = Reading(scope)
-    number = whole(reading.found)
+    number = whole(reading.found, scope.listed)
     few = bool(scope.search) and number.total <= AT_ONCE
     pages = {ROOT: 1} | (dict.fromkeys(reading.below, 1) if few else {}) | paths_of(scope, opened)
     return Tree(reading.levels(pages)[ROOT], number, few)
@@ -209,10 +238,11 @@ def paths_of(scope: Scope, opened: Mapping[int, int]) -> dict[str, int]:
     return pages | ({ROOT: opened[0]} if 0 in opened else {})
 
 
-def whole(found: QuerySet[Resource]) -> Number:
+def whole(found: QuerySet[Resource], listed: int) -> Number:
     """How many resources these leaves are: one that stands in two places counts once."""
     total, new = Count("external_id", distinct=True), Count("external_id", distinct=True, filter=Q(new=True))
-    return Number(*found.order_by().aggregate(a=total, b=new).values())
+    now = Count("external_id", distinct=True, filter=Q(listed_run__gte=listed))
+    return Number(*found.order_by().aggregate(a=total, b=new, c=now).values())
 
 
 class Reading:
@@ -227,13 +257,16 @@ class Reading:
         self.at: dict[str, int] = {}
         self.below: dict[str, Number] = {}
         every, fresh = Count("pk"), Count("pk", filter=Q(new=True))
+        now = Count("pk", filter=Q(listed_run__gte=scope.listed))
         within = Q(path=only) | Q(path__startswith=f"{only}/") if only else Q()
-        counted = self.found.filter(within).order_by().values("path").annotate(every=every, fresh=fresh)
-        for path, total, new in counted.values_list("path", "every", "fresh"):
+        counted = self.found.filter(within).order_by().values("path")
+        numbers = counted.annotate(every=every, fresh=fresh, now=now)
+        for path, total, new, listed in numbers.values_list("path", "every", "fresh", "now"):
             self.at[path] = total
             for branch in upwards(path):
                 number = self.below.setdefault(branch, Number())
                 number.total, number.new = number.total + total, number.new + new
+                number.listed += listed
 
     def levels(self, pages: Mapping[str, int], parents: Iterable[Resource] = ()) -> dict[str, Level]:
         """The open branches by path, each hanging in the row of the one above.
@@ -251,7 +284,7 @@ class Reading:
         for leaf in [*(leaf for leaf, _ in holding.values()), *parents]:
             if own_path(leaf) in levels:
                 levels[own_path(leaf)].rows.insert(0, Row(leaf))
-        self.add_sources([row for level in levels.values() for row in level.rows if not row.number])
+        self.tell([row for level in levels.values() for row in level.rows if not row.number])
         return levels
 
     def leaves(self, pages: Mapping[str, int]) -> tuple[list[Resource], dict[int, tuple[Resource, bool]]]:
@@ -272,7 +305,8 @@ class Reading:
         for branch in branches(self.scope).filter(path__in=levels):
             below = self.below.get(own_path(branch), Number())
             if branch.pk in holding:
-                number = Number(below.total + 1, below.new + holding[branch.pk][1])
+                itself = branch.listed_run >= self.scope.listed
+                number = Number(below.total + 1, below.new + holding[branch.pk][1], below.listed + itself)
             elif below.total or self.shown_empty(branch):
                 number = below
                 levels[branch.path].more += 1
@@ -286,16 +320,20 @@ class Reading:
         narrow = self.scope.search or self.scope.new
         return not narrow and not branch.leaf and branch.listed_run >= self.scope.listed
 
-    def add_sources(self, rows: Sequence[Row]) -> None:
-        """What each of these leaves is in Fini; of several records the newest that is not gone."""
+    def tell(self, rows: Sequence[Row]) -> None:
+        """What each of these leaves is in Fini, and by which key it is selected.
+
+        Of several records the newest counts that is not gone.
+        """
         keys = {row.resource.id_key for row in rows}
         found = sources(self.scope).filter(id_key__in=keys).order_by("pk")
         held = sorted(found, key=lambda source: source.state != State.GONE)
         by_key = {source.id_key: source for source in held}
+        firsts = first_places(self.scope, {row.resource.external_id for row in rows})
         for row in rows:
             row.source = by_key.get(row.resource.id_key)
-            in_fini = row.source and row.source.state != State.GONE
-            row.unlisted = not in_fini and row.resource.listed_run < self.scope.listed
+            row.key = firsts.get(row.resource.external_id, row.resource.pk)
+            row.listed = row.resource.listed_run >= self.scope.listed
 
 
 def version(scope: Scope) -> str:

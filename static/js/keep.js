@@ -79,7 +79,7 @@ document.addEventListener("DOMContentLoaded", () => {
     // Who logs out leaves nothing behind.
     if (event.target.getAttribute("action") === "/accounts/logout/") {
       leaving = true;
-      forget();
+      sessionStorage.clear(); // what was typed, and what was selected (selection.js)
     }
   });
 });

@@ -1,4 +1,4 @@
-// Lists: filters in the address, live parts in the order they were asked for, a selection that outlives the rows' changes.
+// Lists: filters in the address, live parts in the order they were asked for, a selection that outlives rows, filters and pages.
 document.addEventListener("DOMContentLoaded", () => {
   const filters = document.querySelector("form.filters");
   const form = document.querySelector("form.batch");
@@ -25,57 +25,87 @@ document.addEventListener("DOMContentLoaded", () => {
     const address = new URL(event.detail.ctx.request.action, location.href);
     for (const [name, value] of [...address.searchParams]) if (!value) address.searchParams.delete(name);
     history.replaceState(null, "", address);
-    if (form?.elements.all.value) none();
   });
   if (!form) return;
 
   const bar = form.querySelector(".batch-bar");
-  const all = form.elements.all;
-  const said = bar.querySelector("[data-selected]");
-  const number = new Intl.NumberFormat("en");
-  // A box that stands for several says how many: data-pick.
+  const whole = document.querySelector("#send-all"); // what is sent without a selection
+  const picks = new Picks(form, form.dataset.kind);
   const boxes = () => [...form.querySelectorAll("input[data-pick]")];
-  const say = (place, text) => {
-    if (place.textContent !== text) place.textContent = text;
-  };
+  const changed = form.querySelector("[data-changed]");
+  const rowOf = (box) => box.closest("tr");
 
+  let seen = new Set();
   const update = () => {
-    // How many match comes after the page and changes with it; without it there is nothing that all could mean.
-    const matching = form.querySelector("[data-all]")?.dataset.all;
-    if (!matching) all.value = "";
+    // What a run has taken meanwhile cannot be sent any more.
+    for (const box of boxes()) if (box.disabled) picks.delete(box.value);
+    for (const box of boxes()) box.checked = picks.has(box.value);
     const shown = boxes().filter((box) => !box.disabled);
-    for (const box of boxes()) box.checked = !box.disabled && (box.checked || Boolean(all.value));
     const picked = shown.filter((box) => box.checked);
-    const sum = picked.reduce((before, box) => before + Number(box.dataset.pick), 0);
-    const text = all.value ? matching : number.format(sum);
-    bar.classList.toggle("open", picked.length > 0 || Boolean(all.value));
-    say(said, `${text} selected`);
-    for (const button of bar.querySelectorAll("[data-text]")) say(button, button.dataset.text.replace("{n}", text));
+    seen = new Set(picked.map((box) => box.value));
+    const away = picks.size - picked.length;
+    const busy = picks.waiting > 0;
+    bar.classList.toggle("open", picks.size > 0 || busy);
+    if (whole) whole.hidden = picks.size > 0;
+    const text = grouped.format(picks.size);
+    say(bar.querySelector("[data-selected]"), busy ? "Selecting" : `${text} selected${away ? `, ${grouped.format(away)} not on this page` : ""}`);
+    for (const button of bar.querySelectorAll("[data-text]")) {
+      button.disabled = busy;
+      say(button, button.dataset.text.replace("{n}", text));
+    }
     const head = form.querySelector("[data-page]");
     if (!head) return;
     head.checked = shown.length > 0 && picked.length === shown.length;
     head.indeterminate = picked.length > 0 && !head.checked;
   };
+  const keep = () => {
+    picks.keep();
+    update();
+  };
   const none = () => {
-    all.value = "";
-    for (const box of boxes()) {
-      box.checked = false;
-      box.indeterminate = false;
-    }
-    form.dispatchEvent(new Event("cleared"));
+    picks.clear();
     update();
   };
 
-  form.addEventListener("change", ({ target }) => {
-    if (target.matches("[data-page]")) for (const box of boxes()) box.checked = target.checked;
-    if (target.matches("[data-pick], [data-page]") && !target.checked) all.value = "";
+  const address = (query) => `${location.pathname}${query}`;
+  // All that match, as far as they were counted on this page: what came since then was not shown.
+  const all = async ({ dataset }) => {
+    changed.hidden = true;
+    const asking = picks.ask(address(dataset.all));
     update();
+    const ids = ((await asking) ?? "").split(",").filter(Boolean);
+    if (ids.length > Number(dataset.number || Infinity)) {
+      changed.hidden = false;
+      document.body.dispatchEvent(new Event("poll"));
+    } else for (const id of ids) picks.add(id);
+    keep();
+  };
+  // What was selected and is not in the list any more may have been sent or taken out by somebody else.
+  const MANY = 100;
+  const check = async (ids) => {
+    if (!ids.length || !form.dataset.still) return;
+    const asked = ids.slice(0, MANY);
+    const text = await picks.ask(address(`${form.dataset.still}&id=${asked.join()}`), false);
+    if (text === null) return;
+    const still = new Set(text.split(","));
+    for (const id of asked) if (!still.has(id)) picks.delete(id);
+    keep();
+  };
+
+  const ranges = new Ranges(form, () => boxes().filter((box) => !box.disabled).map(rowOf));
+  form.addEventListener("change", ({ target }) => {
+    if (!target.matches("[data-pick], [data-page]")) return;
+    const rows = target.matches("[data-page]") ? boxes().map(rowOf) : ranges.upTo(rowOf(target));
+    for (const row of rows) {
+      const { value, disabled } = row.querySelector("[data-pick]");
+      if (target.checked && !disabled) picks.add(value);
+      else picks.delete(value);
+    }
+    keep();
   });
   form.addEventListener("click", ({ target }) => {
-    if (target.closest("[data-all]")) {
-      all.value = "1";
-      update();
-    }
+    const everything = target.closest("[data-all]");
+    if (everything) all(everything);
     if (target.closest("[data-none]")) none();
   });
   document.addEventListener("keydown", ({ key, target }) => {
@@ -83,8 +113,20 @@ document.addEventListener("DOMContentLoaded", () => {
     const typing = target.matches("input:not([type=checkbox]), select, textarea");
     if (!typing && !document.querySelector("dialog[open], :popover-open")) none();
   });
-  document.addEventListener("htmx:after:swap", update);
-  // A page that comes back from the browser's memory keeps its boxes.
-  window.addEventListener("pageshow", update);
+  // What is sent is the selection: filters may hide some of it, other pages of the list hold the rest.
+  form.addEventListener("formdata", ({ formData }) => {
+    formData.delete("id");
+    if (picks.size) formData.set("id", picks.ids.join());
+  });
+  document.addEventListener("htmx:after:swap", ({ detail }) => {
+    const before = seen;
+    update();
+    if (detail.ctx.sourceElement.id === "live") check([...before].filter((id) => picks.has(id) && !seen.has(id)));
+  });
+  window.addEventListener("pageshow", (event) => {
+    if (event.persisted) picks.read();
+    update();
+  });
   update();
+  check(picks.ids.filter((id) => !seen.has(id)));
 });

@@ -1,103 +1,229 @@
-// Discover's tree: what is picked, half states, what is open. The server is told when a form is sent.
+// Discover's tree: what is selected, half states, what is open. What is sent are the leaves that were selected.
 document.addEventListener("DOMContentLoaded", () => {
   const form = document.querySelector("#picks");
   if (!form) return;
+  const MANY = 100; // branches in one address
   const list = form.querySelector("#list");
   const loaded = form.querySelector("#loaded");
-  const number = new Intl.NumberFormat("en");
-  // Picked (true) or left out (false), by "id 7", "branch 5" or "all". The nearest mark above a leaf decides, so that
-  // a branch can be picked whose leaves were never loaded. Marks outlive the rows: a search may hide what was picked.
-  const marks = new Map();
-  const places = new Map(); // the names of the branches above each mark
+  const selection = new Picks(form);
 
   const boxOf = (row) => row.firstElementChild;
-  const nameOf = (row) => `${boxOf(row).name} ${boxOf(row).value}`;
-  const idOf = (name) => name.replace("id ", "leaf-").replace("branch ", "branch-");
+  const keyOf = (row) => boxOf(row).value;
+  const isLeaf = (row) => row.classList.contains("leaf");
+  const isListed = (leaf) => leaf.dataset.unlisted === undefined;
   const rowsIn = (level) => (level ? level.querySelectorAll(":scope > ul > li:not(.level-more)") : []);
   const levelOf = (branch) => branch.querySelector(":scope > details > .level");
   const above = (row) => row.parentElement.closest("li.branch");
-  const decided = (row) =>
-    row ? (marks.get(nameOf(row)) ?? decided(above(row))) : (marks.get("all") ?? false);
+  const placeOf = (row) => {
+    const keys = [];
+    for (let branch = above(row); branch; branch = above(branch)) keys.unshift(keyOf(branch));
+    return keys.join(".");
+  };
+  const shown = (name) => list.querySelector(`#shown [name=${name}]`).value;
+  const tree = () => list.querySelector("#tree");
 
-  // Draws the boxes of a level and returns how many of its `total` leaves are picked; those not loaded follow `own`.
-  const draw = (level, total, own, partly) => {
-    let known = 0;
-    let picked = 0;
-    for (const row of rowsIn(level)) {
-      const mark = marks.get(nameOf(row)) ?? own;
-      const leaf = row.classList.contains("leaf");
-      const all = leaf ? 1 : Number(row.dataset.total);
-      const some = leaf ? Number(mark) : draw(levelOf(row), all, mark, partly);
-      const half = (some > 0 && some < all) || (!leaf && partly.has(nameOf(row)));
-      boxOf(row).checked = some === all && !half;
-      boxOf(row).indeterminate = half;
-      known += all;
-      picked += some;
+  // All leaves at and below a level; null while some of them are not loaded.
+  const leavesIn = (level) => {
+    if (!level || level.matches("[data-unloaded]") || level.querySelector("[data-unloaded], .level-more")) return null;
+    return [...level.querySelectorAll("li.leaf")];
+  };
+
+  // What the server said of branches that are not loaded: which leaves a box means, by branch, under these filters.
+  let known = new Map();
+  let knownFor = "";
+  const filters = () => `${tree()?.dataset.run} ${shown("show")} ${shown("search")}`;
+  const knownOf = (branch) => {
+    const ids = knownFor === filters() ? known.get(keyOf(branch)) : undefined;
+    return ids?.length === Number(branch.dataset.listed) ? ids : undefined;
+  };
+  const learn = (groups, asked) => {
+    if (knownFor !== filters()) [known, knownFor] = [new Map(), filters()];
+    const fresh = new Map(asked.map((key) => [key, []]));
+    for (const [place, ids] of groups) {
+      const keys = place.split(".");
+      const from = asked.length ? keys.findIndex((key) => asked.includes(key)) : 0;
+      for (const key of place ? keys.slice(from) : []) {
+        if (!fresh.has(key)) fresh.set(key, []);
+        for (const id of ids) fresh.get(key).push(id);
+      }
+      for (const id of ids) if (selection.has(id)) selection.add(id, place);
     }
-    return picked + (own ? Math.max(0, total - known) : 0);
+    for (const [key, ids] of fresh) known.set(key, ids);
+  };
+
+  // The leaves of these branches, of the whole tree where there are none, by the branches above them; null without an answer.
+  const ask = async (keys, { every = false, byHand = true } = {}) => {
+    const groups = [];
+    for (let start = 0; start < Math.max(1, keys.length); start += MANY) {
+      const query = new URLSearchParams({ part: "leaves", search: shown("search"), show: shown("show") });
+      if (keys.length) query.set("branch", keys.slice(start, start + MANY).join());
+      if (every) query.set("every", "1");
+      const text = await selection.ask(`${location.pathname}?${query}`, byHand);
+      if (text === null) return null;
+      const answer = JSON.parse(text);
+      if (String(answer.listed) !== tree()?.dataset.run) return [];
+      for (const [place, ids] of answer.groups) groups.push([place, ids.split(",")]);
+    }
+    return groups;
+  };
+
+  // Draws what a level holds; how many of its listed leaves are selected, and whether any leaf is.
+  let holding = new Set();
+  let unsure = [];
+  const draw = (level) => {
+    let picked = 0;
+    let any = false;
+    for (const row of rowsIn(level)) {
+      const [more, some] = isLeaf(row) ? drawLeaf(row) : drawBranch(row);
+      picked += more;
+      any ||= some;
+    }
+    return [picked, any];
+  };
+  const drawLeaf = (row) => {
+    const some = selection.has(keyOf(row));
+    boxOf(row).checked = some;
+    return [Number(some && isListed(row)), some];
+  };
+  const drawBranch = (row) => {
+    let [picked, any] = draw(levelOf(row));
+    if (!leavesIn(levelOf(row))) {
+      const ids = knownOf(row);
+      any ||= holding.has(keyOf(row));
+      picked = ids ? ids.filter((id) => selection.has(id)).length : 0;
+      if (any && !ids) unsure.push(keyOf(row));
+    }
+    const total = Number(row.dataset.listed);
+    boxOf(row).checked = total > 0 && picked === total;
+    boxOf(row).indeterminate = any && !boxOf(row).checked;
+    return [picked, any];
+  };
+
+  // How many selected leaves the filters hide. Of a branch that is not loaded nothing is hidden, as far as is known.
+  const hidden = () => {
+    const seen = new Set([...list.querySelectorAll("li.leaf")].map(keyOf));
+    const closed = new Set();
+    for (const branch of list.querySelectorAll("li.branch")) {
+      if (leavesIn(levelOf(branch))) continue;
+      const ids = knownOf(branch);
+      if (!ids) closed.add(keyOf(branch));
+      for (const id of ids ?? []) seen.add(id);
+    }
+    if (list.querySelector("#tree > .level > ul > .level-more")) closed.add("");
+    const away = (place) => !place.split(/[. ]/).some((key) => closed.has(key));
+    return selection.ids.filter((id) => !seen.has(id) && away(selection.places.get(id))).length;
   };
 
   const update = () => {
-    const tree = list.querySelector("#tree");
     for (const part of document.querySelectorAll("[data-with-tree]"))
-      part.hidden = !tree && !list.querySelector("#shown [value]:not([name=seen], [value=''])");
-    const away = [...marks.keys()].filter((name) => name !== "all" && !list.querySelector(`[id="${idOf(name)}"]`));
-    const partly = new Set(away.flatMap((name) => places.get(name) ?? []));
-    const total = Number(tree?.dataset.total);
-    const inside = tree ? draw(tree.firstElementChild, total, marks.get("all") ?? false, partly) : 0;
-    const hidden = away.filter((name) => name.startsWith("id ") && marks.get(name)).length;
-    const said = `${number.format(inside + hidden)} selected${hidden ? `, ${number.format(hidden)} of them not shown` : ""}`;
-    const place = form.querySelector("[data-selected]");
-    if (place.textContent !== said) place.textContent = said;
-    form.querySelector("[data-none]").hidden = !marks.size;
-    if (inside + hidden) form.querySelector("#nothing")?.remove();
+      part.hidden = !tree() && !list.querySelector("#shown [value]:not([name=seen], [value=''])") && !selection.size;
     loaded.value = [...list.querySelectorAll("[data-open]")].map((level) => level.dataset.open).join(".");
+    const busy = selection.waiting > 0;
+    for (const button of form.querySelectorAll("#choice [type=submit]")) button.disabled = busy;
+    form.querySelector("[data-none]").hidden = !selection.size;
+    if (selection.size) form.querySelector("#nothing")?.remove();
+    if (busy) return say(form.querySelector("[data-selected]"), "Selecting");
+    holding = new Set([...new Set(selection.places.values())].flatMap((place) => place.split(/[. ]/)));
+    unsure = [];
+    draw(tree()?.firstElementChild);
+    const away = hidden();
+    const said = `${grouped.format(selection.size)} selected${away ? `, ${grouped.format(away)} not shown` : ""}`;
+    say(form.querySelector("[data-selected]"), said);
+    lookUp(unsure);
   };
 
-  const mark = (row, picked) => {
-    for (const below of row.querySelectorAll("li.leaf, li.branch")) marks.delete(nameOf(below));
-    marks.delete(nameOf(row));
-    if (picked === decided(above(row))) return;
-    marks.set(nameOf(row), picked);
-    const branches = [];
-    for (let branch = above(row); branch; branch = above(branch)) branches.push(nameOf(branch));
-    places.set(nameOf(row), branches);
+  // Whether all or some of a branch that is not loaded is selected has to be asked for, once under the same filters.
+  const looked = new Set();
+  const lookUp = async (keys) => {
+    const open = keys.filter((key) => !looked.has(`${filters()} ${key}`));
+    if (!open.length) return;
+    for (const key of open) looked.add(`${filters()} ${key}`);
+    const groups = await ask(open, { byHand: false });
+    if (groups) learn(groups, open);
+    update();
+  };
+
+  const changed = (hide) => {
+    form.querySelector("[data-changed]").hidden = hide;
+  };
+  const keep = () => {
+    selection.keep();
+    update();
+  };
+
+  // Selects what the server says is shown in these branches, or in the whole tree, if it is as many as the page said.
+  const selectThose = async (keys, expected) => {
+    const asking = ask(keys);
+    update();
+    const groups = await asking;
+    if (!groups) return;
+    const ids = groups.flatMap(([, leaves]) => leaves);
+    if ((keys.length ? ids.length : new Set(ids).size) !== expected) {
+      changed(false);
+      document.body.dispatchEvent(new Event("poll"));
+      return;
+    }
+    for (const [place, leaves] of groups) for (const id of leaves) selection.add(id, place);
+    learn(groups, keys);
+  };
+  const leaveThose = async (keys) => {
+    const asking = ask(keys, { every: true });
+    update();
+    for (const [, leaves] of (await asking) ?? []) for (const id of leaves) selection.delete(id);
+  };
+  const selectLeaf = (leaf) => selection.add(keyOf(leaf), placeOf(leaf));
+
+  // Of a branch are meant the leaves that are shown in it and that the latest discovery lists; a leaf is meant by itself.
+  const mark = async (rows, picked) => {
+    const asked = [];
+    for (const row of rows) {
+      const leaves = isLeaf(row) ? [row] : leavesIn(levelOf(row));
+      if (!leaves) asked.push(row);
+      else if (!picked) for (const leaf of leaves) selection.delete(keyOf(leaf));
+      else leaves.filter((leaf) => leaf === row || isListed(leaf)).forEach(selectLeaf);
+    }
+    const keys = asked.map(keyOf);
+    if (keys.length && picked) await selectThose(keys, asked.reduce((sum, row) => sum + Number(row.dataset.listed), 0));
+    else if (keys.length) await leaveThose(keys);
+    keep();
+  };
+  const markAll = async () => {
+    const leaves = leavesIn(tree().firstElementChild);
+    if (leaves) leaves.filter(isListed).forEach(selectLeaf);
+    else await selectThose([], Number(tree().dataset.listed));
+    keep();
   };
   const clear = () => {
-    marks.clear();
+    selection.clear();
     update();
   };
 
-  list.addEventListener("change", (event) => {
-    if (event.target.type !== "checkbox") return;
-    mark(event.target.closest("li"), event.target.checked);
-    update();
+  const visible = () => [...list.querySelectorAll("li.leaf, li.branch")].filter((row) => boxOf(row).checkVisibility());
+  const ranges = new Ranges(list, visible);
+  list.addEventListener("change", ({ target }) => {
+    if (target.type !== "checkbox") return;
+    changed(true);
+    const clicked = target.closest("li");
+    // In a range an open branch is what stands below it.
+    const closed = (row) => row === clicked || isLeaf(row) || !row.querySelector("details").open;
+    mark(ranges.upTo(clicked).filter((row) => closed(row) && !boxOf(row).disabled), target.checked);
   });
   form.addEventListener("click", (event) => {
     if (event.target.closest("[data-none]")) clear();
     if (!event.target.closest("[data-all]")) return;
-    marks.clear();
-    marks.set("all", true);
-    update();
+    changed(true);
+    markAll();
   });
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || event.target.matches("input[type=search]")) return;
     if (!document.querySelector("dialog[open]")) clear();
   });
 
-  // What is sent are the marks, not the boxes: few, whatever was picked.
+  // What is sent is the selection, not the boxes: a search may hide what was selected.
   form.addEventListener("formdata", (event) => {
-    const sent = { "id true": [], "id false": [], "branch true": [], "branch false": [] };
-    for (const [name, picked] of marks) {
-      const [kind, key] = name.split(" ");
-      sent[`${kind} ${picked}`]?.push(key);
-    }
-    for (const [kind, keys] of Object.entries(sent)) {
-      const field = kind.endsWith("true") ? kind.split(" ")[0] : `not_${kind.split(" ")[0]}`;
-      event.formData.delete(field);
-      if (keys.length) event.formData.set(field, keys.join());
-    }
-    if (marks.get("all")) event.formData.set("all", "1");
+    event.formData.delete("branch");
+    event.formData.delete("id");
+    if (selection.size) event.formData.set("id", selection.ids.join());
   });
 
   // A branch is loaded when it is opened; one that lost its rows while it was open is asked for again.
@@ -119,19 +245,18 @@ document.addEventListener("DOMContentLoaded", () => {
   new MutationObserver(() => {
     update();
     for (const details of list.querySelectorAll("details[open]")) want(details);
-  }).observe(list, { childList: true, subtree: true, attributeFilter: ["data-total", "data-open", "data-unloaded"] });
+  }).observe(list, { childList: true, subtree: true, attributeFilter: ["data-listed", "data-open", "data-unloaded", "data-unlisted"] });
 
   // Few finds are shown open; when the search ends, what was open before it is open again.
-  const filters = document.querySelector("form.filters");
-  const searched = () => list.querySelector("#shown [name=search]").value;
+  const bar = document.querySelector("form.filters");
   const branches = () => [...list.querySelectorAll("details[id]")];
   let before = null;
-  filters.addEventListener("htmx:before:request", () => {
-    if (!searched()) before = new Set(branches().filter((details) => details.open).map((details) => details.id));
+  bar.addEventListener("htmx:before:request", () => {
+    if (!shown("search")) before = new Set(branches().filter((details) => details.open).map((details) => details.id));
   });
-  filters.addEventListener("htmx:after:swap", () => {
+  bar.addEventListener("htmx:after:swap", () => {
     asked = new WeakSet();
-    if (searched()) {
+    if (shown("search")) {
       if (list.querySelector("[data-found]"))
         for (const details of branches()) details.open = details.hasAttribute("data-found");
     } else if (before) {
@@ -140,8 +265,10 @@ document.addEventListener("DOMContentLoaded", () => {
     }
   });
 
-  for (const box of list.querySelectorAll("input[type=checkbox][checked]")) marks.set(`${box.name} ${box.value}`, true);
   document.addEventListener("htmx:after:swap", update); // what the server says of the buttons holds no count
-  window.addEventListener("pageshow", update);
+  window.addEventListener("pageshow", (event) => {
+    if (event.persisted) selection.read();
+    update();
+  });
   update();
 });

@@ -1,5 +1,6 @@
 """The queue's page as its tests use it: entries without asking Fini, what is shown, what is posted and said."""
 
+import html
 import re
 from datetime import UTC, datetime
 from typing import Any
@@ -61,11 +62,37 @@ def numbers(client: Client, query: str = "") -> dict[str, str]:
     return dict(re.findall(r'id="tab-(\w+)".*?class="tab-number">([^<]*)<', part, re.DOTALL))
 
 
+def offer(client: Client, query: str = "") -> tuple[str, str]:
+    """What *Select all N* names, and the address it asks for what it selects; both empty without the button."""
+    part = client.get(f"{PAGE}?{query}&part=counts", headers=HTMX).content.decode()
+    button = re.search(r'data-all="([^"]*)"[^>]*>Select all ([^<]*)<', part)
+    return (button[2], html.unescape(button[1])) if button else ("", "")
+
+
+def select_all(client: Client, query: str = "") -> str:
+    """What *Select all N* selects: numbers with commas between; nothing without the button."""
+    address = offer(client, query)[1]
+    return client.get(f"{PAGE}{address}", headers=HTMX).content.decode() if address else ""
+
+
+def send_button(client: Client, query: str = "") -> tuple[str, str, dict[str, str]]:
+    """The page's own button once its number came: what it says, where it leads, and what it sends."""
+    part = client.get(f"{PAGE}?{query}&part=counts", headers=HTMX).content.decode()
+    form = re.search(r'<form id="send-all-form".*?</form>', part, re.DOTALL)
+    assert form
+    says = re.search(r">\s*(Send [^<]*?)\s*</button>", form[0])
+    leads = re.search(r'action="([^"]*)"', form[0])
+    assert says
+    assert leads
+    fields = dict(re.findall(r'type="hidden" name="(do|upto)" value="([^"]*)"', form[0]))
+    return says[1], html.unescape(leads[1]), fields
+
+
 def pks(entries: list[QueueEntry]) -> list[int]:
     return [entry.pk for entry in entries]
 
 
-def post(client: Client, do: str, ids: list[int], query: str = "", **more: str) -> Any:
+def post(client: Client, do: str, ids: list[int] | str, query: str = "", **more: str) -> Any:
     return client.post(f"{PAGE}?{query}", {"do": do, "id": ids, **more}, follow=True)
 
 

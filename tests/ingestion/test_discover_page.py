@@ -289,5 +289,5 @@ def test_an_unknown_provider_is_not_there(acme: Workspace, editor: Client) -> No
 def test_no_page_calls_fini(acme: Workspace, editor: Client, sandbox: Sandbox, tree: Run) -> None:
     for _ in range(10):
         editor.get(ZENDESK, headers=HTMX)
-    register(editor, all="1")
+    register(editor, id=str(key("1")))
     assert sandbox.log() == []

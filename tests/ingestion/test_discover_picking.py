@@ -50,11 +50,6 @@ def test_the_preview_comes_into_the_pages_dialog(acme: Workspace, editor: Client
     assert Preview.objects.get().then_ingest
 
 
-def test_all_brings_what_the_filters_leave_at_that_moment(acme: Workspace, editor: Client, tree: Run) -> None:
-    register(editor, all="1", search="article", not_id=str(key("1")), not_branch=str(key("s2")))
-    assert previewed() == ["2", "3"]
-
-
 def test_boxes_without_a_script_say_the_same(acme: Workspace, editor: Client, tree: Run) -> None:
     register(editor, id=[str(key("1")), str(key("3"))], branch=[str(key("s2"))])
     assert previewed() == ["1", "3", "4"]
@@ -109,7 +104,7 @@ def test_a_bad_mime_type_is_told_beside_its_field_and_what_was_picked_stays(
 
 
 def test_nothing_selected_is_told_beside_the_buttons(acme: Workspace, editor: Client, tree: Run) -> None:
-    for fields in ({}, {"id": "x"}, {"branch": str(10**17)}, {"all": "1", "search": "zebra"}):
+    for fields in ({}, {"id": "x"}, {"branch": str(10**17)}, {"branch": str(key("s1")), "search": "zebra"}):
         answer = register(editor, **fields)
         assert answer.status_code == 422
         assert "Nothing is selected." in text(answer)
@@ -126,7 +121,7 @@ def test_what_register_would_refuse_is_left_out_of_the_preview_with_why(
     homeless = leaf("2")
     homeless.original_url = ""
     listed(acme, [leaf("1"), homeless])
-    answer = register(editor, all="1")
+    answer = register(editor, id=f"{key('1')},{key('2')}")
     assert previewed() == ["1"]
     assert "resource 2 Article 2: originalUrl is missing" in text(editor.get(answer.url))
     refused = register(editor, id=str(key("2")))

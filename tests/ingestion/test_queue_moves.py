@@ -11,7 +11,18 @@ from fini_admin.sources.models import Source, StateChange
 from fini_admin.sources.states import State
 from fini_admin.workspaces.models import Workspace
 from tests.ingestion.conftest import Start, drive, resources
-from tests.ingestion.queue_page import HTMX, PAGE, many, pks, post, preview_of, said, shown, waiting
+from tests.ingestion.queue_page import (
+    PAGE,
+    many,
+    offer,
+    pks,
+    post,
+    preview_of,
+    said,
+    select_all,
+    shown,
+    waiting,
+)
 from tests.support import people
 
 
@@ -105,10 +116,10 @@ def test_what_is_busy_or_gone_is_not_put_back(
 def test_all_that_were_taken_out_can_be_put_back(
     editor: Client, acme: Workspace, three: list[QueueEntry]
 ) -> None:
-    post(editor, "remove", [], "q=page", all="1")
+    post(editor, "remove", select_all(editor, "q=page"), "q=page")
     assert waiting(acme) == []
-    assert 'data-all="3"' in editor.get(f"{PAGE}?lane=out&part=counts", headers=HTMX).content.decode()
-    post(editor, "put-back", [], "lane=out&q=n-1", all="1")
+    assert offer(editor, "lane=out")[0] == "3"
+    post(editor, "put-back", select_all(editor, "lane=out&q=n-1"), "lane=out")
     assert [entry.source.external_id for entry in waiting(acme)] == ["n-1"]
 
 
@@ -152,10 +163,10 @@ def test_many_go_out_and_back_in_portions_each_with_its_entry_in_the_trail(
     monkeypatch.setattr(queue, "CHUNK", 25)
     bulk = many(acme, 250)
     before = len(people.trail(acme))
-    answer = post(editor, "remove", [], "q=page", all="1")
+    answer = post(editor, "remove", select_all(editor, "q=page"), "q=page")
     assert said(answer) == "250 IDs removed from the queue."
     assert not waiting(acme)
-    answer = post(editor, "put-back", [], "lane=out", all="1")
+    answer = post(editor, "put-back", select_all(editor, "lane=out"), "lane=out")
     assert said(answer) == "250 IDs put back into the queue."
     assert [entry.source_id for entry in waiting(acme)] == [entry.source_id for entry in bulk]
     told = [(kind, detail["number"]) for kind, _, detail in people.trail(acme)[before:]]
@@ -165,6 +176,6 @@ def test_many_go_out_and_back_in_portions_each_with_its_entry_in_the_trail(
 
 def test_the_trail_names_the_first_hundred_ids(editor: Client, acme: Workspace) -> None:
     many(acme, 130)
-    post(editor, "remove", [], all="1")
+    post(editor, "remove", select_all(editor))
     detail = people.trail(acme)[-1][2]
     assert (detail["number"], detail["ids"]) == (130, [f"doc-{n}" for n in range(100)])

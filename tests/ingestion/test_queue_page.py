@@ -9,11 +9,24 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from fini_admin.ingestion import runs
-from fini_admin.ingestion.models import Lane, Preview, QueueEntry, Run
+from fini_admin.ingestion.models import Preview, QueueEntry
 from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import Workspace
 from tests.ingestion.conftest import Start, bodies, drive, resources
-from tests.ingestion.queue_page import HTMX, PAGE, many, numbers, pks, post, preview_of, said, shown, waiting
+from tests.ingestion.queue_page import (
+    HTMX,
+    PAGE,
+    many,
+    numbers,
+    offer,
+    pks,
+    post,
+    preview_of,
+    said,
+    select_all,
+    shown,
+    waiting,
+)
 from tests.support import people
 from tests.support.sandbox import Sandbox
 
@@ -112,7 +125,8 @@ def test_a_wrong_filter_shows_nothing_says_so_and_repeats_no_key(
     assert part.status_code == 422
     assert "message-error" in part.content.decode()
     assert editor.get(f"{PAGE}?{query}&part=counts", headers=HTMX).status_code == 422
-    assert "Nothing is selected" in said(post(editor, "send", [], query, all="1"))
+    assert "Nothing is shown until the filters are right" in said(post(editor, "send-all", [], query))
+    assert editor.get(f"{PAGE}?{query}&part=ids", headers=HTMX).content == b""
     assert not Preview.objects.exists()
 
 
@@ -132,17 +146,8 @@ def test_for_htmx_only_the_part_is_answered_and_the_numbers_only_when_asked(
     assert "Select all" not in part
     counts = editor.get(f"{PAGE}?part=counts", headers=HTMX).content.decode()
     assert "Page 0" not in counts
-    assert 'data-all="3"' in counts
+    assert offer(editor)[0] == "3"
     assert "Send 3 to ingestion" in counts
-
-
-def test_the_whole_queue_is_sent_whatever_the_filters(
-    editor: Client, acme: Workspace, three: list[QueueEntry]
-) -> None:
-    QueueEntry.objects.filter(pk=three[1].pk).update(lane=Lane.REFRESH)
-    preview = preview_of(post(editor, "send-all", [], "q=nothing+matches"))
-    assert preview.content == {"entries": pks(three), "providers": [["notion", 3]], "skipped": {}}
-    assert (preview.kind, preview.made_by) == ("ingest", "editor@example.com")
 
 
 def test_the_selected_are_sent_in_the_queues_order(
@@ -166,26 +171,6 @@ def test_for_htmx_the_preview_comes_into_the_dialog(editor: Client, three: list[
     nothing = editor.post(PAGE, {"do": "send"}, headers=HTMX)
     assert nothing.status_code == 422
     assert "Nothing is selected" in nothing.content.decode()
-
-
-def test_all_means_what_matches_when_it_is_sent_and_no_more_afterwards(
-    editor: Client, acme: Workspace, three: list[QueueEntry], register: Start
-) -> None:
-    register(resources(2, "m"))
-    drive(acme)
-    taken = waiting(acme)[3]
-    run = Run.objects.create(
-        workspace=acme, number=99, kind="ingest", actor="a", origin="t", created_at=datetime.now(UTC)
-    )
-    QueueEntry.objects.filter(pk=taken.pk).update(run=run)
-    assert numbers(editor, "q=page")["add"] == "5"
-    assert 'data-all="4"' in editor.get(f"{PAGE}?q=page&part=counts", headers=HTMX).content.decode()
-    preview = preview_of(post(editor, "send", [], "q=/n/", all="1"))
-    assert preview.content["entries"] == pks(three)
-    register(resources(2, "n/late"))
-    drive(acme)
-    editor.post(f"/w/acme/previews/{preview.token}/")
-    assert Run.objects.latest("pk").total == 3
 
 
 def test_what_a_run_has_taken_or_was_closed_is_left_out_and_said(
@@ -220,7 +205,7 @@ def test_a_viewer_sees_the_list_and_can_do_nothing(
     counts = client.get(f"{PAGE}?part=counts", headers=HTMX).content.decode()
     assert "Select all" not in counts
     for do, query in (("send", ""), ("send-all", ""), ("remove", ""), ("put-back", "lane=out")):
-        answer = client.post(f"{PAGE}?{query}", {"do": do, "id": pks(three), "all": "1"})
+        answer = client.post(f"{PAGE}?{query}", {"do": do, "id": pks(three)})
         assert answer.status_code == 403, do
     assert len(waiting(acme)) == 3
     assert not Preview.objects.exists()
@@ -242,7 +227,7 @@ def test_another_workspaces_ids_are_not_found_and_nothing_changes(
     answer = client.post(f"{elsewhere}?lane=out", {"do": "put-back", "id": sources}, follow=True)
     assert said(answer) == "Nothing was changed. 3 left out: it is not in this workspace."
     for do in ("send-all", "send", "remove"):
-        client.post(elsewhere, {"do": do, "all": "1"})
+        client.post(elsewhere, {"do": do, "id": pks(three)})
     assert pks(waiting(acme)) == pks(three)
     assert not Preview.objects.exists()
     assert len(people.trail(other)) == 2
@@ -255,7 +240,7 @@ def test_another_workspaces_ids_are_not_found_and_nothing_changes(
 def test_an_action_that_the_tab_does_not_have_is_refused(
     editor: Client, acme: Workspace, three: list[QueueEntry], do: str, query: str
 ) -> None:
-    answer = editor.post(f"{PAGE}?{query}", {"do": do, "id": pks(three), "all": "1"})
+    answer = editor.post(f"{PAGE}?{query}", {"do": do, "id": pks(three)})
     assert answer.status_code == 400
     assert pks(waiting(acme)) == pks(three)
 
@@ -269,7 +254,7 @@ def test_ids_that_are_no_numbers_select_nothing(
 
 
 def test_looking_changes_nothing(editor: Client, acme: Workspace, three: list[QueueEntry]) -> None:
-    for query in ("do=remove&all=1", "do=send-all", "lane=out&do=put-back&all=1"):
+    for query in ("do=remove", "do=send-all", "lane=out&do=put-back", "part=ids", "part=still&id=1"):
         editor.get(f"{PAGE}?{query}")
     assert pks(waiting(acme)) == pks(three)
     assert not Preview.objects.exists()
@@ -278,7 +263,9 @@ def test_looking_changes_nothing(editor: Client, acme: Workspace, three: list[Qu
 def test_an_empty_queue_says_so_and_sends_nothing(editor: Client) -> None:
     assert "Nothing waits in this lane" in editor.get(PAGE).content.decode()
     counts = editor.get(f"{PAGE}?part=counts", headers=HTMX).content.decode()
-    assert re.search(r"disabled\s+title=\"Nothing waits to be sent\">Send 0 to ingestion", counts)
+    assert re.search(
+        r"disabled\s+title=\"Nothing of what is shown waits to be sent\">\s*Send 0 to ingestion", counts
+    )
     assert "Nothing of this can be sent now: nothing waits" in said(post(editor, "send-all", []))
 
 
@@ -324,6 +311,6 @@ def test_25_000_are_counted_as_10_000_and_more_and_all_of_them_sent(editor: Clie
     counts = editor.get(f"{PAGE}?part=counts", headers=HTMX).content.decode()
     assert "Select all 10,000+" in counts
     assert "Send 10,000+ to ingestion" in counts
-    answer = editor.post(PAGE, {"do": "send", "all": "1"}, headers=HTMX)
+    answer = editor.post(PAGE, {"do": "send", "id": select_all(editor)}, headers=HTMX)
     assert "Send 25,000 to ingestion" in answer.content.decode()
     assert Preview.objects.get().content["entries"] == pks(bulk)

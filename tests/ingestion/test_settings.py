@@ -24,7 +24,7 @@ from fini_admin.workspaces import actions
 from fini_admin.workspaces.models import Workspace
 from fini_admin.workspaces.preferences import Value
 from tests.ingestion.conftest import OWNER, Start, bodies, drive, ends, hurry, requests, resources
-from tests.ingestion.discovered import leaf, listed
+from tests.ingestion.discovered import key, leaf, listed
 from tests.ingestion.queue_page import waiting
 from tests.support import people
 from tests.support.register import ROW, imported, preview_of
@@ -253,7 +253,7 @@ def test_discover_offers_the_workspaces_type_for_what_came_without_one(
     listed(acme, [leaf("1")])
     choice = editor.get("/w/acme/discover/zendesk/").context["choice"]
     assert choice["mime_type"].value() == "text/plain"
-    fields = {"do": "register", "mime_type": "text/plain", "all": "1"}
+    fields = {"do": "register", "mime_type": "text/plain", "id": str(key("1"))}
     editor.post("/w/acme/discover/zendesk/", fields)
     assert [item["mime_type"] for item in Preview.objects.get().content["resources"]] == ["text/plain"]
 

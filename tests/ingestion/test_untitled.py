@@ -9,6 +9,7 @@ from django.test import Client
 
 from fini_admin.ingestion import runs
 from fini_admin.ingestion.models import Item, Preview, Run
+from fini_admin.sources.models import Resource
 from fini_admin.workspaces.models import Workspace
 from tests.ingestion.conftest import bodies, drive
 from tests.ingestion.discovered import KEY, leaf, listed, register
@@ -24,9 +25,14 @@ def offered(acme: Workspace, editor: Client, *titles: str) -> str:
     for node, title in zip(nodes, titles, strict=True):
         node.title = title
     listed(acme, nodes)
-    answer = register(editor, all="1")
+    answer = register(editor, id=every_leaf(acme))
     assert answer.status_code == 303, errors(answer)
     return str(answer.url)
+
+
+def every_leaf(acme: Workspace) -> str:
+    """The keys of all that is listed, as the page sends them."""
+    return ",".join(map(str, Resource.objects.filter(workspace=acme, leaf=True).values_list("pk", flat=True)))
 
 
 def fields(answer: Any) -> dict[str, str]:
@@ -55,7 +61,7 @@ def test_an_untitled_page_goes_from_discovery_into_fini_with_the_title_that_was_
     sandbox.fault(method="GET", path="/resources/notion", body=json.dumps(pages))
     runs.start_discover(actor="ada", origin="test", workspace=acme, provider="notion")
     drive(acme)
-    chosen = {"do": "register", "all": "1", "mime_type": "text/markdown"}
+    chosen = {"do": "register", "id": every_leaf(acme), "mime_type": "text/markdown"}
     preview = editor.post("/w/acme/discover/notion/", chosen).headers["Location"]
     page = editor.get(preview)
     assert fields(page) == {"title-0": "Untitled", "title-2": "Untitled"}

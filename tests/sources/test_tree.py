@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,74 +11,31 @@ from django.test.utils import CaptureQueriesContext
 from fini_admin import paging
 from fini_admin.fini.providers import Node
 from fini_admin.sources import selection, tree
-from fini_admin.sources.actions import Origin, list_resources, move_all
+from fini_admin.sources.actions import Origin, move_all
 from fini_admin.sources.models import Resource, Source
-from fini_admin.sources.selection import Marks
 from fini_admin.sources.states import State
 from fini_admin.sources.tree import Level, Row, Scope
 from fini_admin.workspaces.models import Workspace
+from tests.sources.trees import (
+    NOW,
+    branch,
+    everything,
+    help_centre,
+    key,
+    keys,
+    leaf,
+    listed,
+    meant,
+    opened,
+    source,
+)
 from tests.support import people
 from tests.support.effort import effort, measurable
-
-NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
-
-
-def leaf(name: str, *children: Node, title: str = "", mime_type: str = "text/html") -> Node:
-    url = f"https://help.example/{name}"
-    return Node(name, title or f"Article {name}", url, mime_type, "article", children=list(children))
-
-
-def branch(name: str, *children: Node, title: str = "") -> Node:
-    return Node(name, title or f"Section {name}", "", "", "section", children=list(children), leaf=False)
-
-
-def help_centre() -> list[Node]:
-    """Two categories, three sections, six articles."""
-    return [
-        branch(
-            "c1",
-            branch("s1", leaf("1"), leaf("2"), leaf("3"), title="Billing"),
-            branch("s2", leaf("4", title="Grüße an alle")),
-        ),
-        branch("c2", branch("s3", leaf("5"), leaf("6", title="Parcel is <b>late</b>"))),
-    ]
 
 
 @pytest.fixture
 def acme(db: None) -> Workspace:
     return people.workspace()
-
-
-def listed(workspace: Workspace, nodes: list[Node], run: int = 1, provider: str = "zendesk") -> Scope:
-    list_resources(workspace, provider, nodes, run)
-    return Scope(workspace, provider, run)
-
-
-def source(
-    workspace: Workspace, external_id: str, state: str = "queued", provider: str = "zendesk"
-) -> Source:
-    return Source.objects.create(
-        workspace=workspace,
-        fini_id=f"fini-{provider}-{external_id}-{Source.objects.count()}",
-        provider=provider,
-        external_id=external_id,
-        state=state,
-        state_since=NOW,
-        first_seen=NOW,
-        last_seen=NOW,
-    )
-
-
-def key(external_id: str) -> int:
-    return Resource.objects.filter(external_id=external_id).latest("pk").pk
-
-
-def keys(*external_ids: str) -> frozenset[int]:
-    return frozenset(map(key, external_ids))
-
-
-def opened(*external_ids: str) -> dict[int, int]:
-    return dict.fromkeys(keys(*external_ids), 1)
 
 
 def drawn(level: Level) -> list[Any]:
@@ -90,13 +46,9 @@ def drawn(level: Level) -> list[Any]:
 def drawn_row(row: Row) -> Any:
     name = row.resource.external_id
     if row.number is None:
-        return f"{name} {row.source.state}" if row.source else f"{name}{' unlisted' if row.unlisted else ''}"
+        return f"{name} {row.source.state}" if row.source else f"{name}{'' if row.listed else ' unlisted'}"
     said = f"{name}: {row.number.total}, {row.number.new}"
     return (said, drawn(row.level)) if row.level else said
-
-
-def picked(scope: Scope, **marks: Any) -> list[str]:
-    return [row.external_id for row in selection.select(scope, Marks(**marks)).resources]
 
 
 def test_branches_are_counted_and_load_when_opened(acme: Workspace) -> None:
@@ -162,7 +114,7 @@ def test_a_leaf_that_moved_stands_in_its_new_place_only(acme: Workspace) -> None
     scope = listed(acme, [branch("a"), branch("b", leaf("1"))], run=2)
     shown = tree.read(scope, opened("a", "b"))
     assert drawn(shown.level) == [("a: 0, 0", []), ("b: 1, 1", ["1"])]
-    assert picked(scope, all=True) == ["1"]
+    assert meant(scope) == ["1"]
 
 
 def test_a_page_that_holds_pages_is_a_branch_and_the_first_row_in_it(acme: Workspace) -> None:
@@ -186,7 +138,7 @@ def test_branches_and_leaves_of_the_same_id_do_not_mix(acme: Workspace) -> None:
     shown = tree.read(scope, dict.fromkeys(Resource.objects.values_list("pk", flat=True), 1))
     assert drawn(shown.level) == [("1: 2, 2", ["1", "2"]), "2"]
     assert shown.number.total == 2
-    assert picked(scope, all=True) == ["1", "2"]
+    assert [row.external_id for row in everything(scope)] == ["1", "2"]
 
 
 def test_search_finds_title_address_and_id_and_keeps_the_parents(acme: Workspace) -> None:
@@ -252,75 +204,8 @@ def test_another_workspace_and_another_provider_are_out_of_sight(acme: Workspace
     ]
     foreign = Resource.objects.get(workspace=other, external_id="c1")
     assert tree.branch_of(scope, foreign.pk) is None
-    chosen = selection.select(
-        scope, Marks(leaves=frozenset([*keys("n", "6"), key("1")]), branches=frozenset([foreign.pk]))
-    )
+    chosen = selection.select(scope, {*keys("n", "6"), key("1")}, {foreign.pk})
     assert ([row.external_id for row in chosen.resources], chosen.unknown) == (["1"], 3)
-
-
-def test_the_selection_comes_in_discoverys_order_each_once(acme: Workspace) -> None:
-    scope = listed(acme, [*help_centre(), branch("c3", leaf("2", title="The same again"))])
-    assert picked(scope, leaves=keys("6", "1")) == ["1", "6"]
-    assert picked(scope, branches=keys("s3", "c1")) == ["1", "2", "3", "4", "5", "6"]
-    assert picked(scope, all=True) == ["1", "2", "3", "4", "5", "6"]
-    assert picked(scope, branches=keys("s3"), leaves=keys("5", "4")) == ["4", "5", "6"]
-    assert picked(scope) == []
-
-
-def test_the_nearest_mark_decides(acme: Workspace) -> None:
-    scope = listed(acme, help_centre())
-    assert picked(scope, all=True, not_branches=keys("c1"), leaves=keys("4")) == ["4", "5", "6"]
-    assert picked(scope, all=True, not_leaves=keys("1", "6")) == ["2", "3", "4", "5"]
-    assert picked(scope, branches=keys("c1"), not_branches=keys("s1")) == ["4"]
-    assert picked(scope, all=True, not_branches=keys("c1"), branches=keys("s2")) == ["4", "5", "6"]
-
-
-def test_a_branch_that_is_a_page_brings_itself_and_a_page_may_be_picked_alone(acme: Workspace) -> None:
-    scope = listed(acme, [branch("HR", leaf("1", leaf("2", leaf("3"))))], provider="confluence")
-    assert picked(scope, branches=keys("2")) == ["2", "3"]
-    assert picked(scope, leaves=keys("2")) == ["2"]
-    assert picked(scope, branches=keys("1"), not_leaves=keys("2")) == ["1", "3"]
-    assert picked(scope, branches=keys("1"), not_branches=keys("2"), leaves=keys("2")) == ["1", "2"]
-
-
-def test_a_branch_and_all_bring_what_search_and_filter_find(acme: Workspace) -> None:
-    listed(acme, help_centre())
-    source(acme, "2")
-    assert picked(Scope(acme, "zendesk", 1, new=True), branches=keys("s1")) == ["1", "3"]
-    assert picked(Scope(acme, "zendesk", 1, "example/3"), all=True) == ["3"]
-    # What was ticked before it came into Fini is still meant.
-    assert picked(Scope(acme, "zendesk", 1, new=True), leaves=keys("2")) == ["2"]
-
-
-def test_keys_that_are_no_branch_or_no_leaf_are_unknown(acme: Workspace) -> None:
-    scope = listed(acme, help_centre())
-    chosen = selection.select(
-        scope, Marks(leaves=frozenset([key("s1"), 10**17]), branches=frozenset([5 * 10**9]))
-    )
-    assert (chosen.resources, chosen.unknown) == ([], 3)
-
-
-def test_the_default_mime_type_goes_to_those_that_discovery_gave_none(acme: Workspace) -> None:
-    nodes = [leaf("1"), leaf("2", mime_type="text/plain"), leaf("3", mime_type="")]
-    scope = listed(acme, nodes, provider="confluence")
-    rows = selection.select(scope, Marks(all=True)).resources
-    sendable, problems = selection.to_send(rows, "application/pdf")
-    assert ([wire.mime_type for wire in sendable], problems) == (
-        ["application/pdf", "text/plain", "application/pdf"],
-        [],
-    )
-    notion = listed(acme, [leaf("1", mime_type="text/markdown")], provider="notion")
-    sendable, _ = selection.to_send(selection.select(notion, Marks(all=True)).resources, "application/pdf")
-    assert [wire.mime_type for wire in sendable] == ["text/markdown"]
-
-
-def test_what_register_would_refuse_is_left_out_with_the_reason(acme: Workspace) -> None:
-    nameless, homeless = leaf("2"), leaf("3")
-    nameless.title, homeless.original_url = "", " "
-    scope = listed(acme, [leaf("1"), nameless, homeless])
-    sendable, problems = selection.to_send(selection.select(scope, Marks(all=True)).resources, "text/html")
-    assert [(wire.external_id, wire.title) for wire in sendable] == [("1", "Article 1"), ("2", "")]
-    assert problems == [(3, "Article 3: originalUrl is missing")]
 
 
 def test_the_version_moves_with_whatever_the_tree_shows(acme: Workspace) -> None:
@@ -369,7 +254,7 @@ def big(count: int, per_section: int = 5) -> list[Node]:
 
 @pytest.mark.parametrize(
     ("search", "new", "expected"),
-    [("", False, [6, 5, 1]), ("article", True, [7, 6, 2]), ("section", False, [8, 7, 3])],
+    [("", False, [7, 6, 3]), ("article", True, [8, 7, 4]), ("section", False, [9, 8, 5])],
 )
 def test_the_number_of_queries_is_the_same_whatever_the_size(
     acme: Workspace, search: str, new: bool, expected: list[int]
@@ -383,7 +268,7 @@ def test_the_number_of_queries_is_the_same_whatever_the_size(
         return [
             queries(lambda: tree.read(scope, dict.fromkeys(opened, 1))),
             queries(lambda: tree.read_branch(scope, first, 1)),
-            queries(lambda: selection.select(scope, Marks(all=True))),
+            queries(lambda: selection.groups(scope)),
         ]
 
     assert asked(10) == asked(300) == expected

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpResponse, QueryDict
+from django.http import Http404, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
@@ -14,7 +14,7 @@ from fini_admin.fini.providers import PROVIDERS
 from fini_admin.fini.secrets import looks_like_key
 from fini_admin.ingestion import discovering, previews
 from fini_admin.ingestion.discovering import Discovery
-from fini_admin.ingestion.picking import ToRegister, TreeFilters, marks_of, opened
+from fini_admin.ingestion.picking import ToRegister, TreeFilters, opened, picked
 from fini_admin.ingestion.queries import NO_KEY
 from fini_admin.ingestion.resource_rules import without_faults
 from fini_admin.ingestion.runs import NothingToDo
@@ -52,6 +52,8 @@ def provider(request: WorkspaceRequest, provider: str) -> HttpResponse:
         return choose(request, found, scope, filters)
     if request.htmx and request.GET.get("part") == "level":
         return level(request, scope)
+    if request.htmx and request.GET.get("part") == "leaves":
+        return leaves(request, scope)
     seen = fingerprint(found, scope)
     if request.htmx and request.GET.get("seen") == seen and not request.GET.get("more"):
         return HttpResponse(status=204)
@@ -98,7 +100,7 @@ def page(
         "todo": todo,
         "token": previews.new_token(),
         "choice": ToRegister(initial={"mime_type": mime_types[found.provider]}),
-        "marks": marks_of(data)[0],
+        "picked": picked(data),
     }
 
 
@@ -110,6 +112,17 @@ def level(request: WorkspaceRequest, scope: Scope) -> HttpResponse:
         raise Http404
     context = {"level": tree.read_branch(scope, branch, keys[branch.pk]), "key": branch.pk, "scope": scope}
     return render(request, "ingestion/_level.html", context)
+
+
+def leaves(request: WorkspaceRequest, scope: Scope) -> JsonResponse:
+    """The leaves that are meant by the branches asked for, or by everything shown: what a box or *Select all* selects.
+
+    `listed` is the run whose list they are of; each group has the branches it stands in and its leaves' keys. With
+    `every` those come too that this list leaves out.
+    """
+    found = selection.groups(scope, picked(request.GET).branches, every="every" in request.GET)
+    groups = [[".".join(map(str, group.branches)), ",".join(map(str, group.leaves))] for group in found]
+    return JsonResponse({"listed": scope.listed, "groups": groups})
 
 
 def start(request: WorkspaceRequest, provider: str) -> HttpResponse:
@@ -135,7 +148,7 @@ def start(request: WorkspaceRequest, provider: str) -> HttpResponse:
 
 def choose(request: WorkspaceRequest, found: Discovery, scope: Scope, filters: TreeFilters) -> HttpResponse:
     """What was picked, to its preview; what is wrong with it, beside the buttons."""
-    marks, wrong = marks_of(request.POST)
+    keys = picked(request.POST)
     choice = ToRegister(request.POST)
     if not choice.is_valid():
         return refuse(request, found, scope, filters, choice)
@@ -145,8 +158,8 @@ def choose(request: WorkspaceRequest, found: Discovery, scope: Scope, filters: T
         <= request.permissions
     ):
         raise PermissionDenied
-    picked = selection.select(scope, marks)
-    listed, problems = selection.to_send(picked.resources, choice.cleaned_data["mime_type"])
+    selected = selection.select(scope, keys.leaves, keys.branches)
+    listed, problems = selection.to_send(selected.resources, choice.cleaned_data["mime_type"])
     sendable, wrong_fields = without_faults(listed)
     problems += wrong_fields
     try:
@@ -156,7 +169,7 @@ def choose(request: WorkspaceRequest, found: Discovery, scope: Scope, filters: T
             provider=found.provider,
             resources=sendable,
             then_ingest=ingest,
-            told={"problems": problems, "unit": "resource", "notes": notes(picked.unknown + wrong)},
+            told={"problems": problems, "unit": "resource", "notes": notes(selected.unknown + keys.wrong)},
         )
     except NothingToDo as error:
         choice.add_error(None, f"{error}: {problems[0][1]}" if problems else NOTHING)

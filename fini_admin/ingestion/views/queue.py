@@ -18,20 +18,25 @@ from fini_admin.ingestion.runs import NothingToDo
 from fini_admin.ingestion.views import previews
 from fini_admin.ingestion.waiting import LANES, OUT, UNREAD, Counts, Wanted
 from fini_admin.pages import go, show
-from fini_admin.paging import page, whole_number, whole_numbers
+from fini_admin.paging import CHUNK, page, parts, whole_number, whole_numbers
 from fini_admin.permissions import Permission, WorkspaceRequest, requires
 from fini_admin.sources.states import State
+from fini_admin.workspaces.models import Workspace
 
 
 @requires(Permission.QUEUE_READ)
 def queue(request: WorkspaceRequest) -> HttpResponse:
     """The lanes of the queue; posted, what is to be done with the selected IDs."""
-    form = QueueFilters(request.GET, partial(waiting.people, request.workspace))
-    part = "counts" if request.htmx and request.GET.get("part") == "counts" else "list"
-    cursor = whole_number(request.GET.get("after"))
+    workspace, asked = request.workspace, request.GET
+    form = QueueFilters(asked, partial(waiting.people, workspace), partial(waiting.first_lane, workspace))
+    part = asked.get("part", "") if request.htmx else ""
+    cursor = whole_number(asked.get("after"))
     request.GET = QueryDict(form.query(after="" if cursor is None else str(cursor)))
     if request.method == "POST":
         return act(request, form)
+    if part in NUMBERS:
+        numbers = NUMBERS[part](asked, form, workspace)
+        return HttpResponse(",".join(map(str, numbers)), content_type="text/plain")
     wanted, lane = form.wanted(), form.lane_shown
     may_send = Permission.SOURCES_INGEST in request.permissions
     may_remove = Permission.QUEUE_REMOVE in request.permissions
@@ -46,7 +51,8 @@ def queue(request: WorkspaceRequest) -> HttpResponse:
     }
     context |= (counted if part == "counts" else listed)(request, lane, wanted)
     status = 422 if wanted is None else 200
-    return show(request, "ingestion/queue.html", context, parts=(part,), status=status)
+    shown = "counts" if part == "counts" else "list"
+    return show(request, "ingestion/queue.html", context, parts=(shown,), status=status)
 
 
 def tabs(lane: str, counts: Counts | None = None) -> list[dict[str, str | bool]]:
@@ -96,14 +102,19 @@ def act(request: WorkspaceRequest, form: QueueFilters) -> HttpResponse:
         return previews.nothing(request, error, back(request))
 
 
-def send_everything(request: WorkspaceRequest, form: QueueFilters) -> HttpResponse:
-    """The preview of the whole queue, whatever the filters."""
-    return freeze(request, waiting.to_send(waiting.everything(request.workspace)))
+def send_all(request: WorkspaceRequest, form: QueueFilters) -> HttpResponse:
+    """The preview of what the tab and the filters show, on all pages; what came after it was counted is left out."""
+    wanted = form.wanted()
+    if wanted is None:
+        raise NothingToDo("Nothing is shown until the filters are right")
+    upto = whole_number(request.POST.get("upto"))
+    found = waiting.offered(request.workspace, form.lane_shown, upto, **wanted)
+    return freeze(request, waiting.to_send(found))
 
 
 def send(request: WorkspaceRequest, form: QueueFilters) -> HttpResponse:
     """The preview of the selected ones."""
-    return freeze(request, waiting.numbered(request.workspace, selected(request, form)))
+    return freeze(request, waiting.numbered(request.workspace, selected(request)))
 
 
 def freeze(request: WorkspaceRequest, entries: list[QueueEntry]) -> HttpResponse:
@@ -114,33 +125,39 @@ def freeze(request: WorkspaceRequest, entries: list[QueueEntry]) -> HttpResponse
 
 def take_out(request: WorkspaceRequest, form: QueueFilters) -> HttpResponse:
     """Remove the selected ones."""
-    entries = selected(request, form)
+    entries = selected(request)
     moved = remove(actor=request.user.email, origin="browser", workspace=request.workspace, entries=entries)
     return say(request, moved, "removed from the queue")
 
 
 def bring_back(request: WorkspaceRequest, form: QueueFilters) -> HttpResponse:
     """Put the selected ones back."""
-    sources = selected(request, form)
+    sources = selected(request)
     moved = put_back(actor=request.user.email, origin="browser", workspace=request.workspace, sources=sources)
     return say(request, moved, "put back into the queue")
 
 
-def selected(request: WorkspaceRequest, form: QueueFilters) -> list[int]:
-    """The numbers of what is selected: those posted, or all that match now. Raises NothingToDo."""
-    workspace, lane, wanted = request.workspace, form.lane_shown, form.wanted()
-    if not request.POST.get("all"):
-        numbers = whole_numbers(request.POST.getlist("id"))
-    elif wanted is None:
-        numbers = []
-    elif lane == OUT:
-        numbers = list(waiting.taken_out(workspace, **wanted).values_list("pk", flat=True))
-    else:
-        matching = waiting.selectable(waiting.entries(workspace, lane, **wanted))
-        numbers = list(matching.values_list("pk", flat=True))
+def selected(request: WorkspaceRequest) -> list[int]:
+    """The numbers of what is selected. Raises NothingToDo."""
+    numbers = whole_numbers(parts(request.POST.getlist("id")))
     if not numbers:
         raise NothingToDo("Nothing is selected")
     return numbers
+
+
+def all_shown(asked: QueryDict, form: QueueFilters, workspace: Workspace) -> list[int]:
+    """The numbers that *Select all* selects: what the tab and the filters show, less what came after it was counted."""
+    wanted = form.wanted()
+    if wanted is None:
+        return []
+    found = waiting.offered(workspace, form.lane_shown, whole_number(asked.get("upto")), **wanted)
+    return list(found.order_by("pk").values_list("pk", flat=True))
+
+
+def still(asked: QueryDict, form: QueueFilters, workspace: Workspace) -> list[int]:
+    """Those of a few selected numbers that may be selected yet."""
+    numbers = whole_numbers(parts(asked.getlist("id")))
+    return waiting.still(workspace, form.lane_shown, numbers[:CHUNK])
 
 
 def say(request: WorkspaceRequest, moved: Moved, done: str) -> HttpResponse:
@@ -164,6 +181,10 @@ ACTS: dict[tuple[bool, str], tuple[Permission, Callable[[WorkspaceRequest, Queue
     (False, "send"): (Permission.SOURCES_INGEST, send),
     (False, "remove"): (Permission.QUEUE_REMOVE, take_out),
     (True, "put-back"): (Permission.QUEUE_REMOVE, bring_back),
-    (False, "send-all"): (Permission.SOURCES_INGEST, send_everything),
-    (True, "send-all"): (Permission.SOURCES_INGEST, send_everything),
+    (False, "send-all"): (Permission.SOURCES_INGEST, send_all),
+}
+# What a script asks for to select it: numbers with commas between.
+NUMBERS: dict[str, Callable[[QueryDict, QueueFilters, Workspace], list[int]]] = {
+    "ids": all_shown,
+    "still": still,
 }

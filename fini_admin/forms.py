@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.http import QueryDict
 from django.utils import timezone
 
-from fini_admin.fini.secrets import looks_like_key
+from fini_admin.lib.key_text import looks_like_key
 
 KEY_HERE = "This looks like an API key. A key belongs only in the key's own field."
 EARLIEST = 2000

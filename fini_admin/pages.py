@@ -15,9 +15,9 @@ from django.utils import timezone
 from django_htmx.http import HttpResponseClientRedirect
 
 from fini_admin.audit import chain
-from fini_admin.fini.secrets import looks_like_key
 from fini_admin.ingestion.queries import foot, queue_length, running_runs, worker_alive
 from fini_admin.keyring import UnknownKey
+from fini_admin.lib.key_text import looks_like_key
 from fini_admin.permissions import Permission, Request, public, signed_in
 from fini_admin.workspaces import queries
 from fini_admin.workspaces.models import Workspace

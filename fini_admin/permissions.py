@@ -22,7 +22,7 @@ from django.views.decorators.http import require_http_methods
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
-from fini_admin.fini.secrets import without_keys
+from fini_admin.lib.key_text import without_keys
 from fini_admin.middleware import keys_do_not_fit
 from fini_admin.people import reauthentication, second_factor
 from fini_admin.people.sealing import UNREADABLE

@@ -17,7 +17,7 @@ from django.test import Client
 from django.urls import resolve
 
 from fini_admin.audit import bodies
-from fini_admin.fini.secrets import looks_like_key
+from fini_admin.lib.key_text import looks_like_key
 from fini_admin.workspaces.models import Workspace
 from fini_admin.workspaces.views.invitations import COOKIE
 from tests.support import people, tables

@@ -6,7 +6,7 @@ import zlib
 from typing import Any
 
 from fini_admin.audit.models import Body
-from fini_admin.fini.secrets import without_keys
+from fini_admin.lib.key_text import without_keys
 
 MOST = 1024 * 1024
 LARGEST = 16 * MOST  # no kept text is longer: 1 MiB of characters, escaped and described

@@ -32,7 +32,7 @@ from fini_admin.audit.names import CallKind
 from fini_admin.audit.recording import Context, write_asked, write_outcome
 from fini_admin.fini.client import Answer, Request, T
 from fini_admin.fini.errors import Dropped, FiniError, NotUnderstood, TimedOut, Unreachable
-from fini_admin.fini.secrets import without_keys
+from fini_admin.lib.key_text import without_keys
 
 STALE = 5.0
 CHUNK = 64 * 1024

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult, parse_qs, unquote, unquote_plus, urlsplit
 
 from fini_admin.fini.routes import is_url
-from fini_admin.fini.secrets import looks_like_key
+from fini_admin.lib.key_text import looks_like_key
 
 LONGEST = 300
 NOTION = ("notion.so", "notion.site", "notion.com")

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from fini_admin.fini.providers import MIME_TYPE
 from fini_admin.fini.routes import is_sendable, is_url
-from fini_admin.fini.secrets import looks_like_key
 from fini_admin.fini.wire import IDENTITY
+from fini_admin.lib.key_text import looks_like_key
 
 REQUIRED = ("original_url", "title", "external_id")
 # A spreadsheet writes a long number like this; the digits that it left out are lost.

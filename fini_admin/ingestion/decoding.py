@@ -4,7 +4,7 @@ import codecs
 import re
 from dataclasses import dataclass
 
-from fini_admin.fini.secrets import without_keys
+from fini_admin.lib.key_text import without_keys
 
 SHOWN = 5
 HOW = "Save the file as UTF-8 (in a spreadsheet: “CSV UTF-8”) and try again"

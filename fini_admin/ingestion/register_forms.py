@@ -10,11 +10,11 @@ from django.http import QueryDict
 
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.fini.routes import Resource
-from fini_admin.fini.secrets import looks_like_key, without_keys
 from fini_admin.forms import Choice
 from fini_admin.ingestion.checking import fault
 from fini_admin.ingestion.decoding import Decoded, Unreadable, decode
 from fini_admin.ingestion.reading import Reading, read_text
+from fini_admin.lib.key_text import looks_like_key, without_keys
 
 MOST_BYTES = 12 * 1024 * 1024
 MOST_LINES = 10_000

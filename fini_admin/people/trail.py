@@ -4,7 +4,7 @@ from django.db import transaction
 
 from fini_admin.audit import chain
 from fini_admin.audit.names import Activity
-from fini_admin.fini.secrets import looks_like_key
+from fini_admin.lib.key_text import looks_like_key
 
 ORIGIN = "browser"
 NOBODY = "not logged in"

@@ -31,7 +31,7 @@ from django.urls import reverse
 from django.views.generic.edit import FormView
 
 from fini_admin.audit.names import Activity
-from fini_admin.fini.secrets import looks_like_key
+from fini_admin.lib.key_text import looks_like_key
 from fini_admin.pages import go
 from fini_admin.paging import page as paged
 from fini_admin.people import actions, reauthentication, second_factor, sessions, trail

@@ -11,13 +11,13 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from fini_admin.fini.providers import PROVIDERS
-from fini_admin.fini.secrets import looks_like_key
 from fini_admin.ingestion import discovering, previews
 from fini_admin.ingestion.discovering import Discovery
 from fini_admin.ingestion.picking import ToRegister, TreeFilters, marks_of, opened
 from fini_admin.ingestion.queries import NO_KEY
 from fini_admin.ingestion.runs import NothingToDo
 from fini_admin.ingestion.views.previews import offer
+from fini_admin.lib.key_text import looks_like_key
 from fini_admin.pages import go, keyless, show
 from fini_admin.permissions import Permission, WorkspaceRequest, requires
 from fini_admin.sources import selection, tree

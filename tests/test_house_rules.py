@@ -15,7 +15,7 @@ LAYERS = [
     {"lib"},
     {"environment", "keyring", "paging"},
     {"fini"},
-    {"download", "forms"},
+    {"download", "key_guard", "forms"},
     {"audit"},
     {"workspaces"},
     {"people"},

@@ -1,6 +1,7 @@
 """Forms of runs: they clean and never save."""
 
 from collections.abc import Callable, Mapping
+from copy import copy
 from datetime import timedelta
 from functools import partial
 from typing import Any, cast
@@ -8,7 +9,7 @@ from typing import Any, cast
 from django import forms
 
 from fini_admin.fini.providers import PROVIDERS
-from fini_admin.forms import Choice, Decided, Filters, PlainField, TypedChoice, choices
+from fini_admin.forms import Choice, Decided, Filters, KeylessForm, TypedChoice, choices
 from fini_admin.ingestion.models import Kind, RunState
 from fini_admin.ingestion.waiting import LANES, OUT, Wanted
 
@@ -23,10 +24,10 @@ AGES = {
 UNSTATED = "Fini does not say what it does; leave it if you are not sure."
 
 
-class ConfirmForm(forms.Form):
+class ConfirmForm(KeylessForm):
     """What may be said with a preview: why, and what ingest sends along."""
 
-    reason = PlainField(
+    reason = forms.CharField(
         required=False,
         max_length=200,
         help_text="Optional. Kept with the run and in the audit trail.",
@@ -53,9 +54,9 @@ class QueueFilters(Filters):
     The lane is chosen by the tabs; what is none of them is the first one.
     """
 
-    q = PlainField(required=False, max_length=200, label="Title, URL or ID")
+    q = forms.CharField(required=False, max_length=200, label="Title, URL or ID")
     provider = Choice(required=False, choices=choices(QUEUED_FROM), label="Provider")
-    who = PlainField(required=False, max_length=254, label="Registered by")
+    who = forms.CharField(required=False, max_length=254, label="Registered by")
     longer = TypedChoice(
         required=False,
         choices=[("", "Any time"), *((name, text) for name, (text, _) in AGES.items())],
@@ -68,7 +69,9 @@ class QueueFilters(Filters):
     def __init__(self, data: Mapping[str, Any], people: Callable[[], list[str]]) -> None:
         asked = data.get("lane")
         self.lane_shown: str = asked if asked in LANES else next(iter(LANES))
-        super().__init__(dict(data.items()) | {"lane": self.lane_shown})
+        sent: Any = copy(data)
+        sent["lane"] = self.lane_shown
+        super().__init__(sent)
         if self.lane_shown == OUT:
             self.fields["longer"].label = "Out"
         self.fields["who"].widget = forms.Select(choices=partial(self.names, people))  # type: ignore[arg-type]  # the stubs know no callable

@@ -10,11 +10,10 @@ from django.http import QueryDict
 
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.fini.routes import Resource
-from fini_admin.forms import Choice
+from fini_admin.forms import Choice, KeylessForm
 from fini_admin.ingestion.checking import fault
 from fini_admin.ingestion.decoding import Decoded, Unreadable, decode
 from fini_admin.ingestion.reading import Reading, read_text
-from fini_admin.lib.key_text import looks_like_key, without_keys
 
 MOST_BYTES = 12 * 1024 * 1024
 MOST_LINES = 10_000
@@ -22,13 +21,6 @@ MOST_ROWS = 50
 SHOWN = 20
 # What a browser sends in place of half a character.
 LOST = "\ufffd"
-
-
-class OneLine(forms.TextInput):
-    """A text field that never gives back what looks like a key (P5)."""
-
-    def format_value(self, value: Any) -> str | None:
-        return None if looks_like_key(str(value or "")) else super().format_value(value)
 
 
 class ProviderSelect(forms.Select):
@@ -43,7 +35,7 @@ class ProviderSelect(forms.Select):
         return option
 
 
-class ProviderForm(forms.Form):
+class ProviderForm(KeylessForm):
     """Which provider the resources are of."""
 
     provider = Choice(
@@ -68,7 +60,7 @@ class Checked(forms.CharField):
     """A field of a resource, by the rules that hold for files and commands too."""
 
     def __init__(self, name: str, **options: Any) -> None:
-        super().__init__(required=False, widget=OneLine, **options)
+        super().__init__(required=False, **options)
         self.checked = name
 
     def clean(self, value: Any) -> str:
@@ -80,7 +72,7 @@ class Checked(forms.CharField):
         return cleaned
 
 
-class ResourceForm(forms.Form):
+class ResourceForm(KeylessForm):
     """One resource."""
 
     original_url = Checked("original_url", label="URL")
@@ -208,7 +200,7 @@ def with_mime_types(data: QueryDict, mime_types: Mapping[str, str]) -> QueryDict
     return sent
 
 
-class ImportForm(forms.Form):
+class ImportForm(KeylessForm):
     """Many resources as a text or a file. Once valid, `reading` is what it holds."""
 
     text = forms.CharField(required=False, strip=False)
@@ -219,11 +211,6 @@ class ImportForm(forms.Form):
         self.provider_name, self.mime_type = provider, mime_type
         self.reading = Reading()
         self.guessed: tuple[str, ...] = ()
-
-    @property
-    def shown_text(self) -> str:
-        """What was pasted, without what looks like a key (P5)."""
-        return without_keys(str(self["text"].value() or ""))
 
     def clean(self) -> dict[str, Any]:
         """Read what was sent, if the provider is known: without it nobody can say what a line lacks."""

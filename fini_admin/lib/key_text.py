@@ -157,12 +157,10 @@ def bare(typed: str) -> str:
     return typed[start:end]
 
 
+TOO_LONG = f"A key has at most {LONGEST:,} characters, and this has more. Copy the key alone."
 # Why a text cannot be a key as Fini gives it: the first that holds.
 FAULTS: tuple[tuple[str, Callable[[str], bool]], ...] = (
-    (
-        f"A key has at most {LONGEST:,} characters, and this has more. Copy the key alone.",
-        lambda key: len(key) > LONGEST,
-    ),
+    (TOO_LONG, lambda key: len(key) > LONGEST),
     (f"A key begins with {PREFIX}.", lambda key: not key.startswith(PREFIX)),
     (
         "This key is masked: signs stand in place of its characters. Reveal it in Fini and copy the whole key.",

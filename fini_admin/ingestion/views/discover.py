@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpResponse, QueryDict
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
@@ -17,8 +17,7 @@ from fini_admin.ingestion.picking import ToRegister, TreeFilters, marks_of, open
 from fini_admin.ingestion.queries import NO_KEY
 from fini_admin.ingestion.runs import NothingToDo
 from fini_admin.ingestion.views.previews import offer
-from fini_admin.lib.key_text import looks_like_key
-from fini_admin.pages import go, keyless, show
+from fini_admin.pages import go, show
 from fini_admin.permissions import Permission, WorkspaceRequest, requires
 from fini_admin.sources import selection, tree
 from fini_admin.sources.tree import Scope
@@ -41,7 +40,6 @@ def provider(request: WorkspaceRequest, provider: str) -> HttpResponse:
     if provider not in PROVIDERS:
         raise Http404
     typed = request.POST if request.method == "POST" else request.GET
-    request.GET = QueryDict(keyless(request.GET))  # its forms and redirects repeat it, too
     if request.method == "POST" and request.POST.get("do") == "discover":
         return start(request, provider)
     found = discovering.stand(request.workspace, provider)
@@ -114,7 +112,7 @@ def level(request: WorkspaceRequest, scope: Scope) -> HttpResponse:
 def start(request: WorkspaceRequest, provider: str) -> HttpResponse:
     """Discover once more; the same form sent twice is one discovery."""
     token = request.POST.get("token", "")
-    good = TOKEN.fullmatch(token) and not looks_like_key(token)
+    good = TOKEN.fullmatch(token)
     if good:
         discovering.start(
             actor=request.user.email,

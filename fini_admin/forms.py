@@ -95,7 +95,11 @@ class KeylessForm(forms.Form):
         for name in self.fields:
             if self.add_prefix(name) in held:
                 self.errors.pop(name, None)
-                self.add_error(name, KEY_HERE)
+                self.add_error(name, self.key_error(name))
+
+    def key_error(self, name: str) -> str:
+        """What is said beside such a field."""
+        return KEY_HERE
 
 
 class Filters(KeylessForm):

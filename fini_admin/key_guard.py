@@ -5,7 +5,7 @@ field that is sent, except those that the view takes `as_typed`. The names of th
 the data (`Guarded.with_key`); the base of all forms makes errors of them (forms.KeylessForm).
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, MutableMapping
 from typing import Any
 
 from django.conf import settings
@@ -30,7 +30,7 @@ class Guarded(QueryDict):
         copied.with_key = self.with_key
         return copied
 
-    def __deepcopy__(self, memo: dict[int, object]) -> "Guarded":
+    def __deepcopy__(self, memo: MutableMapping[int, Any]) -> "Guarded":
         copied: Guarded = super().__deepcopy__(memo)
         copied.with_key = self.with_key
         return copied
@@ -112,10 +112,9 @@ def guard_query(request: HttpRequest) -> None:
     clean = without_keys(written if query is request.GET else query.urlencode())
     if clean == written:
         return
-    guarded_query = Guarded(clean, encoding=request.encoding)
-    guarded_query.with_key = fields_with_key(query)
-    request.META["QUERY_STRING"] = clean
-    request.GET = guarded_query  # type: ignore[assignment]  # the stubs want their immutable class
+    kept: Any = Guarded(clean, encoding=request.encoding)
+    kept.with_key = fields_with_key(query)
+    request.META["QUERY_STRING"], request.GET = clean, kept
 
 
 def stated_size(request: HttpRequest) -> int:

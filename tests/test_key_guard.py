@@ -1,6 +1,7 @@
 """What a request brings is freed of keys before anything reads it, and the fields that held one are refused (P5)."""
 
 from copy import copy, deepcopy
+from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 import pytest
@@ -8,6 +9,7 @@ from django import forms
 from django.conf import settings as configured
 from django.http import HttpResponse, QueryDict
 from django.test import Client, RequestFactory
+from django.test.client import MULTIPART_CONTENT
 
 from fini_admin.audit.models import Entry
 from fini_admin.forms import KEY_HERE, Filters, KeylessForm
@@ -101,12 +103,16 @@ def test_what_holds_no_key_stays_the_very_same():
     assert request.POST is sent
 
 
-@pytest.mark.parametrize("content_type", ["urlencoded", "multipart"])
-def test_a_field_keeps_what_stands_around_the_key_and_is_named(content_type):
-    sent = {"title": f"a {KEY} b", "note": ["fine", f"{PERCENT}"], "other": "x"}
-    more = {} if content_type == "multipart" else {"content_type": "application/x-www-form-urlencoded"}
-    data = sent if content_type == "multipart" else f"title=a+{KEY}+b&note=fine&note={TWICE}&other=x"
-    request = seen_by_a_view(RequestFactory().post("/", data, **more))
+FORMS = {
+    "urlencoded": (f"title=a+{KEY}+b&note=fine&note={TWICE}&other=x", "application/x-www-form-urlencoded"),
+    "multipart": ({"title": f"a {KEY} b", "note": ["fine", PERCENT], "other": "x"}, MULTIPART_CONTENT),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_field_keeps_what_stands_around_the_key_and_is_named(form):
+    data, content_type = FORMS[form]
+    request = seen_by_a_view(RequestFactory().post("/", data, content_type=content_type))
     assert dict(request.POST.lists()) == {
         "title": [f"a {REPLACEMENT} b"],
         "note": ["fine", REPLACEMENT],
@@ -143,7 +149,7 @@ def test_copies_know_the_names_too():
 
 def test_a_body_that_is_too_large_is_not_read(settings):
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 100
-    request = RequestFactory().post("/", {"title": "x" * 200})
+    request: Any = RequestFactory().post("/", {"title": "x" * 200})
     seen_by_a_view(request)
     assert not request._read_started
 

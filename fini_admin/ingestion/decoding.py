@@ -50,5 +50,6 @@ def windows(content: bytes, line: int) -> Decoded:
         raise Unreadable(
             f"it is neither UTF-8 nor Windows-1252 text: the first such line is {line}. {HOW}"
         ) from error
-    words = dict.fromkeys(re.findall(r"\w*[^\x00-\x7f]\w*", text[:1_000_000]))
-    return Decoded(text, tuple(without_keys(word[:40]) for word in list(words)[:SHOWN]))
+    found = re.finditer(r"\w+", text[:1_000_000])
+    words = dict.fromkeys(word[0] for word in found if not word[0].isascii())
+    return Decoded(text, tuple(without_keys(word)[:40] for word in list(words)[:SHOWN]))

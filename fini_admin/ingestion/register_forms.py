@@ -14,6 +14,7 @@ from fini_admin.forms import Choice, KeylessForm
 from fini_admin.ingestion.checking import fault
 from fini_admin.ingestion.decoding import Decoded, Unreadable, decode
 from fini_admin.ingestion.reading import Reading, read_text
+from fini_admin.lib.key_text import REPLACEMENT
 
 MOST_BYTES = 12 * 1024 * 1024
 MOST_LINES = 10_000
@@ -225,6 +226,15 @@ class ImportForm(KeylessForm):
         if self.provider_name in PROVIDERS:
             self.take("file" if file else "text", file or text)
         return data
+
+    def key_error(self, name: str) -> str:
+        """Where the keys stood, for it is a text of many lines."""
+        lines = str(self[name].value() or "").splitlines()
+        held = [str(number) for number, line in enumerate(lines, 1) if REPLACEMENT in line]
+        more = ", …" if len(held) > SHOWN else ""
+        return (
+            f"{super().key_error(name)} Line{'s' if len(held) > 1 else ''} {', '.join(held[:SHOWN])}{more}."
+        )
 
     def take(self, field: str, sent: "UploadedFile[Any] | str") -> None:
         """Read it, or say beside its field why that cannot be done."""

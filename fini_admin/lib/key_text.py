@@ -132,13 +132,12 @@ def _plain_with_starts(text: str) -> tuple[str, "array[int]"]:
 
 def _read(found: re.Match[str]) -> str:
     """The letter that an escape stands for."""
-    written = found[found.lastgroup or 0]
-    readers: dict[str | None, Callable[[str], str]] = {
-        "own": str,
-        "name": NAMED.__getitem__,
-        "number": lambda digits: chr(int(digits)),
-    }
-    return readers.get(found.lastgroup, lambda digits: chr(int(digits, 16)))(written)
+    kind, written = found.lastgroup, str(found[found.lastgroup or 0])
+    if kind == "own":
+        return written
+    if kind == "name":
+        return NAMED[written]
+    return chr(int(written, 10 if kind == "number" else 16))
 
 
 def bare(typed: str) -> str:

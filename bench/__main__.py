@@ -88,9 +88,8 @@ def main() -> int:
     parser.add_argument(
         "--kills", type=int, default=200, help="how many kills (default 200, a quarter of an hour)"
     )
-    parser.add_argument(
-        "--only", choices=("recording", "cost", "fields", "kills"), help="this part alone; keeps no results"
-    )
+    only = ("recording", "cost", "fields", "kills")
+    parser.add_argument("--only", choices=only, help="this part alone; its results are not kept")
     parser.add_argument("--seed", type=int, default=1, help="where the dice start (default 1)")
     options = parser.parse_args()
     parts: dict[str, Callable[[], Iterator[Row]]] = {

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from importlib import import_module
 from itertools import chain
 from pathlib import Path
-from re._constants import MAXREPEAT
-from re._parser import parse
+from re._constants import MAXREPEAT  # type: ignore[import-not-found]  # not in the stubs
+from re._parser import parse  # type: ignore[import-not-found]  # the same
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -1,4 +1,4 @@
-"""Measure what the design promises: calls for 1,000 sources, kills, and what recording costs."""
+"""Measure what the design promises: calls for 1,000 sources, kills, full fields, and what recording costs."""
 
 import argparse
 import json
@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bench import fields
 from tests.crash.siege import Findings, besiege
 from tests.path.test_cost import MOST, SOURCES, calls_for
 from tests.support.product import POSTGRES, ROOT, Product
@@ -87,14 +88,23 @@ def main() -> int:
     parser.add_argument(
         "--kills", type=int, default=200, help="how many kills (default 200, a quarter of an hour)"
     )
+    only = ("recording", "cost", "fields", "kills")
+    parser.add_argument("--only", choices=only, help="this part alone; its results are not kept")
     parser.add_argument("--seed", type=int, default=1, help="where the dice start (default 1)")
     options = parser.parse_args()
-    parts: list[Callable[[], Iterator[Row]]] = [recording, cost, lambda: kills(options.kills, options.seed)]
-    rows: list[Row] = [row for part in parts for row in part()]
+    parts: dict[str, Callable[[], Iterator[Row]]] = {
+        "recording": recording,
+        "cost": cost,
+        "fields": fields.measure,
+        "kills": lambda: kills(options.kills, options.seed),
+    }
+    chosen = [parts[options.only]] if options.only else list(parts.values())
+    rows: list[Row] = [row for part in chosen for row in part()]
     now = datetime.now(UTC)
     text = f"# {now:%Y-%m-%d %H:%M} UTC\n\n{place()}, seed {options.seed}\n\n{table(rows)}"
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{now:%Y-%m-%d}-{'postgresql' if POSTGRES else 'sqlite'}.md").write_text(text)
+    if not options.only:
+        RESULTS.mkdir(exist_ok=True)
+        (RESULTS / f"{now:%Y-%m-%d}-{'postgresql' if POSTGRES else 'sqlite'}.md").write_text(text)
     print(text)
     return int(any(row[2] == "0" and row[1] != "0" for row in rows))
 

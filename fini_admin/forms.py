@@ -1,4 +1,4 @@
-"""What all forms are made of: fields, filters in an address, forms that refuse keys. Forms clean and never save."""
+"""What all forms are made of: fields, filters in an address, the base that refuses keys. Forms clean and never save."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -7,12 +7,11 @@ from urllib.parse import urlencode
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.http import QueryDict
 from django.utils import timezone
 
-from fini_admin.fini.secrets import looks_like_key
+from fini_admin.key_guard import fields_with_key
 
-KEY_HERE = "This looks like an API key. A key belongs only in the key's own field."
+KEY_HERE = "This looks like an API key and was taken out. A key belongs only in the key's own field."
 EARLIEST = 2000
 LATEST = 9000
 
@@ -29,18 +28,6 @@ class Choice(Listed, forms.ChoiceField):
 
 class TypedChoice(Listed, forms.TypedChoiceField):
     """One of a list, as something else than its text."""
-
-
-class PlainField(forms.CharField):
-    """A short text that is no API key; one that is comes back empty (P5)."""
-
-    def validate(self, value: str) -> None:
-        super().validate(value)
-        if looks_like_key(value):
-            raise ValidationError(KEY_HERE)
-
-    def bound_data(self, data: Any, initial: Any) -> Any:
-        return "" if looks_like_key(str(data)) else data
 
 
 class NumberField(forms.IntegerField):
@@ -95,21 +82,35 @@ def choices(names: Mapping[str, str]) -> list[tuple[str, str]]:
     return [("", "All"), *names.items()]
 
 
-class Filters(forms.Form):
-    """Filters in the address. A key that was typed into one is refused and comes back empty (P5)."""
+class KeylessForm(forms.Form):
+    """The base of all forms: a field that held what looks like an API key is refused (P5).
+
+    The key is no longer in it: it was replaced as the request came in (key_guard.py), and what stood around it stays.
+    """
+
+    def full_clean(self) -> None:
+        """As Django's, then whatever else is wrong with such a field gives way to that."""
+        super().full_clean()
+        held = fields_with_key(self.data) if self.is_bound else ()
+        for name in self.fields:
+            if self.add_prefix(name) in held:
+                self.errors.pop(name, None)
+                self.add_error(name, self.key_error(name))
+
+    def key_error(self, name: str) -> str:
+        """What is said beside such a field."""
+        return KEY_HERE
+
+
+class Filters(KeylessForm):
+    """Filters in the address."""
 
     def __init__(self, data: Mapping[str, Any]) -> None:
-        self.with_key = {name for name, value in data.items() if looks_like_key(str(value))}
-        super().__init__({name: "" if name in self.with_key else value for name, value in data.items()})
+        super().__init__(data)
         zone = timezone.localtime().tzname() or timezone.get_current_timezone_name()
         for field in self.fields.values():
             if isinstance(field, TimeField):
                 field.label = f"{field.label} ({zone})"
-
-    def clean(self) -> None:
-        """Refuse keys, at the field that held one."""
-        for name in self.with_key & set(self.fields):
-            self.add_error(name, KEY_HERE)
 
     def values(self) -> dict[str, Any]:
         """What is to be filtered by: the fields that are filled in and right."""
@@ -142,37 +143,6 @@ class Filters(forms.Form):
         if isinstance(field, forms.ChoiceField):
             return str(dict(cast("list[tuple[str, str]]", field.choices))[value])
         return value.replace("T", " ") if isinstance(field, TimeField) else value
-
-
-class KeylessForm(forms.Form):
-    """A form whose fields refuse what looks like an API key, and do not show it again (P5).
-
-    `key_field` is the one that holds a key.
-    """
-
-    key_field = ""
-
-    def full_clean(self) -> None:
-        """As Django's, and the search for keys in what was typed, whatever else is wrong with it."""
-        super().full_clean()
-        if not self.is_bound:
-            return
-        for name in self.fields:
-            if name != self.key_field and self.holds_key(str(self.data.get(self.add_prefix(name), ""))):
-                self.errors.pop(name, None)
-                self.add_error(name, KEY_HERE)
-                self.forget(name)
-
-    def holds_key(self, typed: str) -> bool:
-        """Whether a text that was typed into another field holds a key."""
-        return looks_like_key(typed)
-
-    def forget(self, name: str) -> None:
-        """Take out of the form what was typed into a field."""
-        data = QueryDict(mutable=True)
-        data.update(self.data)
-        data[self.add_prefix(name)] = ""
-        self.data = data
 
 
 def refuse(form: forms.Form, error: ValidationError, *others: forms.Form) -> None:

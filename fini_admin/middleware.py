@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
 
+from fini_admin.key_guard import stated_size
 from fini_admin.people.sealing import UNREADABLE
 
 log = logging.getLogger(__name__)
@@ -73,12 +74,6 @@ def through_all_proxies(request: HttpRequest) -> bool:
 def tell_of_missing_proxies(named: int, expected: int) -> None:
     """A line in the log, once for each process: limits are counted for a proxy's address until this is mended."""
     log.warning("X-Forwarded-For names %d of TRUSTED_PROXIES=%d: the peer's address counts", named, expected)
-
-
-def stated_size(request: HttpRequest) -> int:
-    """How many bytes the body has, as the browser states it; the server reads no more than that."""
-    stated = request.META.get("CONTENT_LENGTH") or "0"
-    return int(stated) if stated.isascii() and stated.isdigit() else 0
 
 
 def keys_do_not_fit(error: Exception) -> HttpResponse:

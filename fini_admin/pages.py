@@ -3,11 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from urllib.parse import urlencode
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.db import DatabaseError, connection
-from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -15,7 +14,6 @@ from django.utils import timezone
 from django_htmx.http import HttpResponseClientRedirect
 
 from fini_admin.audit import chain
-from fini_admin.fini.secrets import looks_like_key
 from fini_admin.ingestion.queries import foot, queue_length, running_runs, worker_alive
 from fini_admin.keyring import UnknownKey
 from fini_admin.permissions import Permission, Request, public, signed_in
@@ -63,15 +61,6 @@ def show(
         return render(request, template, context, status=status)
     part = request.GET.get("part")
     return render(request, f"{template}#{part if part in parts else parts[0]}", context, status=status)
-
-
-def keyless(query: QueryDict) -> str:
-    """What a page may repeat of an address: nothing that looks like a key, as a value or as a name (P5).
-
-    Every link that repeats one goes through here: the tag `querystring` is ours (templatetags.py).
-    """
-    pairs = ((name, value) for name, values in query.lists() for value in values)
-    return urlencode([pair for pair in pairs if not any(map(looks_like_key, pair))])
 
 
 def go(request: HttpRequest, url: str) -> HttpResponse:

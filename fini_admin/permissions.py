@@ -22,7 +22,6 @@ from django.views.decorators.http import require_http_methods
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
-from fini_admin.fini.secrets import without_keys
 from fini_admin.middleware import keys_do_not_fit
 from fini_admin.people import reauthentication, second_factor
 from fini_admin.people.sealing import UNREADABLE
@@ -258,5 +257,5 @@ def lead(request: HttpRequest, url: str) -> HttpResponseRedirectBase:
     """Redirect to a page that must come first and leads back here; for htmx as a full page load, not into a cell."""
     htmx: HtmxDetails = request.htmx  # type: ignore[attr-defined]  # set by HtmxMiddleware
     back = (htmx.current_url_abs_path or "/") if htmx else request.get_full_path()
-    there = redirect_to_login(without_keys(back), url).url  # an address may hold what was typed (P5)
+    there = redirect_to_login(back, url).url
     return HttpResponseClientRedirect(there) if htmx else HttpResponseRedirect(there)

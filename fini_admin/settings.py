@@ -103,6 +103,7 @@ INSTALLED_APPS = [
     "fini_admin.sandbox",
 ]
 MIDDLEWARE = [
+    "fini_admin.key_guard.KeyGuard",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",

@@ -6,7 +6,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from fini_admin.forms import Choice, PlainField
+from fini_admin.forms import Choice, KeylessForm
 from fini_admin.ingestion.models import Outcome
 from fini_admin.paging import Page
 from fini_admin.permissions import Request, superuser_only
@@ -15,7 +15,7 @@ from fini_admin.sources.states import State
 from fini_admin.workspaces.models import KeyState
 
 
-class Sample(forms.Form):
+class Sample(KeylessForm):
     """A field of each kind."""
 
     title = forms.CharField(help_text="As people will read it.")
@@ -25,10 +25,10 @@ class Sample(forms.Form):
     ingest = forms.BooleanField(required=False, label="Send to ingestion at once")
 
 
-class SampleFilters(forms.Form):
+class SampleFilters(KeylessForm):
     """What a list is filtered by."""
 
-    q = PlainField(label="Search", required=False)
+    q = forms.CharField(label="Search", required=False)
     state = Choice(choices=[("", "All"), *State.choices], required=False)
 
 

@@ -1,18 +1,15 @@
 """What templates say in one way everywhere: a state, a time, a number of days."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django import template
-from django.http import QueryDict
-from django.template import Context, defaulttags
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
 from fini_admin.fini.providers import named
-from fini_admin.pages import keyless
 
 register = template.Library()
 
@@ -104,13 +101,6 @@ def said(at: datetime) -> str:
     if days in (0, 1):
         return f"{('today', 'yesterday')[days]} {clock}"
     return f"{local.day} {local:%b %Y}, {clock}"
-
-
-@register.simple_tag(takes_context=True)
-def querystring(context: Context, **changes: Any) -> str:
-    """Django's, in whose place it stands: the page's own address with changes, less what looks like a key (P5)."""
-    said: str = defaulttags.querystring(context, **changes)
-    return said and f"?{keyless(QueryDict(said[1:]))}"
 
 
 @register.filter

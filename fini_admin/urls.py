@@ -8,6 +8,7 @@ from django.urls import path, re_path
 from fini_admin import pages, styleguide
 from fini_admin.audit import views as audit
 from fini_admin.ingestion.views import discover, home, previews, queue, register, runs
+from fini_admin.key_guard import as_typed
 from fini_admin.people import views as people
 from fini_admin.permissions import enrols, public, reauthenticated, signed_in
 from fini_admin.sources import views as sources
@@ -60,12 +61,16 @@ urlpatterns = [
     ),
     path("invitations/", invitations.invitation, name="invitation"),
     path("invitations/<str:token>/", invitations.link, name="invitation_link"),
-    path("accounts/login/", public(people.checked(people.Login.as_view())), name="account_login"),
-    path("accounts/logout/", enrols(signed_in(people.onward(account.logout))), name="account_logout"),
+    path(
+        "accounts/login/",
+        public(as_typed("password")(people.checked(people.Login.as_view()))),
+        name="account_login",
+    ),
+    path("accounts/logout/", enrols(signed_in(account.logout)), name="account_logout"),
     path("accounts/inactive/", public(account.account_inactive), name="account_inactive"),
     path(
         "accounts/reauthenticate/",
-        enrols(signed_in(people.checked(account.reauthenticate))),
+        enrols(signed_in(as_typed("password")(people.checked(account.reauthenticate)))),
         name="account_reauthenticate",
     ),
     path("accounts/oidc/login/", public(people.provider_login), name="provider_login"),
@@ -100,7 +105,7 @@ urlpatterns = [
     ),
     path(
         "accounts/2fa/codes/",
-        signed_in(reauthenticated(people.onward(people.Codes.as_view()), reading=True)),
+        signed_in(reauthenticated(people.Codes.as_view(), reading=True)),
         name="mfa_view_recovery_codes",
     ),
     path(
@@ -116,7 +121,7 @@ urlpatterns = [
     ),
     path(
         "accounts/password/change/",
-        signed_in(people.checked(people.ChangePassword.as_view())),
+        signed_in(as_typed("oldpassword")(people.checked(people.ChangePassword.as_view()))),
         name="account_change_password",
     ),
     path(
@@ -147,7 +152,7 @@ urlpatterns = [
     ),
     re_path(
         r"^accounts/confirm-email/(?P<key>[-:\w]+)/$",
-        public(people.onward(people.ConfirmAddress.as_view())),
+        public(people.ConfirmAddress.as_view()),
         name="account_confirm_email",
     ),
 ]

@@ -3,8 +3,12 @@
 import ast
 import re
 from collections.abc import Iterator
+from importlib import import_module
 from itertools import chain
 from pathlib import Path
+from re._constants import MAXREPEAT  # type: ignore[import-not-found]  # not in the stubs
+from re._parser import parse  # type: ignore[import-not-found]  # the same
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "fini_admin"
@@ -12,9 +16,10 @@ FILE_LIMIT, FUNCTION_LIMIT = 400, 60
 
 # A package imports from itself and from what stands before it (docs/architecture.md).
 LAYERS = [
+    {"lib"},
     {"environment", "keyring", "paging"},
     {"fini"},
-    {"download", "forms"},
+    {"download", "key_guard", "forms"},
     {"audit"},
     {"workspaces"},
     {"people"},
@@ -142,6 +147,40 @@ def variables_read(text: str) -> set[str]:
     return {name for _, name in names} | {f"{name}_FILE" for reader, name in names if reader == "secret"}
 
 
+# Only ever matched at the beginning, or over the whole: each is read once.
+MATCHED = {"LINES"}
+SEARCHES = {"sub", "subn", "search", "findall", "finditer", "split"}
+
+
+def patterns(path: str, text: str) -> Iterator[str]:
+    """The regular expressions that a module searches for: those that it compiles, and those it writes in place."""
+    module = (
+        import_module(f"fini_admin.{path.removesuffix('.py').replace('/', '.')}")
+        if "re.compile" in text
+        else None
+    )
+    held = vars(module) if module else {}
+    yield from (
+        one.pattern for name, one in held.items() if isinstance(one, re.Pattern) and name not in MATCHED
+    )
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in {f"re.{name}" for name in SEARCHES}:
+            yield from (str(one.value) for one in node.args[:1] if isinstance(one, ast.Constant))
+
+
+def begins_anywhere(pattern: str | Any) -> bool:
+    """Whether it, or one of its alternatives, begins with an endless repetition that something must follow."""
+    items = list(parse(pattern) if isinstance(pattern, str) else pattern)
+    if not items:
+        return False
+    (kind, value), behind = items[0], items[1:]
+    if str(kind) in ("MAX_REPEAT", "MIN_REPEAT"):
+        return value[1] == MAXREPEAT and bool(behind)
+    if str(kind) == "SUBPATTERN":
+        return begins_anywhere([*value[-1], *behind])
+    return str(kind) == "BRANCH" and any(begins_anywhere([*one, *behind]) for one in value[1])
+
+
 def test_files_and_functions_stay_small():
     texts = {path.relative_to(ROOT).as_posix(): path.read_text() for path in python_files()}
     long = [
@@ -161,6 +200,7 @@ def test_imports_point_one_way():
 
 def test_the_direction_check_sees_upward_imports():
     assert wrong_directions("fini/client.py", "from fini_admin.audit import chain")
+    assert wrong_directions("lib/key_text.py", "from fini_admin import paging")
     assert wrong_directions("audit/chain.py", "from ..workspaces.models import Workspace")
     assert wrong_directions("sources/queries.py", "from fini_admin.sources.views import page")
     assert wrong_directions("workspaces/actions.py", "from fini_admin import permissions")
@@ -189,6 +229,20 @@ def test_the_network_check_sees_every_way_out():
         "sources/actions.py", "from urllib.parse import urlsplit\nfrom http import HTTPStatus"
     )
     assert not ways_out("audit/transport.py", "import requests")
+
+
+def test_no_pattern_that_is_searched_for_begins_with_a_repetition_and_something_behind_it():
+    """`\\s+$` tries every beginning of every run of blanks: what is typed would decide how long it takes."""
+    found = [(path, pattern) for path, text in product_files() for pattern in patterns(path, text)]
+    assert len(found) > 20
+    assert [(path, pattern) for path, pattern in found if begins_anywhere(pattern)] == []
+
+
+def test_the_pattern_check_sees_them():
+    for slow in (r"\s+$", r"^a|[ \n]*b", r"\w*[^\x00-\x7f]\w*", r"(?:\s+)x", r"(a|b*c)", r".*?x"):
+        assert begins_anywhere(slow), slow
+    for quick in (r"\s+", r"^\s+$", r"\A.*x", r"fini_.*$", r"\b.{0,40}x", r"(?:.*-)?x{32}"):
+        assert not begins_anywhere(quick), quick
 
 
 def test_every_list_of_a_form_is_one_whose_error_repeats_nothing():

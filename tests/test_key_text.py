@@ -17,7 +17,7 @@ from django.test import Client
 from django.urls import resolve
 
 from fini_admin.audit import bodies
-from fini_admin.fini.secrets import looks_like_key
+from fini_admin.lib.key_text import looks_like_key
 from fini_admin.workspaces.models import Workspace
 from fini_admin.workspaces.views.invitations import COOKIE
 from tests.support import people, tables
@@ -31,6 +31,8 @@ __all__ = ["alone", "house"]
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("alone")]
 
 KEY = "fini_Never4711SeenAgainXyz"
+# The same, its first letter written with percent signs: once, twice, thrice.
+PERCENT = [KEY.replace("f", f"%{'25' * deep}66", 1) for deep in range(3)]
 WRONG = 422
 SHOWN = "its answer"
 TOKEN = "csrfmiddlewaretoken"
@@ -129,11 +131,16 @@ def leaks(visitor: Visitor, method: str, path: str, data: Data, log: pytest.LogC
     with tables.undone(), tables.writes(passing=True) as written:
         answer = visitor.ask(method, path, data, **headers)
         onward = answer.headers.get("Location", "")
-        answers = [answer, visitor.get(onward)] if onward.startswith("/") and KEY not in onward else [answer]
-        found = {place for one in answers for place, text in said_by(one) if KEY in text}
-        found |= {table for table, text in tables.texts() if KEY in text} if written else set()
-    logged = [record.name for record in log.records if KEY in log.handler.format(record)]
+        answers = [answer, visitor.get(onward)] if onward.startswith("/") and not holds(onward) else [answer]
+        found = {place for one in answers for place, text in said_by(one) if holds(text)}
+        found |= {table for table, text in tables.texts() if holds(text)} if written else set()
+    logged = [record.name for record in log.records if holds(log.handler.format(record))]
     return found | {f"the log of {name}" for name in logged}
+
+
+def holds(text: str) -> bool:
+    """Whether the key stands in a text, with percent signs or without."""
+    return KEY in text or any(one in text for one in PERCENT)
 
 
 def said_by(answer: Any) -> Iterator[tuple[str, str]]:
@@ -230,7 +237,8 @@ class Asking:
     def with_key(self) -> Iterator[tuple[str, Data]]:
         """The key as each parameter of the address, as one that nobody knows, and as the name of one; sent, too."""
         glue = "&" if "?" in self.path else "?"
-        for name, value in [*((name, KEY) for name in sorted({*self.names, UNKNOWN})), (KEY, "1")]:
+        written = [(name, one) for name in ("next", "q", UNKNOWN) for one in PERCENT]
+        for name, value in [*((name, KEY) for name in sorted({*self.names, UNKNOWN})), (KEY, "1"), *written]:
             yield f"{self.path}{glue}{urlencode({name: value})}", self.data
             if self.method == "POST" and name not in self.data:
                 yield self.path, self.data | {name: [value]}

@@ -6,7 +6,8 @@ import zlib
 from typing import Any
 
 from fini_admin.audit.models import Body
-from fini_admin.fini.secrets import without_keys
+from fini_admin.fini.client import Answer
+from fini_admin.lib.key_text import without_keys
 
 MOST = 1024 * 1024
 LARGEST = 16 * MOST  # no kept text is longer: 1 MiB of characters, escaped and described
@@ -19,15 +20,20 @@ def kept_request(payload: bytes, secret: str) -> str:
     return cut(without_keys(payload.decode("utf-8", "replace"), secret), len(payload))
 
 
-def kept_answer(body: bytes, secret: str) -> str:
-    """An answer with the sources' text replaced by its measure; one that is no JSON keeps an excerpt."""
+def kept_answer(answer: Answer) -> str:
+    """An answer with the sources' text replaced by its measure; one that is no JSON keeps an excerpt.
+
+    Nothing is kept of an empty one, and of bytes that are no text only how many there were.
+    """
+    if not answer.size:
+        return ""
+    if answer.fault:
+        return described(answer.text[:EXCERPT], answer.size, answer.sha256)
     try:
-        shape = measured(json.loads(body))
-        text = json.dumps(shape, ensure_ascii=False, separators=(",", ":"))
-    except (ValueError, RecursionError):
-        start = without_keys(body[: 4 * EXCERPT].decode("utf-8", "replace"), secret)[:EXCERPT]
-        return described(start, len(body), hashlib.sha256(body).hexdigest()) if body else ""
-    return cut(without_keys(text, secret), len(body))
+        text = json.dumps(measured(answer.value), ensure_ascii=False, separators=(",", ":"))
+    except RecursionError:
+        return described("", answer.size, answer.sha256)
+    return cut(text, answer.size)
 
 
 def measured(value: Any) -> Any:

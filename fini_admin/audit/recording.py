@@ -20,7 +20,7 @@ from fini_admin.audit.models import Entry, Head, OpenCall
 from fini_admin.audit.names import CallKind
 from fini_admin.fini.client import Request
 from fini_admin.fini.errors import FiniError, Outcome
-from fini_admin.fini.secrets import without_keys
+from fini_admin.lib.key_text import without_keys
 
 LEASE = timedelta(seconds=15)
 NOBODY = "nobody"  # the owner of an open call whose row was removed and put back

@@ -32,7 +32,6 @@ from fini_admin.audit.names import CallKind
 from fini_admin.audit.recording import Context, write_asked, write_outcome
 from fini_admin.fini.client import Answer, Request, T
 from fini_admin.fini.errors import Dropped, FiniError, NotUnderstood, TimedOut, Unreachable
-from fini_admin.fini.secrets import without_keys
 
 STALE = 5.0
 CHUNK = 64 * 1024
@@ -94,7 +93,7 @@ def exchange(
     answer, error = attempt(request, call, context, started - claimed)
     seconds = time.monotonic() - started
     done = understood(request, answer, Exchange(call, None, error, asked_at, sent_at, context.key_id))
-    kept = bodies.kept_answer(answer.body, context.secret.reveal()) if answer else ""
+    kept = bodies.kept_answer(answer) if answer else ""
     with transaction.atomic(durable=True):
         settle(done)
         write_outcome(
@@ -122,9 +121,9 @@ def understood(request: Request[T], answer: Answer | None, sent: Exchange[T]) ->
     if answer is None:
         return sent
     try:
-        return replace(sent, value=request.read(answer), size=len(answer.body))
+        return replace(sent, value=request.read(answer), size=answer.size)
     except FiniError as failed:
-        return replace(sent, error=failed, size=len(answer.body))
+        return replace(sent, error=failed, size=answer.size)
 
 
 def attempt(
@@ -157,9 +156,8 @@ def send(request: Request[Any], call: str, secret: str) -> Answer:
         )
         with response:
             body = read_bounded(response, request.most)
-            clean = without_keys(body.decode("utf-8", "surrogateescape"), secret)
             advice = retry_after(response.headers.get("Retry-After", ""))
-            return Answer(response.status_code, clean.encode("utf-8", "surrogateescape"), advice)
+            return Answer.of(response.status_code, body, secret, retry_after=advice)
     finally:
         if request.fresh:
             session.close()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import SplitResult, parse_qs, unquote, unquote_plus, urljoin, urlsplit
 
 from fini_admin.fini.routes import is_url
-from fini_admin.fini.secrets import looks_like_key
+from fini_admin.lib.key_text import looks_like_key
 
 LONGEST = 300
 SHOWN = 300
@@ -168,5 +168,4 @@ def is_on(parts: SplitResult, *domains: str) -> bool:
 def said(words: str, between: str) -> str:
     """The words of an address as a title; none when they cannot be read."""
     title = " ".join(words.replace(between, " ").split())[:LONGEST]
-    readable = title.isprintable() and "\ufffd" not in title
-    return title if readable and not looks_like_key(title) else ""
+    return title if title.isprintable() and "\ufffd" not in title else ""

@@ -4,6 +4,7 @@ request = routes.register("notion", resources)
 result = request.read(transport.send(request, …))      # or a FiniError
 """
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from urllib.parse import urlencode
 
 from fini_admin.fini.errors import FiniError, NotUnderstood, for_status
 from fini_admin.fini.wire import Json, message
+from fini_admin.lib.key_text import keyless, without_keys
 
 T = TypeVar("T")
 MIB = 1024 * 1024
@@ -19,11 +21,34 @@ MIB = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole answer: status, the headers that count, the bytes."""
+    """A whole answer, freed of keys: `value` is its JSON, or `fault` says why there is none.
+
+    `text` is an answer that is text and no JSON; of any other encoding than UTF-8 nothing is kept, for nobody could
+    search it for a key. `size` counts the bytes, `sha256` is of them.
+    """
 
     status: int
-    body: bytes
+    size: int
+    sha256: str
+    value: Json = None
+    fault: str = ""
+    text: str = ""
     retry_after: float | None = None
+
+    @classmethod
+    def of(cls, status: int, body: bytes, *keys: str, retry_after: float | None = None) -> "Answer":
+        """What the bytes say, without the `keys` and whatever else looks like one, searched after JSON was read."""
+        measures = len(body), hashlib.sha256(body).hexdigest()
+        try:
+            text = utf8(body)
+        except UnicodeDecodeError:
+            return cls(status, *measures, fault="not UTF-8 text", retry_after=retry_after)
+        try:
+            value = keyless(json.loads(text), *keys)
+        except (ValueError, RecursionError):
+            clean = without_keys(text, *keys)
+            return cls(status, *measures, fault="not JSON", text=clean, retry_after=retry_after)
+        return cls(status, *measures, value=value, retry_after=retry_after)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,22 +86,22 @@ class Request(Generic[T]):
     def read(self, answer: Answer) -> T:
         """What the answer says. Raises the FiniError that fits."""
         if not 200 <= answer.status < 300:
-            raise for_status(answer.status, said(answer.body), answer.retry_after)
+            raise for_status(answer.status, message(answer.value), answer.retry_after)
+        if answer.fault:
+            raise NotUnderstood(answer.fault, status=answer.status)
         try:
-            value = json.loads(answer.body)
-        except (ValueError, RecursionError) as error:
-            raise NotUnderstood("not JSON", status=answer.status) from error
-        try:
-            return self.parse(value)
+            return self.parse(answer.value)
         except FiniError as error:
             raise NotUnderstood(error.message, status=answer.status) from error
         except RecursionError as error:
             raise NotUnderstood("nested too deep", status=answer.status) from error
 
 
-def said(body: bytes) -> str:
-    """An error's own text; a body that is no JSON says nothing."""
-    try:
-        return message(json.loads(body))
-    except (ValueError, RecursionError):
-        return ""
+def utf8(body: bytes) -> str:
+    """Text as JSON is sent, its mark left out (RFC 8259). Raises UnicodeDecodeError for any other encoding.
+
+    UTF-16 and UTF-32 without a mark are UTF-8 full of NULs, which JSON never holds.
+    """
+    if b"\x00" in body:
+        raise UnicodeDecodeError("utf-8", body[:1], 0, 1, "a NUL")
+    return body.decode("utf-8-sig")

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fini_admin.fini.routes import Resource
-from fini_admin.fini.secrets import looks_like_key
 from fini_admin.ingestion.comparing import COMPARED, compare
 from fini_admin.ingestion.models import Preview
 from fini_admin.ingestion.untitled import untitled_first
+from fini_admin.lib.key_text import looks_like_key
 from fini_admin.paging import whole_numbers
 from fini_admin.workspaces.models import Workspace
 

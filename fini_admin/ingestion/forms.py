@@ -1,6 +1,7 @@
 """Forms of runs: they clean and never save."""
 
 from collections.abc import Callable, Mapping
+from copy import copy
 from datetime import timedelta
 from functools import partial
 from typing import Any, cast
@@ -8,7 +9,7 @@ from typing import Any, cast
 from django import forms
 
 from fini_admin.fini.providers import PROVIDERS
-from fini_admin.forms import Choice, Decided, Filters, PlainField, TypedChoice, choices
+from fini_admin.forms import Choice, Decided, Filters, KeylessForm, TypedChoice, choices
 from fini_admin.ingestion.models import Kind, RunState
 from fini_admin.ingestion.waiting import LANES, OUT, WAITING, Wanted
 
@@ -23,10 +24,10 @@ AGES = {
 UNSTATED = "Fini does not say what it does; leave it if you are not sure."
 
 
-class ConfirmForm(forms.Form):
+class ConfirmForm(KeylessForm):
     """What may be said with a preview: why, and what ingest sends along."""
 
-    reason = PlainField(
+    reason = forms.CharField(
         required=False,
         max_length=200,
         help_text="Optional. Kept with the run and in the audit trail.",
@@ -53,9 +54,9 @@ class QueueFilters(Filters):
     The lane is chosen by the tabs; where the address has none, `first_lane` chooses one by the other filters.
     """
 
-    q = PlainField(required=False, max_length=200, label="Title, URL or ID")
+    q = forms.CharField(required=False, max_length=200, label="Title, URL or ID")
     provider = Choice(required=False, choices=choices(QUEUED_FROM), label="Provider")
-    who = PlainField(required=False, max_length=254, label="Registered by")
+    who = forms.CharField(required=False, max_length=254, label="Registered by")
     longer = TypedChoice(
         required=False,
         choices=[("", "Any time"), *((name, text) for name, (text, _) in AGES.items())],
@@ -69,10 +70,13 @@ class QueueFilters(Filters):
         self, data: Mapping[str, Any], people: Callable[[], list[str]], first_lane: Callable[..., str]
     ) -> None:
         asked = data.get("lane")
-        super().__init__(dict(data.items()) | {"lane": asked if asked in LANES else WAITING[0]})
+        sent: Any = copy(data)
+        sent["lane"] = asked if asked in LANES else WAITING[0]
+        super().__init__(sent)
         if asked not in LANES:
-            self.data = {**self.data, "lane": first_lane(**(self.wanted() or {}))}
-        self.lane_shown: str = self.data["lane"]
+            sent["lane"] = first_lane(**(self.wanted() or {}))
+            self.data = sent
+        self.lane_shown: str = sent["lane"]
         if self.lane_shown == OUT:
             self.fields["longer"].label = "Out"
         self.fields["who"].widget = forms.Select(choices=partial(self.names, people))  # type: ignore[arg-type]  # the stubs know no callable

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from fini_admin.fini.providers import DEEPEST, Remark, Why
-from fini_admin.fini.secrets import without_keys
 from fini_admin.ingestion.models import Run
+from fini_admin.lib.key_text import without_keys
 
 NAMED = 50
 LONGEST = 200

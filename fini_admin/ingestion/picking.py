@@ -7,7 +7,7 @@ from django.core.validators import RegexValidator
 from django.http import QueryDict
 
 from fini_admin.fini.providers import MIME_TYPE
-from fini_admin.forms import Choice, Filters, PlainField
+from fini_admin.forms import Choice, Filters, KeylessForm
 from fini_admin.paging import parts, whole_number, whole_numbers
 from fini_admin.sources.tree import PAGES
 
@@ -18,14 +18,14 @@ MOST_OPEN = 2_000
 class TreeFilters(Filters):
     """What the tree shows."""
 
-    search = PlainField(required=False, max_length=200, widget=forms.TextInput(attrs={"type": "search"}))
+    search = forms.CharField(required=False, max_length=200, widget=forms.TextInput(attrs={"type": "search"}))
     show = Choice(required=False, choices=SHOW)
 
 
-class ToRegister(forms.Form):
+class ToRegister(KeylessForm):
     """The type of what discovery gave none, and what is to be done."""
 
-    mime_type = PlainField(
+    mime_type = forms.CharField(
         label="MIME type",
         max_length=200,
         validators=[RegexValidator(MIME_TYPE, "Write it as type/subtype, for example text/html.")],

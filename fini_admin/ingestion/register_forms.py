@@ -12,11 +12,11 @@ from fini_admin.fini import external_ids
 from fini_admin.fini.external_ids import Unclear, compared
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.fini.routes import Resource
-from fini_admin.fini.secrets import looks_like_key, without_keys
-from fini_admin.forms import Choice
+from fini_admin.forms import Choice, KeylessForm
 from fini_admin.ingestion.resource_rules import fault, tidied
 from fini_admin.ingestion.uploads.reading import Known, Reading, read_bytes, read_text
 from fini_admin.ingestion.uploads.rows import Unreadable
+from fini_admin.lib.key_text import REPLACEMENT
 
 MOST_BYTES = 12 * 1024 * 1024
 MOST_LINES = 10_000
@@ -24,13 +24,6 @@ MOST_ROWS = 50
 SHOWN = 20
 # What a browser sends in place of half a character.
 LOST = "\ufffd"
-
-
-class OneLine(forms.TextInput):
-    """A text field that never gives back what looks like a key (P5)."""
-
-    def format_value(self, value: Any) -> str | None:
-        return None if looks_like_key(str(value or "")) else super().format_value(value)
 
 
 class ProviderSelect(forms.Select):
@@ -45,7 +38,7 @@ class ProviderSelect(forms.Select):
         return option
 
 
-class ProviderForm(forms.Form):
+class ProviderForm(KeylessForm):
     """Which provider the resources are of."""
 
     provider = Choice(
@@ -70,7 +63,7 @@ class Checked(forms.CharField):
     """A field of a resource, by the rules that hold for files and commands too."""
 
     def __init__(self, name: str, **options: Any) -> None:
-        super().__init__(required=False, widget=OneLine, **options)
+        super().__init__(required=False, **options)
         self.checked = name
 
     def clean(self, value: Any) -> str:
@@ -82,7 +75,7 @@ class Checked(forms.CharField):
         return cleaned
 
 
-class ResourceForm(forms.Form):
+class ResourceForm(KeylessForm):
     """One resource."""
 
     original_url = Checked("original_url", label="URL")
@@ -222,7 +215,7 @@ def with_mime_types(data: QueryDict, mime_types: Mapping[str, str]) -> QueryDict
     return sent
 
 
-class ImportForm(forms.Form):
+class ImportForm(KeylessForm):
     """Many resources as a text or a file. Once valid, `reading` is what it holds."""
 
     text = forms.CharField(required=False, strip=False)
@@ -232,11 +225,6 @@ class ImportForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.provider_name, self.known = provider, known
         self.reading = Reading()
-
-    @property
-    def shown_text(self) -> str:
-        """What was pasted, without what looks like a key (P5)."""
-        return without_keys(str(self["text"].value() or ""))
 
     def clean(self) -> dict[str, Any]:
         """Read what was sent, if the provider is known: without it nobody can say what a line lacks."""
@@ -251,6 +239,15 @@ class ImportForm(forms.Form):
         if self.provider_name in PROVIDERS:
             self.take("file" if file else "text", file or text)
         return data
+
+    def key_error(self, name: str) -> str:
+        """Where the keys stood, for it is a text of many lines."""
+        lines = str(self[name].value() or "").splitlines()
+        held = [str(number) for number, line in enumerate(lines, 1) if REPLACEMENT in line]
+        more = ", …" if len(held) > SHOWN else ""
+        return (
+            f"{super().key_error(name)} Line{'s' if len(held) > 1 else ''} {', '.join(held[:SHOWN])}{more}."
+        )
 
     def take(self, field: str, sent: "UploadedFile[Any] | str") -> None:
         """Read it, or say beside its field why that cannot be done."""

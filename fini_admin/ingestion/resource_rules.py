@@ -7,7 +7,7 @@ from fini_admin.fini import external_ids
 from fini_admin.fini.external_ids import is_unseen, tidy
 from fini_admin.fini.providers import MIME_TYPE
 from fini_admin.fini.routes import Resource, is_sendable, is_url
-from fini_admin.fini.secrets import looks_like_key, without_keys
+from fini_admin.lib.key_text import looks_like_key, without_keys
 
 # The wire's name of each field of fini.routes.Resource.
 FIELDS = {

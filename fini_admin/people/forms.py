@@ -58,8 +58,6 @@ def code_field(label: str, help_text: str) -> CodeField:
 class LogInForm(KeylessForm, LoginForm):  # type: ignore[misc]  # allauth has no types
     """Address and password; the password may look like anything, and is not shown again."""
 
-    key_field = "password"
-
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         word(self, "login", "E-mail", "Enter your e-mail address.", autocomplete="username")
@@ -87,7 +85,7 @@ def word(form: forms.Form, field: str, label: str, required: str, **attributes: 
     found.widget.attrs.pop("placeholder", None)
 
 
-class ChangeForm(ChangePasswordForm):  # type: ignore[misc]  # allauth has no types
+class ChangeForm(KeylessForm, ChangePasswordForm):  # type: ignore[misc]  # allauth has no types
     """The old password and a new one, twice."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -96,7 +94,7 @@ class ChangeForm(ChangePasswordForm):  # type: ignore[misc]  # allauth has no ty
         word_new(self)
 
 
-class NewPasswordForm(ResetPasswordKeyForm):  # type: ignore[misc]  # allauth has no types
+class NewPasswordForm(KeylessForm, ResetPasswordKeyForm):  # type: ignore[misc]  # allauth has no types
     """A new password, twice, for who came by a mail's link."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -111,7 +109,7 @@ def word_new(form: forms.Form) -> None:
     word(form, "password2", "New password again", "Enter the new password again.")
 
 
-class AskForm(PasswordAgainForm):  # type: ignore[misc]  # allauth has no types
+class AskForm(KeylessForm, PasswordAgainForm):  # type: ignore[misc]  # allauth has no types
     """The password, to show again who one is."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -164,19 +162,19 @@ class Checked:
 HELP = "The six digits that your authenticator shows now, or one of your recovery codes."
 
 
-class CodeForm(Checked, AuthenticateForm):  # type: ignore[misc]  # allauth has no types
+class CodeForm(KeylessForm, Checked, AuthenticateForm):  # type: ignore[misc]  # allauth has no types
     """The code after the password."""
 
     code = code_field("Code", HELP)
 
 
-class AgainForm(Checked, ReauthenticateForm):  # type: ignore[misc]  # allauth has no types
+class AgainForm(KeylessForm, Checked, ReauthenticateForm):  # type: ignore[misc]  # allauth has no types
     """A code to show again who one is."""
 
     code = code_field("Code", HELP)
 
 
-class ActivateForm(ActivateTOTPForm):  # type: ignore[misc]  # allauth has no types
+class ActivateForm(KeylessForm, ActivateTOTPForm):  # type: ignore[misc]  # allauth has no types
     """The first code of an authenticator that is being set up."""
 
     code = code_field("Code", "The six digits that the authenticator shows now.")

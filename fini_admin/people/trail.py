@@ -4,7 +4,7 @@ from django.db import transaction
 
 from fini_admin.audit import chain
 from fini_admin.audit.names import Activity
-from fini_admin.fini.secrets import looks_like_key
+from fini_admin.lib.key_text import without_keys
 
 ORIGIN = "browser"
 NOBODY = "not logged in"
@@ -18,5 +18,5 @@ def write(kind: Activity, actor: str, *, origin: str = ORIGIN, **detail: object)
 
 
 def shown(typed: str) -> str:
-    """An address as it was typed; a key typed into the wrong field is not written down (P5)."""
-    return "" if looks_like_key(typed) else typed[:LONGEST_ADDRESS]
+    """An address as somebody typed it, or as the log-in provider told it, without keys (P5)."""
+    return without_keys(typed)[:LONGEST_ADDRESS]

@@ -3,7 +3,6 @@
 import logging
 from functools import wraps
 from typing import Any
-from urllib.parse import unquote
 
 from allauth.account.mixins import NextRedirectMixin
 from allauth.account.utils import get_next_redirect_url
@@ -20,18 +19,16 @@ from allauth.socialaccount.providers.openid_connect import views as openid_conne
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.forms import BaseForm, Form
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.generic.edit import FormView
 
 from fini_admin.audit.names import Activity
-from fini_admin.fini.secrets import looks_like_key
 from fini_admin.pages import go
 from fini_admin.paging import page as paged
 from fini_admin.people import actions, reauthentication, second_factor, sessions, trail
@@ -158,35 +155,8 @@ class ConfirmAddress(ConfirmEmailView):  # type: ignore[misc]  # allauth has no 
             super().logout_other_user(confirmation)
 
 
-def onward(view: View) -> View:
-    """A view of allauth's that goes on to `next`, in which what looks like a key counts as no `next` (P5).
-
-    Allauth looks for `next` in the request itself, at a dozen places: for its hidden field, for where to go, for what
-    it hands on. So it is taken out of the request, before the view, rather than cleaned at each of them.
-    """
-
-    @wraps(view)
-    def led(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        for sent in ("GET", "POST"):
-            setattr(request, sent, without_key_in_next(getattr(request, sent)))
-        return view(request, *args, **kwargs)
-
-    return led
-
-
-def without_key_in_next(query: QueryDict) -> QueryDict:
-    """The same without a `next` that holds a key, also one that is written with percent signs."""
-    nexts = query.getlist(REDIRECT_FIELD_NAME)
-    if not any(looks_like_key(text) for given in nexts for text in (given, unquote(given))):
-        return query
-    kept = query.copy()
-    del kept[REDIRECT_FIELD_NAME]
-    return kept
-
-
 def checked(view: View) -> View:
     """Allauth's form, which it shows with 200 when something in it is wrong: 422, as all forms here."""
-    view = onward(view)
 
     @wraps(view)
     def answered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -205,7 +175,6 @@ def limited(view: View) -> View:
     return seldom
 
 
-@onward
 @limited
 def provider_login(request: HttpRequest) -> HttpResponse:
     """Off to the log-in provider."""
@@ -224,7 +193,6 @@ def provider_callback(request: HttpRequest, provider_id: str) -> HttpResponseBas
     return answer
 
 
-@onward
 @limited
 def provider_reauthenticate(request: Request) -> HttpResponse:
     """Off to the log-in provider, which is to ask again although the person is logged in there."""

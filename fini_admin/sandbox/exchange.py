@@ -1,6 +1,7 @@
 """One request and its answer, with the fault that strikes it."""
 
 import json
+import re
 import time
 from dataclasses import dataclass, field
 
@@ -8,6 +9,8 @@ from fini_admin.sandbox.faults import Fault
 from fini_admin.sandbox.log import Entry
 from fini_admin.sandbox.routes import Reply, Request, grant_of, perform
 from fini_admin.sandbox.world import World
+
+_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
 @dataclass
@@ -67,10 +70,20 @@ def _spoil(answer: Outgoing, fault: Fault) -> Outgoing:
     answer.content_type = effect.get("content_type", answer.content_type)
     if "body" in effect:
         answer.body = effect["body"].encode()
+    if effect.get("escaped"):
+        answer.body = _TEXT.sub(_escaped, answer.body.decode()).encode()
+    if "encoding" in effect:
+        answer.body = answer.body.decode().encode(effect["encoding"])
     answer.filler = effect.get("huge", 0)
     answer.truncate = effect.get("truncate", False)
     answer.drip = effect.get("drip", 0.0)
     return answer
+
+
+def _escaped(found: re.Match[str]) -> str:
+    """Write every letter of a JSON string as an escape."""
+    units = json.loads(found[0]).encode("utf-16-be", "surrogatepass").hex()
+    return '"' + "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4)) + '"'
 
 
 def _count(world: World, request: Request, status: int) -> None:

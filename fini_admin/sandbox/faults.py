@@ -1,5 +1,6 @@
 """Trouble made on request: what goes wrong between Fini and its caller."""
 
+import codecs
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,6 +33,13 @@ def _texts(value: object) -> bool:
     return isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
 
 
+def _encoding(value: object) -> bool:
+    try:
+        return isinstance(value, str) and codecs.lookup(value).name.startswith("utf")
+    except LookupError:
+        return False
+
+
 _CHECKS = {
     "method": _text,
     "path": _text,
@@ -47,6 +55,8 @@ _CHECKS = {
     "truncate": _flag,
     "body": _text,
     "content_type": _text,
+    "encoding": _encoding,
+    "escaped": _flag,
     "huge": _whole,
     "drip": _number,
     "after": _flag,
@@ -111,7 +121,9 @@ class Faults:
             if not _CHECKS[name](value):
                 raise ValueError(f"{name}: {value!r} is not a value it can take")
         if not set(given) - _SELECTION:
-            raise ValueError("a fault needs a status, delay, drop, truncate, body, huge, drip or headers")
+            raise ValueError(
+                "a fault needs a status, delay, drop, truncate, body, encoding, escaped, huge, drip or headers"
+            )
         try:
             pattern = re.compile(given.get("path", ""))
         except re.error as error:

@@ -6,7 +6,7 @@ from django import forms
 
 from fini_admin.fini.providers import named
 from fini_admin.fini.routes import SOURCES
-from fini_admin.forms import Choice, Filters, NumberField, PlainField, TimeField, choices
+from fini_admin.forms import Choice, Filters, NumberField, TimeField, choices
 from fini_admin.sources.states import State
 
 LARGEST = 10**18
@@ -15,7 +15,7 @@ LARGEST = 10**18
 class SourceFilters(Filters):
     """Which sources. The state is chosen by the tabs, and stays when the other filters change."""
 
-    q = PlainField(
+    q = forms.CharField(
         required=False,
         max_length=300,
         label="Title, URL or ID",

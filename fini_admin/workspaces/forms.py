@@ -6,13 +6,11 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
-from django.views.decorators.debug import sensitive_variables
 
 from fini_admin.forms import Choice, KeylessForm
-from fini_admin.workspaces import passwords, texts
+from fini_admin.lib.key_text import LONGEST, TOO_LONG
+from fini_admin.workspaces import passwords
 from fini_admin.workspaces.models import Role
-
-LONGEST_KEY = 4096
 
 
 class KeyWordsForm(KeylessForm):
@@ -52,22 +50,15 @@ class KeyWordsForm(KeylessForm):
 class KeyForm(KeyWordsForm):
     """A key to add."""
 
-    key_field = "key"
     key = forms.CharField(
         label="API key",
         strip=False,
-        max_length=LONGEST_KEY,
+        max_length=LONGEST,
         widget=forms.PasswordInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
         help_text="It begins with fini_. Spaces, quotes and “Bearer” around it are removed.",
-        error_messages={"required": "Paste the key from Fini."},
+        error_messages={"required": "Paste the key from Fini.", "max_length": TOO_LONG},
     )
     field_order = ("key", "label")
-
-    @sensitive_variables()
-    def holds_key(self, typed: str) -> bool:
-        """Also the key itself, however short it is."""
-        key = texts.bare(str(self.data.get(self.add_prefix("key"), "")))
-        return super().holds_key(typed) or (key.startswith(texts.KEY_PREFIX) and key in typed)
 
 
 class WorkspaceForm(KeylessForm):
@@ -143,7 +134,7 @@ class AcceptForm(KeylessForm):
     )
 
 
-class OwnForm(forms.Form):
+class OwnForm(KeylessForm):
     """An act on a member; on oneself it asks for a second thought."""
 
     sure = forms.BooleanField(

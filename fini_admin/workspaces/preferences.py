@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 
 from fini_admin.fini.providers import MIME_TYPE, PROVIDERS
-from fini_admin.fini.secrets import looks_like_key
+from fini_admin.lib.key_text import looks_like_key
 from fini_admin.workspaces.models import Workspace, WorkspaceSettings
 
 Value = int | bool | str | None

@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.views.debug import ExceptionReporter, SafeExceptionReporterFilter
 
-from fini_admin.fini.secrets import without_keys
+from fini_admin.lib.key_text import without_keys
 
 # Our own modules' names would look like keys.
 PACKAGE = Path(__file__).resolve().parent.parent

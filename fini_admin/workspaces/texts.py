@@ -6,39 +6,17 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.views.decorators.debug import sensitive_variables
 
-from fini_admin.fini.secrets import looks_like_key
+from fini_admin.lib.key_text import LONGEST, bare, fault, looks_like_key
 
-KEY_PREFIX = "fini_"
 SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-# What comes along when a key is copied out of a page, a mail or a curl line: space seen and unseen, quotes, the scheme.
-UNSEEN = r"[\s\u200b-\u200f\u2060\ufeff]+"
-AROUND = re.compile(rf"^{UNSEEN}|{UNSEEN}$")
-SCHEME = re.compile(rf"^(authorization\s*:{UNSEEN})?bearer{UNSEEN}|^authorization\s*:", re.IGNORECASE)
-QUOTES = {'"': '"', "'": "'", "`": "`", "“": "”", "‘": "’", "«": "»"}
 
 
 @sensitive_variables()
-def key_text(plain: str) -> str:
-    """A key as it is sent: any text that begins with `fini_` and has no white space (design 5)."""
-    text = bare(plain)
-    if not text.startswith(KEY_PREFIX):
-        raise ValidationError({"key": f"A key begins with {KEY_PREFIX}."})
-    if any(letter.isspace() for letter in text):
-        raise ValidationError({"key": "A key has no white space in it."})
-    if not text.isprintable():
-        raise ValidationError({"key": "A key has no control characters or unseen characters in it."})
-    return text
-
-
-@sensitive_variables()
-def bare(plain: str) -> str:
-    """A key without what it was copied with. Quotes go only in pairs: a key may end in one."""
-    before, text = None, plain
-    while text != before:
-        before = text
-        text = SCHEME.sub("", AROUND.sub("", text))
-        if len(text) > 1 and QUOTES.get(text[0]) == text[-1]:
-            text = text[1:-1]
+def key_text(typed: str) -> str:
+    """A key as it is sent, without what it was copied with. Raises ValidationError for what cannot be one."""
+    text = typed if len(typed) > LONGEST else bare(typed)
+    if wrong := fault(text):
+        raise ValidationError({"key": wrong})
     return text
 
 

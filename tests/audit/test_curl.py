@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from fini_admin.audit import curl
 from fini_admin.audit.models import Entry
-from fini_admin.fini.secrets import looks_like_key
+from fini_admin.lib.key_text import looks_like_key
 from tests.support import people
 
 BASE = "https://fini.example"

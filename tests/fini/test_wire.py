@@ -38,7 +38,7 @@ JSON = st.recursive(
 
 
 def read(name: str, value: object, status: int = 200):
-    return REQUESTS[name].read(Answer(status, json.dumps(value).encode()))
+    return REQUESTS[name].read(Answer.of(status, json.dumps(value).encode()))
 
 
 def test_a_record_needs_only_its_id():
@@ -183,9 +183,9 @@ def test_the_message_of_an_error_is_text_a_list_or_nothing(body, said):
 def test_bytes_that_are_no_json_are_a_fini_error(body):
     for request in REQUESTS.values():
         with pytest.raises(NotUnderstood):
-            request.read(Answer(200, body))
+            request.read(Answer.of(200, body))
         with pytest.raises(errors.FiniFailed):
-            request.read(Answer(502, body))
+            request.read(Answer.of(502, body))
 
 
 @pytest.mark.parametrize("depth", [*range(900, 1000, 7), 100_000])
@@ -197,7 +197,7 @@ def test_an_answer_nested_as_deep_as_it_goes_is_a_fini_error(start, depth):
     for status in (200, 400):
         for request in REQUESTS.values():
             with suppress(FiniError):
-                request.read(Answer(status, body))
+                request.read(Answer.of(status, body))
 
 
 def test_a_value_that_is_nested_too_deep_for_its_reader_is_not_understood():
@@ -205,7 +205,7 @@ def test_a_value_that_is_nested_too_deep_for_its_reader_is_not_understood():
         raise RecursionError
 
     with pytest.raises(NotUnderstood, match="nested too deep"):
-        Request("get", "GET", "/", parse).read(Answer(200, b"{}"))
+        Request("get", "GET", "/", parse).read(Answer.of(200, b"{}"))
 
 
 @pytest.mark.parametrize("name", REQUESTS)

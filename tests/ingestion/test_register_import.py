@@ -11,7 +11,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils.html import escape
 
+from fini_admin.forms import KEY_HERE
 from fini_admin.ingestion.models import Preview, Run
 from fini_admin.sources.models import Resource
 from fini_admin.workspaces.models import Workspace
@@ -185,7 +187,7 @@ def test_after_an_error_the_text_is_still_there_less_any_key(editor: Client) -> 
     assert "A &amp; &lt;b&gt;,1\n[key removed],2</textarea>" in answer.content.decode()
     assert 'value="half typed"' in answer.content.decode()
     assert KEY not in answer.content.decode()
-    assert [error.partition(":")[0] for error in errors(answer)] == ["This cannot be read"]
+    assert [error.partition(":")[0] for error in errors(answer)] == [f"{escape(KEY_HERE)} Line 3."]
 
 
 def test_for_htmx_an_error_leaves_the_text_and_the_file_alone(editor: Client) -> None:
@@ -286,9 +288,18 @@ def test_the_number_of_queries_does_not_grow_with_what_is_sent(acme: Workspace, 
     assert cost(1) == cost(3) == cost(200)
 
 
-def test_a_key_never_reaches_the_preview_or_a_page(acme: Workspace, editor: Client) -> None:
-    text = HEADER + f"A,1,https://a.example/1\n{KEY},2,https://a.example/2\nC,{KEY},https://a.example/3"
-    preview = preview_of(imported(editor, text))
+KEYS_IN_TEXT = f"A,1,https://a.example/1\n{KEY},2,https://a.example/2\nC,{KEY},https://a.example/3"
+
+
+def test_a_key_in_a_file_never_reaches_the_preview_or_a_page(acme: Workspace, editor: Client) -> None:
+    preview = preview_of(imported(editor, file=(HEADER + KEYS_IN_TEXT).encode()))
     assert KEY not in str(preview.content)
     assert KEY not in editor.get(f"/w/acme/previews/{preview.token}/").content.decode()
     assert groups(editor, preview) == {"invalid": 2, "new": 1}
+
+
+def test_a_key_in_a_pasted_text_is_taken_out_and_its_lines_are_named(acme: Workspace, editor: Client) -> None:
+    answer = imported(editor, HEADER + KEYS_IN_TEXT)
+    assert (answer.status_code, errors(answer)) == (422, [f"{escape(KEY_HERE)} Lines 3, 4."])
+    assert "C,[key removed],https://a.example/3</textarea>" in answer.content.decode()
+    assert KEY not in answer.content.decode()

@@ -74,6 +74,21 @@ def test_an_answer_is_cut_short(fini, sandbox):
     assert caught.value.partial.startswith(b'{"documents":')
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32-be", "utf-8-sig"])
+def test_an_answer_is_in_another_encoding(fini, sandbox, encoding):
+    sandbox.fault(encoding=encoding)
+    _, body, _ = fini.raw("GET", f"{LIST}?limit=1")
+    assert json.loads(body.decode(encoding))["documents"]
+    assert not body.startswith(b'{"documents"')
+
+
+def test_an_answer_writes_every_letter_as_an_escape(fini, sandbox):
+    sandbox.fault(status=400, message='a "key" \U0001f511', escaped=True)
+    _, body, _ = fini.raw("GET", LIST)
+    assert rb'"\u0061\u0020\u0022\u006b' in body
+    assert json.loads(body)["message"] == 'a "key" \U0001f511'
+
+
 def test_an_answer_is_something_else_than_json(fini, sandbox):
     sandbox.fault(body="<html>Bad gateway</html>", content_type="text/html", status=502)
     status, body, headers = fini.raw("GET", LIST)

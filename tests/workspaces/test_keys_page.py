@@ -77,7 +77,7 @@ def test_a_key_is_added_sealed_and_said_to_be_live(admin, acme):
         ({"key": people.KEY, "label": ""}, "label", "Give the key a label."),
         ({"key": "sk_nothing", "label": "main"}, "key", "A key begins with fini_."),
         ({"key": "fini_a b", "label": "main"}, "key", "A key has no white space in it."),
-        ({"key": "fini_" + "x" * 5000, "label": "main"}, "key", "at most 4096 characters"),
+        ({"key": "fini_" + "x" * 5000, "label": "main"}, "key", "at most 4,096 characters"),
         ({"key": "fini_\x00", "label": "main"}, "key", "Null characters are not allowed."),
         ({"key": people.KEY, "label": "l" * 61}, "label", "at most 60 characters"),
         ({"key": people.KEY, "label": "a\tb"}, "label", "one line of text"),
@@ -100,7 +100,7 @@ def test_a_key_in_the_label_is_refused_beside_it_and_shown_nowhere(admin, acme, 
     answer = admin.post(PAGE, {"key": "fini_short", "label": label})
     assert answer.status_code == 422
     assert answer.context["form"].errors["label"] == [
-        "This looks like an API key. A key belongs only in the key's own field."
+        "This looks like an API key and was taken out. A key belongs only in the key's own field."
     ]
     assert label not in answer.content.decode()
     assert not ApiKey.objects.exists()
@@ -209,7 +209,7 @@ def test_the_last_refusal_stays_on_the_card_when_fini_takes_the_key_again(admin,
 
 
 @pytest.mark.parametrize(
-    ("label", "shown"), [("", ""), ("next", "next"), (people.KEY, ""), ("l" * 61, "l" * 61)]
+    ("label", "shown"), [("", ""), ("next", "next"), (people.KEY, "[key removed]"), ("l" * 61, "l" * 61)]
 )
 def test_a_label_that_will_not_do_stands_beside_its_reason(admin, keys, label, shown):
     answer = admin.post(address(keys["main"], "edit"), {"label": label, "purpose": "imports"})

@@ -4,8 +4,8 @@ import codecs
 import re
 from dataclasses import dataclass
 
-from fini_admin.fini.secrets import without_keys
 from fini_admin.ingestion.uploads.rows import Unreadable
+from fini_admin.lib.key_text import without_keys
 
 _WORDS = 5
 _SEARCHED = 1_000_000

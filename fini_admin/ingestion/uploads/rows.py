@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from fini_admin.fini.secrets import without_keys
 from fini_admin.fini.wire import clean
+from fini_admin.lib.key_text import without_keys
 
 SHOWN = 160
 

@@ -26,7 +26,7 @@ from fini_admin.ingestion.register_forms import (
     hush,
 )
 from fini_admin.ingestion.views.previews import offer
-from fini_admin.middleware import stated_size
+from fini_admin.key_guard import stated_size
 from fini_admin.pages import show
 from fini_admin.permissions import Permission, WorkspaceRequest, requires
 from fini_admin.workspaces.preferences import preferences

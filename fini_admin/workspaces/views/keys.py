@@ -15,6 +15,7 @@ from fini_admin.forms import refuse
 from fini_admin.ingestion import verification
 from fini_admin.ingestion.queries import running
 from fini_admin.ingestion.wakeup import wake
+from fini_admin.key_guard import as_typed
 from fini_admin.pages import go, show
 from fini_admin.permissions import Permission, WorkspaceRequest, reauthenticated, requires
 from fini_admin.workspaces import actions, queries
@@ -41,6 +42,7 @@ OTHER_SCOPES = "Make a key with the scopes read and write in Fini, add it here a
 
 @requires(Permission.KEYS_MANAGE)
 @reauthenticated
+@as_typed("key")
 @sensitive_post_parameters("key")
 def index(request: WorkspaceRequest) -> HttpResponse:
     """The keys; posted, another one."""

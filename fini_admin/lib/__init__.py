@@ -1,0 +1,1 @@
+"""What the product's packages share; imports nothing of them."""

@@ -1,6 +1,10 @@
-"""Middleware round every answer: no cache keeps it, no page reads a body without end, a missing key is one page."""
+"""Middleware round every answer: no cache keeps it, no page reads a body without end.
+
+A missing encryption key and a database that is away are one page each.
+"""
 
 import logging
+import sys
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -10,6 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
 
+from fini_admin import outage
 from fini_admin.people.sealing import UNREADABLE
 
 log = logging.getLogger(__name__)
@@ -17,6 +22,11 @@ log = logging.getLogger(__name__)
 # How browsers send a form; no page takes anything else.
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 FORWARDED = "HTTP_X_FORWARDED_FOR"
+AGAIN = 10  # seconds after which a program may ask again while the database is away
+KEY_MISSING = (
+    "This installation lacks an encryption key that its data was sealed with. An operator puts the key back into"
+    " ENCRYPTION_KEYS."
+)
 
 
 class Answers:
@@ -51,9 +61,22 @@ class Answers:
         return keys_do_not_fit(exception) if isinstance(exception, UNREADABLE) else None
 
 
-def plain_page(status: int) -> HttpResponse:
+def plain_page(status: int, **context: object) -> HttpResponse:
     """The page of this status, without anything that is read for the person."""
-    return HttpResponse(render_to_string(f"{status}.html"), status=status)
+    return HttpResponse(render_to_string(f"{status}.html", context), status=status)
+
+
+def failed(request: HttpRequest) -> HttpResponse:
+    """What nothing else answered, in a view or round it (urls.py: handler500): a database that is away, else a fault.
+
+    Django logs both: the one as a line, the other with its traceback (workspaces/reports.py).
+    """
+    found = outage.outage_of(sys.exc_info()[1])
+    if found is None:
+        return plain_page(500)
+    answer = plain_page(503, title=found.what, why=found.cure)
+    answer.headers["Retry-After"] = str(AGAIN)
+    return answer
 
 
 def through_all_proxies(request: HttpRequest) -> bool:
@@ -84,4 +107,4 @@ def stated_size(request: HttpRequest) -> int:
 def keys_do_not_fit(error: Exception) -> HttpResponse:
     """The page that says so; its text says nothing of what is sealed."""
     log.error("%s", error)
-    return plain_page(503)
+    return plain_page(503, title="Encryption key missing", why=KEY_MISSING)

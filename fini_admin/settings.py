@@ -13,6 +13,7 @@ from fini_admin.environment import (
     encryption_keys,
     env,
     flag,
+    folder,
     https_url,
     name_of,
     number,
@@ -42,18 +43,23 @@ elif missing and DEBUG:
 elif missing:
     raise ImproperlyConfigured(f"{' and '.join(missing)} must be set (see .env.example)")
 
-VAR_DIR = Path(text("VAR_DIR") or BASE_DIR / "var").resolve()
-VAR_DIR.mkdir(parents=True, exist_ok=True)
+VAR_DIR = folder("VAR_DIR", BASE_DIR / "var")
 
 DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'fini_admin.sqlite3'}")}
 POSTGRES = DATABASES["default"]["ENGINE"].endswith("postgresql")
 DATABASES["default"].update({"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True})
-if not POSTGRES:
-    DATABASES["default"]["OPTIONS"] = {
+# What stands behind the address's question mark counts before these; times are in seconds.
+options: dict[str, Any] = (
+    {"connect_timeout": 10}
+    if POSTGRES
+    else {
         "timeout": 20,
         "transaction_mode": "IMMEDIATE",
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
     }
+)
+DATABASES["default"]["OPTIONS"] = options | DATABASES["default"].get("OPTIONS", {})
+if not POSTGRES:
     DATABASES["default"]["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -224,7 +230,7 @@ DEFAULT_FROM_EMAIL = text("DEFAULT_FROM_EMAIL", "fini-admin@localhost")
 # counts too: the default of 300 would let somebody clear them by trying 300 addresses.
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "BACKEND": "fini_admin.cache.Cache",
         "LOCATION": "cache",
         "OPTIONS": {"MAX_ENTRIES": 100_000},
     }
@@ -287,6 +293,9 @@ HUEY: dict[str, Any] = {
     "serializer": SignedSerializer(secret=SECRET_KEY),
     "immediate": False,
     "results": False,
+    # Made by `migrate` and by the worker (ingestion/apps.py, run_worker): at import they would stop every process that
+    # starts while the database is away.
+    "create_tables": False,
     "utc": True,
     "consumer": {"workers": 4, "worker_type": "thread", "max_delay": 0.2, "periodic": False},
 }
@@ -311,6 +320,7 @@ LOGGING = {
             "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
         }
     },
+    "filters": {"outages": {"()": "fini_admin.workspaces.reports.NoOutage"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
     # These bring handlers of their own, whose lines nobody searches for keys.
@@ -318,5 +328,9 @@ LOGGING = {
         "django": {"level": "INFO"},
         "django.server": {"level": "INFO"},
         "gunicorn.error": {"handlers": ["stderr"], "propagate": False},
+        # Several threads ask several times a second; the worker's clock says an outage once.
+        "huey": {"filters": ["outages"]},
+        "huey.consumer.Worker": {"filters": ["outages"]},
+        "huey.consumer.Scheduler": {"filters": ["outages"]},
     },
 }

@@ -1,12 +1,13 @@
 """A database that cannot do its work now: which errors say so, and the words for it. The only place that tells.
 
-Both the ORM's errors and the drivers' own are known, for huey uses the drivers themselves.
+The drivers' own errors are known beside the ORM's, for huey uses the drivers themselves.
 """
 
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum
+from pathlib import Path
 
 import psycopg
 from django.conf import settings
@@ -32,6 +33,11 @@ class Outage(Enum):
     NO_TABLES = (
         "The database lacks tables of this version",
         "An operator runs python manage.py migrate.",
+    )
+
+    WAKE_UPS = (
+        "The wake-ups' file cannot be used",
+        "It is huey.sqlite3 in VAR_DIR. An operator lets this account write there, and makes room on that disk.",
     )
 
     @property
@@ -79,18 +85,27 @@ POSTGRES = {
 
 def outage_of(error: BaseException | None) -> Outage | None:
     """What an error says of the database; None for one that is about a statement, or about something else."""
+    if isinstance(error, sqlite3.Error):  # the ORM's errors are its own; only huey uses this driver itself
+        return Outage.WAKE_UPS
     own = error.__cause__ if isinstance(error, Error) and error.__cause__ else error
     if isinstance(own, sqlite3.Error):
-        name = getattr(own, "sqlite_errorname", "")
-        if name == "SQLITE_ERROR" and str(own).startswith(("no such table", "no such column")):
-            return Outage.NO_TABLES
-        return next((found for start, found in SQLITE.items() if name.startswith(start)), None)
+        return of_sqlite(own)
     if isinstance(own, psycopg.Error):
         code = own.sqlstate or ""
         lost = not code and isinstance(own, psycopg.OperationalError | psycopg.InterfaceError)
         known = (found for start, found in POSTGRES.items() if code.startswith(start))
         return Outage.AWAY if lost else next(known, None)
     return Outage.AWAY if isinstance(own, OperationalError | InterfaceError) else None
+
+
+def of_sqlite(error: sqlite3.Error) -> Outage | None:
+    """What SQLite says. It cannot open a file that is there either where it may not write beside it (WAL)."""
+    name = getattr(error, "sqlite_errorname", "")
+    if name == "SQLITE_ERROR" and str(error).startswith(("no such table", "no such column")):
+        return Outage.NO_TABLES
+    if name.startswith("SQLITE_CANTOPEN") and Path(settings.DATABASES["default"]["NAME"]).is_file():
+        return Outage.READ_ONLY
+    return next((found for start, found in SQLITE.items() if name.startswith(start)), None)
 
 
 def in_a_line(error: BaseException | None) -> str:

@@ -1,11 +1,16 @@
 """The cache in the database, which counts the tries of a log-in: an outage is said, never taken for a refusal."""
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.core.cache.backends.base import DEFAULT_TIMEOUT
 from django.core.cache.backends.db import DatabaseCache
 from django.db import Error, IntegrityError, connection, transaction
+
+# The longest of ACCOUNT_RATE_LIMITS: nothing is kept for more.
+LONGEST = timedelta(days=1)
 
 
 class Cache(DatabaseCache):
@@ -32,3 +37,11 @@ class Cache(DatabaseCache):
         if failed:
             raise failed[0]
         return done
+
+
+def forget_ahead(now: datetime) -> None:
+    """Forget what is kept for longer than anything is: a clock was ahead when it was counted."""
+    table = connection.ops.quote_name(settings.CACHES["default"]["LOCATION"])
+    latest = connection.ops.adapt_datetimefield_value(now + LONGEST)
+    with connection.cursor() as cursor:
+        cursor.execute(f"DELETE FROM {table} WHERE expires > %s", [latest])  # noqa: S608 - the table's own name

@@ -55,14 +55,14 @@ def observe(
     """Bring the mirror to what these records say; returns the sources that changed by it.
 
     `queued` names the IDs among them that have an open queue entry. A record read before the one that is stored
-    is left aside: calls overlap.
+    is left aside: calls overlap. One that was stored by a clock that was ahead holds nothing back.
     """
     records = {document.id: document for document in documents}
     known = {held.fini_id: held for held in Source.objects.filter(workspace=workspace, fini_id__in=records)}
     now, changed, history = datetime.now(UTC), [], []
     for fini_id, record in records.items():
         source = known.get(fini_id) or blank(workspace, fini_id, now)
-        if source.read_at and source.read_at > origin.asked_at:
+        if source.read_at and origin.asked_at < source.read_at <= now:
             continue
         news = take_over(record, source)
         new = next_state(source, queued=fini_id in queued)
@@ -156,7 +156,9 @@ def without_pk(row: Row) -> Row:
 def mark_read(workspace: Workspace, ids: Collection[str], asked_at: datetime, now: datetime) -> None:
     """These records were read by a call asked then; a wish for a read that late is fulfilled."""
     read = Source.objects.filter(workspace=workspace, fini_id__in=list(ids))
-    read.exclude(read_at__gt=asked_at).update(read_at=asked_at, last_seen=now, missed_walks=0)
+    read.exclude(read_at__gt=asked_at, read_at__lte=now).update(
+        read_at=asked_at, last_seen=now, missed_walks=0
+    )
     read.filter(wanted_since__lte=asked_at).update(wanted_since=None)
 
 

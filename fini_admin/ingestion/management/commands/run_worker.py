@@ -15,7 +15,7 @@ from huey.contrib.djhuey import HUEY
 
 from fini_admin import outage
 from fini_admin.audit import chain
-from fini_admin.ingestion import schedules, work
+from fini_admin.ingestion import ahead, schedules, work
 from fini_admin.ingestion.models import Worker
 from fini_admin.ingestion.tasks import Process, look
 from fini_admin.people import sessions
@@ -135,6 +135,7 @@ def beat() -> None:
 
 def sweep() -> None:
     """What needs no haste."""
+    ahead.bring_back()
     sessions.clear()
     work.forget_dead(Process.owner)
     work.mark_stuck()

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from fini_admin.fini.errors import NotUnderstood
-from fini_admin.fini.wire import Json, text
+from fini_admin.fini.wire import ADDRESS, IDENTITY, TITLE, WORD, Json, text
 
 IDS = ("externalId", "id", "key", "spaceKey", "pageId", "articleId", "sectionId", "categoryId")
 TITLES = ("title", "name")
@@ -66,12 +66,12 @@ class Provider:
         leaf = self.is_leaf(depth, stated, holds=bool(children))
         own = text(value.get("mimeType"))
         node = Node(
-            external_id=first(value, IDS),
-            title=first(value, TITLES),
-            original_url=first(value, URLS),
+            external_id=first(value, IDS, IDENTITY),
+            title=first(value, TITLES, TITLE),
+            original_url=first(value, URLS, ADDRESS),
             mime_type=own or (self.mime_type if leaf else ""),
             object=stated or self.kinds[min(depth, len(self.kinds) - 1)],
-            icon=text(value.get("iconLink")),
+            icon=text(value.get("iconLink"), ADDRESS),
             children=children,
             leaf=leaf,
         )
@@ -94,12 +94,12 @@ def nested(value: dict[str, Json]) -> list[Json]:
     return []
 
 
-def first(value: dict[str, Json], names: tuple[str, ...]) -> str:
-    """The first of these keys that holds something, as text."""
+def first(value: dict[str, Json], names: tuple[str, ...], most: int = WORD) -> str:
+    """The first of these keys that holds something, as text of at most so many characters."""
     for name in names:
         held = value.get(name)
         if held not in (None, "") and not isinstance(held, list | dict):
-            return text(held)
+            return text(held, most)
     return ""
 
 

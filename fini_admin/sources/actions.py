@@ -9,7 +9,7 @@ from typing import TypeVar
 from django.db.models import Model
 
 from fini_admin.fini.providers import Node
-from fini_admin.fini.wire import EXCERPT, Document
+from fini_admin.fini.wire import Document
 from fini_admin.paging import CHUNK
 from fini_admin.sources.models import Resource, Source, StateChange
 from fini_admin.sources.states import BUSY, ENDED, Before, State, decide
@@ -87,8 +87,8 @@ def take_over(record: Document, source: Source) -> bool:
     """Take the record's fields over; whether any of them was news."""
     content = record.content
     values = {name: getattr(record, name) for name in COPIED} | {
-        "provider": record.source[:40] or source.provider,
-        "error": record.error[:EXCERPT],
+        "provider": record.source or source.provider,
+        "error": record.error,
         "paragraphs": content.paragraphs,
         "characters": content.characters,
         "content_sha256": content.sha256,

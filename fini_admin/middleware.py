@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 # How browsers send a form; no page takes anything else.
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+NUL = "\x00"
 FORWARDED = "HTTP_X_FORWARDED_FOR"
 AGAIN = 10  # seconds after which a program may ask again while the database is away
 KEY_MISSING = (
@@ -36,6 +37,10 @@ class Answers:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        # The database takes no NUL, and an octal escape brings one into a cookie: such a cookie is nobody's.
+        request.COOKIES = {name: text for name, text in request.COOKIES.items() if NUL not in text}
+        if holds_nul(request):
+            return plain_page(400)
         if not through_all_proxies(request):
             del request.META[FORWARDED]
         answer = self.get_response(request)
@@ -57,8 +62,20 @@ class Answers:
         return plain_page(415) if size and request.content_type not in FORMS else None
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """Wrong ENCRYPTION_KEYS are the operator's to mend: a page that says so, a line in the log, no traceback."""
-        return keys_do_not_fit(exception) if isinstance(exception, UNREADABLE) else None
+        """Wrong ENCRYPTION_KEYS are the operator's to mend: a page that says so, a line in the log, no traceback.
+
+        A NUL that no form refused is the sender's.
+        """
+        if isinstance(exception, UNREADABLE):
+            return keys_do_not_fit(exception)
+        return plain_page(400) if outage.refuses_nul(exception) else None
+
+
+def holds_nul(request: HttpRequest) -> bool:
+    """Whether a NUL stands in the address or in a header; what a form sends, the form looks at."""
+    texts = [request.path, *request.GET, *(text for _, held in request.GET.lists() for text in held)]
+    texts += [text for name, text in request.META.items() if name.startswith("HTTP_")]
+    return any(NUL in text for text in texts)
 
 
 def plain_page(status: int, **context: object) -> HttpResponse:
@@ -73,7 +90,7 @@ def failed(request: HttpRequest) -> HttpResponse:
     """
     found = outage.outage_of(sys.exc_info()[1])
     if found is None:
-        return plain_page(500)
+        return plain_page(400 if outage.refuses_nul(sys.exc_info()[1]) else 500)
     answer = plain_page(503, title=found.what, why=found.cure)
     answer.headers["Retry-After"] = str(AGAIN)
     return answer

@@ -98,6 +98,14 @@ def outage_of(error: BaseException | None) -> Outage | None:
     return Outage.AWAY if isinstance(own, OperationalError | InterfaceError) else None
 
 
+def refuses_nul(error: BaseException | None) -> bool:
+    """Whether PostgreSQL, or its driver, refused a text for the NUL in it."""
+    codes = ("22021", "22P05")  # in a text, in JSON
+    own = error.__cause__ if isinstance(error, Error) and error.__cause__ else error
+    refused = isinstance(own, psycopg.Error) and own.sqlstate in codes
+    return refused or (isinstance(own, ValueError | psycopg.DataError) and "NUL (0x00)" in str(own))
+
+
 def of_sqlite(error: sqlite3.Error) -> Outage | None:
     """What SQLite says. It cannot open a file that is there either where it may not write beside it (WAL)."""
     name = getattr(error, "sqlite_errorname", "")

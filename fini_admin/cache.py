@@ -33,7 +33,7 @@ class Cache(DatabaseCache):
                 raise
 
         with transaction.atomic(), connection.execute_wrapper(watched):
-            done: bool = super()._base_set(mode, key, value, timeout)
+            done: bool = super()._base_set(mode, key, value, timeout)  # type: ignore[misc]  # the stubs know no private name
         if failed:
             raise failed[0]
         return done
@@ -41,7 +41,7 @@ class Cache(DatabaseCache):
 
 def forget_ahead(now: datetime) -> None:
     """Forget what is kept for longer than anything is: a clock was ahead when it was counted."""
-    table = connection.ops.quote_name(settings.CACHES["default"]["LOCATION"])
+    table = connection.ops.quote_name(str(settings.CACHES["default"]["LOCATION"]))
     latest = connection.ops.adapt_datetimefield_value(now + LONGEST)
     with connection.cursor() as cursor:
         cursor.execute(f"DELETE FROM {table} WHERE expires > %s", [latest])  # noqa: S608 - the table's own name

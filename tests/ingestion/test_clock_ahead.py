@@ -38,7 +38,7 @@ FACTS = {
 
 def columns() -> dict[str, tuple[Any, str]]:
     """Every column that holds a time, of the work and of the calls."""
-    models = [
+    models: list[Any] = [
         *apps.get_app_config("ingestion").get_models(),
         *apps.get_app_config("sources").get_models(),
         OpenCall,

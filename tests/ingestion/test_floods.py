@@ -3,12 +3,14 @@
 import json
 import sqlite3
 import time
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from fini_admin.audit.models import Entry
 from fini_admin.fini import routes, wire
+from fini_admin.fini.client import Request
 from fini_admin.fini.errors import NotUnderstood
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.fini.routes import InvalidRequest, Resource
@@ -81,7 +83,7 @@ def test_a_few_ids_more_are_sources(acme: Workspace, sandbox: Sandbox, register:
         (routes.crawl(["https://a.example/"], limit=5), {"data": ["https://a.example/"] * 106}),
     ],
 )
-def test_every_route_bounds_what_it_asked_for(request_: routes.Request, answer: object) -> None:
+def test_every_route_bounds_what_it_asked_for(request_: Request[Any], answer: Any) -> None:
     with pytest.raises(NotUnderstood, match=r"it holds 1\d\d \w+, and \d+ were asked for"):
         request_.parse(answer)
     shorter = {name: held[:-1] for name, held in answer.items()} if isinstance(answer, dict) else answer[:-1]
@@ -106,15 +108,15 @@ def test_a_title_of_three_megabytes_is_cut_where_it_is_stored_and_is_no_news_twi
 
 @pytest.mark.parametrize("field", [name for name in wire.Document.__dataclass_fields__ if name != "content"])
 def test_no_field_of_a_record_is_kept_whole_however_long_it_is(field: str) -> None:
-    names = ("source", "externalId", "title", "originalUrl", "mimeType", "type", "error", "linkedJobId")
-    names += (
+    names = ["source", "externalId", "title", "originalUrl", "mimeType", "type", "error", "linkedJobId"]
+    names += [
         "linkedJobStatus",
         "linkedKnowledgeId",
         "linkedOperation",
         "linkedReason",
         "createdAt",
         "updatedAt",
-    )
+    ]
     document = wire.Document.parse({"id": "a"} | dict.fromkeys(names, LONG))
     value = getattr(document, field)
     assert not isinstance(value, str) or len(value) <= wire.ADDRESS

@@ -10,8 +10,8 @@ from django.core.cache import cache
 from django.db.models import DateTimeField, F
 
 from fini_admin.audit.models import OpenCall
-from fini_admin.ingestion import ahead, queries, schedules, steps, work
-from fini_admin.ingestion.models import Budget, Run, RunState, Schedule, Slot, Step, Watch, Worker
+from fini_admin.ingestion import ahead, follow, queries, schedules, steps, work
+from fini_admin.ingestion.models import Budget, Run, RunState, Schedule, Slot, Step, StepState, Watch, Worker
 from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import Workspace
 from tests.ingestion.conftest import OWNER, Start, bodies, ends, resources
@@ -114,13 +114,15 @@ def test_a_send_without_an_answer_is_not_repeated_for_a_read_of_the_future(
 ):
     run = register(resources(2), then_ingest=True)
     pieces(acme, 2)
-    Source.objects.update(read_at=F("read_at") + YEAR)
     sandbox.fault(method="POST", path="/documents/public", drop="after")
-    for _ in range(60):
-        if bodies(acme, "ingest"):
-            break
+    deadline = time.monotonic() + 20
+    while not Step.objects.filter(state=StepState.CHECK).exists():
+        assert time.monotonic() < deadline
         Watch.objects.update(next_at=datetime.now(UTC))
         work.work_once(acme.pk, OWNER)
+    Source.objects.update(read_at=datetime.now(UTC) + YEAR)
+    follow.resolve_checks(acme)
+    assert Step.objects.filter(state=StepState.CHECK).exists()
     go_on(acme)
     assert len(bodies(acme, "ingest")) == 1
     assert ends(run) == {"done": 2}

@@ -49,7 +49,22 @@ def number(name: str, default: int, *, least: int = 1) -> int:
 def secret(name: str) -> str:
     """A secret from NAME, or from the file that NAME_FILE names."""
     file = text(f"{name}_FILE")
-    return Path(file).read_text().strip() if file else text(name)
+    try:
+        return Path(file).read_text().strip() if file else text(name)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ImproperlyConfigured(f"{name}_FILE={file!r} cannot be read: {error}") from error
+
+
+def folder(name: str, default: Path) -> Path:
+    """A folder, made where it is missing."""
+    path = Path(text(name) or default).resolve()
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"{name}={str(path)!r} cannot be made ({error.strerror}): name a folder that this account may write"
+        ) from error
+    return path
 
 
 def for_reading_only(database: dict[str, Any]) -> bool:

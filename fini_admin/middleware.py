@@ -1,6 +1,10 @@
-"""Middleware round every answer: no cache keeps it, no page reads a body without end, a missing key is one page."""
+"""Middleware round every answer: no cache keeps it, no page reads a body without end.
+
+A missing encryption key and a database that is away are one page each.
+"""
 
 import logging
+import sys
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -10,6 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
 
+from fini_admin import outage
 from fini_admin.key_guard import stated_size
 from fini_admin.people.sealing import UNREADABLE
 
@@ -17,7 +22,13 @@ log = logging.getLogger(__name__)
 
 # How browsers send a form; no page takes anything else.
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+NUL = "\x00"
 FORWARDED = "HTTP_X_FORWARDED_FOR"
+AGAIN = 10  # seconds after which a program may ask again while the database is away
+KEY_MISSING = (
+    "This installation lacks an encryption key that its data was sealed with. An operator puts the key back into"
+    " ENCRYPTION_KEYS."
+)
 
 
 class Answers:
@@ -27,6 +38,10 @@ class Answers:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        # The database takes no NUL, and an octal escape brings one into a cookie: such a cookie is nobody's.
+        request.COOKIES = {name: text for name, text in request.COOKIES.items() if NUL not in text}
+        if holds_nul(request):
+            return plain_page(400)
         if not through_all_proxies(request):
             del request.META[FORWARDED]
         answer = self.get_response(request)
@@ -48,13 +63,38 @@ class Answers:
         return plain_page(415) if size and request.content_type not in FORMS else None
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """Wrong ENCRYPTION_KEYS are the operator's to mend: a page that says so, a line in the log, no traceback."""
-        return keys_do_not_fit(exception) if isinstance(exception, UNREADABLE) else None
+        """Wrong ENCRYPTION_KEYS are the operator's to mend: a page that says so, a line in the log, no traceback.
+
+        A NUL that no form refused is the sender's.
+        """
+        if isinstance(exception, UNREADABLE):
+            return keys_do_not_fit(exception)
+        return plain_page(400) if outage.refuses_nul(exception) else None
 
 
-def plain_page(status: int) -> HttpResponse:
+def holds_nul(request: HttpRequest) -> bool:
+    """Whether a NUL stands in the address or in a header; what a form sends, the form looks at."""
+    texts = [request.path, *request.GET, *(text for _, held in request.GET.lists() for text in held)]
+    texts += [text for name, text in request.META.items() if name.startswith("HTTP_")]
+    return any(NUL in text for text in texts)
+
+
+def plain_page(status: int, **context: object) -> HttpResponse:
     """The page of this status, without anything that is read for the person."""
-    return HttpResponse(render_to_string(f"{status}.html"), status=status)
+    return HttpResponse(render_to_string(f"{status}.html", context), status=status)
+
+
+def failed(request: HttpRequest) -> HttpResponse:
+    """What nothing else answered, in a view or round it (urls.py: handler500): a database that is away, else a fault.
+
+    Django logs both: the one as a line, the other with its traceback (workspaces/reports.py).
+    """
+    found = outage.outage_of(sys.exc_info()[1])
+    if found is None:
+        return plain_page(400 if outage.refuses_nul(sys.exc_info()[1]) else 500)
+    answer = plain_page(503, title=found.what, why=found.cure)
+    answer.headers["Retry-After"] = str(AGAIN)
+    return answer
 
 
 def through_all_proxies(request: HttpRequest) -> bool:
@@ -79,4 +119,4 @@ def tell_of_missing_proxies(named: int, expected: int) -> None:
 def keys_do_not_fit(error: Exception) -> HttpResponse:
     """The page that says so; its text says nothing of what is sealed."""
     log.error("%s", error)
-    return plain_page(503)
+    return plain_page(503, title="Encryption key missing", why=KEY_MISSING)

@@ -1,11 +1,13 @@
 """The pages of no app: the root, the probes, the frame round every page, and how a page is answered."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from django.db import DatabaseError, connection
+from django.core.cache import cache
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -13,12 +15,17 @@ from django.urls import reverse
 from django.utils import timezone
 from django_htmx.http import HttpResponseClientRedirect
 
+from fini_admin import outage
 from fini_admin.audit import chain
 from fini_admin.ingestion.queries import foot, queue_length, running_runs, worker_alive
 from fini_admin.keyring import UnknownKey
 from fini_admin.permissions import Permission, Request, public, signed_in
 from fini_admin.workspaces import queries
 from fini_admin.workspaces.models import Workspace
+
+log = logging.getLogger(__name__)
+# How long /readyz waits for whoever writes: most probes give up soon after.
+PROBE_SECONDS = 2
 
 
 @dataclass(frozen=True)
@@ -110,23 +117,22 @@ def healthz(request: HttpRequest) -> HttpResponse:
 
 @public
 def readyz(request: HttpRequest) -> JsonResponse:
-    """Whether the work can be done: 200, or 503 with what is missing (design 5)."""
-    missing = missing_parts()
-    return JsonResponse({"ready": not missing, "missing": missing}, status=503 if missing else 200)
+    """Whether the work can be done: 200, or 503 with what is missing (design 5).
 
-
-def missing_parts() -> list[str]:
-    """`database` when it does not answer (then nobody knows of the rest), `worker` when none is alive.
-
-    `encryption_keys` when what was signed last is signed with a key that ENCRYPTION_KEYS lacks.
+    `database` when it takes no write within PROBE_SECONDS, with `why` (then nobody knows of the rest); `worker` when
+    none is alive; `encryption_keys` when what was signed last is signed with a key that ENCRYPTION_KEYS lacks.
     """
     try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
+        with outage.patience(PROBE_SECONDS):
+            cache.set("readyz", "", timeout=1)
         found = {"encryption_keys": keys_fit(), "worker": worker_alive()}
-    except DatabaseError:
-        return ["database"]
-    return [name for name, there in found.items() if not there]
+    except DatabaseError as error:
+        away = outage.outage_of(error)
+        why = f"{away.what}: {away.cure}" if away else "The database refuses a write; the log says more."
+        log.exception("not ready")
+        return JsonResponse({"ready": False, "missing": ["database"], "why": why}, status=503)
+    missing = [name for name, there in found.items() if not there]
+    return JsonResponse({"ready": not missing, "missing": missing}, status=503 if missing else 200)
 
 
 def keys_fit() -> bool:

@@ -13,6 +13,7 @@ from fini_admin.environment import (
     encryption_keys,
     env,
     flag,
+    folder,
     for_reading_only,
     https_url,
     name_of,
@@ -44,8 +45,7 @@ elif missing and DEBUG:
 elif missing:
     raise ImproperlyConfigured(f"{' and '.join(missing)} must be set (see .env.example)")
 
-VAR_DIR = Path(text("VAR_DIR") or BASE_DIR / "var").resolve()
-VAR_DIR.mkdir(parents=True, exist_ok=True)
+VAR_DIR = folder("VAR_DIR", BASE_DIR / "var")
 
 DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'fini_admin.sqlite3'}")}
 POSTGRES = DATABASES["default"]["ENGINE"].endswith("postgresql")
@@ -235,7 +235,7 @@ DEFAULT_FROM_EMAIL = text("DEFAULT_FROM_EMAIL", "fini-admin@localhost")
 # counts too: the default of 300 would let somebody clear them by trying 300 addresses.
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "BACKEND": "fini_admin.cache.Cache",
         "LOCATION": "cache",
         "OPTIONS": {"MAX_ENTRIES": 100_000},
     }
@@ -276,6 +276,7 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 X_FRAME_OPTIONS = "DENY"
+SESSION_ENGINE = "fini_admin.people.session_store"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_AGE = number("SESSION_HOURS", 12) * 60 * 60
 SESSION_IDLE_SECONDS = number("SESSION_IDLE_MINUTES", 30) * 60
@@ -325,6 +326,7 @@ LOGGING = {
             "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
         }
     },
+    "filters": {"outages": {"()": "fini_admin.workspaces.reports.NoOutage"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
     # These bring handlers of their own, whose lines nobody searches for keys.
@@ -332,5 +334,9 @@ LOGGING = {
         "django": {"level": "INFO"},
         "django.server": {"level": "INFO"},
         "gunicorn.error": {"handlers": ["stderr"], "propagate": False},
+        # Several threads ask several times a second; the worker's clock says an outage once.
+        "huey": {"filters": ["outages"]},
+        "huey.consumer.Worker": {"filters": ["outages"]},
+        "huey.consumer.Scheduler": {"filters": ["outages"]},
     },
 }

@@ -5,7 +5,7 @@ from allauth.mfa.base import views as mfa
 from django.conf import settings
 from django.urls import path, re_path
 
-from fini_admin import pages, styleguide
+from fini_admin import middleware, pages, styleguide
 from fini_admin.audit import views as audit
 from fini_admin.ingestion.views import discover, home, previews, queue, register, runs
 from fini_admin.key_guard import as_typed
@@ -14,6 +14,8 @@ from fini_admin.permissions import enrols, public, reauthenticated, signed_in
 from fini_admin.sources import views as sources
 from fini_admin.workspaces.views import invitations, keys, members, workspaces
 from fini_admin.workspaces.views import settings as workspace_settings
+
+handler500 = middleware.failed
 
 urlpatterns = [
     path("", pages.home, name="home"),

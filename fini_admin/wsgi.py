@@ -1,8 +1,18 @@
 """The web process's entry: `gunicorn fini_admin.wsgi`."""
 
 import os
+import sys
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.wsgi import get_wsgi_application
 
+from fini_admin.workspaces.reports import print_unhandled
+
+NOT_STARTED = 3  # gunicorn then starts no further process in its place
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fini_admin.settings")
-application = get_wsgi_application()
+try:
+    application = get_wsgi_application()
+except ImproperlyConfigured as error:
+    print_unhandled(type(error), error, error.__traceback__)
+    sys.exit(NOT_STARTED)

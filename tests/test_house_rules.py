@@ -17,7 +17,7 @@ FILE_LIMIT, FUNCTION_LIMIT = 400, 60
 # A package imports from itself and from what stands before it (docs/architecture.md).
 LAYERS = [
     {"lib"},
-    {"environment", "keyring", "paging"},
+    {"environment", "keyring", "outage", "cache", "paging"},
     {"fini"},
     {"download", "key_guard", "forms"},
     {"audit"},
@@ -33,7 +33,7 @@ ON_TOP = {"permissions", "pages", "styleguide", "views", "urls", "templatetags",
 NETWORK = {"requests", "urllib3", "urllib.request", "http.client", "socket", "httpx", "aiohttp"}
 MAY_REACH_OUT = ("audit/transport.py", "sandbox/")
 
-SETTING_READERS = {"flag", "text", "words", "number", "secret", "https_url", "db_url", "email_url"}
+SETTING_READERS = {"flag", "text", "words", "number", "secret", "folder", "https_url", "db_url", "email_url"}
 # Read outside the settings: by the Procfile and by the tests.
 OTHER_VARIABLES = {"PORT", "TEST_POSTGRES_URL"}
 

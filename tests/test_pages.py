@@ -3,7 +3,7 @@ import re
 from pathlib import Path
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.http import Http404
 from django.test import Client
 from django.urls import path
@@ -154,13 +154,16 @@ def test_readyz_names_the_missing_worker(client, db, monkeypatch):
     assert (answer.status_code, answer.json()) == (503, {"ready": False, "missing": ["worker"]})
 
 
-def test_readyz_names_the_missing_database(client, monkeypatch):
+def test_readyz_names_the_missing_database_and_tells_nothing_of_where_it_is(client, db, monkeypatch):
     def away(*_):
         raise OperationalError("could not connect to 10.0.0.7")
 
-    monkeypatch.setattr("fini_admin.pages.connection.cursor", away)
-    answer = client.get("/readyz")
-    assert (answer.status_code, answer.json()) == (503, {"ready": False, "missing": ["database"]})
+    with monkeypatch.context() as patch:
+        patch.setattr(connection, "cursor", away)
+        answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["missing"]) == (503, ["database"])
+    assert answer.json()["why"].startswith("The database cannot be reached: ")
+    assert b"10.0.0.7" not in answer.content
 
 
 def test_readyz_names_the_missing_encryption_key_and_tells_nothing_of_it(client, db, alive, settings):

@@ -20,6 +20,7 @@ from fini_admin.audit import heads, names
 from fini_admin.audit.models import Entry, Head
 from fini_admin.audit.names import HEAD_BROKEN, HEAD_RECORDED, OF_MEMBERS_AND_KEYS
 from fini_admin.fini.wire import clean
+from fini_admin.outage import outage_of
 
 log = logging.getLogger(__name__)
 INSTALLATION = names.INSTALLATION
@@ -189,16 +190,24 @@ def record_head_on_commit(name: str) -> None:
 
 
 def record_heads() -> None:
-    """Record every head that moved since it was recorded last, and name each chain that never was."""
+    """Record every head that moved since it was recorded last, and name each chain that never was.
+
+    Raises what an outage of the database raises: there is no sense in going on with the others.
+    """
     for name in Head.objects.exclude(chain=INSTALLATION).order_by("chain").values_list("chain", flat=True):
-        try_to_record_head(name)
+        failed = try_to_record_head(name)
+        if failed and outage_of(failed):
+            raise failed
 
 
-def try_to_record_head(name: str) -> None:
-    """Record a chain's head; what fails is logged, stops nothing else, and is made up for by the next record_heads."""
+def try_to_record_head(name: str) -> Exception | None:
+    """Record a chain's head; what fails is returned and logged, and made up for by the next record_heads."""
     try:
         record_head(name)
     except keyring.UnknownKey as error:
         log.warning("head of %s: %s", name, error)
-    except Exception:  # it undoes nothing that is committed and keeps no other chain
-        log.exception("head of %s", name)
+    except Exception as error:  # it undoes nothing that is committed and keeps no other chain
+        if not outage_of(error):
+            log.exception("head of %s", name)
+        return error
+    return None

@@ -14,7 +14,7 @@ from enum import StrEnum
 from fini_admin.fini import external_ids
 from fini_admin.fini.errors import NotUnderstood
 from fini_admin.fini.external_ids import Unclear, tidy
-from fini_admin.fini.wire import Json, clean, text
+from fini_admin.fini.wire import ADDRESS, IDENTITY, TITLE, WORD, Json, clean, text
 
 IDS = ("externalId", "id", "key", "spaceKey", "pageId", "articleId", "sectionId", "categoryId")
 TITLES = ("title", "name")
@@ -126,7 +126,7 @@ class Provider:
         held = nested(value)
         stated = first(value, KINDS)
         leaf = self.is_leaf(depth, stated, holds=bool(held))
-        title, address = first(value, TITLES), first(value, URLS)
+        title, address = first(value, TITLES, TITLE), first(value, URLS, ADDRESS)
         external_id, doubt = identity(value)
         if doubt and leaf:
             remarks.append(Remark(doubt, title, external_id, "" if external_id else address))
@@ -134,12 +134,12 @@ class Provider:
         if leaf and doubt in (Why.NO_ID, Why.UNCLEAR_ID):
             return children
         node = Node(
-            external_id=external_id or title,
+            external_id=external_id or title[:IDENTITY],
             title=title,
             original_url=address,
             mime_type=said(value.get("mimeType")) or (self.mime_type if leaf else ""),
             object=stated or self.kinds[min(depth, len(self.kinds) - 1)],
-            icon=said(value.get("iconLink")),
+            icon=said(value.get("iconLink"), ADDRESS),
             children=children,
             leaf=leaf,
         )
@@ -185,19 +185,21 @@ def identity(value: dict[str, Json]) -> tuple[str, Why | None]:
             except Unclear:
                 return text(held), Why.UNCLEAR_ID
         if isinstance(held, str) and said(held):
-            return said(held), None
+            return said(held, IDENTITY), None
     return "", Why.NO_ID
 
 
-def first(value: dict[str, Json], names: tuple[str, ...]) -> str:
-    """The first of these keys that holds something, as text."""
+def first(value: dict[str, Json], names: tuple[str, ...], most: int = WORD) -> str:
+    """The first of these keys that holds something, as text of at most so many characters."""
     plain = (value.get(name) for name in names)
-    return next((said(held) for held in plain if not isinstance(held, list | dict) and said(held)), "")
+    return next(
+        (found for held in plain if not isinstance(held, list | dict) and (found := said(held, most))), ""
+    )
 
 
-def said(value: Json) -> str:
-    """A field as text, without the characters at its ends that cannot be seen."""
-    return text(tidy(value) if isinstance(value, str) else value)
+def said(value: Json, most: int = WORD) -> str:
+    """A field as text of at most so many characters, without those at its ends that cannot be seen."""
+    return text(tidy(value) if isinstance(value, str) else value, most)
 
 
 PROVIDERS: dict[str, Provider] = {

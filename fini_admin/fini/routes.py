@@ -3,12 +3,13 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import quote, urlsplit
 
 from fini_admin.fini import wire
 from fini_admin.fini.client import MIB, Request, T
 from fini_admin.fini.providers import PROVIDERS, Listing, provider_of
-from fini_admin.fini.wire import SOURCE_ID, Deleted, Document, IdLists, Json, ListPage
+from fini_admin.fini.wire import SOURCE_ID, Deleted, Document, IdLists, Json, ListPage, is_cut
 
 ROOT = "/v2/documents/public"
 INGESTIBLE = ("web", "googledrive", "notion", "zendesk", "confluence")
@@ -40,6 +41,9 @@ class Resource:
         for name, value in required.items():
             if not value.strip():
                 raise InvalidRequest(f"{name} is missing")
+        for name in ("externalId", "originalUrl"):
+            if is_cut(required[name]):
+                raise InvalidRequest(f"{name} was too long to be kept whole")
         body = required | ({"object": self.object} if self.object else {})
         for name, value in body.items():
             if not is_sendable(value):
@@ -58,7 +62,7 @@ def list_sources(
         query["source"] = source
     if changed is not None:
         query["changed"] = str(changed).lower()
-    return Request("list", "GET", ROOT, ListPage.parse, query=query)
+    return Request("list", "GET", ROOT, partial(ListPage.parse, limit=limit), query=query)
 
 
 def get_source(source_id: str) -> Request[Document]:
@@ -83,7 +87,8 @@ def register(provider: str, resources: Sequence[Resource]) -> Request[IdLists]:
     if len(set(ids)) != len(ids):
         raise InvalidRequest("one externalId stands twice in a batch")
     body = {"resources": [resource.body() for resource in resources]}
-    return Request("register", "POST", f"{ROOT}/resources/{provider}", IdLists.parse, body=body, writes=True)
+    parse = partial(IdLists.parse, asked=len(resources))
+    return Request("register", "POST", f"{ROOT}/resources/{provider}", parse, body=body, writes=True)
 
 
 def ingest(
@@ -107,31 +112,33 @@ def ingest(
         "documentIdsToRefresh": list(refresh),
     }
     body |= {name: value for name, value in (("english", english), ("baser", baser)) if value is not None}
-    return once("ingest", "POST", ROOT, IdLists.parse, body)
+    return once("ingest", "POST", ROOT, partial(IdLists.parse, asked=len(entries)), body)
 
 
 def refresh(source_ids: Sequence[str]) -> Request[list[str]]:
     """Process sources again by ID, of any provider but raw files (contract 9)."""
-    return once(
-        "refresh", "POST", f"{ROOT}/refresh", wire.refreshed, {"documentIds": checked_ids(source_ids)}
-    )
+    parse = partial(wire.refreshed, asked=len(source_ids))
+    return once("refresh", "POST", f"{ROOT}/refresh", parse, {"documentIds": checked_ids(source_ids)})
 
 
 def delete(source_ids: Sequence[str], *, with_articles: bool = False) -> Request[Deleted]:
     """Delete sources; their articles stay unless asked for (contract 9)."""
     body = {"documentIds": checked_ids(source_ids), "deleteArticles": with_articles}
-    return once("delete", "DELETE", ROOT, Deleted.parse, body)
+    return once("delete", "DELETE", ROOT, partial(Deleted.parse, asked=len(source_ids)), body)
 
 
 def crawl(urls: Sequence[str], *, limit: int = 250) -> Request[list[str]]:
     """The addresses below the seeds; stores nothing, so it may be repeated (contract 8)."""
     body = {"links": checked_urls(urls), "limit": limit}
-    return Request("crawl", "POST", f"{ROOT}/deep-crawl/links", wire.crawled, body=body)
+    parse = partial(wire.crawled, limit=limit)
+    return Request("crawl", "POST", f"{ROOT}/deep-crawl/links", parse, body=body)
 
 
 def write_probe() -> Request[list[str]]:
     """A crawl of nothing: it stores nothing, and its refusal tells whether the key may write (contract 1)."""
-    return Request("crawl", "POST", f"{ROOT}/deep-crawl/links", wire.crawled, body={"links": []})
+    return Request(
+        "crawl", "POST", f"{ROOT}/deep-crawl/links", partial(wire.crawled, limit=0), body={"links": []}
+    )
 
 
 def once(route: str, method: str, path: str, parse: Callable[[Json], T], body: Json) -> Request[T]:

@@ -7,10 +7,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fini_admin.fini import external_ids
 from fini_admin.fini.errors import NotUnderstood
 
 EXCERPT = 300
-IDENTITY = 512
+# How many characters of a text are kept; a longer one is cut by `kept`, and only there.
+TITLE = 2_500
+ADDRESS = 8_000
+IDENTITY = external_ids.LONGEST
+SOURCE = 40
+WORD = 200
+MESSAGE = 2_000
+CUT = " […] "
+DIGEST = 16
+IS_CUT = re.compile(rf"{re.escape(CUT)}[0-9a-f]{{{DIGEST}}}\Z")
+# So many more than were asked for are still taken: what Fini returns becomes a source (P3), within bounds.
+SURPLUS = 100
 SOURCE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 Json = Any
 
@@ -20,11 +32,34 @@ def clean(value: str) -> str:
     return value.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
 
 
-def text(value: Json) -> str:
-    """A wire value as text: null is empty, a number is its digits."""
+def kept(value: str, most: int) -> str:
+    """A text of at most `most` characters.
+
+    A longer one is cut, and ends in CUT and the beginning of its SHA-256: two that differ stay different. One that
+    names something is shown so and never sent (`is_cut`).
+    """
+    if len(value) <= most:
+        return value
+    digest = hashlib.sha256(value.encode("utf-8", "replace")).hexdigest()[:DIGEST]
+    return f"{value[: most - len(CUT) - DIGEST]}{CUT}{digest}"
+
+
+def is_cut(value: str) -> bool:
+    """Whether a text is the beginning of one that was too long to be kept."""
+    return IS_CUT.search(value) is not None
+
+
+def text(value: Json, most: int = WORD) -> str:
+    """A wire value as text of at most so many characters: null is empty, a number is its digits."""
     if value is None:
         return ""
-    return clean(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+    return kept(clean(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)), most)
+
+
+def at_most(found: int, asked: int, what: str) -> None:
+    """Raises NotUnderstood for an answer with far more in it than was asked for: nothing of it can be believed."""
+    if found > asked + SURPLUS:
+        raise NotUnderstood(f"it holds {found:,} {what}, and {asked:,} were asked for")
 
 
 def flag(value: Json) -> bool | None:
@@ -105,21 +140,21 @@ class Document:
             raise NotUnderstood("a record without a usable ID")
         return cls(
             id=identity,
-            source=text(record.get("source")),
-            external_id=text(record.get("externalId"))[:IDENTITY],
-            title=text(record.get("title")),
-            original_url=text(record.get("originalUrl")),
+            source=text(record.get("source"), SOURCE),
+            external_id=text(record.get("externalId"), IDENTITY),
+            title=text(record.get("title"), TITLE),
+            original_url=text(record.get("originalUrl"), ADDRESS),
             mime_type=text(record.get("mimeType")),
             kind=text(record.get("type")),
             english=flag(record.get("english")),
             baser=flag(record.get("baser")),
             success=record.get("success") is True,
-            error=text(record.get("error")),
+            error=text(record.get("error"), EXCERPT),
             job_id=text(record.get("linkedJobId")),
             job_status=text(record.get("linkedJobStatus")),
             knowledge_id=text(record.get("linkedKnowledgeId")),
             operation=text(record.get("linkedOperation")),
-            reason=text(record.get("linkedReason")),
+            reason=text(record.get("linkedReason"), TITLE),
             changed=flag(record.get("changed")),
             created_at=text(record.get("createdAt")),
             updated_at=text(record.get("updatedAt")),
@@ -135,12 +170,13 @@ class ListPage:
     has_more: bool
 
     @classmethod
-    def parse(cls, value: Json) -> "ListPage":
-        """A page; a record that cannot be read spoils it, for nothing may be skipped silently."""
+    def parse(cls, value: Json, limit: int) -> "ListPage":
+        """A page of about `limit` records; one that cannot be read spoils it, for nothing may be skipped silently."""
         page = mapping(value)
         documents = page.get("documents")
         if not isinstance(documents, list):
             raise NotUnderstood("a list page without documents")
+        at_most(len(documents), limit, "records")
         return cls([Document.parse(item) for item in documents], page.get("hasMore") is True)
 
 
@@ -157,12 +193,14 @@ class IdLists:
         return list(dict.fromkeys(self.added + self.updated))
 
     @classmethod
-    def parse(cls, value: Json) -> "IdLists":
-        """Both lists; one may be missing, not both."""
+    def parse(cls, value: Json, asked: int) -> "IdLists":
+        """Both lists, of about as many IDs as were `asked` for; one may be missing, not both."""
         body = mapping(value)
         if not isinstance(body.get("addedDocumentIds", body.get("updatedDocumentIds")), list):
             raise NotUnderstood("neither addedDocumentIds nor updatedDocumentIds")
-        return cls(source_ids(body.get("addedDocumentIds")), source_ids(body.get("updatedDocumentIds")))
+        lists = cls(source_ids(body.get("addedDocumentIds")), source_ids(body.get("updatedDocumentIds")))
+        at_most(len(lists.all), asked, "IDs")
+        return lists
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,11 +211,12 @@ class Deleted:
     articles: list[str]
 
     @classmethod
-    def parse(cls, value: Json) -> "Deleted":
-        """The IDs of both lists."""
+    def parse(cls, value: Json, asked: int) -> "Deleted":
+        """The IDs of both lists; a source may have many articles."""
         body = mapping(value)
         if not isinstance(body.get("deletedDocuments"), list):
             raise NotUnderstood("no deletedDocuments")
+        at_most(len(body["deletedDocuments"]), asked, "IDs")
         return cls(ids_of(body.get("deletedDocuments")), ids_of(body.get("deletedArticles")))
 
 
@@ -190,18 +229,20 @@ def ids_of(records: Json) -> list[str]:
     ]
 
 
-def refreshed(value: Json) -> list[str]:
-    """The answer of refresh: a bare list of IDs."""
+def refreshed(value: Json, asked: int) -> list[str]:
+    """The answer of refresh: a bare list of about as many IDs as were `asked` for."""
     if not isinstance(value, list):
         raise NotUnderstood("a list of source IDs was expected")
+    at_most(len(value), asked, "IDs")
     return source_ids(value)
 
 
-def crawled(value: Json) -> list[str]:
-    """The answer of crawl: the addresses found."""
+def crawled(value: Json, limit: int) -> list[str]:
+    """The answer of crawl: the addresses found, about `limit` at most."""
     found = mapping(value).get("data")
     if not isinstance(found, list):
         raise NotUnderstood("no data")
+    at_most(len(found), limit, "addresses")
     return [clean(address) for address in strings(found)]
 
 
@@ -211,5 +252,5 @@ def message(value: Json) -> str:
         return ""
     said = value.get("message")
     if isinstance(said, list):
-        return "; ".join(text(part) for part in said)
-    return text(said) or text(value.get("error"))
+        return kept("; ".join(text(part, MESSAGE) for part in said), MESSAGE)
+    return text(said, MESSAGE) or text(value.get("error"), MESSAGE)

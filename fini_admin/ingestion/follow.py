@@ -206,8 +206,13 @@ def shows_trace(source: Source) -> bool:
 
 
 def read_late_enough(source: Source | None, step: Step) -> bool:
-    """Whether the record was read when Fini could no longer be working on the call."""
-    return bool(source and source.read_at and step.settle_after and source.read_at >= step.settle_after)
+    """Whether the record was read when Fini could no longer be working on the call.
+
+    Not by a clock that was ahead: what would be sent again then might have been taken.
+    """
+    if not source or not source.read_at or not step.settle_after:
+        return False
+    return step.settle_after <= source.read_at <= datetime.now(UTC)
 
 
 def not_done(step: Step, items: list[Item]) -> None:

@@ -29,14 +29,17 @@ from fini_admin.workspaces.models import Workspace
 from fini_admin.workspaces.preferences import preferences
 
 ALIVE = timedelta(seconds=15)
+# Two hosts' clocks may differ by as much.
+MARGIN = timedelta(minutes=1)
 NO_KEY = (
     "The workspace has no key that Fini takes. Add one, or switch to one; the run then goes on by itself."
 )
 
 
 def worker_alive() -> bool:
-    """Whether any worker said so in the last 15 seconds."""
-    return Worker.objects.filter(seen_at__gt=datetime.now(UTC) - ALIVE).exists()
+    """Whether any worker said so in the last 15 seconds, give or take two hosts' clocks."""
+    now = datetime.now(UTC)
+    return Worker.objects.filter(seen_at__gt=now - ALIVE, seen_at__lt=now + MARGIN).exists()
 
 
 def run_of(workspace: Workspace, number: int) -> Run | None:

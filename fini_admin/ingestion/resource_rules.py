@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable
 
-from fini_admin.fini import external_ids
+from fini_admin.fini import wire
 from fini_admin.fini.external_ids import is_unseen, tidy
 from fini_admin.fini.providers import MIME_TYPE
 from fini_admin.fini.routes import Resource, is_sendable, is_url
@@ -19,11 +19,11 @@ FIELDS = {
 }
 REQUIRED = ("original_url", "title", "external_id")
 LONGEST = {
-    "external_id": external_ids.LONGEST,
-    "title": 2_500,
-    "original_url": 8_000,
-    "mime_type": 200,
-    "object": 200,
+    "external_id": wire.IDENTITY,
+    "title": wire.TITLE,
+    "original_url": wire.ADDRESS,
+    "mime_type": wire.WORD,
+    "object": wire.WORD,
 }
 
 # Each rule with what is said, after the field's name, of a value that breaks it.
@@ -35,8 +35,11 @@ _RULES: tuple[tuple[str, Callable[[str], bool]], ...] = (
         lambda value: not is_sendable(value),
     ),
 )
+_TOO_LONG = "was too long to be kept whole"
 _OWN_RULES: dict[str, tuple[tuple[str, Callable[[str], bool]], ...]] = {
+    "external_id": ((_TOO_LONG, wire.is_cut),),
     "original_url": (
+        (_TOO_LONG, wire.is_cut),
         (
             "holds a character that cannot be seen: type or copy the address again",
             lambda value: any(is_unseen(character) and not character.isspace() for character in value),
@@ -88,6 +91,6 @@ def without_faults(resources: Iterable[Resource]) -> tuple[list[Resource], list[
 
 def _faults(resource: Resource) -> str:
     """What is wrong with a resource's fields, by the wire's names; empty when nothing is."""
-    asked = {wire: own for wire, own in FIELDS.items() if wire != "title" or resource.title}
-    said = {wire: fault(own, getattr(resource, own)) for wire, own in asked.items()}
-    return "; ".join(f"{wire} {problem}" for wire, problem in said.items() if problem)
+    asked = {name: own for name, own in FIELDS.items() if name != "title" or resource.title}
+    said = {name: fault(own, getattr(resource, own)) for name, own in asked.items()}
+    return "; ".join(f"{name} {problem}" for name, problem in said.items() if problem)

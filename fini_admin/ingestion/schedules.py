@@ -17,6 +17,7 @@ from fini_admin.ingestion.budget import lock_budget
 from fini_admin.ingestion.calling import usable_key
 from fini_admin.ingestion.models import MOST_HOURS, Run, Schedule
 from fini_admin.keyring import UnknownKey
+from fini_admin.outage import outage_of
 from fini_admin.workspaces import actions
 from fini_admin.workspaces.models import Membership, User, Workspace
 
@@ -157,7 +158,9 @@ def start_due() -> None:
         except UnknownKey as error:
             log.warning("%s", error)
             postpone(schedule, now)
-        except Exception:  # a fault in one workspace must stop neither the clock nor the others
+        except Exception as error:  # a fault in one workspace must stop neither the clock nor the others
+            if outage_of(error):
+                raise
             log.exception("%s in %s", schedule, schedule.workspace)
             postpone(schedule, now)
 

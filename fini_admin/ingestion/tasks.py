@@ -6,6 +6,7 @@ from uuid import UUID
 from huey.contrib.djhuey import db_task
 
 from fini_admin.ingestion.work import work
+from fini_admin.outage import outage_of
 
 
 class Process:
@@ -17,5 +18,9 @@ class Process:
 
 @db_task()
 def look(workspace_id: str) -> None:
-    """Do what is due in a workspace."""
-    work(UUID(workspace_id), Process.owner, Process.stopping)
+    """Do what is due in a workspace. While the database is away nothing is: the clock says so and rings again."""
+    try:
+        work(UUID(workspace_id), Process.owner, Process.stopping)
+    except Exception as error:
+        if not outage_of(error):
+            raise

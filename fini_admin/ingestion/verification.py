@@ -76,8 +76,13 @@ def context(key: ApiKey, *, actor: str, origin: str) -> Context:
         key_id=str(key.pk),
         secret=open_key(key),
         # Nobody sends a heartbeat for a call outside the worker: the lease must outlast the longest one.
-        lease=LEASE + timedelta(seconds=2 * settings.FINI_TIMEOUT),
+        lease=lease(),
     )
+
+
+def lease() -> timedelta:
+    """How long a call outside the worker stays open without a heartbeat."""
+    return LEASE + timedelta(seconds=2 * settings.FINI_TIMEOUT)
 
 
 def answer(workspace: Workspace, request: Request[Any], context: Context) -> Exchange[Any]:

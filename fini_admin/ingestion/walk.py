@@ -150,9 +150,7 @@ def listed(watch: Watch, done: Exchange[ListPage]) -> None:
     ids = [document.id for document in done.value.documents]
     if watch.walk_started is None:
         begin(watch, done.asked_at)
-    repeated = Source.objects.filter(
-        workspace=watch.workspace, fini_id__in=ids, read_at__gte=watch.walk_started
-    )
+    repeated = Source.objects.filter(read_in(watch), workspace=watch.workspace, fini_id__in=ids)
     fresh = len(set(ids)) - (repeated.count() if watch.pages else 0)
     news = see(watch, done.value.documents, done)
     watch.pages += 1
@@ -196,6 +194,11 @@ def must_be_seen(watch: Watch, *, everything: bool = False) -> QuerySet[Source]:
     return Source.objects.filter(workspace=watch.workspace).filter(followed | wanted)
 
 
+def read_in(watch: Watch) -> Q:
+    """What this walk has read; not what a clock that was ahead says to be read in future."""
+    return Q(read_at__gte=watch.walk_started, read_at__lte=datetime.now(UTC))
+
+
 def hidden(watch: Watch) -> QuerySet[Source]:
     """The sources to ask for by ID: the walks do not show them, and they are few, or it went on for long."""
     missed = must_be_seen(watch).filter(missed_walks__gte=WALKS_BEFORE_GET)
@@ -217,7 +220,7 @@ def turn(watch: Watch, page: ListPage, *, news: bool, fresh: int) -> None:
     since_before = Q(wanted_since__lte=watch.walk_started) | Q(
         wanted_since=None, sent_at__lte=watch.walk_started
     )
-    unseen = must_be_seen(watch).filter(since_before).exclude(read_at__gte=watch.walk_started)
+    unseen = must_be_seen(watch).filter(since_before).exclude(read_in(watch))
     left = unseen.count()
     deep = watch.whole or unseen.filter(wanted_since__isnull=False).exists()
     if not left:

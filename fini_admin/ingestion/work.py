@@ -17,6 +17,7 @@ from fini_admin.ingestion.calling import NoKey, usable_key
 from fini_admin.ingestion.models import Budget, Item, Kind, Outcome, Stage, Step, StepState, Watch, Worker
 from fini_admin.ingestion.runs import end_items, finish
 from fini_admin.keyring import UnknownKey
+from fini_admin.outage import outage_of
 from fini_admin.sources import actions
 from fini_admin.sources.actions import Origin
 from fini_admin.sources.models import Source
@@ -112,7 +113,11 @@ def do_step(step_id: int, owner: str) -> bool:
             steps.perform(step_id, owner)
         except (budget.Spent, NoKey, UnknownKey):
             raise
-        except Exception:  # a fault in one workspace must stop neither the worker nor the work after it
+        except (
+            Exception
+        ) as error:  # a fault in one workspace must stop neither the worker nor the work after it
+            if outage_of(error):
+                raise  # nothing can be written about it now: the lease of its call runs out
             log.exception("step %s", step_id)
             recover_step(step_id)
         finally:
@@ -127,7 +132,9 @@ def do_watch(workspace_id: UUID, owner: str) -> bool:
             walk.advance(workspace_id, owner)
         except (budget.Spent, NoKey, UnknownKey):
             raise
-        except Exception:  # as above
+        except Exception as error:  # as above
+            if outage_of(error):
+                raise
             log.exception("walk of %s", workspace_id)
             recover_watch(workspace_id)
         finally:
@@ -168,7 +175,9 @@ def recover(owner: str | None = None) -> None:
         except UnknownKey as error:
             log.warning("call %s of %s: %s", call, chain, error)
             postpone_call(call)
-        except Exception:  # a fault in one workspace must stop neither the clock nor the others
+        except Exception as error:  # a fault in one workspace must stop neither the clock nor the others
+            if outage_of(error):
+                raise
             log.exception("call %s of %s", call, chain)
             postpone_call(call)
 
@@ -178,7 +187,9 @@ def reopen_calls() -> None:
     for chain in Head.objects.order_by("chain").values_list("chain", flat=True):
         try:
             ALL_ENDED[chain] = recording.reopen(chain, ALL_ENDED.get(chain, 0))
-        except Exception:  # a fault in one chain must stop neither the clock nor the others
+        except Exception as error:  # a fault in one chain must stop neither the clock nor the others
+            if outage_of(error):
+                raise
             log.exception("open calls of %s", chain)
 
 
@@ -242,7 +253,9 @@ def mark_stuck() -> None:
     for workspace in workspaces_of(old):
         try:
             mark_stuck_in(workspace, old)
-        except Exception:  # as above
+        except Exception as error:  # as above
+            if outage_of(error):
+                raise
             log.exception("what is stuck in %s", workspace)
 
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 from django.db.models import Model
 
 from fini_admin.fini.providers import Node
-from fini_admin.fini.wire import EXCERPT, Document
+from fini_admin.fini.wire import Document
 from fini_admin.paging import CHUNK
 from fini_admin.sources.models import Resource, Source, StateChange
 from fini_admin.sources.states import BUSY, ENDED, Before, State, decide
@@ -64,14 +64,14 @@ def observe(
     """Bring the mirror to what these records say; returns the sources that changed by it.
 
     `queued` names the IDs among them that have an open queue entry. A record read before the one that is stored
-    is left aside: calls overlap.
+    is left aside: calls overlap. One that was stored by a clock that was ahead holds nothing back.
     """
     records = {document.id: document for document in documents}
     known = {held.fini_id: held for held in Source.objects.filter(workspace=workspace, fini_id__in=records)}
     now, changed, history = datetime.now(UTC), [], []
     for fini_id, record in records.items():
         source = known.get(fini_id) or blank(workspace, fini_id, now)
-        if source.read_at and source.read_at > origin.asked_at:
+        if source.read_at and origin.asked_at < source.read_at <= now:
             continue
         news = take_over(record, source)
         new = next_state(source, queued=fini_id in queued)
@@ -96,8 +96,8 @@ def take_over(record: Document, source: Source) -> bool:
     """Take the record's fields over; whether any of them was news."""
     content = record.content
     values = {name: getattr(record, name) for name in COPIED} | {
-        "provider": record.source[:40] or source.provider,
-        "error": record.error[:EXCERPT],
+        "provider": record.source or source.provider,
+        "error": record.error,
         "paragraphs": content.paragraphs,
         "characters": content.characters,
         "content_sha256": content.sha256,
@@ -165,7 +165,9 @@ def without_pk(row: Row) -> Row:
 def mark_read(workspace: Workspace, ids: Collection[str], asked_at: datetime, now: datetime) -> None:
     """These records were read by a call asked then; a wish for a read that late is fulfilled."""
     read = Source.objects.filter(workspace=workspace, fini_id__in=list(ids))
-    read.exclude(read_at__gt=asked_at).update(read_at=asked_at, last_seen=now, missed_walks=0)
+    read.exclude(read_at__gt=asked_at, read_at__lte=now).update(
+        read_at=asked_at, last_seen=now, missed_walks=0
+    )
     read.filter(wanted_since__lte=asked_at).update(wanted_since=None)
 
 

@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 from django.views.decorators.debug import sensitive_variables
 
+from fini_admin import outage
 from fini_admin.keyring import UnknownKey
 from fini_admin.workspaces.models import Workspace
 from fini_admin.workspaces.vault import SealBroken
@@ -51,7 +52,8 @@ class Command(BaseCommand):
 
 def explained(error: Exception) -> str:
     """An error as one line."""
-    return one_line(" ".join(error.messages) if isinstance(error, ValidationError) else str(error))
+    said = " ".join(error.messages) if isinstance(error, ValidationError) else str(error)
+    return outage.in_a_line(error) or one_line(said)
 
 
 def one_line(text: str) -> str:

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from fini_admin.audit.names import Activity
 from fini_admin.keyring import UnknownKey
+from fini_admin.outage import outage_of
 from fini_admin.workspaces import actions, queries
 from fini_admin.workspaces.models import ApiKey, KeyState, Workspace
 
@@ -50,7 +51,9 @@ def end_fallbacks() -> int:
             ended += end_fallback(key)
         except UnknownKey as error:
             log.warning("fallback of %s: %s", key.workspace, error)
-        except Exception:  # a fault in one workspace must stop neither the clock nor the others
+        except Exception as error:  # a fault in one workspace must stop neither the clock nor the others
+            if outage_of(error):
+                raise
             log.exception("fallback of %s", key.workspace)
     return ended
 

@@ -18,6 +18,7 @@ from fini_admin.workspaces.models import Workspace, WorkspaceSettings
 Value = int | bool | str | None
 LONGEST = 200
 FALLBACK_HOURS, RETENTION_DAYS = 1, 400
+MOST_FALLBACK_HOURS = 7 * 24
 MIME = "mime_type_"
 
 
@@ -155,7 +156,7 @@ SETTINGS: dict[str, Setting] = {
             Kind.NUMBER,
             Whose.PRODUCT,
             lambda: FALLBACK_HOURS,
-            lambda: 7 * 24,
+            lambda: MOST_FALLBACK_HOURS,
         ),
         Setting(
             "retention_days",

@@ -1,6 +1,7 @@
 """What the log and error reports may hold: no secret, in development as little as anywhere (P5)."""
 
 import logging
+import os
 import re
 import sys
 import traceback
@@ -9,10 +10,13 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
 
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.views.debug import ExceptionReporter, SafeExceptionReporterFilter
 
+from fini_admin import outage
 from fini_admin.lib.key_text import without_keys
 
 # Our own modules' names would look like keys.
@@ -36,20 +40,50 @@ def shown(text: str) -> str:
 
 
 def print_unhandled(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """In the place of `sys.excepthook`: what a command does not catch, on standard error, as the log would show it."""
-    sys.stderr.write(shown("".join(traceback.format_exception(kind, error, trace))))
+    """In the place of `sys.excepthook`: what a command does not catch, on standard error, as the log would show it.
+
+    What the operator sees to, wrong settings, an outage, a folder that cannot be written, is one line.
+    """
+    said = operators_line(error) or "".join(traceback.format_exception(kind, error, trace))
+    sys.stderr.write(shown(said.rstrip("\n")) + "\n")
+
+
+def operators_line(error: BaseException) -> str:
+    """What an error says to the operator, on one line; empty for a fault of the program."""
+    if isinstance(error, ImproperlyConfigured):
+        return " ".join(str(error).split())
+    if isinstance(error, OSError) and error.filename and settings.configured:
+        path = Path(os.fsdecode(error.filename))
+        if path.is_relative_to(settings.VAR_DIR):
+            return f"VAR_DIR cannot be used: {error.strerror}: {path}. Let this account write there."
+    return outage.in_a_line(error)
+
+
+class NoOutage(logging.Filter):
+    """Leaves out what only says that the database is away."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether a record stays."""
+        return not (record.exc_info and outage.outage_of(record.exc_info[1]))
 
 
 class Line(logging.Formatter):
     """A line of the log. Django's own lines hold addresses, and errors' texts hold anything.
 
-    What was refused or failed names who asked for it, where that is known (people/sessions.py).
+    What was refused or failed names who asked for it, where that is known (people/sessions.py). A database that is away
+    is said behind the line: no traceback tells more.
     """
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         """As everywhere; a traceback comes below."""
         person = getattr(getattr(record, "request", None), "asked_by", "")
-        return super().formatMessage(record) + (f" (asked by {person})" if person else "")
+        away = outage.in_a_line(record.exc_info[1]) if record.exc_info else ""
+        ends = (f" (asked by {person})" if person else "", f": {away}" if away else "")
+        return super().formatMessage(record) + "".join(ends)
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
+        """The traceback; none of an outage."""
+        return "" if outage.outage_of(ei[1]) else super().formatException(ei)
 
     def format(self, record: logging.LogRecord) -> str:
         """As everywhere; the whole line is searched, the traceback below it too."""

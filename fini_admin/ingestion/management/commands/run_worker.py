@@ -10,16 +10,16 @@ from typing import Any
 from uuid import uuid4
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
 from django.db import close_old_connections, connection
 from huey.contrib.djhuey import HUEY
 
+from fini_admin import outage
 from fini_admin.audit import chain
-from fini_admin.ingestion import schedules, work
+from fini_admin.ingestion import ahead, schedules, work
 from fini_admin.ingestion.models import Worker
 from fini_admin.ingestion.tasks import Process, look
-from fini_admin.keyring import UnknownKey
 from fini_admin.people import sessions
+from fini_admin.workspaces import commands
 from fini_admin.workspaces.fallback import end_fallbacks
 
 log = logging.getLogger(__name__)
@@ -28,10 +28,12 @@ BEAT = 3.0
 SWEEP = 60.0
 RECORD = 3600.0
 IN_FLIGHT = 8
+# After the calls in flight: a process that is told to stop has 10 s.
+LAST_WORDS = 1
 CONSUMER: dict[str, Any] = settings.HUEY["consumer"]
 
 
-class Command(BaseCommand):
+class Command(commands.Command):
     """huey's consumer, and a clock that asks once a second whether anything is due."""
 
     help = (
@@ -40,10 +42,7 @@ class Command(BaseCommand):
 
     def handle(self, **_: Any) -> None:
         """Run until told to stop, then leave nothing behind."""
-        try:
-            chain.check_key(chain.INSTALLATION)
-        except UnknownKey as error:
-            raise CommandError(str(error)) from None
+        chain.check_key(chain.INSTALLATION)
         if not settings.POSTGRES:  # a file of its own, which no backup holds
             HUEY.storage.initialize_schema()
         # Until huey listens for it, a little after its threads were started, SIGTERM would cut everything off.
@@ -53,29 +52,73 @@ class Command(BaseCommand):
         Worker.objects.create(pk=Process.owner, started_at=now, seen_at=now)
         consumer = HUEY.create_consumer(**CONSUMER, graceful_signal="TERM", shutdown_timeout=IN_FLIGHT)
         Process.stopping = consumer.stop_flag
+        outages = Outages()
         try:
             clocks = ((tick, TICK), (beat, BEAT), (sweep, SWEEP), (chain.record_heads, RECORD))
             for target, pause in clocks:
-                threading.Thread(target=repeat, args=(target, pause, consumer.stop_flag), daemon=True).start()
+                given = (target, pause, consumer.stop_flag, outages)
+                threading.Thread(target=repeat, args=given, daemon=True).start()
             self.stdout.write(f"worker {Process.owner[:8]} is at work")
             consumer.run()
         finally:
             Process.stopping.set()
-            work.abandon(Process.owner)
-            connection.close()
+            leave()
 
 
-def repeat(target: Any, pause: float, stopping: threading.Event) -> None:
+class Outages:
+    """Says once that the database is away, whichever clock meets it, and once that all of them work again."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.failing: set[str] = set()
+
+    def met(self, clock: str, error: Exception) -> bool:
+        """Note an error; whether it is an outage."""
+        said = outage.in_a_line(error)
+        with self.lock:
+            if said and not self.failing:
+                log.error("The worker waits, and goes on by itself. %s", said)
+            if said:
+                self.failing.add(clock)
+        return bool(said)
+
+    def over(self, clock: str) -> None:
+        """Note that a clock did its work."""
+        with self.lock:
+            if clock in self.failing:
+                self.failing.discard(clock)
+                if not self.failing:
+                    log.warning("The database is back, and the worker goes on.")
+
+
+def repeat(target: Any, pause: float, stopping: threading.Event, outages: Outages) -> None:
     """Call `target` every `pause` seconds until the process stops; an error is logged and the clock goes on."""
     while not stopping.is_set():
-        started = time.monotonic()
+        started, rest = time.monotonic(), pause
         try:
             close_old_connections()
             target()
-        except Exception:  # a clock that stops would leave work lying: the log is told and it goes on
-            log.exception("the worker's clock")
-        stopping.wait(max(0.05, pause - (time.monotonic() - started)))
+            outages.over(target.__name__)
+        except Exception as error:  # a clock that stops would leave work lying
+            if outages.met(target.__name__, error):
+                rest = min(pause, BEAT)
+            else:
+                log.exception("the worker's clock")
+        stopping.wait(max(0.05, rest - (time.monotonic() - started)))
     connection.close()
+
+
+def leave() -> None:
+    """Give back what this process holds; while the database is away its leases run out instead."""
+    try:
+        with outage.patience(LAST_WORDS):
+            work.abandon(Process.owner)
+    except Exception as error:
+        if not outage.outage_of(error):
+            raise
+        log.exception("What this worker held is free in a minute")
+    finally:
+        connection.close()
 
 
 def tick() -> None:
@@ -94,6 +137,7 @@ def beat() -> None:
 
 def sweep() -> None:
     """What needs no haste."""
+    ahead.bring_back()
     sessions.clear()
     work.forget_dead(Process.owner)
     work.mark_stuck()

@@ -13,6 +13,9 @@ from django.utils import timezone
 from fini_admin.fini.secrets import looks_like_key
 
 KEY_HERE = "This looks like an API key. A key belongs only in the key's own field."
+# Names the fields, keys and passwords, that a form had to leave behind while the person showed who they are.
+MISSING = "again-missing"
+ONCE_MORE = "Enter this once more: keys and passwords are not kept while you confirm that it is you."
 EARLIEST = 2000
 LATEST = 9000
 
@@ -154,6 +157,8 @@ class KeylessForm(forms.Form):
 
     def full_clean(self) -> None:
         """As Django's, and the search for keys in what was typed, whatever else is wrong with it."""
+        for name in set(left_behind(self.data)) & set(self.fields):
+            self.fields[name].required, self.fields[name].error_messages["required"] = True, ONCE_MORE
         super().full_clean()
         if not self.is_bound:
             return
@@ -173,6 +178,11 @@ class KeylessForm(forms.Form):
         data.update(self.data)
         data[self.add_prefix(name)] = ""
         self.data = data
+
+
+def left_behind(data: Any) -> list[str]:
+    """The names of the fields that came back empty although they had been filled in (people/challenge.py)."""
+    return data.getlist(MISSING) if isinstance(data, QueryDict) else []
 
 
 def refuse(form: forms.Form, error: ValidationError, *others: forms.Form) -> None:

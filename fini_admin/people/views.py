@@ -34,10 +34,10 @@ from fini_admin.audit.names import Activity
 from fini_admin.fini.secrets import looks_like_key
 from fini_admin.pages import go
 from fini_admin.paging import page as paged
-from fini_admin.people import actions, reauthentication, second_factor, sessions, trail
+from fini_admin.people import actions, challenge, reauthentication, second_factor, sessions, trail
 from fini_admin.people.adapters import FAILED, refused
 from fini_admin.people.agents import in_words
-from fini_admin.permissions import Request, View, reauthenticated, superuser_only
+from fini_admin.permissions import Request, View, begin_anew, reauthenticated, superuser_only
 from fini_admin.workspaces.models import User
 
 log = logging.getLogger(__name__)
@@ -225,15 +225,34 @@ def provider_callback(request: HttpRequest, provider_id: str) -> HttpResponseBas
 
 
 @onward
+def reauthenticate(request: Request, way: str = challenge.PASSWORD) -> HttpResponseBase:
+    """Show again who one is, on a page that leads on, or in the dialog: 204 when it is shown."""
+    posted, onward = request.method == "POST", get_next_redirect_url(request) or ""
+    if not challenge.ways(request.user):
+        return begin_anew(request)
+    shown = request.htmx and not posted and reauthentication.recent(request)
+    question = (
+        None if shown else challenge.ask(request, challenge.on_its_own(request, onward), way, answer=posted)
+    )
+    if question is not None:
+        return question
+    return HttpResponse(status=204) if request.htmx else redirect(onward or reverse("home"))
+
+
+def reauthenticated_elsewhere(request: Request) -> HttpResponse:
+    """The end of what the log-in provider asks in a tab of its own: the tab that asked goes on by itself."""
+    return render(request, "account/reauthenticated.html")
+
+
+@onward
 @limited
-def provider_reauthenticate(request: Request) -> HttpResponse:
+def provider_reauthenticate(request: Request) -> HttpResponseBase:
     """Off to the log-in provider, which is to ask again although the person is logged in there."""
     if not reauthentication.by_provider(request.user):
         raise Http404
-    next_url = get_next_redirect_url(request) or reverse("home")
     if request.method != "POST":
-        context = {"provider": settings.OIDC_NAME, "next": next_url}
-        return render(request, "socialaccount/reauthenticate.html", context)
+        return reauthenticate(request, challenge.PROVIDER)
+    next_url = get_next_redirect_url(request) or reverse("home")
     again = {"prompt": "login", "max_age": "0"}
     return to_provider(
         request, process=AuthProcess.REDIRECT, next_url=next_url, data="again", auth_params=again

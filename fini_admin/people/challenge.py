@@ -61,7 +61,7 @@ class Place:
     @property
     def names(self) -> dict[str, str]:
         """What the question's own fields are called here."""
-        return {name: f"{AMONG}-{name}" if self.among else name for name in ("way", "other")}
+        return {name: f"{AMONG}-{name}" if self.among else name for name in ("way", "do")}
 
 
 def ways(user: User) -> list[Way]:
@@ -110,7 +110,7 @@ def ask(request: HttpRequest, place: Place, way: str = "", *, answer: bool = Fal
     again. Whoever calls has seen that the person has a way.
     """
     found = {one.name: one for one in ways(cast(User, request.user))}
-    other = request.POST.get(place.names["other"], "")
+    other = request.POST.get(place.names["do"], "")
     wanted = other or request.POST.get(place.names["way"], "") or way
     chosen = wanted if wanted in found else next(iter(found))
     form, status, trouble = form_of(chosen, request, place), WRONG if place.among else ASKED, ""

@@ -98,7 +98,7 @@ def test_a_code_does_as_well(client, admin, later):
     later(minutes=20)
     page = client.post(ACT, {"label": "a label"})
     assert "Use authenticator app or code" in text(page)
-    other = confirm(client, page, other="code")
+    other = confirm(client, page, do="code")
     assert "enter a code" in text(other)
     wrong = confirm(client, other, code="000000")
     assert "This code is wrong" in text(wrong)

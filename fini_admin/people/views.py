@@ -34,7 +34,7 @@ from fini_admin.audit.names import Activity
 from fini_admin.fini.secrets import looks_like_key
 from fini_admin.pages import go
 from fini_admin.paging import page as paged
-from fini_admin.people import actions, challenge, reauthentication, second_factor, sessions, trail
+from fini_admin.people import actions, challenge, linking, reauthentication, second_factor, sessions, trail
 from fini_admin.people.adapters import FAILED, refused
 from fini_admin.people.agents import in_words
 from fini_admin.permissions import Request, View, begin_anew, reauthenticated, superuser_only
@@ -322,13 +322,15 @@ def end_session(request: Request, number: int) -> HttpResponse:
 def everyone(request: Request) -> HttpResponse:
     """Everybody whom this installation knows, for superusers."""
     found = paged(second_factor.with_state(User.objects.all()), cursor=request.GET.get("after"))
-    return render(request, "people/list.html", {"page": found})
+    asked = linking.waiting(found.rows)
+    rows = [{"person": person, "asked": asked.get(person.pk)} for person in found.rows]
+    return render(request, "people/list.html", {"page": found, "rows": rows, "provider": settings.OIDC_NAME})
 
 
 @superuser_only
 @reauthenticated
 def person(request: Request, number: int) -> HttpResponse:
-    """Switch somebody off or on, or take a lost second factor away; the page asked before."""
+    """Switch somebody off or on, take a lost second factor away, link a log-in; the page asked before."""
     user = get_object_or_404(User, pk=number)
     do = request.POST.get("do") if request.method == "POST" else None
     who: dict[str, Any] = {"actor": request.user.email, "origin": "browser", "user": user}
@@ -345,6 +347,11 @@ def person(request: Request, number: int) -> HttpResponse:
             actions.remove_second_factor(**who)
             messages.success(
                 request, f"{user.email} logs in without a second factor until a new one is set up."
+            )
+        elif do == "link":
+            actions.link_login(**who, number=request.POST.get("which", ""))
+            messages.success(
+                request, f"{user.email} can log in with that log-in at {settings.OIDC_NAME} too."
             )
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))

@@ -16,6 +16,7 @@
 
   const show = (html) => {
     dialog.innerHTML = html;
+    for (const link of dialog.querySelectorAll("a[href]")) link.target = "_blank"; // what is filled in stays here
     if (!dialog.open) {
       document.body.append(dialog);
       dialog.showModal();

@@ -46,6 +46,15 @@ class PlainField(forms.CharField):
         return "" if looks_like_key(str(data)) else data
 
 
+def hints(pattern: str = "", *, least: object = None, most: object = None, same: str = "") -> dict[str, str]:
+    """Attributes by which an error beside a field goes while it is mended (errors.js); they refuse nothing.
+
+    `pattern` is for the whole text, in what JavaScript and Python have in common; `same` names the field to repeat.
+    """
+    said = {"pattern": pattern, "least": least, "most": most, "same": same}
+    return {f"data-{name}": str(value) for name, value in said.items() if value not in (None, "")}
+
+
 class NumberField(forms.IntegerField):
     """A whole number in digits. Django's takes 5_0 for 50, and +5 and 1.0, too."""
 
@@ -54,6 +63,10 @@ class NumberField(forms.IntegerField):
         if typed and not (typed.isascii() and typed.isdigit()):
             raise ValidationError(self.error_messages["invalid"], code="invalid")
         return super().to_python(typed)
+
+    def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
+        """As Django's, and by what an error goes again while somebody types."""
+        return super().widget_attrs(widget) | hints(r"\d+", least=self.min_value, most=self.max_value)
 
 
 class TimeField(forms.DateTimeField):

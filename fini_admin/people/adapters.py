@@ -36,8 +36,8 @@ PARTS = ("userinfo", "id_token")
 UNKNOWN = "{name} says that you are {who}. Nobody here has that address: an admin adds people first."
 UNPROVEN = "{name} does not vouch for the address {who}, so it cannot be used to log in."
 LINKED = (
-    "The address {who} is linked to another log-in at {name}. Ask a superuser to link this one on People, if it is yours; until"
-    " then log in with your password, or with the other one."
+    "The address {who} is linked to another log-in at {name}. Ask a superuser to link this one on People, if it is"
+    " yours; until then log in with your password, or with the other one."
 )
 BEGIN_ANEW = "Something changed while you were logging in. Log in again."
 KNOWN_BY = "known by"

@@ -61,7 +61,8 @@ def view_of(path: str) -> object:
 @pytest.fixture(scope="module")
 def seen(house: House) -> dict[str, list[Page]]:
     """The pages of an admin and of a superuser, looked at while the log-in is new."""
-    return {who: pages(house[who], addresses(house.ours, house[who].user)) for who in WHO}
+    people = {who: house[who].user or house["admin"].user for who in WHO}
+    return {who: pages(house[who], addresses(house.ours, user)) for who, user in people.items() if user}
 
 
 @pytest.fixture(scope="module")

@@ -46,8 +46,8 @@ def field_of(setting: Setting) -> forms.Field:
         # A text field: one for numbers alone would not show again what was no number.
         widget = forms.TextInput(attrs=off | {"inputmode": "numeric"})
         wrong = dict.fromkeys(("invalid", "min_value", "max_value"), setting.wrong)
-        bounds = {"min_value": setting.least, "max_value": setting.most()}
-        return NumberField(required=False, widget=widget, error_messages=wrong, **bounds, **said)
+        said |= {"min_value": setting.least, "max_value": setting.most()}
+        return NumberField(required=False, widget=widget, error_messages=wrong, **said)
     widget = forms.TextInput(attrs=off | {"autocapitalize": "none"} | hints(MIME_PATTERN))
     return forms.CharField(
         required=False, empty_value=None, widget=widget, validators=[setting.check], **said

@@ -93,12 +93,12 @@ class Tab:
 
     def fine(self, folder: Path, name: str) -> None:
         """Nothing cut, nothing too wide, no violation in either theme; leaves two pictures."""
-        page, width = self.page, self.page.viewport_size
+        page, width = self.page, (self.page.viewport_size or DESK)["width"]
         assert layout.cut(page) + accessibility.in_both_themes(page) == []
         assert page.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
         for theme in ("light", "dark"):
             page.emulate_media(color_scheme=theme)
-            page.screenshot(path=folder / f"again-{name}-{width['width']}-{theme}.png", animations="disabled")
+            page.screenshot(path=folder / f"again-{name}-{width}-{theme}.png", animations="disabled")
 
     def confirm(self, field: str = "Password", typed: str = PASSWORD) -> None:
         """Answer the question."""

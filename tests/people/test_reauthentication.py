@@ -9,8 +9,9 @@ from django.http import HttpResponse
 from django.urls import path
 
 from fini_admin import urls
-from fini_admin.forms import MISSING
+from fini_admin.forms import MISSING, ONCE_MORE
 from fini_admin.people import reauthentication
+from fini_admin.people.models import Invitation
 from fini_admin.permissions import Permission, reauthenticated, requires, signed_in
 from tests.people.conftest import ADDRESS, by_provider, code, enrol, log_in, text
 from tests.support import people
@@ -264,3 +265,22 @@ class TestWithoutPassword:
         account.extra_data = {"id_token": {} if ago is None else {"auth_time": when}}
         assert reauthentication.provider_asked(request, account) is believed
         assert reauthentication.recent(request) is believed
+
+
+def test_a_first_password_that_is_not_carried_makes_no_invitation_of_it(client, later):
+    people.user("root@example.com", superuser=True)
+    people.workspace()
+    log_in(client, "root@example.com")
+    later(minutes=20)
+    members = "/w/acme/members/"
+    sent = {"email": "new@example.com", "role": "viewer", "name": "", "password": "seven blue parcels"}
+    question = client.post(members, sent)
+    assert "you enter them once more afterwards" in text(question)
+    back = confirm(client, question)
+    assert back.status_code == 422
+    assert ONCE_MORE in text(back)
+    assert 'value="new@example.com"' in back.content.decode()
+    assert not Invitation.objects.exists()
+    # Now that this is seen, it is a form like any other: without a password it invites.
+    assert client.post(members, sent | {"password": ""}).status_code == 200
+    assert Invitation.objects.get().email == "new@example.com"

@@ -267,7 +267,7 @@ class TestWithoutPassword:
         assert reauthentication.recent(request) is believed
 
 
-def test_a_first_password_that_is_not_carried_makes_no_invitation_of_it(client, later):
+def test_a_first_password_that_is_not_carried_makes_no_invitation_of_it(client, db, later):
     people.user("root@example.com", superuser=True)
     people.workspace()
     log_in(client, "root@example.com")

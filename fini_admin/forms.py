@@ -7,11 +7,15 @@ from urllib.parse import urlencode
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.http import QueryDict
 from django.utils import timezone
 
 from fini_admin.key_guard import fields_with_key
 
 KEY_HERE = "This looks like an API key and was taken out. A key belongs only in the key's own field."
+# Names the fields, keys and passwords, that a form had to leave behind while the person showed who they are.
+MISSING = "again-missing"
+ONCE_MORE = "Enter this once more: keys and passwords are not kept while you confirm that it is you."
 EARLIEST = 2000
 LATEST = 9000
 
@@ -30,6 +34,15 @@ class TypedChoice(Listed, forms.TypedChoiceField):
     """One of a list, as something else than its text."""
 
 
+def hints(pattern: str = "", *, least: object = None, most: object = None, same: str = "") -> dict[str, str]:
+    """Attributes by which an error beside a field goes while it is mended (errors.js); they refuse nothing.
+
+    `pattern` is for the whole text, in what JavaScript and Python have in common; `same` names the field to repeat.
+    """
+    said = {"pattern": pattern, "least": least, "most": most, "same": same}
+    return {f"data-{name}": str(value) for name, value in said.items() if value not in (None, "")}
+
+
 class NumberField(forms.IntegerField):
     """A whole number in digits. Django's takes 5_0 for 50, and +5 and 1.0, too."""
 
@@ -38,6 +51,10 @@ class NumberField(forms.IntegerField):
         if typed and not (typed.isascii() and typed.isdigit()):
             raise ValidationError(self.error_messages["invalid"], code="invalid")
         return super().to_python(typed)
+
+    def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
+        """As Django's, and by what an error goes again while somebody types."""
+        return super().widget_attrs(widget) | hints(r"\d+", least=self.min_value, most=self.max_value)
 
 
 class TimeField(forms.DateTimeField):
@@ -90,6 +107,8 @@ class KeylessForm(forms.Form):
 
     def full_clean(self) -> None:
         """As Django's, then whatever else is wrong with such a field gives way to that."""
+        for name in set(left_behind(self.data)) & set(self.fields):
+            self.fields[name].required, self.fields[name].error_messages["required"] = True, ONCE_MORE
         super().full_clean()
         held = fields_with_key(self.data) if self.is_bound else ()
         for name in self.fields:
@@ -143,6 +162,11 @@ class Filters(KeylessForm):
         if isinstance(field, forms.ChoiceField):
             return str(dict(cast("list[tuple[str, str]]", field.choices))[value])
         return value.replace("T", " ") if isinstance(field, TimeField) else value
+
+
+def left_behind(data: Any) -> list[str]:
+    """The names of the fields that came back empty although they had been filled in (people/challenge.py)."""
+    return data.getlist(MISSING) if isinstance(data, QueryDict) else []
 
 
 def refuse(form: forms.Form, error: ValidationError, *others: forms.Form) -> None:

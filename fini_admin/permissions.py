@@ -23,7 +23,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
 from fini_admin.middleware import keys_do_not_fit
-from fini_admin.people import reauthentication, second_factor
+from fini_admin.people import challenge, reauthentication, second_factor
 from fini_admin.people.sealing import UNREADABLE
 from fini_admin.workspaces import queries
 from fini_admin.workspaces.models import Role, User, Workspace
@@ -232,25 +232,50 @@ def enrols(view: View) -> View:
 def reauthenticated(view: View, *, reading: bool = False) -> View:
     """A dangerous act: it asks again who one is, unless that was shown a few minutes ago.
 
-    It stands below the view's rule. Nothing of what was sent is kept, for it may hold a key: the person is led back to
-    the page, finds there what was typed (keep.js) and does it again. `reading`: the page itself is asked for, too, and
-    no browser keeps it.
+    It stands below the view's rule. With a script a dialog asks before the form leaves its page: forms and links that
+    lead here have `data-asks` (reauthentication.js), which a test demands of them. Without one the question is the
+    answer to the form, and confirming sends it on (people/challenge.py). `reading`: the page itself is asked for, too,
+    and no browser keeps it.
     """
 
     @wraps(view)
     def checked(request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        asks = reading or request.method not in ("GET", "HEAD", "OPTIONS")
-        if not asks or reauthentication.recent(request):
-            answer = view(request, *args, **kwargs)
-            if reading:
-                add_never_cache_headers(answer)
-            return answer
-        page = reauthentication.page(request.user)
-        if not page:
-            logout(request)
-        return lead(request, page or resolve_url("account_login"))
+        if reading or request.method not in ("GET", "HEAD", "OPTIONS"):
+            question = asked(request)
+            if question is not None:
+                return question
+        answer = view(request, *args, **kwargs)
+        if reading:
+            add_never_cache_headers(answer)
+        return answer
 
+    typed = getattr(view, "as_typed", frozenset()) | {challenge.OWN_PASSWORD}
+    checked.__dict__.update(asks=True, as_typed=typed)
     return checked
+
+
+def asked(request: Request) -> HttpResponseBase | None:
+    """The question that stands before a dangerous act; None when it is answered."""
+    recent = reauthentication.recent(request)
+    if not recent and not challenge.ways(request.user):
+        return begin_anew(request)
+    if request.method == "POST" and challenge.brings_answer(request):
+        place = challenge.in_place_of_answer(request)
+        question = None if recent else challenge.ask(request, place, answer=True)
+        if question is None:
+            challenge.unwrap(request)
+        return question
+    if recent:
+        return None
+    if request.method == "POST" and not request.htmx:
+        return challenge.ask(request, challenge.in_place_of_answer(request))
+    return lead(request, reauthentication.page(request.user))
+
+
+def begin_anew(request: HttpRequest) -> HttpResponseBase:
+    """Who has no way to show who they are but to log in is led to the log-in."""
+    logout(request)
+    return lead(request, resolve_url("account_login"))
 
 
 def lead(request: HttpRequest, url: str) -> HttpResponseRedirectBase:

@@ -224,7 +224,8 @@ OIDC_ORIGINS = (
 # Another provider is another name, so that nobody is known by an identifier that somebody else has there.
 OIDC_ID = name_of(OIDC_SERVER_URL)
 SOCIALACCOUNT_ADAPTER = "fini_admin.people.adapters.ProviderAdapter"
-SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
+# people/linking.py links: only the first identifier that proves an address.
+SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = False
 
 LOGIN_REDIRECT_URL = "/"
 LOGIN_URL = "account_login"

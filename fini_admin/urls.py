@@ -9,6 +9,7 @@ from fini_admin import middleware, pages, styleguide
 from fini_admin.audit import views as audit
 from fini_admin.ingestion.views import discover, home, previews, queue, register, runs
 from fini_admin.key_guard import as_typed
+from fini_admin.people import challenge
 from fini_admin.people import views as people
 from fini_admin.permissions import enrols, public, reauthenticated, signed_in
 from fini_admin.sources import views as sources
@@ -72,8 +73,13 @@ urlpatterns = [
     path("accounts/inactive/", public(account.account_inactive), name="account_inactive"),
     path(
         "accounts/reauthenticate/",
-        enrols(signed_in(as_typed("password")(people.checked(account.reauthenticate)))),
+        enrols(signed_in(people.reauthenticate)),
         name="account_reauthenticate",
+    ),
+    path(
+        "accounts/reauthenticate/done/",
+        enrols(signed_in(people.reauthenticated_elsewhere)),
+        name="reauthenticated",
     ),
     path("accounts/oidc/login/", public(people.provider_login), name="provider_login"),
     path(
@@ -91,7 +97,8 @@ urlpatterns = [
     path("accounts/2fa/code/", public(people.checked(mfa.authenticate)), name="mfa_authenticate"),
     path(
         "accounts/2fa/reauthenticate/",
-        signed_in(people.checked(mfa.reauthenticate)),
+        signed_in(people.reauthenticate),
+        {"way": challenge.CODE},
         name="mfa_reauthenticate",
     ),
     path(

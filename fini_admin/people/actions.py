@@ -8,12 +8,13 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from fini_admin.audit.names import Activity
-from fini_admin.people import letters, mail, sessions, trail
+from fini_admin.people import letters, linking, mail, sessions, trail
 from fini_admin.workspaces import queries
 from fini_admin.workspaces.actions import lock_installation, lock_workspace
 from fini_admin.workspaces.models import Role, User, Workspace
 
 YOURSELF = "You cannot switch yourself off. Ask another superuser."
+SWITCHED_OFF = "You were switched off a moment ago. Nothing was done."
 LAST_SUPERUSER = "This is the last superuser who can log in. Make somebody else one first."
 
 
@@ -24,9 +25,8 @@ def switch_off_user(*, actor: str, origin: str, user: User) -> list[str]:
     The person stays, for the trail names them, and what they scheduled runs on. Returns the workspaces that have no
     admin left: who leaves must be out at once, whatever they were; a superuser gives those another.
     """
-    # Always in this order, and the workspaces as a change of role does: an admin may be demoted, or two superusers
-    # switch each other off, at the same time.
-    lock_installation()
+    # Always in this order, and the workspaces as a change of role does: an admin may be demoted at the same time.
+    begin(actor)
     for workspace in Workspace.objects.filter(memberships__user=user).order_by("pk"):
         lock_workspace(workspace)
     supers = list(User.objects.select_for_update(no_key=True).filter(is_superuser=True).order_by("pk"))
@@ -46,6 +46,16 @@ def switch_off_user(*, actor: str, origin: str, user: User) -> list[str]:
     return alone
 
 
+def begin(actor: str) -> None:
+    """Acts on people come one after the other; whoever was switched off meanwhile does none. Raises ValidationError.
+
+    Of two superusers who switch each other off at once the second waits here, and is off when it is their turn.
+    """
+    lock_installation()
+    if User.objects.filter(email=actor, is_active=False).exists():
+        raise ValidationError(SWITCHED_OFF)
+
+
 def orphaned(person: User) -> list[str]:
     """The slugs of the workspaces in which this person was the last admin who could log in."""
     mine = person.memberships.filter(role=Role.ADMIN).select_related("workspace").order_by("workspace__slug")
@@ -55,6 +65,7 @@ def orphaned(person: User) -> list[str]:
 @transaction.atomic
 def switch_on_user(*, actor: str, origin: str, user: User) -> None:
     """The person can log in again, as before. Asked for twice, it happens once."""
+    begin(actor)
     person = User.objects.select_for_update().get(pk=user.pk)
     if person.is_active:
         return
@@ -69,6 +80,7 @@ def remove_second_factor(*, actor: str, origin: str, user: User) -> None:
 
     Asked for twice, it happens once.
     """
+    begin(actor)
     removed, _ = Authenticator.objects.filter(user=user).delete()
     if removed:
         ended = sessions.close_all(user)
@@ -76,6 +88,13 @@ def remove_second_factor(*, actor: str, origin: str, user: User) -> None:
         trail.write(Activity.SECOND_FACTOR_REMOVED, actor, origin=origin, **detail)
         told = letters.letter("mfa/email/totp_deactivated", user.email, {"by": actor})
         transaction.on_commit(partial(mail.send, told), robust=True)
+
+
+@transaction.atomic
+def link_login(*, actor: str, origin: str, user: User, number: str) -> None:
+    """Link the log-in provider's identifier that asked for a person, in the request of this number, to that person."""
+    begin(actor)
+    linking.link(actor=actor, origin=origin, user=user, number=number)
 
 
 @transaction.atomic

@@ -26,7 +26,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.debug import sensitive_variables
 
 from fini_admin.audit.names import Activity
-from fini_admin.people import invitations, letters, mail, reauthentication, sealing, trail
+from fini_admin.people import invitations, letters, linking, mail, reauthentication, sealing, trail
 from fini_admin.workspaces.models import User
 
 log = logging.getLogger(__name__)
@@ -35,6 +35,10 @@ LOCKED_FOR = 5 * 60  # as ACCOUNT_RATE_LIMITS says of failed log-ins
 PARTS = ("userinfo", "id_token")
 UNKNOWN = "{name} says that you are {who}. Nobody here has that address: an admin adds people first."
 UNPROVEN = "{name} does not vouch for the address {who}, so it cannot be used to log in."
+LINKED = (
+    "The address {who} is linked to another log-in at {name}. Ask a superuser to link this one on People, if it is"
+    " yours; until then log in with your password, or with the other one."
+)
 BEGIN_ANEW = "Something changed while you were logging in. Log in again."
 KNOWN_BY = "known by"
 NOT_YOU = "{name} did not say that it is you, or did not ask you again. Nothing was done."
@@ -169,12 +173,14 @@ class ProviderAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  # all
         return None
 
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
-        """A log-in goes on. Asked again, it must be the same person; nothing else is offered."""
+        """A log-in goes on, and is linked where it is the first. Asked again, it must be the same person."""
         said = sociallogin.account.extra_data
         if len({(said.get(part) or {}).get("sub", sociallogin.account.uid) for part in PARTS}) > 1:
             raise refusal(request, FAILED, status=502)  # its two answers are about two people
         process = sociallogin.state.get("process")
         if process == AuthProcess.LOGIN:
+            if linking.is_first(sociallogin) and not linking.link_first(request, sociallogin):
+                raise refusal(request, LINKED, who=sociallogin.user.email)
             return
         again = process == AuthProcess.REDIRECT and sociallogin.state.get("data") == "again"
         if not again or not reauthentication.provider_asked(request, sociallogin.account):

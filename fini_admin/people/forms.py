@@ -23,7 +23,7 @@ from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.views.decorators.debug import sensitive_variables
 
-from fini_admin.forms import KeylessForm
+from fini_admin.forms import KeylessForm, hints
 from fini_admin.people import letters, second_factor
 from fini_admin.people.sealing import UNREADABLE
 from fini_admin.workspaces import passwords
@@ -107,6 +107,8 @@ def word_new(form: forms.Form) -> None:
     word(form, "password1", "New password", "Choose a password.")
     form.fields["password1"].help_text = passwords.IN_WORDS
     word(form, "password2", "New password again", "Enter the new password again.")
+    form.fields["password1"].widget.attrs |= hints(passwords.PATTERN)
+    form.fields["password2"].widget.attrs |= hints(same="password1")
 
 
 class AskForm(KeylessForm, PasswordAgainForm):  # type: ignore[misc]  # allauth has no types

@@ -1,11 +1,11 @@
-"""Invitations. The person herself, and what she is where, is in workspaces/models.py."""
+"""Invitations, and log-ins that wait to be linked. The person herself is in workspaces/models.py."""
 
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from fini_admin.workspaces.models import Role, Workspace
+from fini_admin.workspaces.models import Role, User, Workspace
 
 
 class Invitation(models.Model):
@@ -42,3 +42,21 @@ class Invitation(models.Model):
     def expired(self) -> bool:
         """Whether its time is over."""
         return self.expires_at <= timezone.now()
+
+
+class LinkRequest(models.Model):
+    """An identifier (subject) at the log-in provider that proved a person's address while another one is linked.
+
+    It was refused. A superuser may link it, which ends the request.
+    """
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="link_requests")
+    provider = models.CharField(max_length=200)
+    uid = models.CharField(max_length=191)
+    asked_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["user", "provider", "uid"], name="one_link_request"),)
+
+    def __str__(self) -> str:
+        return f"{self.uid} asks for {self.user_id}"

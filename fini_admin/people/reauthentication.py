@@ -36,6 +36,11 @@ def page(user: User) -> str:
     return str(methods[0]["url"]) if methods else ""
 
 
+def by_password(request: HttpRequest) -> None:
+    """Note that the person gave the right password."""
+    record_authentication(request, request.user, method="password", reauthenticated=True)
+
+
 def by_provider(user: User) -> list[dict[str, str]]:
     """The log-in provider as a way to show it, for whom it knows."""
     known = SocialAccount.objects.filter(user=user, provider=settings.OIDC_ID)

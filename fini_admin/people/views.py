@@ -29,12 +29,13 @@ from django.urls import reverse
 from django.views.generic.edit import FormView
 
 from fini_admin.audit.names import Activity
+from fini_admin.key_guard import as_typed
 from fini_admin.pages import go
 from fini_admin.paging import page as paged
-from fini_admin.people import actions, reauthentication, second_factor, sessions, trail
+from fini_admin.people import actions, challenge, linking, reauthentication, second_factor, sessions, trail
 from fini_admin.people.adapters import FAILED, refused
 from fini_admin.people.agents import in_words
-from fini_admin.permissions import Request, View, reauthenticated, superuser_only
+from fini_admin.permissions import Request, View, begin_anew, reauthenticated, superuser_only
 from fini_admin.workspaces.models import User
 
 log = logging.getLogger(__name__)
@@ -193,15 +194,34 @@ def provider_callback(request: HttpRequest, provider_id: str) -> HttpResponseBas
     return answer
 
 
+@as_typed("password")
+def reauthenticate(request: Request, way: str = challenge.PASSWORD) -> HttpResponseBase:
+    """Show again who one is, on a page that leads on, or in the dialog: 204 when it is shown."""
+    posted, onward = request.method == "POST", get_next_redirect_url(request) or ""
+    if not challenge.ways(request.user):
+        return begin_anew(request)
+    shown = request.htmx and not posted and reauthentication.recent(request)
+    question = (
+        None if shown else challenge.ask(request, challenge.on_its_own(request, onward), way, answer=posted)
+    )
+    if question is not None:
+        return question
+    return HttpResponse(status=204) if request.htmx else redirect(onward or reverse("home"))
+
+
+def reauthenticated_elsewhere(request: Request) -> HttpResponse:
+    """The end of what the log-in provider asks in a tab of its own: the tab that asked goes on by itself."""
+    return render(request, "account/reauthenticated.html")
+
+
 @limited
-def provider_reauthenticate(request: Request) -> HttpResponse:
+def provider_reauthenticate(request: Request) -> HttpResponseBase:
     """Off to the log-in provider, which is to ask again although the person is logged in there."""
     if not reauthentication.by_provider(request.user):
         raise Http404
-    next_url = get_next_redirect_url(request) or reverse("home")
     if request.method != "POST":
-        context = {"provider": settings.OIDC_NAME, "next": next_url}
-        return render(request, "socialaccount/reauthenticate.html", context)
+        return reauthenticate(request, challenge.PROVIDER)
+    next_url = get_next_redirect_url(request) or reverse("home")
     again = {"prompt": "login", "max_age": "0"}
     return to_provider(
         request, process=AuthProcess.REDIRECT, next_url=next_url, data="again", auth_params=again
@@ -271,13 +291,15 @@ def end_session(request: Request, number: int) -> HttpResponse:
 def everyone(request: Request) -> HttpResponse:
     """Everybody whom this installation knows, for superusers."""
     found = paged(second_factor.with_state(User.objects.all()), cursor=request.GET.get("after"))
-    return render(request, "people/list.html", {"page": found})
+    asked = linking.waiting(found.rows)
+    rows = [{"person": person, "asked": asked.get(person.pk)} for person in found.rows]
+    return render(request, "people/list.html", {"page": found, "rows": rows, "provider": settings.OIDC_NAME})
 
 
 @superuser_only
 @reauthenticated
 def person(request: Request, number: int) -> HttpResponse:
-    """Switch somebody off or on, or take a lost second factor away; the page asked before."""
+    """Switch somebody off or on, take a lost second factor away, link a log-in; the page asked before."""
     user = get_object_or_404(User, pk=number)
     do = request.POST.get("do") if request.method == "POST" else None
     who: dict[str, Any] = {"actor": request.user.email, "origin": "browser", "user": user}
@@ -294,6 +316,11 @@ def person(request: Request, number: int) -> HttpResponse:
             actions.remove_second_factor(**who)
             messages.success(
                 request, f"{user.email} logs in without a second factor until a new one is set up."
+            )
+        elif do == "link":
+            actions.link_login(**who, number=request.POST.get("which", ""))
+            messages.success(
+                request, f"{user.email} can log in with that log-in at {settings.OIDC_NAME} too."
             )
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))

@@ -7,9 +7,9 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from fini_admin.forms import Choice, KeylessForm
+from fini_admin.forms import Choice, KeylessForm, hints
 from fini_admin.lib.key_text import LONGEST, TOO_LONG
-from fini_admin.workspaces import passwords
+from fini_admin.workspaces import passwords, texts
 from fini_admin.workspaces.models import Role
 
 
@@ -38,6 +38,10 @@ class KeyWordsForm(KeylessForm):
         help_text="Optional. The day on which the key ends in Fini; Home reminds you from 14 days before.",
         error_messages={"invalid": "Enter a date like 2027-01-31."},
     )
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.fields["expires_on"].widget.attrs |= hints(least=timezone.localdate())
 
     def clean_expires_on(self) -> date | None:
         """A day to come, or the one that stands there already."""
@@ -70,7 +74,9 @@ class WorkspaceForm(KeylessForm):
     slug = forms.CharField(
         label="Slug",
         max_length=63,
-        widget=forms.TextInput(attrs={"autocapitalize": "none", "spellcheck": "false"}),
+        widget=forms.TextInput(
+            attrs={"autocapitalize": "none", "spellcheck": "false"} | hints(texts.SLUG.pattern)
+        ),
         help_text="Its name in addresses and commands: lower-case letters, digits, hyphens. It cannot change later.",
         error_messages={"required": "Give the workspace a slug."},
     )
@@ -111,7 +117,7 @@ class NewPersonForm(MemberForm):
         label="First password",
         strip=False,
         required=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"} | hints(passwords.PATTERN)),
         help_text="Optional, for a person who is new here. If empty, they get an invitation and choose their own.",
     )
 
@@ -128,7 +134,7 @@ class AcceptForm(KeylessForm):
     password = forms.CharField(
         label="Password",
         strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"} | hints(passwords.PATTERN)),
         help_text=passwords.IN_WORDS,
         error_messages={"required": "Choose a password."},
     )

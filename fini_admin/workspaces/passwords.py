@@ -5,6 +5,7 @@ import re
 from django.core.exceptions import ValidationError
 
 LEAST, MOST = 12, 128
+PATTERN = rf"[\s\S]{{{LEAST},{MOST}}}"
 IN_WORDS = (
     f"{LEAST} to {MOST} characters, not only digits, no common password, and unlike your name and address."
 )

@@ -6,8 +6,11 @@ from typing import Any
 from django import forms
 from django.forms.boundfield import BoundField
 
-from fini_admin.forms import Decided, KeylessForm, NumberField
+from fini_admin.fini.providers import MIME_TYPE
+from fini_admin.forms import Decided, KeylessForm, NumberField, hints
 from fini_admin.workspaces.preferences import SETTINGS, Kind, Setting, Value
+
+MIME_PATTERN = MIME_TYPE.pattern.removeprefix(r"\A").removesuffix(r"\Z")
 
 
 class SettingsForm(KeylessForm):
@@ -38,11 +41,14 @@ def field_of(setting: Setting) -> forms.Field:
     }
     if setting.kind == Kind.DECISION:
         return Decided(**said)
-    said["validators"] = [setting.check]
     off: dict[str, Any] = {"autocomplete": "off", "spellcheck": "false"}
     if setting.kind == Kind.NUMBER:
         # A text field: one for numbers alone would not show again what was no number.
         widget = forms.TextInput(attrs=off | {"inputmode": "numeric"})
-        return NumberField(required=False, widget=widget, error_messages={"invalid": setting.wrong}, **said)
-    widget = forms.TextInput(attrs=off | {"autocapitalize": "none"})
-    return forms.CharField(required=False, empty_value=None, widget=widget, **said)
+        wrong = dict.fromkeys(("invalid", "min_value", "max_value"), setting.wrong)
+        said |= {"min_value": setting.least, "max_value": setting.most()}
+        return NumberField(required=False, widget=widget, error_messages=wrong, **said)
+    widget = forms.TextInput(attrs=off | {"autocapitalize": "none"} | hints(MIME_PATTERN))
+    return forms.CharField(
+        required=False, empty_value=None, widget=widget, validators=[setting.check], **said
+    )

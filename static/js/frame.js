@@ -48,22 +48,43 @@ document.addEventListener("DOMContentLoaded", () => {
     if (event.detail.ctx?.request?.method === "POST") focusFirstError();
   });
 
-  const say = (text) => {
-    if (!trouble) return;
-    trouble.textContent = text;
-    trouble.hidden = false;
+  // What went wrong with a request is said in the dialog that sent it, above its buttons, else at the page's head.
+  const said = document.createElement("p");
+  said.className = "message message-error";
+  said.setAttribute("role", "alert");
+  const say = (source, text) => {
+    const within = source?.closest?.("dialog[open]");
+    const place = within ? said : trouble;
+    if (!place) return;
+    place.textContent = text;
+    place.hidden = false;
+    if (!within) return;
+    const actions = within.querySelector(".actions:last-child");
+    if (actions) actions.before(said);
+    else within.append(said);
+    said.scrollIntoView({ block: "nearest" });
   };
-  document.addEventListener("htmx:error", () =>
-    say("The connection is lost: what you see may be old. It is tried again by itself."),
-  );
-  document.addEventListener("htmx:response:error", (event) => {
-    const status = event.detail.ctx?.response?.raw?.status ?? event.detail.ctx?.response?.status;
-    if (status === 422) return;
-    say(
-      status === 404 || status === 403
-        ? "This is no longer there for you. Load the page again."
-        : `The server answered ${status}. Nothing was changed here; load the page again.`,
-    );
+  const refusal = (status) => {
+    if (status === 404 || status === 403) return "This is no longer there for you. Load the page again.";
+    if (status === 429) return "Too many requests. Wait a few minutes, then try again.";
+    return `The server answered ${status}. Nothing was changed here; load the page again.`;
+  };
+  const isPage = (text) => /^\s*<!doctype/i.test(text ?? "");
+
+  document.addEventListener("htmx:before:request", () => said.remove());
+  document.addEventListener("htmx:error", ({ detail: { ctx } }) => {
+    const byItself = "what you see may be old. It is tried again by itself.";
+    const posted = "try again. What was sent already is not sent twice.";
+    say(ctx?.sourceElement, `The connection is lost: ${ctx?.request?.method === "POST" ? posted : byItself}`);
+  });
+  document.addEventListener("htmx:response:error", ({ detail: { ctx } }) => {
+    const status = ctx?.response?.status;
+    if (status === 422 && !isPage(ctx.text)) return;
+    say(ctx?.sourceElement, refusal(status));
+  });
+  // A whole page has no place in a part of another one: what it refuses is said instead.
+  document.addEventListener("htmx:before:swap", (event) => {
+    if (isPage(event.detail.ctx.text)) event.preventDefault();
   });
 
   document.addEventListener("click", (event) => {

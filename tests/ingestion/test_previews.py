@@ -224,7 +224,10 @@ def test_previews_that_nobody_confirmed_go_after_a_day(acme: Workspace, editor: 
     frozen(acme)
     assert Preview.objects.count() == 1
     answer = editor.post(address(old), follow=True)
-    assert "This preview is no longer there: nothing was sent." in answer.content.decode()
+    assert (
+        "This preview is no longer there: previews are kept for a day. Nothing was sent."
+        in answer.content.decode()
+    )
     assert not Run.objects.exists()
 
 
@@ -232,7 +235,10 @@ def test_a_preview_that_an_update_cannot_read_is_gone_with_it(acme: Workspace, e
     preview = frozen(acme)
     import_module("fini_admin.ingestion.migrations.0014_previews_of_before").forget(apps, None)
     page = editor.post(address(preview), follow=True)
-    assert "This preview is no longer there: nothing was sent." in page.content.decode()
+    assert (
+        "This preview is no longer there: previews are kept for a day. Nothing was sent."
+        in page.content.decode()
+    )
     assert not Run.objects.exists()
 
 

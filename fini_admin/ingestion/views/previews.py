@@ -21,6 +21,7 @@ from fini_admin.workspaces.preferences import preferences
 
 SHOWN = 10
 DIGITS = 10
+GONE = "This preview is no longer there: previews are kept for a day"
 
 
 @requires(Permission.QUEUE_READ)
@@ -115,13 +116,13 @@ def confirm(request: WorkspaceRequest, found: Preview, form: ConfirmForm) -> Htt
 
 
 def confirmed_before(request: WorkspaceRequest, token: str) -> HttpResponseBase:
-    """To the run that came of it, or home with a word when nobody confirmed it within a day."""
+    """To the run that came of it; or a word when nobody confirmed it within a day, on home or in the dialog."""
     run = started(request.workspace, token)
     if run:
         return to_run(request, run)
-    messages.warning(
-        request, "This preview is no longer there: nothing was sent. Previews are kept for a day."
-    )
+    if request.htmx:
+        return render(request, "ingestion/_nothing.html", {"error": GONE}, status=422)
+    messages.warning(request, f"{GONE}. Nothing was sent.")
     return go(request, reverse("workspace", args=[request.workspace.slug]))
 
 

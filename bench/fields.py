@@ -78,7 +78,7 @@ class Sent:
 
 def measure() -> Iterator[Row]:
     """The slowest field, and what another person's page takes alone and meanwhile."""
-    with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as product:
+    with tempfile.TemporaryDirectory() as folder, running(Path(folder), WEB_CONCURRENCY=2) as product:
         place = furnished(product)
         superuser = Person(product.url).log_in(PEOPLE["superuser"][0], product.password)
         forms = list(all_forms([(Person(product.url), "/accounts/login/"), (superuser, place.at())]))
@@ -89,7 +89,7 @@ def measure() -> Iterator[Row]:
             sent = [one for person, form in forms for one in every_field(person, form, web)]
         alone += [took(viewer, place.at("sources/")) for _ in range(LOOKS)]
     slowest = max(sent, key=lambda one: one.milliseconds)
-    yield f"fields filled with {SIZE:,} characters, {len(forms)} forms", f"{len(sent):,}", "-"
+    yield f"fields filled with {SIZE:,} bytes, {len(forms)} forms", f"{len(sent):,}", "-"
     yield f"the slowest of them, ms ({slowest.what})", f"{slowest.milliseconds:.0f}", f"below {SECOND:,}"
     dearest = max(sent, key=lambda one: one.cpu)
     yield f"the server's CPU for the dearest, ms ({dearest.what})", f"{dearest.cpu:.0f}", f"below {SECOND:,}"
@@ -153,7 +153,7 @@ def every_field(person: Person, form: Form, web: list[Path]) -> Iterator[Sent]:
         if control.name == TOKEN:
             continue
         for name, part in FILLINGS.items():
-            most = IN_ADDRESS // len(quote(part)) if form.method == "GET" else SIZE // len(part)
+            most = IN_ADDRESS // len(quote(part)) if form.method == "GET" else SIZE // len(part.encode())
             data = form.data() | {control.name: [part * most]}
             started, spent = time.perf_counter(), spent_by(web)
             status = person.send(form, data).status_code

@@ -20,7 +20,7 @@ from tests.support.provider import running as provider_running
 
 PHONE: ViewportSize = {"width": 390, "height": 844}
 WIDTHS = {"1280": DESK, "390": PHONE}
-WHO = ("adds", "wrong", "code", "only", "late", "back", "lost", "saves", "plain", "link")
+WHO = ("adds", "wrong", "code", "only", "late", "back", "lost", "saves", "plain", "link", "panel")
 NAMES = tuple(f"{name}{width}" for name in WHO for width in WIDTHS)
 # What everybody showed of themselves was an hour ago; the session itself is in use.
 LONG_AGO = """
@@ -136,7 +136,7 @@ def tab(
     for context in contexts:
         context.close()
     # The provider's own page says and loads what it likes; what a test is about is meant.
-    theirs = (installation.provider.url, "cdn.jsdelivr.net", "/accounts/reauthenticate/")
+    theirs = (installation.provider.url, "cdn.jsdelivr.net", "/accounts/reauthenticate/", "login/callback/")
     assert [fault for found in faults for fault in found if not any(host in fault for host in theirs)] == []
 
 
@@ -272,6 +272,33 @@ def test_a_session_that_is_over_leads_to_the_log_in_and_back_with_what_was_typed
     expect(page.get_by_label("Label", exact=True)).to_have_value("mine")
     expect(page.get_by_label("API key", exact=True)).to_have_value("")
     expect(person.dialog).to_be_hidden()
+
+
+def test_a_panel_is_open_again_after_escape_and_a_log_in_is_linked_from_one(tab, installation, pictures):
+    person, owner = tab("adds"), f"panel{tab('panel').who.removeprefix('panel')}@acme.example"
+    for sub in ("1", "2"):
+        installation.provider.knows(f"{owner}{sub}", email=owner, email_verified=True)
+        page = tab("panel").page
+        page.goto("/accounts/login/")
+        page.get_by_role("button", name="Log in at Acme ID").click()
+        agree(page, f"{owner}{sub}")
+    expect(page.get_by_text("is linked to another log-in at Acme ID")).to_be_visible()
+    person.log_in()
+    page = person.goto("/people/")
+    name = f"Link this log-in {owner}"
+    page.get_by_role("button", name=name).click()
+    panel = page.get_by_role("group", name=f"Link this log-in to {owner}")
+    assert accessibility.violations(page) == []
+    width = (page.viewport_size or DESK)["width"]
+    page.screenshot(path=pictures / f"again-link-{width}.png")
+    panel.get_by_role("button", name="Link this log-in").click()
+    expect(person.dialog).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(panel).to_be_visible()
+    panel.get_by_role("button", name="Link this log-in").click()
+    person.confirm()
+    expect(page.get_by_text(f"{owner} can log in with that log-in at Acme ID too.")).to_be_visible()
+    expect(page.get_by_role("button", name=name)).to_have_count(0)
 
 
 def test_the_back_button_leads_past_the_dialog_to_the_form(tab):

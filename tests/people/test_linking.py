@@ -66,7 +66,7 @@ def test_a_superuser_links_it_after_a_password_and_it_is_recorded_and_mailed(
 ):
     by_provider(client, provider, "second")
     page = text(root.get(PAGE))
-    assert "another log-in at Acme proved this address and was refused: second" in page
+    assert "Another log-in at Acme proved this address and was refused just now : second" in page
     later(minutes=20)
     sent = {"do": "link", "which": str(LinkRequest.objects.get().pk)}
     question = root.post(f"{PAGE}{linked.pk}/", sent)

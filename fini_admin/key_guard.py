@@ -6,7 +6,7 @@ the data (`Guarded.with_key`); the base of all forms makes errors of them (forms
 """
 
 from collections.abc import Callable, Collection, Mapping, MutableMapping
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.http import HttpRequest, QueryDict
@@ -14,6 +14,8 @@ from django.http.request import UnreadablePostError
 from django.http.response import HttpResponseBase
 
 from fini_admin.lib.key_text import LONGEST, PREFIX, bare, without_keys
+
+V = TypeVar("V", bound=Callable[..., Any])
 
 # Of what WSGI hands over; every header besides.
 ADDRESS = ("PATH_INFO", "RAW_URI", "REQUEST_URI")
@@ -41,10 +43,10 @@ def fields_with_key(data: Mapping[str, Any]) -> frozenset[str]:
     return data.with_key if isinstance(data, Guarded) else frozenset()
 
 
-def as_typed(*fields: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def as_typed(*fields: str) -> Callable[[V], V]:
     """Declare the fields of a view whose text is not searched for keys: the key's own, and passwords that exist."""
 
-    def declare(view: Callable[..., Any]) -> Callable[..., Any]:
+    def declare(view: V) -> V:
         view.__dict__["as_typed"] = frozenset(fields)
         return view
 

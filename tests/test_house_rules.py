@@ -147,9 +147,14 @@ def variables_read(text: str) -> set[str]:
     return {name for _, name in names} | {f"{name}_FILE" for reader, name in names if reader == "secret"}
 
 
-# Only ever matched at the beginning, or over the whole: each is read once.
-MATCHED = {"LINES"}
 SEARCHES = {"sub", "subn", "search", "findall", "finditer", "split"}
+
+
+def is_searched_for(name: str) -> bool:
+    """Whether a compiled pattern of that name is searched for anywhere in the product, or handed on."""
+    used = re.compile(rf"\b{name}\b(?:\.(\w+))?")
+    calls = {found[1] for _, text in product_files() for found in used.finditer(text)}
+    return bool(calls & SEARCHES) or calls == {None}
 
 
 def patterns(path: str, text: str) -> Iterator[str]:
@@ -160,8 +165,9 @@ def patterns(path: str, text: str) -> Iterator[str]:
         else None
     )
     held = vars(module) if module else {}
+    # What is only ever matched at the beginning, or over the whole, is tried once.
     yield from (
-        one.pattern for name, one in held.items() if isinstance(one, re.Pattern) and name not in MATCHED
+        one.pattern for name, one in held.items() if isinstance(one, re.Pattern) and is_searched_for(name)
     )
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Call) and ast.unparse(node.func) in {f"re.{name}" for name in SEARCHES}:

@@ -74,9 +74,9 @@ def _words_with_accents(text: str) -> tuple[str, ...]:
     words: dict[str, None] = {}
     text = without_keys(text[:_SEARCHED])
     for match in re.finditer(r"[^\x00-\x7f]", text):
-        before = re.search(r"\w*\Z", text[max(0, match.start() - 20) : match.start()])
+        before = re.match(r"\w*", text[max(0, match.start() - 20) : match.start()][::-1])
         after = re.match(r"\w*", text[match.end() : match.end() + 20])
-        words[(before[0] if before else "") + match[0] + (after[0] if after else "")] = None
+        words[(before[0][::-1] if before else "") + match[0] + (after[0] if after else "")] = None
         if len(words) == _WORDS * 2:
             break
     # A word with two accents was met twice; the longest form of it is kept.

@@ -1,9 +1,10 @@
 """What all forms are made of: fields, filters in an address, the base that refuses keys. Forms clean and never save."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, cast
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -16,6 +17,8 @@ KEY_HERE = "This looks like an API key and was taken out. A key belongs only in 
 # Names the fields, keys and passwords, that a form had to leave behind while the person showed who they are.
 MISSING = "again-missing"
 ONCE_MORE = "Enter this once more: keys and passwords are not kept while you confirm that it is you."
+# Where no hour is repeated or left out.
+PLAIN_ZONE = ZoneInfo("UTC")
 EARLIEST = 2000
 LATEST = 9000
 
@@ -65,6 +68,19 @@ class TimeField(forms.DateTimeField):
         super().__init__(
             required=False, label=label, widget=widget, error_messages={"invalid": "Enter a date and a time."}
         )
+
+    def to_python(self, value: Any) -> datetime | None:
+        """As Django's, but a time in the hour that the clocks repeat is taken as the first of the two."""
+        with timezone.override(PLAIN_ZONE):
+            at: datetime | None = super().to_python(value)
+        if at is None or at.tzinfo is not PLAIN_ZONE:  # a zone was written with it
+            return at
+        zone = timezone.get_current_timezone()
+        local = at.replace(tzinfo=zone, fold=0)
+        instant = local.astimezone(UTC)
+        if instant.astimezone(zone) != local:  # an hour that the clocks leave out
+            raise ValidationError(self.error_messages["invalid"], code="invalid")
+        return instant
 
     def clean(self, value: Any) -> datetime | None:
         at: datetime | None = super().clean(value)

@@ -99,6 +99,13 @@ def test_an_hour_that_the_clocks_leave_out_is_said_to_be_none():
         assert "since" in form("since=2026-03-29T02:30").errors
 
 
+def test_an_hour_that_the_clocks_repeat_is_the_first_of_the_two():
+    with timezone.override(ZoneInfo("Europe/Berlin")):
+        wanted = form("since=2026-10-25T02:30&until=2026-10-25T03:30").wanted()
+    assert wanted.since == datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
+    assert wanted.until == datetime(2026, 10, 25, 2, 30, tzinfo=UTC)
+
+
 def test_the_address_repeats_what_is_right_as_it_was_typed():
     assert form("status=5XX&who=bob&since=2026-11-24T09:30&run=0&after=7").query() == (
         "status=5XX&who=bob&since=2026-11-24T09%3A30"

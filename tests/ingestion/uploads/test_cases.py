@@ -1,17 +1,20 @@
 """Files as people bring them (tests/files), by upload, by paste and by command: what each comes to."""
 
+import csv
 import json
+from html import unescape
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import Client
 
+from fini_admin.ingestion.models import Run
 from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import Workspace
 from tests.ingestion.uploads.bringing import WAYS, bring
 from tests.support import people
-from tests.support.register import known
+from tests.support.register import PAGE, ROW, errors, imported, known, preview_of, text_of
 
 FILES = Path(__file__).parents[2] / "files"
 ARTICLE = "https://acme.zendesk.com/hc/en-us/articles/74001"
@@ -233,3 +236,68 @@ def test_the_sources_page_csv_comes_back_without_an_apostrophe_more(
         assert {one["external_id"]: one["title"] for one in found.resources} == {
             str(number): title.strip() for number, title in enumerate([*titles, "'=1", "''-2", " =3"])
         }
+
+
+@pytest.mark.parametrize("spelling", ["plain", "zwsp", "bidi", "eq", "float", "thousands", "apos"])
+def test_what_is_typed_into_the_form_is_read_like_a_line(
+    spelling: str, acme: Workspace, editor: Client
+) -> None:
+    (line,) = csv.DictReader((FILES / f"e2e_{spelling}.csv").read_text().splitlines())
+    typed = {
+        "1-original_url": f"\u200b{line['originalUrl']}",
+        "1-title": f"{line['title']}\u200b",
+        "1-external_id": line["externalId"],
+    }
+    preview = preview_of(editor.post(PAGE, ROW | typed))
+    assert preview.content["resources"] == [
+        {
+            "external_id": "74001",
+            "title": "Returns",
+            "original_url": ARTICLE,
+            "mime_type": "text/html",
+            "object": "",
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("3.60012E+11", "External ID is a number that a spreadsheet shortened"),
+        ("74,000", "External ID may be 74 or 74000"),
+        ("=A1", "External ID is a spreadsheet's formula"),
+    ],
+)
+def test_an_id_in_the_form_that_cannot_be_told_is_named_beside_it(
+    typed: str, said: str, editor: Client
+) -> None:
+    answer = editor.post(PAGE, ROW | {"1-original_url": "https://a.example/x", "1-external_id": typed})
+    assert answer.status_code == 422
+    assert [error[: len(said)] for error in map(unescape, errors(answer))] == [said]
+    assert f'value="{typed}"' in answer.content.decode()
+
+
+def test_a_twin_in_the_form_is_left_out_until_it_is_ticked(acme: Workspace, editor: Client) -> None:
+    known(acme, 1, "Returns")
+    typed = {"1-original_url": "https://a.example/1", "1-title": "Again", "1-external_id": "9"}
+    address = editor.post(PAGE, ROW | typed).headers["Location"]
+    page = editor.get(address)
+    assert "Its address is that of the source “Returns” (Zendesk, 1, Registered)." in text_of(page)
+    assert [button.text for button in page.context["buttons"]] == ["Register 0"]
+    refused = editor.post(address, {"do": "register"})
+    assert (refused.status_code, "There is nothing to register" in text_of(refused)) == (422, True)
+    editor.post(address, {"do": "register", "let": "0"})
+    assert [item.external_id for item in Run.objects.get().items.all()] == ["9"]
+
+
+def test_all_twins_are_let_in_at_once_and_what_is_no_twin_stays_out_of_it(
+    acme: Workspace, editor: Client
+) -> None:
+    known(acme, 1, "Returns")
+    lines = ["https://a.example/1,T,8", "https://a.example/1/,T,9", "https://a.example/5,T,5"]
+    preview = preview_of(imported(editor, HEADER + "\n".join(lines)))
+    editor.post(
+        f"/w/acme/previews/{preview.token}/",
+        {"do": "register", "let_all": "twin", "left": "2", "let": "2,99"},
+    )
+    assert [item.external_id for item in Run.objects.get().items.order_by("position")] == ["8", "9"]

@@ -1,8 +1,11 @@
 """Resources from a file: every bad line is named, nothing is guessed silently."""
 
 import codecs
+import csv
+import io
 import json
 import random
+import sys
 
 import pytest
 from hypothesis import given
@@ -12,6 +15,7 @@ from fini_admin.fini.routes import Resource
 from fini_admin.ingestion.uploads.decoding import decode
 from fini_admin.ingestion.uploads.reading import read_bytes, read_text
 from fini_admin.ingestion.uploads.rows import Unreadable, excerpt
+from tests.support.spellings import NUMBERS, spellings
 
 GOOD = {"originalUrl": "https://a.example/1", "title": "One", "externalId": "1", "mimeType": "text/markdown"}
 HEADER = "title,externalId,originalUrl\n"
@@ -323,3 +327,55 @@ def test_a_spoilt_json_file_never_raises_anything_else() -> None:
             read_bytes(bytes(spoilt), "notion")
         except Unreadable:
             continue
+
+
+@given(st.sampled_from(NUMBERS), st.data())
+def test_two_lines_of_one_article_are_one_source_or_one_of_them_is_named(
+    digits: str, data: st.DataObject
+) -> None:
+    pair = [data.draw(st.sampled_from(spellings(digits))) for _ in range(2)]
+    rows = [
+        GOOD | {"externalId": written, "originalUrl": f"https://a.example/x{n}"}
+        for n, written in enumerate(pair)
+    ]
+    for text in (json.dumps(rows), "\n".join(map(json.dumps, rows)), as_lines(rows)):
+        found = read_text(text, "zendesk")
+        assert {one.external_id for one in found.resources} <= {digits}
+        assert len(found.resources) + len(found.problems) + len(found.duplicates) == 2
+
+
+def as_lines(rows: list[dict[str, str]]) -> str:
+    """The same as CSV."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(GOOD))
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HEADER + "\n" * 100_000,
+        "\n" * 100_000 + HEADER,
+        json.dumps(GOOD) + "\r\n" * 100_000,
+        HEADER + ",,\n" * 50_000,
+    ],
+)
+def test_empty_lines_are_passed_over_together(text: str) -> None:
+    """Work is counted in calls of Python functions, which do not grow with the empty lines."""
+    calls = 0
+
+    def count(frame: object, event: str, held: object) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    sys.setprofile(count)
+    try:
+        found = read_text(
+            text + json.dumps(GOOD) if text.startswith("{") else text + "A,1,https://a.example/1", "notion"
+        )
+    finally:
+        sys.setprofile(None)
+    assert found.resources
+    assert calls < 2_000

@@ -6,7 +6,6 @@ An ID that a spreadsheet or a form changed is understood where only one reading 
 
 import re
 import unicodedata
-from collections.abc import Iterable
 
 LONGEST = 512
 # Above it a JSON number may have lost its last digits: other languages keep numbers as 64-bit floats.
@@ -58,8 +57,11 @@ def is_unseen(character: str) -> bool:
     return unicodedata.category(character) in _UNSEEN and ord(character) not in _TAGS
 
 
-def read(written: str, address: str = "") -> str:
-    """The ID that `written` stands for; `address`, the resource's own, decides between two readings. Raises Unclear."""
+def read(written: str, held: str = "") -> str:
+    """The ID that `written` stands for. Raises Unclear.
+
+    `held`, the ID that the resource's address names (addresses.hint), decides where there are two readings.
+    """
     value = tidy(written)
     if len(value) > LONGEST:
         return value  # no ID, whatever stands round it
@@ -69,7 +71,7 @@ def read(written: str, address: str = "") -> str:
         return plain
     digits = _unwrapped(_ascii(_without_unseen(value)))
     if _NUMBER.fullmatch(digits):
-        return _number(digits.removeprefix("+"), _numbers_in(address))
+        return _number(digits.removeprefix("+"), held)
     value = _without_unseen(value) if value.isascii() or _without_unseen(value).isascii() else value
     inside = next((character for character in value if is_unseen(character) and character != " "), "")
     if inside:
@@ -131,23 +133,18 @@ def _ascii(value: str) -> str:
     )
 
 
-def _numbers_in(address: str) -> frozenset[str]:
-    """The runs of digits in an address."""
-    return frozenset(re.findall(r"\d+", address[:8_000], re.ASCII))
-
-
-def _number(text: str, confirmed: frozenset[str]) -> str:
-    """A number as its digits. `confirmed` are those that the address names. Raises Unclear."""
+def _number(text: str, held: str) -> str:
+    """A number as its digits. Raises Unclear."""
     if text.isdigit():
-        return _long(text, confirmed)
+        return _long(text, held)
     exponent = _EXPONENT.fullmatch(text)
     if exponent:
-        return _long(_of_exponent(text, exponent, confirmed), confirmed)
+        return _long(_of_exponent(text, exponent, held), held)
     readings = _readings(text)
-    if len(readings) > 1:
-        readings &= confirmed
+    if held in readings:
+        return held
     if len(readings) == 1:
-        return _long(readings.pop(), confirmed)
+        return _long(readings.pop(), held)
     if re.fullmatch(r"\d+(\.\d+){2,}", text, re.ASCII) and not _readings(text):
         return text
     said = " or ".join(sorted(_readings(text))) or "no whole number"
@@ -161,11 +158,11 @@ def _readings(text: str) -> set[str]:
     return {re.sub(r"\D", "", digits) for digits in found} | ({whole[1]} if whole else set())
 
 
-def _of_exponent(text: str, match: re.Match[str], confirmed: Iterable[str]) -> str:
+def _of_exponent(text: str, match: re.Match[str], held: str) -> str:
     """The digits of 7.4001E+4, if all of them are there. Raises Unclear."""
     whole, fraction, sign, power = match[1], match[2] or "", match[3], int(match[4])
     if not sign and not fraction:
-        if text in confirmed:
+        if text == held:
             return text
         raise Unclear(
             "may be a number in a spreadsheet's short form: make its column text and export it again"
@@ -175,10 +172,10 @@ def _of_exponent(text: str, match: re.Match[str], confirmed: Iterable[str]) -> s
     return whole + fraction[:power]
 
 
-def _long(digits: str, confirmed: frozenset[str]) -> str:
+def _long(digits: str, held: str) -> str:
     """Digits, unless a spreadsheet may have put noughts in place of the last ones. Raises Unclear."""
     lost = len(digits) > SPREADSHEET_DIGITS and not digits[SPREADSHEET_DIGITS:].strip("0")
-    if lost and digits not in confirmed:
+    if lost and digits != held:
         raise Unclear(
             f"has {len(digits)} digits and ends in noughts, as a spreadsheet writes a number whose last digits it lost:"
             " make its column text and export it again"

@@ -9,6 +9,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.http import QueryDict
 
 from fini_admin.fini import external_ids
+from fini_admin.fini.addresses import hint
 from fini_admin.fini.external_ids import Unclear, compared
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.fini.routes import Resource
@@ -97,7 +98,8 @@ class ResourceForm(KeylessForm):
         data: dict[str, Any] = self.cleaned_data
         if data.get("external_id"):
             try:
-                data["external_id"] = external_ids.read(data["external_id"], data.get("original_url", ""))
+                held = hint(data.get("original_url", "")).external_id
+                data["external_id"] = external_ids.read(data["external_id"], held)
             except Unclear as error:
                 self.add_error("external_id", f"External ID {error}.")
         return data

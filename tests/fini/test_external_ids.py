@@ -61,19 +61,19 @@ def test_each_pair_of_spellings_of_a_notion_id_is_one_id() -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "address", "digits"),
+    ("written", "held"),
     [
-        ("74,000", "https://a.example/74000-Returns", "74000"),
-        ("74,000", "https://a.example/74", "74"),
-        ("36001234567890100000", "https://a.example/36001234567890100000", "36001234567890100000"),
-        ("74E0", "https://a.example/74E0", None),
+        ("74,000", "74000"),
+        ("74,000", "74"),
+        ("36001234567890100000", "36001234567890100000"),
+        ("74E0", "74E0"),
     ],
 )
-def test_the_address_decides_between_two_readings(written: str, address: str, digits: str | None) -> None:
-    with pytest.raises(Unclear):
-        read(written)
-    if digits:
-        assert read(written, address) == digits
+def test_the_id_that_the_address_names_decides_between_two_readings(written: str, held: str) -> None:
+    for other in ("", "7400", "0"):
+        with pytest.raises(Unclear):
+            read(written, other)
+    assert read(written, held) == held
 
 
 @pytest.mark.parametrize(
@@ -104,13 +104,13 @@ def test_every_other_id_stays_as_it_is(other: str) -> None:
 @given(st.text(max_size=60), st.text(max_size=60))
 @example("=" * 60, "")
 @example('"' * 60, "")
-def test_no_text_is_too_strange_and_what_was_read_is_read_the_same_again(written: str, address: str) -> None:
+def test_no_text_is_too_strange_and_what_was_read_is_read_the_same_again(written: str, held: str) -> None:
     try:
-        found = read(written, address)
+        found = read(written, held)
     except Unclear:
         return
     try:
-        assert read(found, address) == found
+        assert read(found, held) == found
     except Unclear:
         # 0 in a longer run of digits may look like a spreadsheet's nought only once the rest is gone.
         assert found.strip("0123456789") != found

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from fini_admin.fini import external_ids
+from fini_admin.fini.addresses import hint
 from fini_admin.fini.external_ids import Unclear
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.fini.routes import Resource
@@ -154,11 +155,11 @@ def _read_id(row: Row, address: str) -> tuple[str, str]:
     value = row.values["externalId"]
     try:
         if isinstance(value, str):
-            return external_ids.read(value, address), ""
+            return external_ids.read(value, hint(address).external_id), ""
         digits = external_ids.of_number(value)
         if not external_ids.is_exact(value) and digits not in address:
             return "", "is a number too long to be exact: write the ID in quotes"
-        return external_ids.read(digits, address), ""
+        return external_ids.read(digits, digits if digits in address else ""), ""
     except Unclear as error:
         return "", str(error)
 

@@ -379,3 +379,10 @@ def test_empty_lines_are_passed_over_together(text: str) -> None:
         sys.setprofile(None)
     assert found.resources
     assert calls < 2_000
+
+
+def test_the_id_in_an_articles_address_decides_between_two_readings_of_a_line() -> None:
+    found = read_text(as_csv('T,"74,000",https://acme.zendesk.com/hc/en-us/articles/74000-T'), "zendesk")
+    assert [one.external_id for one in found.resources] == ["74000"]
+    found = read_text(as_csv('T,"74,000",https://acme.example/v74/74000'), "zendesk")
+    assert found.problems[0].said.startswith("externalId may be 74 or 74000")

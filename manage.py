@@ -6,7 +6,7 @@ import sys
 
 from django.core.management import execute_from_command_line
 
-from fini_admin.workspaces.reports import print_unhandled
+from fini_admin.lib.redaction import print_unhandled
 
 if __name__ == "__main__":
     sys.excepthook = print_unhandled

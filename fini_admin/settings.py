@@ -8,7 +8,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from huey.serializer import SignedSerializer
 
-from fini_admin.environment import (
+from fini_admin.lib.environment import (
     all_or_none,
     encryption_keys,
     env,
@@ -100,29 +100,30 @@ INSTALLED_APPS = [
     "fini_admin.people",
     "fini_admin.sources",
     "fini_admin.ingestion",
-    "fini_admin.sandbox",
+    "fini_admin.web",
+    "fini_admin.cli",
 ]
 MIDDLEWARE = [
-    "fini_admin.key_guard.KeyGuard",
+    "fini_admin.web.key_guard.KeyGuard",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
-    "fini_admin.middleware.Answers",
+    "fini_admin.web.middleware.Answers",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "fini_admin.people.sessions.Authentication",
     "allauth.account.middleware.AccountMiddleware",
-    "fini_admin.permissions.LoginRequired",
-    "fini_admin.permissions.SecondFactorRequired",
+    "fini_admin.web.permissions.LoginRequired",
+    "fini_admin.web.permissions.SecondFactorRequired",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "fini_admin.pages.in_the_viewers_zone",
+    "fini_admin.web.pages.in_the_viewers_zone",
 ]
-DEFAULT_EXCEPTION_REPORTER = "fini_admin.workspaces.reports.Report"
-DEFAULT_EXCEPTION_REPORTER_FILTER = "fini_admin.workspaces.reports.ReportFilter"
-ROOT_URLCONF = "fini_admin.urls"
+DEFAULT_EXCEPTION_REPORTER = "fini_admin.lib.redaction.Report"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "fini_admin.lib.redaction.ReportFilter"
+ROOT_URLCONF = "fini_admin.web.urls"
 WSGI_APPLICATION = "fini_admin.wsgi.application"
 TEMPLATES = [
     {
@@ -135,13 +136,13 @@ TEMPLATES = [
                 "django.templatetags.static",
                 "django.contrib.humanize.templatetags.humanize",
                 "heroicons.templatetags.heroicons",
-                "fini_admin.templatetags",
+                "fini_admin.web.templatetags.common",
             ],
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "fini_admin.pages.frame",
+                "fini_admin.web.pages.frame",
             ],
         },
     }
@@ -161,7 +162,7 @@ AUTH_PASSWORD_VALIDATORS = [
         )
     ),
 ]
-ACCOUNT_ADAPTER = "fini_admin.people.adapters.AccountAdapter"
+ACCOUNT_ADAPTER = "fini_admin.web.accounts.adapters.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
@@ -171,11 +172,11 @@ ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 # A person is told by mail when the way in changes (people/letters.py).
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_FORMS = {
-    "login": "fini_admin.people.forms.LogInForm",
-    "change_password": "fini_admin.people.forms.ChangeForm",
-    "reset_password": "fini_admin.people.forms.ResetForm",
-    "reset_password_from_key": "fini_admin.people.forms.NewPasswordForm",
-    "reauthenticate": "fini_admin.people.forms.AskForm",
+    "login": "fini_admin.web.accounts.forms.LogInForm",
+    "change_password": "fini_admin.web.accounts.forms.ChangeForm",
+    "reset_password": "fini_admin.web.accounts.forms.ResetForm",
+    "reset_password_from_key": "fini_admin.web.accounts.forms.NewPasswordForm",
+    "reauthenticate": "fini_admin.web.accounts.forms.AskForm",
 }
 ACCOUNT_LOGOUT_REDIRECT_URL = "/accounts/login/"
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
@@ -197,7 +198,7 @@ ACCOUNT_RATE_LIMITS = {
 }
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
 
-MFA_ADAPTER = "fini_admin.people.adapters.SecondFactorAdapter"
+MFA_ADAPTER = "fini_admin.web.accounts.adapters.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_RECOVERY_CODES_SHOW_ONCE = True
 MFA_RECOVERY_CODE_COUNT = 10
@@ -205,9 +206,9 @@ MFA_TOTP_ISSUER = "Fini Admin"
 # One step of 30 s before and after, for clocks that differ; each code counts once (people/forms.py).
 MFA_TOTP_TOLERANCE = 1
 MFA_FORMS = {
-    "authenticate": "fini_admin.people.forms.CodeForm",
-    "reauthenticate": "fini_admin.people.forms.AgainForm",
-    "activate_totp": "fini_admin.people.forms.ActivateForm",
+    "authenticate": "fini_admin.web.accounts.forms.CodeForm",
+    "reauthenticate": "fini_admin.web.accounts.forms.AgainForm",
+    "activate_totp": "fini_admin.web.accounts.forms.ActivateForm",
 }
 SECOND_FACTOR_REQUIRED = flag("SECOND_FACTOR_REQUIRED")
 
@@ -223,7 +224,7 @@ OIDC_ORIGINS = (
 )
 # Another provider is another name, so that nobody is known by an identifier that somebody else has there.
 OIDC_ID = name_of(OIDC_SERVER_URL)
-SOCIALACCOUNT_ADAPTER = "fini_admin.people.adapters.ProviderAdapter"
+SOCIALACCOUNT_ADAPTER = "fini_admin.web.accounts.adapters.ProviderAdapter"
 # people/linking.py links: only the first identifier that proves an address.
 SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = False
 
@@ -236,7 +237,7 @@ DEFAULT_FROM_EMAIL = text("DEFAULT_FROM_EMAIL", "fini-admin@localhost")
 # counts too: the default of 300 would let somebody clear them by trying 300 addresses.
 CACHES = {
     "default": {
-        "BACKEND": "fini_admin.cache.Cache",
+        "BACKEND": "fini_admin.lib.cache.Cache",
         "LOCATION": "cache",
         "OPTIONS": {"MAX_ENTRIES": 100_000},
     }
@@ -277,7 +278,7 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 X_FRAME_OPTIONS = "DENY"
-SESSION_ENGINE = "fini_admin.people.session_store"
+SESSION_ENGINE = "fini_admin.web.accounts.session_store"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_AGE = number("SESSION_HOURS", 12) * 60 * 60
 SESSION_IDLE_SECONDS = number("SESSION_IDLE_MINUTES", 30) * 60
@@ -323,11 +324,11 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {
         "line": {
-            "class": "fini_admin.workspaces.reports.Line",
+            "class": "fini_admin.lib.redaction.Line",
             "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
         }
     },
-    "filters": {"outages": {"()": "fini_admin.workspaces.reports.NoOutage"}},
+    "filters": {"outages": {"()": "fini_admin.lib.redaction.NoOutage"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
     # These bring handlers of their own, whose lines nobody searches for keys.

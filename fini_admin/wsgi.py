@@ -6,7 +6,7 @@ import sys
 from django.core.exceptions import ImproperlyConfigured
 from django.core.wsgi import get_wsgi_application
 
-from fini_admin.workspaces.reports import print_unhandled
+from fini_admin.lib.redaction import print_unhandled
 
 NOT_STARTED = 3  # gunicorn then starts no further process in its place
 

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 import pytest
 from django.urls import reverse
 
-from fini_admin.pages import MENU
-from fini_admin.permissions import ALLOWED, Permission
+from fini_admin.web.pages import MENU
+from fini_admin.web.permissions import ALLOWED, Permission
 from fini_admin.workspaces.models import Role
 from tests.support import tables
 from tests.support.addresses import addresses

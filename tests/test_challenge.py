@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.urls import resolve
 
-from fini_admin.people.challenge import SECRET
+from fini_admin.web.accounts.challenge import SECRET
 from tests.people.conftest import later
 from tests.support import tables
 from tests.support.addresses import addresses, patterns

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fini_admin.ingestion.models import Item, Kind, Preview, QueueEntry
-from fini_admin.permissions import Rule
+from fini_admin.web.permissions import Rule
 from tests.support import tables
 from tests.support.addresses import Address, addresses
 from tests.support.crawl import HTMX, pages, sendings

@@ -12,9 +12,9 @@ from django.test import Client, RequestFactory
 from django.test.client import MULTIPART_CONTENT
 
 from fini_admin.audit.models import Entry
-from fini_admin.forms import KEY_HERE, Filters, KeylessForm
-from fini_admin.key_guard import KeyGuard, as_typed, fields_with_key, guarded
 from fini_admin.lib.key_text import REPLACEMENT
+from fini_admin.web.forms.base import KEY_HERE, Filters, KeylessForm
+from fini_admin.web.key_guard import KeyGuard, as_typed, fields_with_key, guarded
 from fini_admin.workspaces.models import ApiKey, Workspace
 from tests.support import people
 
@@ -187,7 +187,7 @@ def test_every_form_of_the_product_stands_on_the_base():
 
 
 def test_the_guard_stands_before_everything_that_answers():
-    assert configured.MIDDLEWARE[0] == "fini_admin.key_guard.KeyGuard"
+    assert configured.MIDDLEWARE[0] == "fini_admin.web.key_guard.KeyGuard"
 
 
 REDIRECTING = [

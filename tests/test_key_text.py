@@ -18,8 +18,8 @@ from django.urls import resolve
 
 from fini_admin.audit import bodies
 from fini_admin.lib.key_text import looks_like_key
+from fini_admin.web.views.invitations import COOKIE
 from fini_admin.workspaces.models import Workspace
-from fini_admin.workspaces.views.invitations import COOKIE
 from tests.support import people, tables
 from tests.support.addresses import addresses
 from tests.support.crawl import HTMX, Sending, pages, sendings

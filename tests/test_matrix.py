@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 import pytest
 from django.urls import path, resolve
 
-from fini_admin import urls
-from fini_admin.permissions import ALLOWED, Permission, Rule, requires
+from fini_admin.web import urls
+from fini_admin.web.permissions import ALLOWED, Permission, Rule, requires
 from fini_admin.workspaces.models import Role
 from tests.support import tables
 from tests.support.addresses import Address, Unfilled, addresses, rule_of

@@ -8,8 +8,8 @@ from django.http import Http404
 from django.test import Client
 from django.urls import path
 
-from fini_admin import pages, urls
-from fini_admin.permissions import public
+from fini_admin.web import pages, urls
+from fini_admin.web.permissions import public
 from fini_admin.workspaces.models import Workspace
 from tests.support import people
 

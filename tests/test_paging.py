@@ -2,7 +2,7 @@
 
 import pytest
 
-from fini_admin import paging
+from fini_admin.lib import paging
 from fini_admin.workspaces.models import User
 
 pytestmark = pytest.mark.django_db

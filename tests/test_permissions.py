@@ -4,9 +4,9 @@ import pytest
 from django.http import HttpResponse
 from django.urls import URLPattern, URLResolver, get_resolver, include, path
 
-from fini_admin import urls
-from fini_admin.pages import MENU, frame
-from fini_admin.permissions import ALLOWED, Permission, Rule, public, requires, signed_in, superuser_only
+from fini_admin.web import urls
+from fini_admin.web.pages import MENU, frame
+from fini_admin.web.permissions import ALLOWED, Permission, Rule, public, requires, signed_in, superuser_only
 from fini_admin.workspaces.models import Role, Workspace
 from tests.support import people
 

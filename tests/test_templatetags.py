@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from fini_admin.ingestion.models import Outcome, RunState
 from fini_admin.sources.states import State
-from fini_admin.templatetags import LOOKS, age, badge, provider, said, shape, time, until
+from fini_admin.web.templatetags.common import LOOKS, age, badge, provider, said, shape, time, until
 from fini_admin.workspaces.models import KeyState
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)

@@ -13,10 +13,10 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from fini_admin import keyring
 from fini_admin.audit.chain import line
 from fini_admin.audit.models import Entry
 from fini_admin.audit.names import ANCHOR
+from fini_admin.lib import keyring
 
 PURPOSE = "audit anchor"
 

@@ -15,12 +15,12 @@ from typing import Any
 
 from django.db import DatabaseError, transaction
 
-from fini_admin import keyring
 from fini_admin.audit import heads, names
 from fini_admin.audit.models import Entry, Head
 from fini_admin.audit.names import HEAD_BROKEN, HEAD_RECORDED, OF_MEMBERS_AND_KEYS
 from fini_admin.fini.wire import clean
-from fini_admin.outage import outage_of
+from fini_admin.lib import keyring
+from fini_admin.lib.outage import outage_of
 
 log = logging.getLogger(__name__)
 INSTALLATION = names.INSTALLATION

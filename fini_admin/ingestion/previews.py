@@ -14,9 +14,10 @@ from fini_admin.fini import routes
 from fini_admin.fini.client import Request
 from fini_admin.fini.routes import Resource
 from fini_admin.ingestion import untitled
-from fini_admin.ingestion.comparing import completed
-from fini_admin.ingestion.details import compared
+from fini_admin.ingestion.comparison import completed
+from fini_admin.ingestion.engine.send import why_not
 from fini_admin.ingestion.models import Budget, Kind, Lane, Preview, QueueEntry, Run
+from fini_admin.ingestion.preview_rows import compared
 from fini_admin.ingestion.runs import (
     Extra,
     NothingToDo,
@@ -26,8 +27,7 @@ from fini_admin.ingestion.runs import (
     start_register,
     waits,
 )
-from fini_admin.ingestion.steps import why_not
-from fini_admin.paging import chunks
+from fini_admin.lib.paging import chunks
 from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import Workspace
 from fini_admin.workspaces.preferences import preferences

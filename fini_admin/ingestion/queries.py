@@ -11,7 +11,7 @@ from django.utils import timezone
 from fini_admin.audit.models import Entry
 from fini_admin.audit.names import CallKind
 from fini_admin.fini.errors import ScopeMissing
-from fini_admin.ingestion.calling import usable_key
+from fini_admin.ingestion.credentials import usable_key
 from fini_admin.ingestion.models import (
     Budget,
     Item,
@@ -24,7 +24,7 @@ from fini_admin.ingestion.models import (
     Watch,
     Worker,
 )
-from fini_admin.paging import count
+from fini_admin.lib.paging import count
 from fini_admin.workspaces.models import Workspace
 from fini_admin.workspaces.preferences import preferences
 

@@ -13,9 +13,9 @@ from fini_admin.audit import chain
 from fini_admin.audit.names import Activity
 from fini_admin.ingestion.budget import lock_budget
 from fini_admin.ingestion.models import Item, Lane, QueueEntry, Run, Stage
-from fini_admin.paging import CHUNK, chunks
-from fini_admin.sources import actions
-from fini_admin.sources.actions import Origin
+from fini_admin.lib.paging import CHUNK, chunks
+from fini_admin.sources import mirror
+from fini_admin.sources.mirror import Origin
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import BUSY, State, ever_ingested
 from fini_admin.workspaces.models import Workspace
@@ -185,11 +185,11 @@ def settle(sources: list[Source], note: str, *, queued: bool) -> None:
     """Give the sources the state that follows, with their history."""
     by_state: dict[State, list[Source]] = {}
     for source in sources:
-        by_state.setdefault(actions.next_state(source, queued=queued), []).append(source)
+        by_state.setdefault(mirror.next_state(source, queued=queued), []).append(source)
     shown = Origin("", datetime.now(UTC))
     for state, alike in by_state.items():
         for part in chunks(alike, CHUNK):
-            actions.move_all(part, state, shown, note)
+            mirror.move_all(part, state, shown, note)
 
 
 def record(kind: Activity, sources: list[Source], workspace: Workspace, actor: str, origin: str) -> None:

@@ -28,7 +28,7 @@ from fini_admin.ingestion.models import (
     Watch,
 )
 from fini_admin.ingestion.wakeup import wake
-from fini_admin.paging import CHUNK, chunks
+from fini_admin.lib.paging import CHUNK, chunks
 from fini_admin.workspaces.models import Workspace
 from fini_admin.workspaces.preferences import preferences
 

@@ -12,12 +12,12 @@ from django.shortcuts import get_object_or_404
 
 from fini_admin.audit.names import Activity
 from fini_admin.fini.providers import PROVIDERS
-from fini_admin.ingestion import discovering, runs
+from fini_admin.ingestion import discovery, runs
 from fini_admin.ingestion.budget import lock_budget
-from fini_admin.ingestion.calling import usable_key
+from fini_admin.ingestion.credentials import usable_key
 from fini_admin.ingestion.models import MOST_HOURS, Run, Schedule
-from fini_admin.keyring import UnknownKey
-from fini_admin.outage import outage_of
+from fini_admin.lib.keyring import UnknownKey
+from fini_admin.lib.outage import outage_of
 from fini_admin.workspaces import actions
 from fini_admin.workspaces.models import Membership, User, Workspace
 
@@ -177,7 +177,7 @@ def start(schedule: Schedule, now: datetime) -> Run | None:
     mine = due(now).filter(pk=schedule.pk, next_at=schedule.next_at, every_hours=schedule.every_hours)
     if not mine.update(next_at=now + timedelta(hours=schedule.every_hours)):
         return None
-    found = discovering.stand(workspace, schedule.provider)
+    found = discovery.stand(workspace, schedule.provider)
     if found.running:
         return None
     actor = Schedule.objects.values_list("set_by", flat=True).get(pk=schedule.pk)

@@ -5,8 +5,8 @@ from uuid import UUID
 
 from huey.contrib.djhuey import db_task
 
-from fini_admin.ingestion.work import work
-from fini_admin.outage import outage_of
+from fini_admin.ingestion.engine.loop import work
+from fini_admin.lib.outage import outage_of
 
 
 class Process:

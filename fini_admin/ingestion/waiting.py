@@ -8,7 +8,7 @@ from typing import Any, TypedDict, Unpack
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from fini_admin.ingestion.models import Lane, QueueEntry
-from fini_admin.paging import CHUNK, COUNTED, chunks, count
+from fini_admin.lib.paging import CHUNK, COUNTED, chunks, count
 from fini_admin.sources.models import Source, StateChange
 from fini_admin.sources.states import State
 from fini_admin.workspaces.models import Workspace

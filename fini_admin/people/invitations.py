@@ -19,7 +19,7 @@ from django.views.decorators.debug import sensitive_variables
 from fini_admin.audit.names import Activity
 from fini_admin.people import mail
 from fini_admin.people.models import Invitation
-from fini_admin.workspaces import actions, queries, texts
+from fini_admin.workspaces import actions, queries, validators
 from fini_admin.workspaces.models import Membership, User, Workspace
 
 ORIGIN = "browser"
@@ -77,7 +77,7 @@ def hashed(token: str) -> str:
 @sensitive_variables("token")
 def invite(*, actor: str, workspace: Workspace, email: str, role: str) -> tuple[Invitation, str]:
     """An invitation and the token of its link, which nobody can see again. It takes the place of an open one."""
-    address = texts.email_address(email)
+    address = validators.email_address(email)
     actions.check_role(role)
     token, now = secrets.token_urlsafe(32), timezone.now()
     # No decorator: in an error report its frame would show this function's values.

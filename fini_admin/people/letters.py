@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.mail import EmailMessage
 from django.utils import timezone
 
-from fini_admin.people.agents import known
+from fini_admin.people.browsers import known
 
 NAME = "Fini Admin"
 NOT_YOU = "If you know nothing of this, open Fini Admin yourself, reset your password, and tell an admin."

@@ -14,11 +14,11 @@ from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.views.decorators.debug import sensitive_variables
 
-from fini_admin import keyring
 from fini_admin.audit import chain
 from fini_admin.audit.models import Head
 from fini_admin.audit.names import Activity
-from fini_admin.paging import chunks
+from fini_admin.lib import keyring
+from fini_admin.lib.paging import chunks
 from fini_admin.people import sealing
 from fini_admin.workspaces import vault
 from fini_admin.workspaces.models import ApiKey

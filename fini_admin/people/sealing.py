@@ -12,7 +12,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.views.decorators.debug import sensitive_variables
 
-from fini_admin import keyring
+from fini_admin.lib import keyring
 from fini_admin.workspaces.vault import NONCE, NUMBER, SealBroken
 
 PURPOSE = "second factor"

@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db.models import Q, QuerySet
 
 from fini_admin.fini.wire import SOURCE_ID
-from fini_admin.paging import count
+from fini_admin.lib.paging import count
 from fini_admin.sources.models import Source, StateChange
 from fini_admin.sources.states import State
 from fini_admin.sources.tree import WORDS, condition

@@ -13,7 +13,7 @@ from fini_admin.fini.external_ids import tidy
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.fini.routes import InvalidRequest
 from fini_admin.fini.routes import Resource as Wire
-from fini_admin.paging import CHUNK, chunks
+from fini_admin.lib.paging import CHUNK, chunks
 from fini_admin.sources.models import Resource
 from fini_admin.sources.tree import (
     Scope,

@@ -25,7 +25,7 @@ from django.db.models import (
 from django.db.models.functions import Concat, RowNumber
 
 from fini_admin.fini.routes import is_url
-from fini_admin.paging import count
+from fini_admin.lib.paging import count
 from fini_admin.sources.models import Resource, Source
 from fini_admin.sources.states import State
 from fini_admin.workspaces.models import Workspace

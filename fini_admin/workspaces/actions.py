@@ -13,7 +13,7 @@ from django.views.decorators.debug import sensitive_variables
 from fini_admin.audit import chain
 from fini_admin.audit.models import Head
 from fini_admin.audit.names import Activity
-from fini_admin.workspaces import preferences, queries, texts, vault
+from fini_admin.workspaces import preferences, queries, validators, vault
 from fini_admin.workspaces.models import (
     ApiKey,
     KeyState,
@@ -38,7 +38,7 @@ LAST_ADMIN = "This is the workspace's last admin. Make somebody else an admin fi
 @transaction.atomic
 def create_workspace(*, actor: str, origin: str, slug: str, name: str) -> Workspace:
     """A new workspace and its chain in the audit trail."""
-    workspace = Workspace(slug=texts.slug(slug), name=texts.plain_text("name", name))
+    workspace = Workspace(slug=validators.slug(slug), name=validators.plain_text("name", name))
     lock_installation()
     if Workspace.objects.filter(slug=workspace.slug).exists():
         raise ValidationError({"slug": f"There is a workspace {workspace.slug} already."})
@@ -54,7 +54,7 @@ def create_workspace(*, actor: str, origin: str, slug: str, name: str) -> Worksp
 def rename_workspace(*, actor: str, origin: str, workspace: Workspace, name: str) -> None:
     """Another name for a workspace; its slug stays, for addresses and scripts rely on it."""
     workspace = lock_workspace(workspace)
-    was, workspace.name = workspace.name, texts.plain_text("name", name)
+    was, workspace.name = workspace.name, validators.plain_text("name", name)
     if workspace.name == was:
         return
     workspace.full_clean()
@@ -110,10 +110,12 @@ def add_user(
     *, actor: str, origin: str, email: str, password: str, name: str = "", superuser: bool = False
 ) -> User:
     """A new person who can log in at once; a known address is refused (give that person a membership)."""
-    address = texts.email_address(email)
+    address = validators.email_address(email)
     if User.objects.filter(email=address).exists():
         raise ValidationError({"email": f"{address} is known already."})
-    user = User(email=address, name=texts.plain_text("name", name) if name else "", is_superuser=superuser)
+    user = User(
+        email=address, name=validators.plain_text("name", name) if name else "", is_superuser=superuser
+    )
     try:
         validate_password(password, user)
     except ValidationError as error:
@@ -203,7 +205,7 @@ def add_key(
 
     It belongs to whoever adds it, unless `owner` names somebody else.
     """
-    text = texts.key_text(plain)
+    text = validators.key_text(plain)
     words = {"label": label, "purpose": purpose, "owner": owner.strip() or actor}
     for name, typed in words.items():
         if text in typed:
@@ -345,9 +347,9 @@ def keep_an_admin(member: Membership) -> None:
 def words_of(*, label: str, purpose: str, owner: str) -> dict[str, str]:
     """What is said of a key, as it is stored."""
     return {
-        "label": texts.plain_text("label", label),
-        "purpose": texts.plain_text("purpose", purpose) if purpose.strip() else "",
-        "owner": texts.plain_text("owner", owner),
+        "label": validators.plain_text("label", label),
+        "purpose": validators.plain_text("purpose", purpose) if purpose.strip() else "",
+        "owner": validators.plain_text("owner", owner),
     }
 
 

@@ -6,8 +6,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from fini_admin.audit.names import Activity
-from fini_admin.keyring import UnknownKey
-from fini_admin.outage import outage_of
+from fini_admin.lib.keyring import UnknownKey
+from fini_admin.lib.outage import outage_of
 from fini_admin.workspaces import actions, queries
 from fini_admin.workspaces.models import ApiKey, KeyState, Workspace
 

@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from fini_admin.workspaces import preferences, texts, vault
+from fini_admin.workspaces import preferences, validators, vault
 from fini_admin.workspaces.models import (
     ApiKey,
     KeyState,
@@ -64,7 +64,7 @@ def own_settings(workspace: Workspace) -> dict[str, preferences.Value]:
 
 def person(email: str) -> User | None:
     """Who has this address; raises ValidationError for what is none."""
-    return User.objects.filter(email=texts.email_address(email)).first()
+    return User.objects.filter(email=validators.email_address(email)).first()
 
 
 def members(workspace: Workspace) -> QuerySet[Membership]:
@@ -158,7 +158,7 @@ def holder(text: str) -> ApiKey | None:
 def same_key(workspace: Workspace, *, label: str, plain: str) -> ApiKey | None:
     """The key with this very label and text, None when there is none: a form sent twice finds what it added."""
     try:
-        prints = vault.fingerprints(texts.key_text(plain))
+        prints = vault.fingerprints(validators.key_text(plain))
     except ValidationError:
         return None
     return ApiKey.objects.filter(workspace=workspace, label=label.strip(), fingerprint__in=prints).first()

@@ -9,7 +9,7 @@ from django.db import DatabaseError
 from fini_admin.audit import heads
 from fini_admin.audit.chain import INSTALLATION
 from fini_admin.audit.models import Entry, Head
-from fini_admin.workspaces.commands import workspace_or_error
+from fini_admin.cli.base import workspace_or_error
 from fini_admin.workspaces.models import Workspace
 from fini_admin.workspaces.preferences import RETENTION_DAYS, preferences
 

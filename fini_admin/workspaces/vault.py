@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
 from django.views.decorators.debug import sensitive_variables
 
-from fini_admin import keyring
+from fini_admin.lib import keyring
 from fini_admin.workspaces.models import ApiKey
 
 PURPOSE = "vault"

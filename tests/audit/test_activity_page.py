@@ -5,8 +5,8 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from fini_admin.audit import chain
-from fini_admin.audit.detail import pairs
 from fini_admin.audit.names import Activity
+from fini_admin.web.wording.activity import pairs
 from tests.audit import rows
 from tests.support import people
 

@@ -10,11 +10,11 @@ from django.db import IntegrityError, connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fini_admin import keyring
 from fini_admin.audit import chain, recording
 from fini_admin.audit.models import Entry, Head
 from fini_admin.audit.verify import Broken, verify
 from fini_admin.fini import routes
+from fini_admin.lib import keyring
 from tests.support import people
 from tests.support.triggers import drop
 

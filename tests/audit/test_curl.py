@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, example, given
 from hypothesis import settings as depth
 from hypothesis import strategies as st
 
-from fini_admin.audit import curl
 from fini_admin.audit.models import Entry
 from fini_admin.lib.key_text import looks_like_key
+from fini_admin.web.wording import curl
 from tests.support import people
 
 BASE = "https://fini.example"

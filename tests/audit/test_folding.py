@@ -8,10 +8,10 @@ from django.template import engines
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fini_admin.audit import folding
 from fini_admin.audit.bodies import described
-from fini_admin.audit.folding import Node, body_of
-from fini_admin.audit.templatetags.json_view import json_view
+from fini_admin.web import json_tree
+from fini_admin.web.json_tree import Node, body_of
+from fini_admin.web.templatetags.json_view import json_view
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -57,16 +57,16 @@ def test_a_body_of_very_many_values_is_shown_in_part_and_the_rest_is_counted():
 
 def test_a_page_never_carries_more_of_a_body_than_its_budget():
     node = tree([[[n] * 150 for n in range(150)] for _ in range(150)])
-    assert nodes(node) == folding.MOST_NODES + 1
+    assert nodes(node) == json_tree.MOST_NODES + 1
     assert len(json_view(node)) < 500_000
 
 
 def test_a_body_nested_without_end_is_shown_to_a_depth_or_as_it_is():
-    assert nodes(tree(json.loads("[" * 200 + "]" * 200))) == folding.MOST_LEVELS + 1
+    assert nodes(tree(json.loads("[" * 200 + "]" * 200))) == json_tree.MOST_LEVELS + 1
     deep = body_of("[" * 200_000 + "]" * 200_000)
     assert deep.tree is None
-    assert len(deep.plain) == folding.LONGEST_PLAIN
-    assert deep.left == 400_000 - folding.LONGEST_PLAIN
+    assert len(deep.plain) == json_tree.LONGEST_PLAIN
+    assert deep.left == 400_000 - json_tree.LONGEST_PLAIN
 
 
 def test_markup_in_a_body_is_text():

@@ -9,9 +9,9 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fini_admin.audit.forms import ActivityFilters, CallFilters
 from fini_admin.audit.queries import Wanted
-from fini_admin.key_guard import guarded
+from fini_admin.web.forms.audit import ActivityFilters, CallFilters
+from fini_admin.web.key_guard import guarded
 from tests.support import people
 
 ACTORS = ["ada@example.com", "adam@example.com", "bob@example.com", "root (command line)"]

@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 from django.db import connection, connections, transaction
 
-from fini_admin.audit import apps, chain, detail, heads
+from fini_admin.audit import apps, chain, heads
 from fini_admin.audit.heads import Recorded
 from fini_admin.audit.models import Entry, Head
 from fini_admin.audit.names import HEAD_RECORDED, Activity
 from fini_admin.audit.verify import verify
-from fini_admin.keyring import UnknownKey
+from fini_admin.lib.keyring import UnknownKey
+from fini_admin.web.wording import activity as detail
 from fini_admin.workspaces import actions
 from tests.audit import rows
 from tests.audit.put_back import RECORDED_AT, SQLITE, activity, recorded

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from fini_admin.audit import queries, recording
-from fini_admin.audit.meaning import NOT_REPEATABLE, READS, meaning
 from fini_admin.fini import routes
 from fini_admin.fini.client import Request
+from fini_admin.web.wording.calls import NOT_REPEATABLE, READS, meaning
 from tests.audit import rows
 
 REQUESTS: dict[str, Request[Any]] = {

@@ -14,7 +14,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 
-from fini_admin.environment import for_reading_only, opened_for_reading
+from fini_admin.lib.environment import for_reading_only, opened_for_reading
 from tests.support import people, tables
 from tests.support.product import POSTGRES, Product
 

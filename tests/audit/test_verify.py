@@ -19,7 +19,7 @@ from fini_admin.audit.recording import Context
 from fini_admin.audit.verify import Broken, own_head, unpacked, verify
 from fini_admin.fini import routes
 from fini_admin.fini.routes import Resource
-from fini_admin.keyring import UnknownKey
+from fini_admin.lib.keyring import UnknownKey
 from tests.support.triggers import drop
 
 SQLITE = connection.vendor == "sqlite"

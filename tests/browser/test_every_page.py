@@ -6,7 +6,7 @@ import pytest
 from django.urls import resolve
 from playwright.sync_api import Page, expect
 
-from fini_admin.urls import urlpatterns
+from fini_admin.web.urls import urlpatterns
 from tests.browser import accessibility, layout, paths
 from tests.browser.product import PEOPLE, Place, Product
 

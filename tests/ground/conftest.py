@@ -12,13 +12,13 @@ from allauth.usersessions.models import UserSession
 from django.test import Client
 from django.urls import URLPattern, reverse
 
-from fini_admin import urls
 from fini_admin.audit import transport
 from fini_admin.audit.models import Entry
 from fini_admin.fini.routes import Resource
 from fini_admin.ingestion import previews, runs
 from fini_admin.ingestion.models import QueueEntry, Run
 from fini_admin.sources.models import Source
+from fini_admin.web import urls
 from fini_admin.workspaces.models import User, Workspace
 from tests.ingestion.conftest import QUICK, drive
 from tests.support import people

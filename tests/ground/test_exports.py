@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fini_admin.audit import chain
-from fini_admin.download import csv_lines, harmless, unharmed
 from fini_admin.ingestion.export import NAMES
+from fini_admin.lib.download import csv_lines, harmless, unharmed
 from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import Workspace
 from tests.ground.conftest import Furnished

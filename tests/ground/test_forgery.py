@@ -7,7 +7,7 @@ from django.apps import apps
 from django.core import serializers
 from django.test import Client
 
-from fini_admin import urls
+from fini_admin.web import urls
 from tests.ground.conftest import Furnished
 from tests.support import people
 

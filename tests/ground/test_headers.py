@@ -8,9 +8,9 @@ import pytest
 from django.test import Client
 from django.urls import path
 
-from fini_admin import urls
-from fini_admin.permissions import public
-from fini_admin.workspaces.reports import Line
+from fini_admin.lib.redaction import Line
+from fini_admin.web import urls
+from fini_admin.web.permissions import public
 from tests.ground.conftest import Furnished
 from tests.support import people
 from tests.support.product import ROOT, environment

@@ -18,7 +18,7 @@ import pytest
 from django.core.management import get_commands
 from django.urls import URLPattern, get_resolver, reverse
 
-from fini_admin.outage import Outage
+from fini_admin.lib.outage import Outage
 from tests.browser.product import served
 from tests.support import outages, product
 from tests.support.outages import Answer, Browser, Ground
@@ -171,11 +171,11 @@ def signed_in(ground: Ground) -> dict[str, str]:
 def addresses() -> dict[str, str]:
     """Every route of the URLconf with an address."""
     found = {}
-    for pattern in get_resolver("fini_admin.urls").url_patterns:
+    for pattern in get_resolver("fini_admin.web.urls").url_patterns:
         assert isinstance(pattern, URLPattern)
         names = [name for name in pattern.pattern.regex.groupindex if name not in pattern.default_args]
         found[str(pattern.pattern)] = reverse(
-            str(pattern.name), "fini_admin.urls", kwargs={name: VALUES[name] for name in names}
+            str(pattern.name), "fini_admin.web.urls", kwargs={name: VALUES[name] for name in names}
         )
     return found
 

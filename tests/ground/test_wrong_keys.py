@@ -9,7 +9,8 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from fini_admin.audit.models import Entry
-from fini_admin.ingestion import runs, work
+from fini_admin.ingestion import runs
+from fini_admin.ingestion.engine import loop
 from fini_admin.ingestion.models import Run, Step
 from fini_admin.workspaces.models import ApiKey, User, Workspace
 from tests.ground.conftest import Furnished
@@ -114,7 +115,7 @@ def test_a_run_waits_and_the_worker_says_why_in_a_line(waiting: Workspace, lost,
     lost()
     before = held()
     with caplog.at_level(logging.WARNING):
-        assert not work.work_once(waiting.pk, "00000000-0000-0000-0000-000000000001")
+        assert not loop.work_once(waiting.pk, "00000000-0000-0000-0000-000000000001")
     assert [record.getMessage() for record in caplog.records] == [
         f"acme: the key main cannot be opened: {LINE}"
     ]
@@ -135,7 +136,7 @@ def test_a_chain_that_cannot_be_signed_stops_its_step_before_it_is_sent(waiting:
     settings.ENCRYPTION_KEYS = kept
     before = held()
     with caplog.at_level(logging.WARNING):
-        work.work_once(waiting.pk, "00000000-0000-0000-0000-000000000001")
+        loop.work_once(waiting.pk, "00000000-0000-0000-0000-000000000001")
     assert [record.getMessage() for record in caplog.records] == [LINE]
     assert held() == before
     assert set(Step.objects.values_list("state", flat=True)) == {"ready"}

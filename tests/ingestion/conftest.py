@@ -14,7 +14,8 @@ from fini_admin.audit import bodies as kept
 from fini_admin.audit import transport
 from fini_admin.audit.models import Entry
 from fini_admin.fini.routes import Resource
-from fini_admin.ingestion import runs, work
+from fini_admin.ingestion import runs
+from fini_admin.ingestion.engine import loop
 from fini_admin.ingestion.models import Item, QueueEntry, Run, RunState, Step, StepState, Watch
 from fini_admin.workspaces.models import Workspace
 from tests.ingestion.queue_page import waiting
@@ -53,7 +54,7 @@ def acme(db: None, sandbox: Sandbox) -> Workspace:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Do not wait for a Fini that has given up long ago: the read-back may come at once after the time-out."""
-    monkeypatch.setattr("fini_admin.ingestion.answers.patience", lambda: timedelta(0))
+    monkeypatch.setattr("fini_admin.ingestion.engine.settle.patience", lambda: timedelta(0))
 
 
 def resources(count: int, prefix: str = "n") -> list[Resource]:
@@ -114,7 +115,7 @@ def drive(workspace: Workspace, *, seconds: float = 20, between: Callable[[], No
         assert time.monotonic() < deadline, list(Item.objects.values("stage", "outcome", "reason"))
         hurry(workspace)
         between()
-        if not work.work_once(workspace.pk, OWNER):
+        if not loop.work_once(workspace.pk, OWNER):
             time.sleep(0.02)
     for run in Run.objects.filter(workspace=workspace):
         ends(run)  # whatever happened on the way, the counts are what the items say

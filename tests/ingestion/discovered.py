@@ -10,7 +10,7 @@ from django.test import Client
 from fini_admin.fini.providers import Node
 from fini_admin.ingestion import runs
 from fini_admin.ingestion.models import Preview, Run, RunState, Step, Worker
-from fini_admin.sources.actions import list_resources
+from fini_admin.sources.mirror import list_resources
 from fini_admin.sources.models import Resource
 from fini_admin.workspaces.models import Workspace
 from tests.ingestion.conftest import OWNER

@@ -10,7 +10,8 @@ from django.core.cache import cache
 from django.db.models import DateTimeField, F
 
 from fini_admin.audit.models import OpenCall
-from fini_admin.ingestion import ahead, follow, queries, schedules, steps, work
+from fini_admin.ingestion import queries, schedules
+from fini_admin.ingestion.engine import ahead, follow, loop, send
 from fini_admin.ingestion.models import Budget, Run, RunState, Schedule, Slot, Step, StepState, Watch, Worker
 from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import Workspace
@@ -70,15 +71,15 @@ def go_on(workspace: Workspace, seconds: float = 25) -> None:
     while Run.objects.filter(workspace=workspace, state=RunState.RUNNING).exists():
         assert time.monotonic() < deadline, [list(Step.objects.values()), list(Watch.objects.values())]
         ahead.bring_back()
-        work.recover()
-        if not work.work_once(workspace.pk, ANOTHER):
+        loop.recover()
+        if not loop.work_once(workspace.pk, ANOTHER):
             time.sleep(0.05)
 
 
 def pieces(workspace: Workspace, number: int) -> None:
     """So many pieces of work."""
     for _ in range(number):
-        work.work_once(workspace.pk, OWNER)
+        loop.work_once(workspace.pk, OWNER)
 
 
 @pytest.mark.usefixtures("impatient")
@@ -101,10 +102,10 @@ def test_a_step_and_a_call_of_a_process_that_died_then_are_taken_up(
 ):
     run = register(resources(2))
     step = Step.objects.get(run=run)
-    assert steps.lease(step.pk, OWNER)
+    assert send.lease(step.pk, OWNER)
     clock_was_ahead()
     Step.objects.update(due_at=datetime.now(UTC))
-    assert work.due_workspaces() == []
+    assert loop.due_workspaces() == []
     go_on(acme)
     assert ends(run) == {"done": 2}
 
@@ -119,7 +120,7 @@ def test_a_send_without_an_answer_is_not_repeated_for_a_read_of_the_future(
     while not Step.objects.filter(state=StepState.CHECK).exists():
         assert time.monotonic() < deadline
         Watch.objects.update(next_at=datetime.now(UTC))
-        work.work_once(acme.pk, OWNER)
+        loop.work_once(acme.pk, OWNER)
     Source.objects.update(read_at=datetime.now(UTC) + YEAR)
     follow.resolve_checks(acme)
     assert Step.objects.filter(state=StepState.CHECK).exists()
@@ -135,7 +136,7 @@ def test_pauses_and_slots_of_the_future_hold_nobody_back(acme: Workspace, regist
     for number in range(200):
         Slot.objects.create(workspace=acme, number=number, call=f"call {number}", sent_at=soon)
     Budget.objects.update(number=200)
-    assert work.due_workspaces() == []
+    assert loop.due_workspaces() == []
     go_on(acme)
     assert ends(run) == {"done": 1}
 
@@ -172,7 +173,7 @@ def test_a_dead_worker_of_the_future_is_not_alive(db: None):
     assert not queries.worker_alive()
     ahead.bring_back()
     assert not queries.worker_alive()
-    work.beat(OWNER)
+    loop.beat(OWNER)
     assert queries.worker_alive()
 
 

@@ -7,7 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from fini_admin.fini.routes import Resource
-from fini_admin.ingestion.comparing import Comparison, compare
+from fini_admin.ingestion.comparison import Comparison, compare
 from fini_admin.sources import models
 from fini_admin.sources.states import State
 from fini_admin.workspaces.models import Workspace

@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from fini_admin.audit.models import Entry
-from fini_admin.ingestion import work
+from fini_admin.ingestion.engine import loop
 from fini_admin.ingestion.models import Run
 from fini_admin.workspaces.models import ApiKey, Workspace
 from tests.ingestion.conftest import OWNER, drive
@@ -74,7 +74,7 @@ def test_a_revoked_key_a_missing_key_and_a_missing_worker_are_told_while_it_wait
     assert "No worker is at work." in text(editor.get(ZENDESK))
     at_work()
     sandbox.revoke(sandbox.key)
-    work.work_once(acme.pk, OWNER)
+    loop.work_once(acme.pk, OWNER)
     page = text(editor.get(ZENDESK))
     assert "Discovering: run 1" in page
     assert "no key that Fini takes" in page
@@ -91,7 +91,7 @@ def test_calls_that_did_not_end_well_are_told_while_it_goes_on(
     at_work()
     sandbox.fault(method="GET", path="resources/zendesk", status=500)
     discover(editor)
-    work.work_once(acme.pk, OWNER)
+    loop.work_once(acme.pk, OWNER)
     assert "1 call did not end well; it is tried again by itself." in text(editor.get(ZENDESK))
 
 

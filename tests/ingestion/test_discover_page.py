@@ -10,10 +10,10 @@ from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from fini_admin.ingestion import discovering
+from fini_admin.ingestion import discovery
 from fini_admin.ingestion.models import Run
-from fini_admin.ingestion.picking import opened
 from fini_admin.sources.models import Resource, Source
+from fini_admin.web.forms.discover import opened
 from fini_admin.workspaces.models import Workspace
 from tests.ingestion.conftest import drive, requests
 from tests.ingestion.discovered import (
@@ -89,7 +89,7 @@ def test_two_people_who_press_discover_at_once_see_one_run() -> None:
     acme, seen = people.workspace(), []
 
     def press(who: str) -> None:
-        run = discovering.start(actor=who, origin="test", workspace=acme, provider="notion", token=who)
+        run = discovery.start(actor=who, origin="test", workspace=acme, provider="notion", token=who)
         seen.append(run.number)
 
     def second() -> None:

@@ -9,9 +9,10 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from fini_admin.ingestion import runs, schedules, settings_page
-from fini_admin.ingestion.management.commands import run_worker
+from fini_admin.cli.management.commands import run_worker
+from fini_admin.ingestion import runs, schedules
 from fini_admin.ingestion.models import Run, RunState
+from fini_admin.web.forms import settings_page
 from fini_admin.workspaces import actions
 from fini_admin.workspaces.models import ApiKey, Workspace
 from tests.ingestion.conftest import drive, requests

@@ -11,7 +11,7 @@ import pytest
 from django.core.management import call_command
 from django.test import Client
 
-from fini_admin.download import unharmed
+from fini_admin.lib.download import unharmed
 from fini_admin.workspaces.models import Workspace
 from tests.ingestion.conftest import drive
 from tests.support.sandbox import Sandbox

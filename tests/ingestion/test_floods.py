@@ -14,7 +14,7 @@ from fini_admin.fini.client import Request
 from fini_admin.fini.errors import NotUnderstood
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.fini.routes import InvalidRequest, Resource
-from fini_admin.ingestion import work
+from fini_admin.ingestion.engine import loop
 from fini_admin.ingestion.models import Item, Step
 from fini_admin.ingestion.models import Run as RunRow
 from fini_admin.ingestion.resource_rules import fault
@@ -94,7 +94,7 @@ def test_a_title_of_three_megabytes_is_cut_where_it_is_stored_and_is_no_news_twi
     acme: Workspace, sandbox: Sandbox, register: Start
 ) -> None:
     run = register(resources(2))
-    assert work.work_once(acme.pk, OWNER)
+    assert loop.work_once(acme.pk, OWNER)
     for one in sandbox.documents()[:2]:
         sandbox.change(one["id"], title=LONG)
     drive(acme)

@@ -8,11 +8,12 @@ from django.core.exceptions import ValidationError
 from django.test import Client
 
 from fini_admin.audit.models import Entry, Head
+from fini_admin.cli.management.commands import run_worker
 from fini_admin.fini.errors import KeyRefused
-from fini_admin.ingestion import verification, work
-from fini_admin.ingestion.management.commands import run_worker
-from fini_admin.ingestion.overview import needs_of_work
+from fini_admin.ingestion import key_check
+from fini_admin.ingestion.engine import loop
 from fini_admin.sources.models import Source
+from fini_admin.web.wording.home import needs_of_work
 from fini_admin.workspaces import actions, fallback, queries
 from fini_admin.workspaces.models import ApiKey, Workspace
 from tests.ingestion.conftest import Start, drive, ends, requests, resources
@@ -51,8 +52,8 @@ def mirrored(acme: Workspace, register: Start) -> None:
     drive(acme)
 
 
-def verify(key: ApiKey) -> verification.Found:
-    return verification.verify(**BY, key=key)
+def verify(key: ApiKey) -> key_check.Found:
+    return key_check.verify(**BY, key=key)
 
 
 def stored(key: ApiKey) -> ApiKey:
@@ -297,11 +298,11 @@ def test_without_a_fallback_the_work_waits(acme, main, second, sandbox, register
     ApiKey.objects.filter(pk=main.pk).update(fallback_until=datetime.now(UTC) - timedelta(seconds=1))
     sandbox.revoke(people.KEY)
     register(resources(1))
-    while work.work_once(acme.pk, "w"):
+    while loop.work_once(acme.pk, "w"):
         pass
     assert states() == {"main": "waiting", "second": "live"}
     assert stored(second).refused_at
-    assert work.due_workspaces() == []
+    assert loop.due_workspaces() == []
 
 
 def test_an_answer_that_refuses_the_key_before_changes_nothing_for_the_new_one(acme, main, second, sandbox):

@@ -10,7 +10,8 @@ from django.test import Client
 from huey.contrib.djhuey import HUEY
 
 from fini_admin.audit.models import Entry, OpenCall
-from fini_admin.ingestion import calling, verification, work
+from fini_admin.ingestion import credentials, key_check
+from fini_admin.ingestion.engine import loop
 from fini_admin.ingestion.models import Slot
 from fini_admin.workspaces import actions
 from fini_admin.workspaces.models import ApiKey, Workspace
@@ -150,7 +151,7 @@ def test_an_answer_after_the_call_was_closed_is_told(admin, main, sandbox):
         OpenCall.objects.all().delete()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("fini_admin.ingestion.calling.settle", close)
+        patch.setattr("fini_admin.ingestion.credentials.settle", close)
         said = ask(admin, main)
     assert "the answer came when the call was closed already" in said
     assert stored(main) == ("", False, False)
@@ -160,10 +161,10 @@ def test_the_lease_of_the_call_outlasts_the_longest_answer(main, sandbox, settin
     settings.FINI_TIMEOUT = 30
     leases = []
     monkeypatch.setattr(
-        "fini_admin.ingestion.verification.calling.settle",
+        "fini_admin.ingestion.key_check.calling.settle",
         lambda *_: leases.append(OpenCall.objects.get().lease_until),
     )
-    verification.verify(**BY, key=main)
+    key_check.verify(**BY, key=main)
     assert leases[0] > datetime.now(UTC) + timedelta(seconds=60)
 
 
@@ -213,11 +214,11 @@ def test_a_switch_wakes_the_work_that_waited_for_another_key(
 def test_work_waits_while_no_key_is_live_and_loses_nothing(acme, main, sandbox, register):
     run = register(resources(2))
     actions.switch_off_key(**BY, key=main)
-    assert work.due_workspaces() == []
+    assert loop.due_workspaces() == []
     assert sandbox.log() == []
     second = people.key(acme, "second", "fini_second_key_of_the_sandbox")
     sandbox.add_key("fini_second_key_of_the_sandbox")
-    verification.verify(**BY, key=second)
+    key_check.verify(**BY, key=second)
     actions.switch_key(**BY, key=second)
     drive(acme)
     run.refresh_from_db()
@@ -225,9 +226,9 @@ def test_work_waits_while_no_key_is_live_and_loses_nothing(acme, main, sandbox, 
 
 
 def test_a_second_verification_says_what_the_first_one_found(acme, main, sandbox):
-    verification.verify(**BY, key=main)
+    key_check.verify(**BY, key=main)
     sandbox.add_key(sandbox.key, scopes=["read"])
-    verification.verify(**BY, key=main)
+    key_check.verify(**BY, key=main)
     detail = people.trail(acme)[-1][2]
     assert (detail["scopes"], detail["was"]) == (["read"], ["read", "write"])
 
@@ -249,7 +250,7 @@ def test_a_keys_last_use_is_noted_at_most_once_a_minute(acme: Workspace) -> None
     at = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
     def noted(seconds: int) -> datetime | None:
-        calling.note_use(str(key.pk), at + timedelta(seconds=seconds))
+        credentials.note_use(str(key.pk), at + timedelta(seconds=seconds))
         key.refresh_from_db()
         return key.last_used_at
 

@@ -10,9 +10,10 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from fini_admin.ingestion import overview, runs
+from fini_admin.ingestion import runs
 from fini_admin.ingestion.models import Item, Outcome, QueueEntry, Run, Stage, Step, Watch
 from fini_admin.sources.models import Source
+from fini_admin.web.wording import home
 from fini_admin.workspaces.models import Workspace
 from tests.ingestion.conftest import Start, drive, ends, resources
 from tests.ingestion.queue_page import many
@@ -116,8 +117,8 @@ def test_the_first_steps_are_told_without_reading_the_queue(acme: Workspace) -> 
         QueueEntry.objects.filter(pk__in=[entry.pk for entry in many(acme, ids)[::2]]).update(
             closed_at="2026-01-01T00:00Z", closed_how="removed"
         )
-        assert overview.first_steps(acme)[-1].done is False
-        return effort(lambda: overview.first_steps(acme))
+        assert home.first_steps(acme)[-1].done is False
+        return effort(lambda: home.first_steps(acme))
 
     assert looking(1000) <= looking(20) + 100
 

@@ -7,7 +7,8 @@ import pytest
 from django.test import Client
 
 from fini_admin.audit.models import Entry
-from fini_admin.ingestion import runs, verification, work
+from fini_admin.ingestion import key_check, runs
+from fini_admin.ingestion.engine import loop
 from fini_admin.workspaces import actions
 from fini_admin.workspaces.models import ApiKey, Workspace
 from tests.ingestion.conftest import Start, drive, ends, resources
@@ -26,7 +27,7 @@ def reader(acme: Workspace, sandbox: Sandbox, register: Start) -> ApiKey:
     drive(acme)
     sandbox.add_key(people.KEY, scopes=["read"])
     key = people.key(acme, "reader")
-    verification.verify(**BY, key=key)
+    key_check.verify(**BY, key=key)
     sandbox.clear_log()
     return key
 
@@ -85,7 +86,7 @@ def test_when_the_read_key_may_not_read_any_more_the_live_one_reads(acme, reader
 
 
 def test_verifying_the_read_key_again_leaves_it_one(acme, reader, register):
-    verification.verify(**BY, key=reader)
+    key_check.verify(**BY, key=reader)
     assert ApiKey.objects.get(pk=reader.pk).refused_at is None
     assert "reader" in {key for _, key in work_through(acme, register)}
 
@@ -93,7 +94,7 @@ def test_verifying_the_read_key_again_leaves_it_one(acme, reader, register):
 def test_while_no_key_is_live_nothing_is_read_either(acme, reader, register):
     actions.switch_off_key(**BY, key=ApiKey.objects.get(label="main"))
     runs.start_discover(**BY, workspace=acme, provider="notion")
-    assert work.due_workspaces() == []
+    assert loop.due_workspaces() == []
 
 
 def test_the_page_says_what_the_read_key_is_used_for(acme, client: Client, reader):

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from fini_admin.fini.errors import BadRequest
-from fini_admin.ingestion.answers import concerns_all
+from fini_admin.ingestion.engine.settle import concerns_all
+from fini_admin.ingestion.engine.split import told_limit
 from fini_admin.ingestion.models import Outcome
-from fini_admin.ingestion.splitting import told_limit
 from fini_admin.workspaces.models import Workspace
 from tests.ingestion.conftest import Start, drive, ends, resources
 from tests.support.sandbox import Sandbox

@@ -13,9 +13,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils.html import escape
 
-from fini_admin.forms import KEY_HERE
 from fini_admin.ingestion.models import Preview, Run
 from fini_admin.sources.models import Resource
+from fini_admin.web.forms.base import KEY_HERE
 from fini_admin.workspaces.models import Workspace
 from tests.support import people
 from tests.support.register import (

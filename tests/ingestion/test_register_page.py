@@ -8,9 +8,9 @@ from django.test import Client
 from django.utils.html import escape
 
 from fini_admin.audit.models import Entry
-from fini_admin.forms import KEY_HERE
 from fini_admin.ingestion.models import Preview, Run
 from fini_admin.sources.models import Source
+from fini_admin.web.forms.base import KEY_HERE
 from fini_admin.workspaces.models import Workspace
 from tests.ingestion.conftest import bodies, drive
 from tests.support import people

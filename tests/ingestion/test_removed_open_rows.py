@@ -9,8 +9,8 @@ from fini_admin.audit import heads, recording, transport
 from fini_admin.audit.models import Entry, Head, OpenCall
 from fini_admin.audit.names import CallKind
 from fini_admin.audit.verify import verify
-from fini_admin.ingestion import work
-from fini_admin.ingestion.management.commands import run_worker
+from fini_admin.cli.management.commands import run_worker
+from fini_admin.ingestion.engine import loop
 from fini_admin.ingestion.models import Step, StepState, Watch
 from fini_admin.ingestion.tasks import Process
 from fini_admin.workspaces.models import Workspace
@@ -27,9 +27,9 @@ def process(process: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 def cut_off(acme: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """The worker dies between the call and its outcome."""
     with monkeypatch.context() as patch:
-        outage(patch, (transport, "write_outcome"), (work, "recover_step"), (work, "recover_watch"))
+        outage(patch, (transport, "write_outcome"), (loop, "recover_step"), (loop, "recover_watch"))
         with pytest.raises(OperationalError):
-            work.work_once(acme.pk, OWNER)
+            loop.work_once(acme.pk, OWNER)
 
 
 def test_a_step_whose_open_row_was_removed_goes_on(
@@ -53,7 +53,7 @@ def test_a_walk_whose_open_row_was_removed_goes_on(
     acme: Workspace, register: Start, monkeypatch: Any
 ) -> None:
     run = register(resources(2))
-    assert work.work_once(acme.pk, OWNER)
+    assert loop.work_once(acme.pk, OWNER)
     Watch.objects.update(next_at=Step.objects.get().due_at)
     cut_off(acme, monkeypatch)
     OpenCall.objects.all().delete()
@@ -74,7 +74,7 @@ def test_a_chain_that_cannot_be_looked_at_keeps_no_other(
     Head.objects.create(chain="!", seq="0", hash="", mac="")
     plain = recording.reopen
     monkeypatch.setattr(recording, "reopen", lambda name, after: 1 / 0 if name == "!" else plain(name, after))
-    work.reopen_calls()
+    loop.reopen_calls()
     assert OpenCall.objects.count() == 1
     assert [record.getMessage() for record in caplog.records] == ["open calls of !"]
 
@@ -86,7 +86,7 @@ def test_the_head_is_recorded_when_a_run_ends_and_not_before(
     rows = Entry.objects.filter(chain="-").count()
     with django_capture_on_commit_callbacks(execute=True):
         register(resources(2))
-        work.work_once(acme.pk, OWNER)
+        loop.work_once(acme.pk, OWNER)
     assert heads.newest(str(acme.pk)) == before
     with django_capture_on_commit_callbacks(execute=True):
         drive(acme)

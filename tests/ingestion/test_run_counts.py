@@ -7,10 +7,11 @@ import pytest
 from django.apps import apps
 from django.test import Client
 
-from fini_admin import paging
-from fini_admin.ingestion import follow, runs
+from fini_admin.ingestion import runs
+from fini_admin.ingestion.engine import follow
 from fini_admin.ingestion.models import Outcome, Run
-from fini_admin.sources.actions import Origin
+from fini_admin.lib import paging
+from fini_admin.sources.mirror import Origin
 from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import Workspace
 from tests.ingestion.conftest import Start, drive, ends, resources

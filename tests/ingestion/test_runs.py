@@ -9,13 +9,14 @@ from django.db import IntegrityError, transaction
 from fini_admin.audit import transport
 from fini_admin.audit.models import Entry, OpenCall
 from fini_admin.audit.verify import verify
+from fini_admin.cli.management.commands import run_worker
 from fini_admin.fini.routes import Resource
-from fini_admin.ingestion import follow, runs, steps, work
-from fini_admin.ingestion.management.commands import run_worker
+from fini_admin.ingestion import runs
+from fini_admin.ingestion.engine import follow, loop, send
 from fini_admin.ingestion.models import Item, QueueEntry, Run, RunState, Step, StepState, Watch, Worker
 from fini_admin.ingestion.queries import summary, worker_alive
 from fini_admin.ingestion.tasks import Process
-from fini_admin.sources.actions import Origin
+from fini_admin.sources.mirror import Origin
 from fini_admin.sources.models import Source, StateChange
 from fini_admin.workspaces.models import ApiKey, Workspace
 from tests.ingestion.conftest import OWNER, Start, drive, ends, hurry, requests, resources
@@ -49,7 +50,7 @@ def reach_ingest(workspace: Workspace) -> Step:
     """Work up to the moment at which the ingest step is ready."""
     while not Step.objects.filter(kind="ingest").exists():
         hurry(workspace)
-        work.work_once(workspace.pk, OWNER)
+        loop.work_once(workspace.pk, OWNER)
     return Step.objects.get(kind="ingest")
 
 
@@ -63,12 +64,12 @@ def test_a_worker_that_dies_in_an_ingest_call_leaves_nothing_sent_twice(
     with monkeypatch.context() as patch:
         die_in_call(patch, after_sending=after_sending)
         with pytest.raises(Killed):
-            work.work_once(acme.pk, OWNER)
+            loop.work_once(acme.pk, OWNER)
     assert Step.objects.get(pk=step.pk).state == StepState.SENT
-    work.recover()
+    loop.recover()
     assert OpenCall.objects.count() == 1
     lease_runs_out()
-    work.recover()
+    loop.recover()
     assert Step.objects.get(pk=step.pk).state == StepState.CHECK
     assert Entry.objects.get(kind="call.lost").outcome == "unknown"
     drive(acme)
@@ -86,11 +87,11 @@ def test_an_answer_after_its_call_was_closed_as_lost_is_not_used(
     def slow(*args: Any) -> Any:
         answer = plain(*args)
         lease_runs_out()
-        work.recover()
+        loop.recover()
         return answer
 
     monkeypatch.setattr(transport, "attempt", slow)
-    work.work_once(acme.pk, OWNER)
+    loop.work_once(acme.pk, OWNER)
     assert list(Entry.objects.filter(kind__startswith="call.").values_list("kind", flat=True)) == [
         "call.asked",
         "call.lost",
@@ -101,9 +102,9 @@ def test_an_answer_after_its_call_was_closed_as_lost_is_not_used(
 def test_a_lease_that_was_lost_sends_nothing(acme: Workspace, sandbox: Sandbox, register: Start) -> None:
     register(resources(2))
     step = Step.objects.get()
-    assert steps.lease(step.pk, OWNER)
+    assert send.lease(step.pk, OWNER)
     Step.objects.update(owner="another")
-    steps.perform(step.pk, OWNER)
+    send.perform(step.pk, OWNER)
     assert sandbox.log() == []
     assert not Entry.objects.filter(kind="call.asked").exists()
 
@@ -111,8 +112,8 @@ def test_a_lease_that_was_lost_sends_nothing(acme: Workspace, sandbox: Sandbox, 
 def test_a_step_is_leased_once(acme: Workspace, register: Start) -> None:
     register(resources(2))
     step = Step.objects.get()
-    assert steps.lease(step.pk, "one")
-    assert not steps.lease(step.pk, "two")
+    assert send.lease(step.pk, "one")
+    assert not send.lease(step.pk, "two")
 
 
 def test_a_refused_key_stops_the_work_and_another_key_resumes_it(
@@ -121,9 +122,9 @@ def test_a_refused_key_stops_the_work_and_another_key_resumes_it(
     run = register(resources(250))
     sandbox.revoke(sandbox.key)
     for _ in range(5):
-        work.work_once(acme.pk, OWNER)
+        loop.work_once(acme.pk, OWNER)
     assert len(sandbox.log()) == 1
-    assert work.due_workspaces() == []
+    assert loop.due_workspaces() == []
     assert [kind for kind, *_ in people.trail(acme)].count("key.refused") == 1
     sandbox.add_key(people.KEY)
     ApiKey.objects.update(state="off")
@@ -150,7 +151,7 @@ def test_a_refusal_of_the_key_that_was_switched_away_leaves_the_new_one_alone(
 
     with monkeypatch.context() as patch:
         patch.setattr(transport, "attempt", switched_meanwhile)
-        work.work_once(acme.pk, OWNER)
+        loop.work_once(acme.pk, OWNER)
     assert dict(ApiKey.objects.values_list("label", "refused_at")).get("second") is None
     assert ApiKey.objects.get(label="main").refused_at
     drive(acme)
@@ -165,10 +166,10 @@ def test_a_register_whose_worker_dies_again_and_again_is_never_given_up(
         with monkeypatch.context() as patch:
             die_in_call(patch, after_sending=True)
             with pytest.raises(Killed):
-                work.work_once(acme.pk, OWNER)
+                loop.work_once(acme.pk, OWNER)
         lease_runs_out()
-        work.recover()
-        assert work.due_workspaces() == [acme.pk]
+        loop.recover()
+        assert loop.due_workspaces() == [acme.pk]
     drive(acme)
     assert ends(run) == {"done": 2}
     assert Entry.objects.filter(kind="call.lost").count() == 8
@@ -179,8 +180,8 @@ def test_a_fault_of_ours_closes_its_call_and_the_work_goes_on(
 ) -> None:
     run = register(resources(2))
     with monkeypatch.context() as patch:
-        patch.setattr("fini_admin.ingestion.answers.accepted", lambda *_: 1 / 0)
-        assert work.work_once(acme.pk, OWNER)
+        patch.setattr("fini_admin.ingestion.engine.settle.accepted", lambda *_: 1 / 0)
+        assert loop.work_once(acme.pk, OWNER)
     assert not OpenCall.objects.exists()
     assert Entry.objects.get(kind="call.lost").outcome == "unknown"
     drive(acme)
@@ -193,15 +194,15 @@ def test_what_is_removed_between_preparing_and_sending_is_not_sent(
     register(resources(2))
     drive(acme)
     run = ingest()
-    plain = steps.request_of
+    plain = send.request_of
 
     def removed_meanwhile(*args: Any) -> Any:
         QueueEntry.objects.filter(source__external_id="n-1").update(closed_at=datetime.now(UTC))
         return plain(*args)
 
     with monkeypatch.context() as patch:
-        patch.setattr(steps, "request_of", removed_meanwhile)
-        work.work_once(acme.pk, OWNER)
+        patch.setattr(send, "request_of", removed_meanwhile)
+        loop.work_once(acme.pk, OWNER)
     assert requests(sandbox, "POST", LIST) == []
     drive(acme)
     assert ends(run) == {"done": 1, "skipped": 1}
@@ -221,8 +222,8 @@ def test_a_key_without_the_write_scope_is_told_once_for_the_whole_run(
 def test_a_workspace_without_a_key_waits(db: None, sandbox: Sandbox) -> None:
     bare = people.workspace("bare")
     runs.start_discover(actor="ada", origin="test", workspace=bare, provider="notion")
-    assert work.due_workspaces() == []
-    assert not work.work_once(bare.pk, OWNER)
+    assert loop.due_workspaces() == []
+    assert not loop.work_once(bare.pk, OWNER)
     assert sandbox.log() == []
 
 
@@ -265,7 +266,7 @@ def test_a_source_that_fini_no_longer_knows_is_gone(
     sandbox.settings(running_seconds=[600, 600])
     run = register(resources(2), then_ingest=True)
     reach_ingest(acme)
-    work.work_once(acme.pk, OWNER)
+    loop.work_once(acme.pk, OWNER)
     victim = Source.objects.get(external_id="n-1")
     sandbox.remove([victim.fini_id])
     sandbox.advance(700)
@@ -283,9 +284,9 @@ def test_a_job_without_an_end_is_stuck_after_a_day(
     reach_ingest(acme)
     for _ in range(30):
         hurry(acme)
-        work.work_once(acme.pk, OWNER)
+        loop.work_once(acme.pk, OWNER)
     Source.objects.filter(external_id="n-0").update(sent_at=datetime.now(UTC) - timedelta(hours=25))
-    work.mark_stuck()
+    loop.mark_stuck()
     assert Source.objects.get(external_id="n-0").state == "stuck"
     assert ends(run) == {"done": 1, "unknown": 1}
     assert Run.objects.get().state == RunState.ENDED
@@ -298,11 +299,11 @@ def test_when_all_has_ended_there_are_no_calls_at_all(
     drive(acme)
     for _ in range(3):
         hurry(acme)
-        work.work_once(acme.pk, OWNER)
+        loop.work_once(acme.pk, OWNER)
     assert Watch.objects.get().next_at is None
     sandbox.clear_log()
     hurry(acme)
-    assert work.due_workspaces() == []
+    assert loop.due_workspaces() == []
     assert sandbox.log() == []
 
 
@@ -338,7 +339,7 @@ def test_a_missing_item_is_read_back_before_it_is_sent_again(
     sandbox.fault(method="POST", path=f"{LIST}$", body=answer)
     run = runs.start_ingest(actor="ada", origin="test", workspace=acme)
     reach_ingest(acme)
-    work.work_once(acme.pk, OWNER)
+    loop.work_once(acme.pk, OWNER)
     assert Item.objects.filter(run=run, stage="follow").count() == 1
     assert Source.objects.filter(state="unknown").count() == 2
     assert len(requests(sandbox, "POST", LIST)) == 1
@@ -348,7 +349,7 @@ def test_ready_tells_a_dead_worker(db: None) -> None:
     now = datetime.now(UTC)
     Worker.objects.create(pk="w", started_at=now, seen_at=now - timedelta(seconds=16))
     assert not worker_alive()
-    work.beat("w")
+    loop.beat("w")
     assert worker_alive()
 
 
@@ -374,7 +375,7 @@ def test_what_a_walk_left_is_settled_even_when_nothing_is_wanted_any_more(
 ) -> None:
     run = register(resources(3), then_ingest=True)
     while Item.objects.filter(stage="register").exists():
-        work.work_once(acme.pk, OWNER)
+        loop.work_once(acme.pk, OWNER)
     Source.objects.update(wanted_since=None, external_id="another")
     drive(acme)
     assert ends(run) == {"unknown": 3}

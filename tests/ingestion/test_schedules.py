@@ -11,9 +11,9 @@ from django.test.utils import CaptureQueriesContext
 
 from fini_admin.ingestion import schedules
 from fini_admin.ingestion.models import Run, Schedule, Worker
-from fini_admin.ingestion.schedule_form import ScheduleForm
 from fini_admin.people import actions as persons
-from fini_admin.permissions import Permission, roles_with
+from fini_admin.web.forms.schedules import ScheduleForm
+from fini_admin.web.permissions import Permission, roles_with
 from fini_admin.workspaces import actions, queries
 from fini_admin.workspaces.models import Membership, User, Workspace, WorkspaceSettings
 from tests.ingestion.conftest import drive

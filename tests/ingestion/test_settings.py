@@ -13,8 +13,9 @@ from django.core.management import call_command
 from django.test import Client
 
 from fini_admin.audit.models import Entry
-from fini_admin.ingestion import budget, previews, runs, work
-from fini_admin.ingestion.management.commands.discover import Command
+from fini_admin.cli.management.commands.discover import Command
+from fini_admin.ingestion import budget, previews, runs
+from fini_admin.ingestion.engine import loop
 from fini_admin.ingestion.models import Budget, Preview, Run, Slot, Step, StepState
 from fini_admin.ingestion.queries import foot
 from fini_admin.ingestion.runs import batch_size
@@ -55,7 +56,7 @@ def asked(workspace: Workspace) -> int:
 def exhaust(workspace: Workspace) -> None:
     """Work until nothing goes out any more."""
     hurry(workspace)
-    while work.work_once(workspace.pk, OWNER):
+    while loop.work_once(workspace.pk, OWNER):
         hurry(workspace)
 
 
@@ -90,7 +91,7 @@ def test_a_changed_budget_holds_from_the_next_call_on(acme: Workspace, settings:
     register(acme, 40)
     exhaust(acme)
     assert asked(acme) == 3
-    assert not work.due_steps(datetime.now(UTC)).exists()
+    assert not loop.due_steps(datetime.now(UTC)).exists()
     people.sign_in(client, people.member(acme, "admin"))
     assert client.post("/w/acme/settings/", {"calls_per_minute": "12"}).status_code == 303
     exhaust(acme)
@@ -264,7 +265,7 @@ def test_an_archived_workspaces_work_waits_and_goes_on_when_it_is_restored(
     run = register(acme, 2)
     theirs = register(other, 2)
     actions.archive_workspace(**WHO, workspace=acme)
-    assert work.due_workspaces() == [other.pk]
+    assert loop.due_workspaces() == [other.pk]
     exhaust(acme)
     assert requests(sandbox, "POST", REGISTER) == []
     drive(other)
@@ -284,16 +285,16 @@ def test_the_walk_of_an_archived_workspace_waits_too_and_nothing_in_it_gets_stuc
     while not Source.objects.filter(sent_at__isnull=False).exists():
         assert time.monotonic() < deadline
         hurry(acme)
-        work.work_once(acme.pk, OWNER)
+        loop.work_once(acme.pk, OWNER)
     actions.archive_workspace(**WHO, workspace=acme)
     before = len(sandbox.log())
     exhaust(acme)
     assert len(sandbox.log()) == before
     Source.objects.update(sent_at=datetime.now(UTC) - timedelta(hours=25))
-    work.mark_stuck()
+    loop.mark_stuck()
     assert ends(run) == {}
     actions.restore_workspace(**WHO, workspace=acme)
-    work.mark_stuck()
+    loop.mark_stuck()
     assert Source.objects.get(provider="notion").state == State.STUCK
 
 

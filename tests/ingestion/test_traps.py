@@ -8,9 +8,10 @@ import pytest
 
 from fini_admin.audit.models import Body, Entry
 from fini_admin.fini.errors import Throttled
-from fini_admin.ingestion import budget, runs, work
+from fini_admin.ingestion import budget, runs
+from fini_admin.ingestion.engine import loop
 from fini_admin.ingestion.models import Budget, Lane, Outcome, QueueEntry, Slot, Step, StepState, Watch
-from fini_admin.sources.actions import Origin, ensure
+from fini_admin.sources.mirror import Origin, ensure
 from fini_admin.sources.models import Resource, Source
 from fini_admin.workspaces.models import Workspace
 from tests.ingestion.conftest import OWNER, Start, bodies, drive, ends, hurry, requests, resources
@@ -119,7 +120,7 @@ def test_trap_3_the_time_for_a_trace_begins_when_we_give_up(
     register(resources(2), then_ingest=True)
     while not (step := Step.objects.filter(state=StepState.CHECK).first()):
         hurry(acme)
-        work.work_once(acme.pk, OWNER)
+        loop.work_once(acme.pk, OWNER)
     (sent,) = requests(sandbox, "POST", LIST)
     assert step.settle_after is not None
     assert step.settle_after.timestamp() >= sent["at"] + 1.0 + 1.0 + 5.0 - 0.1
@@ -147,7 +148,7 @@ def test_trap_3_a_refused_connection_is_not_done_and_tried_again(
 ) -> None:
     settings.FINI_API_BASE_URL = "http://127.0.0.1:9"
     run = register(resources(2))
-    work.work_once(acme.pk, OWNER)
+    loop.work_once(acme.pk, OWNER)
     assert Entry.objects.get(kind="call.unsent").outcome == "not done"
     assert Step.objects.get().state == StepState.READY
     settings.FINI_API_BASE_URL = sandbox.url
@@ -356,12 +357,12 @@ def test_trap_6_a_walk_that_lost_its_place_is_followed_by_a_whole_one(
     run = register(resources(14), then_ingest=True)
     while Source.objects.filter(sent_at__isnull=False).count() < 14:
         hurry(acme)
-        work.work_once(acme.pk, OWNER)
+        loop.work_once(acme.pk, OWNER)
     Budget.objects.update(page_size=5, page_limit=5, limited_until=LATER)
     sandbox.advance(700)
     while Watch.objects.get().pages != 2 or not Watch.objects.get().cursor:
         hurry(acme)
-        work.work_once(acme.pk, OWNER)
+        loop.work_once(acme.pk, OWNER)
     sandbox.change(Watch.objects.get().cursor, title="moved to the head while we were on our way")
     drive(acme)
     assert ends(run) == {"done": 14}

@@ -8,7 +8,7 @@ from django.test import Client
 
 from fini_admin.ingestion import previews, runs
 from fini_admin.ingestion.models import Lane, Outcome, QueueEntry
-from fini_admin.sources.actions import Origin, ensure
+from fini_admin.sources.mirror import Origin, ensure
 from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import Workspace
 from tests.ingestion.conftest import Start, bodies, drive, ends

@@ -7,7 +7,8 @@ from urllib.parse import parse_qs
 import pytest
 from django.test import Client
 
-from fini_admin.ingestion import follow, runs, work
+from fini_admin.ingestion import runs
+from fini_admin.ingestion.engine import follow, loop
 from fini_admin.ingestion.models import Budget, Run, Step, Watch, Worker
 from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import ApiKey, Workspace
@@ -25,7 +26,7 @@ def work_until(workspace: Workspace, done: Callable[[], bool], *, most: int = 60
         if done():
             return
         hurry(workspace)
-        work.work_once(workspace.pk, OWNER)
+        loop.work_once(workspace.pk, OWNER)
     raise AssertionError("not within so many calls")
 
 
@@ -78,7 +79,7 @@ def test_a_key_that_is_refused_for_one_id_is_refused(
 ) -> None:
     hide(sandbox, sent[0], status=401)
     work_until(acme, lambda: ApiKey.objects.get().refused_at is not None)
-    assert work.due_workspaces() == []
+    assert loop.due_workspaces() == []
 
 
 def test_a_reading_key_that_may_not_see_one_record_goes_on_reading(

@@ -12,10 +12,11 @@ from huey.contrib.djhuey import HUEY
 
 from fini_admin.audit import transport
 from fini_admin.audit.models import Entry, Head, OpenCall
-from fini_admin.ingestion import budget, runs, steps, walk, work
-from fini_admin.ingestion.management.commands import run_worker
+from fini_admin.cli.management.commands import run_worker
+from fini_admin.ingestion import budget, runs
+from fini_admin.ingestion.engine import loop, send, walk
 from fini_admin.ingestion.models import Step, StepState, Watch
-from fini_admin.sources.actions import Origin, ensure
+from fini_admin.sources.mirror import Origin, ensure
 from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import ApiKey, Workspace
 from tests.ingestion.conftest import OWNER, Start, drive, ends, hurry, resources
@@ -39,8 +40,8 @@ def fifteen_seconds_pass() -> None:
     """The heartbeat's and the leases' time, as a worker that lives on spends it."""
     for model in (Step, Watch, OpenCall):
         model.objects.update(lease_until=F("lease_until") - timedelta(seconds=15))
-    work.beat(OWNER)
-    work.recover()
+    loop.beat(OWNER)
+    loop.recover()
 
 
 def test_a_step_that_an_outage_cut_off_before_its_call_goes_out_again(
@@ -48,12 +49,12 @@ def test_a_step_that_an_outage_cut_off_before_its_call_goes_out_again(
 ) -> None:
     run = register(resources(2))
     with monkeypatch.context() as patch:
-        outage(patch, (steps, "perform"), (work, "recover_step"), (steps, "release"))
+        outage(patch, (send, "perform"), (loop, "recover_step"), (send, "release"))
         with pytest.raises(OperationalError):
-            work.work_once(acme.pk, OWNER)
-    assert work.due_workspaces() == []
+            loop.work_once(acme.pk, OWNER)
+    assert loop.due_workspaces() == []
     fifteen_seconds_pass()
-    assert work.due_workspaces() == [acme.pk]
+    assert loop.due_workspaces() == [acme.pk]
     drive(acme)
     assert ends(run) == {"done": 2}
 
@@ -63,9 +64,9 @@ def test_a_step_that_an_outage_cut_off_in_its_call_goes_out_again(
 ) -> None:
     run = register(resources(2))
     with monkeypatch.context() as patch:
-        outage(patch, (transport, "write_outcome"), (work, "recover_step"), (steps, "release"))
+        outage(patch, (transport, "write_outcome"), (loop, "recover_step"), (send, "release"))
         with pytest.raises(OperationalError):
-            work.work_once(acme.pk, OWNER)
+            loop.work_once(acme.pk, OWNER)
     assert Step.objects.get().state == StepState.SENT
     fifteen_seconds_pass()
     assert not OpenCall.objects.exists()
@@ -77,15 +78,15 @@ def test_a_watch_that_an_outage_cut_off_is_walked_again(
     acme: Workspace, register: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = register(resources(2))
-    work.work_once(acme.pk, OWNER)
+    loop.work_once(acme.pk, OWNER)
     hurry(acme)
     with monkeypatch.context() as patch:
-        outage(patch, (transport, "write_outcome"), (work, "recover_watch"), (walk, "release"))
+        outage(patch, (transport, "write_outcome"), (loop, "recover_watch"), (walk, "release"))
         with pytest.raises(OperationalError):
-            work.work_once(acme.pk, OWNER)
+            loop.work_once(acme.pk, OWNER)
     fifteen_seconds_pass()
     assert not OpenCall.objects.exists()
-    assert work.due_workspaces() == [acme.pk]
+    assert loop.due_workspaces() == [acme.pk]
     drive(acme)
     assert ends(run) == {"done": 2}
 
@@ -112,7 +113,7 @@ def test_a_page_whose_watch_went_to_another_worker_has_one_outcome(
     acme: Workspace, register: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = register(resources(2))
-    work.work_once(acme.pk, OWNER)
+    loop.work_once(acme.pk, OWNER)
     hurry(acme)
     plain = transport.attempt
 
@@ -123,7 +124,7 @@ def test_a_page_whose_watch_went_to_another_worker_has_one_outcome(
         return plain(*args)
 
     monkeypatch.setattr(transport, "attempt", taken_meanwhile)
-    work.work_once(acme.pk, OWNER)
+    loop.work_once(acme.pk, OWNER)
     assert OpenCall.objects.count() == 1
     fifteen_seconds_pass()
     assert not OpenCall.objects.exists()
@@ -154,13 +155,13 @@ def test_a_call_that_cannot_be_closed_stops_neither_the_clock_nor_the_other_work
 ) -> None:
     register(resources(2))
     with monkeypatch.context() as patch:
-        outage(patch, (transport, "write_outcome"), (work, "recover_step"), (steps, "release"))
+        outage(patch, (transport, "write_outcome"), (loop, "recover_step"), (send, "release"))
         with pytest.raises(OperationalError):
-            work.work_once(acme.pk, OWNER)
+            loop.work_once(acme.pk, OWNER)
     if fault == "chain":
         break_chain(acme)
     else:
-        monkeypatch.setattr(steps, "lost", lambda *_, **__: 1 / 0)
+        monkeypatch.setattr(send, "lost", lambda *_, **__: 1 / 0)
     other = people.workspace("other")
     people.key(other)
     runs.start_discover(actor="ada", origin="test", workspace=other, provider="notion")
@@ -185,7 +186,7 @@ def test_what_cannot_be_marked_stuck_stops_no_other_workspace(monkeypatch: pytes
         Source.objects.filter(pk=source.pk).update(state="running", sent_at=long_ago)
     plain = budget.lock_budget
     monkeypatch.setattr(budget, "lock_budget", lambda one: 1 / 0 if one == faulty else plain(one))
-    work.mark_stuck()
+    loop.mark_stuck()
     assert dict(Source.objects.values_list("workspace__slug", "state")) == {
         "faulty": "running",
         "sound": "stuck",
@@ -204,8 +205,8 @@ def test_a_discovery_whose_key_does_not_open_is_tried_now_and_then(
     else:
         break_chain(acme)
     for _ in range(3):
-        for workspace_id in work.due_workspaces():
-            work.work(workspace_id, OWNER, threading.Event())
+        for workspace_id in loop.due_workspaces():
+            loop.work(workspace_id, OWNER, threading.Event())
     assert len(caplog.records) == 1
     ApiKey.objects.update(sealed=sealed)
     Head.objects.filter(chain=str(acme.pk)).update(mac=mac)

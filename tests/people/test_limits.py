@@ -12,8 +12,8 @@ from django.core.cache import cache
 from django.core.mail import EmailMessage
 from django.test import Client
 
-from fini_admin.middleware import tell_of_missing_proxies
 from fini_admin.people import mail as post
+from fini_admin.web.middleware import tell_of_missing_proxies
 from tests.people.conftest import ADDRESS, log_in, signed_in, text, trail
 from tests.support import people
 
@@ -85,7 +85,7 @@ def test_who_asks_round_a_proxy_chooses_no_place_to_be_counted_for(client, ada, 
         typed = {"login": f"x{number}@example.com", "password": "wrong"}
         answer = client.post("/accounts/login/", typed, headers={"X-Forwarded-For": f"203.0.113.{number}"})
     assert "Too many" in text(answer)
-    told = [record.getMessage() for record in caplog.records if record.name == "fini_admin.middleware"]
+    told = [record.getMessage() for record in caplog.records if record.name == "fini_admin.web.middleware"]
     assert told == ["X-Forwarded-For names 1 of TRUSTED_PROXIES=2: the peer's address counts"]
 
 

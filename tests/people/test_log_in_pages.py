@@ -10,9 +10,9 @@ from django.conf import settings
 from django.core import mail
 from django.test import Client
 
-from fini_admin import urls
 from fini_admin.people import letters
 from fini_admin.people import mail as post
+from fini_admin.web import urls
 from tests.people.conftest import ADDRESS, enrol, log_in, text
 from tests.support import people
 from tests.support.markup import Page

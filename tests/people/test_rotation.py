@@ -7,9 +7,9 @@ import pytest
 from allauth.mfa.models import Authenticator
 from django.core.management import CommandError, call_command
 
-from fini_admin import keyring
 from fini_admin.audit.models import Entry, Head
 from fini_admin.audit.verify import Broken, verify
+from fini_admin.lib import keyring
 from fini_admin.people import rotation, sealing
 from fini_admin.workspaces.models import ApiKey
 from fini_admin.workspaces.vault import SealBroken, open_key

@@ -9,7 +9,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from fini_admin.ingestion.management.commands import run_worker
+from fini_admin.cli.management.commands import run_worker
 from fini_admin.people import sessions
 from tests.people.conftest import ADDRESS, log_in, signed_in
 

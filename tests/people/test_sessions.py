@@ -11,7 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from fini_admin.people import actions, sessions
-from fini_admin.people.agents import in_words
+from fini_admin.people.browsers import in_words
 from tests.people.conftest import ADDRESS, code, enrol, log_in, signed_in, text, trail
 from tests.support import people
 

@@ -12,11 +12,11 @@ from django.utils import timezone
 
 from fini_admin.ingestion import of_source
 from fini_admin.ingestion.models import Item, QueueEntry
-from fini_admin.sources.facts import facts
-from fini_admin.sources.meaning import SAYINGS, Waiting, what_next
 from fini_admin.sources.models import Source, StateChange
 from fini_admin.sources.states import State
-from fini_admin.sources.templatetags.source_words import how_long, named
+from fini_admin.web.templatetags.source_words import how_long, named
+from fini_admin.web.wording.source_facts import facts
+from fini_admin.web.wording.sources import SAYINGS, Waiting, what_next
 from fini_admin.workspaces.models import Workspace
 from tests.ingestion.conftest import Start, drive, resources
 from tests.support import people

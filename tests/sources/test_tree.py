@@ -8,10 +8,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from fini_admin import paging
 from fini_admin.fini.providers import Node
+from fini_admin.lib import paging
 from fini_admin.sources import selection, tree
-from fini_admin.sources.actions import Origin, move_all
+from fini_admin.sources.mirror import Origin, move_all
 from fini_admin.sources.models import Resource, Source
 from fini_admin.sources.states import State
 from fini_admin.sources.tree import Level, Row, Scope

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from fini_admin.fini.providers import Node
 from fini_admin.sources import selection
-from fini_admin.sources.actions import list_resources
+from fini_admin.sources.mirror import list_resources
 from fini_admin.sources.models import Resource, Source
 from fini_admin.sources.tree import Scope
 from fini_admin.workspaces.models import Workspace

@@ -37,8 +37,8 @@ from fini_admin.ingestion.models import (
 )
 from fini_admin.people import invitations
 from fini_admin.people.models import Invitation
-from fini_admin.sources import actions as mirror
-from fini_admin.sources.actions import Origin
+from fini_admin.sources import mirror
+from fini_admin.sources.mirror import Origin
 from fini_admin.sources.models import Resource as Listed
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import State

@@ -10,7 +10,8 @@ from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command, get_commands, load_command_class
 from django.db import OperationalError
 
-from fini_admin.workspaces import commands, vault
+from fini_admin.cli import base
+from fini_admin.workspaces import vault
 from fini_admin.workspaces.models import ApiKey, KeyState, Membership, User, Workspace
 from tests.support import people
 
@@ -200,7 +201,7 @@ def test_what_is_known_to_go_wrong_becomes_one_line():
         OperationalError("no\ntable"),
     ):
 
-        class Failing(commands.Command):
+        class Failing(base.Command):
             def handle(self, *args, error=error, **options):
                 raise error
 
@@ -213,19 +214,19 @@ def test_a_terminal_is_asked_without_echo(monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.StringIO("echoed"))
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
     monkeypatch.setattr("getpass.getpass", lambda prompt: f"typed at {prompt}")
-    assert commands.read_secret_from_stdin("API key") == "typed at API key: "
+    assert base.read_secret_from_stdin("API key") == "typed at API key: "
 
 
 def test_standard_input_that_is_no_text_is_one_line(monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"fini_\xff"), encoding="utf-8"))
     with pytest.raises(CommandError, match="not UTF-8"):
-        commands.read_secret_from_stdin("API key")
+        base.read_secret_from_stdin("API key")
 
 
 def test_the_operator_is_the_processes_user_whatever_the_environment_says(monkeypatch):
     monkeypatch.setenv("USER", "somebody-else")
     monkeypatch.setenv("LOGNAME", "somebody-else")
-    assert commands.operator() == operator()
+    assert base.operator() == operator()
 
 
 def test_a_failed_command_exits_1_with_one_line_as_a_process(tmp_path):

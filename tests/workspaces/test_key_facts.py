@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from fini_admin.ingestion import runs
-from fini_admin.ingestion.overview import needs_of_work
+from fini_admin.web.wording.home import needs_of_work
 from fini_admin.workspaces import actions
 from fini_admin.workspaces.models import ApiKey, Workspace
 from tests.support import people

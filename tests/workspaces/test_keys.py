@@ -10,7 +10,7 @@ from django.db import connection
 
 from fini_admin.audit import chain
 from fini_admin.audit.models import Entry
-from fini_admin.keyring import UnknownKey
+from fini_admin.lib.keyring import UnknownKey
 from fini_admin.workspaces import actions, queries, vault
 from fini_admin.workspaces.models import ApiKey, Workspace
 from tests.support import people

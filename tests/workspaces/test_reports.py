@@ -10,9 +10,9 @@ from django.test import RequestFactory, override_settings
 from django.utils.log import AdminEmailHandler
 from django.views.debug import get_exception_reporter_class, technical_500_response
 
-from fini_admin import keyring
+from fini_admin.lib import keyring
+from fini_admin.lib.redaction import Line, Report
 from fini_admin.workspaces import actions, vault
-from fini_admin.workspaces.reports import Line, Report
 from tests.support import people
 
 WORKSPACE, ROW = uuid.uuid4(), uuid.uuid4()
@@ -102,7 +102,7 @@ def test_every_line_of_the_log_is_searched_and_the_traceback_below_it():
 
 def test_the_products_own_modules_are_named_and_a_key_beside_them_is_not():
     record = logging.makeLogRecord(
-        {"name": "fini_admin.ingestion.walk", "msg": "/srv/fini_admin/fini/client.py"}
+        {"name": "fini_admin.ingestion.engine.walk", "msg": "/srv/fini_admin/fini/client.py"}
     )
     record.args = ()
     assert (
@@ -129,7 +129,7 @@ def test_the_vault_and_the_action_show_no_key_when_they_fail(db, settings, debug
     settings.DEBUG = debug
     settings.ENCRYPTION_KEYS = [people.PRINTABLE, *settings.ENCRYPTION_KEYS]
     acme = people.workspace()
-    monkeypatch.setattr("fini_admin.keyring.derived", lambda key, purpose: 1 // 0)
+    monkeypatch.setattr("fini_admin.lib.keyring.derived", lambda key, purpose: 1 // 0)
     failed = caught(
         actions.add_key, actor="a", origin="b", workspace=acme, label="main", plain=people.SHORT_KEY
     )

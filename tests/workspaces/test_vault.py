@@ -5,7 +5,7 @@ import uuid
 import pytest
 from cryptography.exceptions import InvalidTag
 
-from fini_admin import keyring
+from fini_admin.lib import keyring
 from fini_admin.workspaces import vault
 from fini_admin.workspaces.models import ApiKey
 from tests.support import people

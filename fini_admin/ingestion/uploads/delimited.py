@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fini_admin.download import unharmed
 from fini_admin.fini.external_ids import tidy
 from fini_admin.ingestion.resource_rules import FIELDS, REQUIRED
 from fini_admin.ingestion.uploads.lines import Place, line_at, line_end, next_line
 from fini_admin.ingestion.uploads.rows import Row, Rows, Unreadable, check_number, excerpt
+from fini_admin.lib.download import unharmed
 
 SEPARATORS = ",;\t|"
 # A header may name a column as the form does, in whatever case: External ID, URL.

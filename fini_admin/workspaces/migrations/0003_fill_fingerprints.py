@@ -1,6 +1,6 @@
 from django.db import migrations
 
-from fini_admin.keyring import UnknownKey
+from fini_admin.lib.keyring import (UnknownKey)
 from fini_admin.workspaces import vault
 
 

@@ -1,0 +1,59 @@
+"""`manage.py add_user EMAIL --role ROLE --workspace SLUG [--superuser]`, password from standard input."""
+
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+from django.db import transaction
+
+from fini_admin.cli import base as commands
+from fini_admin.workspaces import actions, validators
+from fini_admin.workspaces.models import Role, User
+
+
+class Command(commands.Command):
+    """Add a person, or give a known one a membership."""
+
+    help = (
+        "Add a person who can log in at once; the password comes from standard input. A known address only gets the "
+        "membership, and no password is read."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """EMAIL, --role with --workspace, --superuser, --name."""
+        parser.add_argument("email", metavar="EMAIL")
+        parser.add_argument("--role", choices=Role.values)
+        parser.add_argument("--workspace", metavar="SLUG")
+        parser.add_argument(
+            "--superuser", action="store_true", help="administers all workspaces; needs no workspace"
+        )
+        parser.add_argument("--name", default="", help="the person's name")
+
+    @transaction.atomic
+    def handle(
+        self, *, email: str, role: str | None, workspace: str | None, superuser: bool, **options: Any
+    ) -> None:
+        """Both or neither: the person and the membership."""
+        if bool(role) != bool(workspace):
+            raise CommandError("--role and --workspace go together")
+        if not (workspace or superuser):
+            raise CommandError("say --role and --workspace, or --superuser")
+        place = commands.workspace_or_error(workspace) if workspace else None
+        user = User.objects.filter(email=validators.email_address(email)).first()
+        if user and superuser and not user.is_superuser:
+            raise CommandError(f"{user} is known already; --superuser is for a new address")
+        user = user or self.added(email, name=options["name"], superuser=superuser)
+        if place and role:
+            who = commands.operator()
+            actions.add_member(actor=who, origin=commands.ORIGIN, workspace=place, user=user, role=role)
+        self.stdout.write(f"{user} is {role} of {place}." if place else f"{user} is a superuser.")
+
+    def added(self, email: str, *, name: str, superuser: bool) -> User:
+        """A new person, with the password from standard input."""
+        return actions.add_user(
+            actor=commands.operator(),
+            origin=commands.ORIGIN,
+            email=email,
+            password=commands.read_secret_from_stdin("Password"),
+            name=name,
+            superuser=superuser,
+        )

@@ -1,0 +1,26 @@
+"""`manage.py add_workspace SLUG --name NAME`."""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from fini_admin.cli import base as commands
+from fini_admin.workspaces import actions
+
+
+class Command(commands.Command):
+    """Make a workspace."""
+
+    help = "Make a workspace: an empty one, with a chain of its own in the audit trail."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """SLUG and --name."""
+        parser.add_argument(
+            "slug", metavar="SLUG", help="its name in addresses: lower-case letters, digits, hyphens"
+        )
+        parser.add_argument("--name", required=True, help="its name as people read it")
+
+    def handle(self, *, slug: str, name: str, **_: Any) -> None:
+        """Make it, say so."""
+        actions.create_workspace(actor=commands.operator(), origin=commands.ORIGIN, slug=slug, name=name)
+        self.stdout.write(f"Workspace {slug} made.")

@@ -1,0 +1,31 @@
+"""`manage.py discover SLUG PROVIDER`."""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from fini_admin.cli import base as commands
+from fini_admin.cli.runs import RunCommand
+from fini_admin.fini.providers import PROVIDERS
+from fini_admin.ingestion.models import Run
+from fini_admin.ingestion.runs import start_discover
+from fini_admin.workspaces.models import Workspace
+
+
+class Command(RunCommand):
+    """Ask a provider what can be imported."""
+
+    help = "List what can be imported from a connected provider; prints the run's number."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """PROVIDER."""
+        super().add_arguments(parser)
+        parser.add_argument(
+            "provider", metavar="PROVIDER", choices=sorted(PROVIDERS), help=", ".join(PROVIDERS)
+        )
+
+    def start(self, workspace: Workspace, *, provider: str = "", **_: Any) -> Run:
+        """Write the run."""
+        return start_discover(
+            actor=commands.operator(), origin=commands.ORIGIN, workspace=workspace, provider=provider
+        )

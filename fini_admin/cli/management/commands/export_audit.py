@@ -1,0 +1,103 @@
+"""`manage.py export_audit SLUG`: the audit trail, one object a line, in order."""
+
+import csv
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+from django.db import transaction
+
+from fini_admin.audit import chain, export
+from fini_admin.audit.names import Activity
+from fini_admin.cli import base as commands
+from fini_admin.lib.download import harmless
+from fini_admin.workspaces.trails import chain_of
+
+PAUSE = 1.0
+
+
+class Command(commands.Command):
+    """Print a workspace's audit trail, or with `-` the installation's own."""
+
+    help = (
+        "Print the audit trail of a workspace, or with - the installation's own: one object a line, in order."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """SLUG, the range, and the form."""
+        parser.add_argument(
+            "slug", metavar="SLUG", help="the workspace, or - for the installation's own trail"
+        )
+        parser.add_argument(
+            "--since", default="", help="from this time on, UTC, like 2026-11-24 or 2026-11-24T09:30"
+        )
+        parser.add_argument("--until", default="", help="before this time, UTC")
+        parser.add_argument(
+            "--bodies", action="store_true", help="add what is kept of the bodies; not part of the hash"
+        )
+        parser.add_argument("--format", choices=("jsonl", "csv"), default="jsonl")
+        parser.add_argument("--follow", action="store_true", help="go on with new rows until stopped")
+
+    def handle(
+        self, *, slug: str, since: str, until: str, bodies: bool, follow: bool, **options: Any
+    ) -> None:
+        """Record that the trail was read, then print it as it stood."""
+        name = chain_of(slug)
+        start, stop = utc_text(since), utc_text(until)
+        detail: dict[str, object] = {
+            "since": start,
+            "until": stop,
+            "bodies": bodies,
+            "format": options["format"],
+        }
+        with transaction.atomic():
+            chain.record(
+                chain=name,
+                kind=Activity.AUDIT_EXPORTED,
+                actor=commands.operator(),
+                origin=commands.ORIGIN,
+                detail=detail,
+            )
+        rows = followed(name, start, stop) if follow else export.rows(name, since=start, until=stop)
+        printed = (export.with_bodies(row) for row in rows) if bodies else rows
+        self.print_csv(printed, bodies=bodies) if options["format"] == "csv" else self.print_lines(printed)
+
+    def print_lines(self, rows: Iterator[dict[str, Any]]) -> None:
+        """JSON Lines: of each row the very text that its hash is of, with the hash in it."""
+        for row in rows:
+            self.stdout.write(chain.line(row))
+
+    def print_csv(self, rows: Iterator[dict[str, Any]], *, bodies: bool) -> None:
+        """CSV, with the same names as header; a cell that a spreadsheet would run is quoted with an apostrophe."""
+        names = [*chain.COLUMNS, "hash", *(("request_text", "answer_text") if bodies else ())]
+        # The writer quotes the line's own end only: with "\n" alone a bare "\r" would start a new line.
+        writer = csv.DictWriter(self.stdout, sorted(names), lineterminator="\r\n")
+        writer.writeheader()
+        for row in rows:
+            writer.writerow({name: harmless(value) for name, value in row.items()})
+
+
+def followed(name: str, since: str, until: str) -> Iterator[dict[str, Any]]:
+    """The rows, and new ones as they come."""
+    after = 0
+    while True:
+        for row in export.rows(name, since=since, until=until, after=after):
+            after = row["seq"]
+            yield row
+        sys.stdout.flush()
+        time.sleep(PAUSE)
+
+
+def utc_text(value: str) -> str:
+    """A time as the trail writes it; raises CommandError for what is none."""
+    if not value:
+        return ""
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError as error:
+        raise CommandError(f"{value!r} is not a time like 2026-11-24T09:30") from error
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return chain.text_of(moment)

@@ -1,0 +1,27 @@
+"""`manage.py ingest SLUG`."""
+
+from typing import Any
+
+from fini_admin.cli import base
+from fini_admin.cli.runs import RunCommand
+from fini_admin.ingestion.models import Run
+from fini_admin.ingestion.runs import start_ingest
+from fini_admin.workspaces.models import Workspace
+from fini_admin.workspaces.preferences import preferences
+
+
+class Command(RunCommand):
+    """Send the whole queue, both lanes."""
+
+    help = "Send the whole queue to ingestion, both lanes; prints the run's number."
+
+    def start(self, workspace: Workspace, **_: Any) -> Run:
+        """Write the run, with what the workspace sends along by default."""
+        held = preferences(workspace)
+        return start_ingest(
+            actor=base.operator(),
+            origin=base.ORIGIN,
+            workspace=workspace,
+            english=held.english,
+            baser=held.baser,
+        )

@@ -1,0 +1,63 @@
+"""`manage.py prune_audit SLUG|--all`: the audit trail's rows that are older than they are kept for go."""
+
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from fini_admin.audit import pruning
+from fini_admin.audit.verify import Broken
+from fini_admin.cli import base as commands
+from fini_admin.workspaces.trails import chosen, days_kept
+
+
+class Command(commands.Command):
+    """Prune one chain, or all."""
+
+    help = (
+        "Let the rows go that are older than the workspace keeps its audit trail for (Settings, 400 days where it says "
+        "nothing), and the bodies that no row names any more. The trail is verified first, and a signed anchor stays "
+        "in their place. Interrupted, run it again."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """SLUG or --all, and --dry-run."""
+        parser.add_argument(
+            "slug", metavar="SLUG", nargs="?", help="the workspace, or - for the installation's own trail"
+        )
+        parser.add_argument("--all", action="store_true", help="every chain there is")
+        parser.add_argument("--dry-run", action="store_true", help="only say how many rows would go")
+
+    def handle(self, *, slug: str | None, dry_run: bool, **options: Any) -> None:
+        """One line a chain. One that is broken stays as it is, and does not keep the others."""
+        broken = []
+        for label, name in chosen(slug, every=options["all"]).items():
+            try:
+                self.stdout.write(f"{label}: {self.prune(label, name, dry_run=dry_run)}")
+            except Broken as error:
+                broken.append(f"{label}: {error}")
+        if broken:
+            raise CommandError(f"nothing goes from a broken trail: {'; '.join(broken)}")
+
+    def prune(self, label: str, name: str, *, dry_run: bool) -> str:
+        """What went from a chain, or would go, in words; raises Broken."""
+        days = days_kept(name)
+        plan = pruning.plan(name, days)
+        if dry_run:
+            return f"{plan.rows:,} rows would go, up to row {plan.last:,}" if plan else nothing(days)
+        if plan:
+            pruning.anchor(name, plan, days=days, actor=commands.operator(), origin=commands.ORIGIN)
+            pruning.remove_rows(name, plan, lambda done: self.show(label, done, plan.rows))
+        bodies = pruning.remove_bodies(name)
+        said = f"{plan.rows:,} rows went, up to row {plan.last:,}" if plan else nothing(days)
+        return f"{said}; {bodies:,} bodies" if bodies else said
+
+    def show(self, label: str, done: int, rows: int) -> None:
+        """Progress, on a terminal only."""
+        if self.stderr.isatty():
+            end = "\n" if done == rows else ""
+            self.stderr.write(f"\r{label}: {done:,} of {rows:,} rows{end}", ending="")
+
+
+def nothing(days: int) -> str:
+    """What is said of a chain whose rows are all to be kept."""
+    return f"no row is older than {days} days"

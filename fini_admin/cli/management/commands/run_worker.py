@@ -1,0 +1,146 @@
+"""`manage.py run_worker`: one foreground process that does all background work."""
+
+import logging
+import signal
+import sys
+import threading
+import time
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from django.conf import settings
+from django.db import close_old_connections, connection
+from huey.contrib.djhuey import HUEY
+
+from fini_admin.audit import chain
+from fini_admin.cli import base
+from fini_admin.ingestion import schedules
+from fini_admin.ingestion.engine import ahead, loop
+from fini_admin.ingestion.models import Worker
+from fini_admin.ingestion.tasks import Process, look
+from fini_admin.lib import outage
+from fini_admin.people import sessions
+from fini_admin.workspaces.fallback import end_fallbacks
+
+log = logging.getLogger(__name__)
+TICK = 1.0
+BEAT = 3.0
+SWEEP = 60.0
+RECORD = 3600.0
+IN_FLIGHT = 8
+# After the calls in flight: a process that is told to stop has 10 s.
+LAST_WORDS = 1
+CONSUMER: dict[str, Any] = settings.HUEY["consumer"]
+
+
+class Command(base.Command):
+    """huey's consumer, and a clock that asks once a second whether anything is due."""
+
+    help = (
+        "Do the background work: send steps, follow sources. Any number may run; SIGTERM stops within 10 s."
+    )
+
+    def handle(self, **_: Any) -> None:
+        """Run until told to stop, then leave nothing behind."""
+        chain.check_key(chain.INSTALLATION)
+        if not settings.POSTGRES:  # a file of its own, which no backup holds
+            HUEY.storage.initialize_schema()
+        # Until huey listens for it, a little after its threads were started, SIGTERM would cut everything off.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        Process.owner = str(uuid4())
+        now = datetime.now(UTC)
+        Worker.objects.create(pk=Process.owner, started_at=now, seen_at=now)
+        consumer = HUEY.create_consumer(**CONSUMER, graceful_signal="TERM", shutdown_timeout=IN_FLIGHT)
+        Process.stopping = consumer.stop_flag
+        outages = Outages()
+        try:
+            clocks = ((tick, TICK), (beat, BEAT), (sweep, SWEEP), (chain.record_heads, RECORD))
+            for target, pause in clocks:
+                given = (target, pause, consumer.stop_flag, outages)
+                threading.Thread(target=repeat, args=given, daemon=True).start()
+            self.stdout.write(f"worker {Process.owner[:8]} is at work")
+            consumer.run()
+        finally:
+            Process.stopping.set()
+            leave()
+
+
+class Outages:
+    """Says once that the database is away, whichever clock meets it, and once that all of them work again."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.failing: set[str] = set()
+
+    def met(self, clock: str, error: Exception) -> bool:
+        """Note an error; whether it is an outage."""
+        said = outage.in_a_line(error)
+        with self.lock:
+            if said and not self.failing:
+                log.error("The worker waits, and goes on by itself. %s", said)
+            if said:
+                self.failing.add(clock)
+        return bool(said)
+
+    def over(self, clock: str) -> None:
+        """Note that a clock did its work."""
+        with self.lock:
+            if clock in self.failing:
+                self.failing.discard(clock)
+                if not self.failing:
+                    log.warning("The database is back, and the worker goes on.")
+
+
+def repeat(target: Any, pause: float, stopping: threading.Event, outages: Outages) -> None:
+    """Call `target` every `pause` seconds until the process stops; an error is logged and the clock goes on."""
+    while not stopping.is_set():
+        started, rest = time.monotonic(), pause
+        try:
+            close_old_connections()
+            target()
+            outages.over(target.__name__)
+        except Exception as error:  # a clock that stops would leave work lying
+            if outages.met(target.__name__, error):
+                rest = min(pause, BEAT)
+            else:
+                log.exception("the worker's clock")
+        stopping.wait(max(0.05, rest - (time.monotonic() - started)))
+    connection.close()
+
+
+def leave() -> None:
+    """Give back what this process holds; while the database is away its leases run out instead."""
+    try:
+        with outage.patience(LAST_WORDS):
+            loop.abandon(Process.owner)
+    except Exception as error:
+        if not outage.outage_of(error):
+            raise
+        log.exception("What this worker held is free in a minute")
+    finally:
+        connection.close()
+
+
+def tick() -> None:
+    """Start what is scheduled, close the calls of dead processes, and ring wherever something is due."""
+    schedules.start_due()
+    loop.recover()
+    if HUEY.pending_count() < CONSUMER["workers"]:
+        for workspace_id in loop.due_workspaces():
+            look(str(workspace_id))
+
+
+def beat() -> None:
+    """The heartbeat."""
+    loop.beat(Process.owner)
+
+
+def sweep() -> None:
+    """What needs no haste."""
+    ahead.bring_back()
+    sessions.clear()
+    loop.forget_dead(Process.owner)
+    loop.mark_stuck()
+    loop.reopen_calls()
+    end_fallbacks()

@@ -1,0 +1,71 @@
+"""The base of the commands that start a run: they write it into the database, a worker does the rest."""
+
+import sys
+import time
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from fini_admin.cli import base as commands
+from fini_admin.ingestion import left_out
+from fini_admin.ingestion.credentials import usable_key
+from fini_admin.ingestion.models import Run, RunState
+from fini_admin.ingestion.runs import NothingToDo
+from fini_admin.workspaces.models import Workspace
+
+PAUSE = 0.5
+NOT_WELL = 2
+BAR = 30
+
+
+class RunCommand(commands.Command):
+    """Start a run, print its number alone on the last line; with --wait follow it until every ID has its end."""
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """SLUG and --wait."""
+        parser.add_argument("slug", metavar="SLUG", help="the workspace")
+        parser.add_argument(
+            "--wait", action="store_true", help="follow the run to its end; exit 0 if all ended well, else 2"
+        )
+
+    def start(self, workspace: Workspace, **options: Any) -> Run:
+        """Write the run; raises NothingToDo."""
+        raise NotImplementedError
+
+    def handle(self, *, slug: str, wait: bool, **options: Any) -> None:
+        """Start, print, follow."""
+        workspace = commands.workspace_or_error(slug)
+        try:
+            run = self.start(workspace, **options)
+        except NothingToDo as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(str(run.number))
+        self.stdout.flush()
+        if wait and not self.follow(run):
+            sys.exit(NOT_WELL)
+
+    def follow(self, run: Run) -> bool:
+        """Wait for the run's end; whether every ID ended well. Raises CommandError when no key can go on."""
+        while True:
+            run.refresh_from_db()
+            self.show(run)
+            if run.state == RunState.ENDED:
+                break
+            if not Workspace.objects.filter(usable_key("pk"), pk=run.workspace_id).exists():
+                archived = Workspace.objects.exclude(archived_at=None).filter(pk=run.workspace_id).exists()
+                why = "is archived" if archived else "has no key that Fini takes (add_key)"
+                raise CommandError(f"run {run.number} waits: the workspace {why}")
+            time.sleep(PAUSE)
+        for told in left_out.told(run):
+            self.stderr.write(commands.one_line(told.line))
+        if run.error:
+            self.stderr.write(commands.one_line(run.error))
+        return not run.error and run.done == run.total
+
+    def show(self, run: Run) -> None:
+        """A progress bar, on a terminal only."""
+        if sys.stderr.isatty():
+            filled = BAR * run.ended // max(1, run.total)
+            end = "\n" if run.state == RunState.ENDED else ""
+            self.stderr.write(f"\r[{'#' * filled:{BAR}}] {run.ended:,} of {run.total:,}{end}", ending="")
+            self.stderr.flush()

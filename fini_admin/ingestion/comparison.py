@@ -1,0 +1,182 @@
+"""What is about to be registered against what is in Fini: what is new, what changes, what has another's address."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from django.db.models import QuerySet
+
+from fini_admin.fini.external_ids import compared
+from fini_admin.fini.providers import named
+from fini_admin.fini.routes import Resource
+from fini_admin.fini.same_address import address_key
+from fini_admin.lib.paging import CHUNK, chunks
+from fini_admin.sources import models
+from fini_admin.sources.states import State
+from fini_admin.workspaces.models import Workspace
+
+# Our name of a source's field, the resource's, and how a page calls it.
+COMPARED = (
+    ("title", "title", "title"),
+    ("original_url", "original_url", "address"),
+    ("mime_type", "mime_type", "MIME type"),
+    ("kind", "object", "type"),
+)
+
+
+@dataclass(slots=True)
+class Comparison:
+    """By position in what was compared: the old values of what will differ, twins, and what discovery did not list.
+
+    What is in Fini already has an entry in `changes`, an empty one when nothing differs. `twins` say which other
+    source or resource has the same address. Where discovery never listed anything of the provider, nothing can be
+    unlisted.
+    """
+
+    changes: dict[int, dict[str, str]] = field(default_factory=dict)
+    twins: dict[int, str] = field(default_factory=dict)
+    unlisted: list[int] = field(default_factory=list)
+
+
+def known_ids(workspace: Workspace, provider: str, external_ids: Collection[str]) -> set[str]:
+    """Which of these external IDs are those of sources, letter for letter."""
+    here = _sources(workspace).filter(provider=provider)
+    return {
+        external_id
+        for ids in chunks(sorted(external_ids), CHUNK)
+        for external_id in here.filter(external_id__in=ids).values_list("external_id", flat=True)
+    }
+
+
+def completed(
+    workspace: Workspace, provider: str, resources: Sequence[Resource], mime_type: str
+) -> list[Resource]:
+    """The resources as they are sent: with the form of the ID that its source has, and its types where none is given.
+
+    `mime_type` is for those that have none and are not known. An update that lacks `object` would take it away.
+    """
+    known = _by_id_key(workspace, provider, resources)
+    return [
+        _completed(resource, known.get(compared(provider, resource.external_id)), mime_type)
+        for resource in resources
+    ]
+
+
+def _completed(resource: Resource, source: models.Source | None, mime_type: str) -> Resource:
+    if source is None:
+        return replace(resource, mime_type=resource.mime_type or mime_type)
+    return replace(
+        resource,
+        external_id=source.external_id,
+        mime_type=resource.mime_type or source.mime_type or mime_type,
+        object=resource.object or source.kind,
+    )
+
+
+def compare(
+    workspace: Workspace, provider: str, resources: Sequence[Resource], places: Sequence[str] = ()
+) -> Comparison:
+    """Compare resources of a provider with the workspace's sources and with what discovery listed.
+
+    `places` are how a message calls each resource, "line 3" for instance; else their numbers are said.
+    """
+    found = Comparison()
+    known = _by_id_key(workspace, provider, resources)
+    listed = _listed_keys(workspace, provider, resources)
+    for position, resource in enumerate(resources):
+        key = compared(provider, resource.external_id)
+        if key in known:
+            found.changes[position] = differences(known[key], resource)
+        elif listed is not None and key not in listed:
+            found.unlisted.append(position)
+    found.twins = _twins(workspace, provider, resources, known, places)
+    return found
+
+
+def differences(source: models.Source, resource: Resource) -> dict[str, str]:
+    """The old values of what will differ; what the resource does not say stays as it is."""
+    pairs = [(name, getattr(source, old), getattr(resource, new)) for old, new, name in COMPARED]
+    return {name: old for name, old, new in pairs if new and new != old}
+
+
+def _twins(
+    workspace: Workspace,
+    provider: str,
+    resources: Sequence[Resource],
+    known: Mapping[str, models.Source],
+    places: Sequence[str],
+) -> dict[int, str]:
+    """By position, which other source or earlier resource has the same address.
+
+    A source that is known by this address already keeps it: registering it again makes no second one.
+    """
+    keys = [address_key(resource.original_url) for resource in resources]
+    taken = _by_address(workspace, keys)
+    first: dict[str, int] = {}
+    twins = {}
+    for position, (resource, key) in enumerate(zip(resources, keys, strict=True)):
+        own = compared(provider, resource.external_id)
+        if own in known and known[own].address_key == key:
+            first.setdefault(key, position)
+            continue
+        other = next((s for s in taken.get(key, ()) if (s.provider, s.id_key) != (provider, own)), None)
+        if other:
+            twins[position] = f"its address is that of the source “{other.title[:80]}” ({_name(other)})"
+        elif key in first:
+            place = places[first[key]] if places else f"resource {first[key] + 1:,}"
+            twins[position] = (
+                f"its address is that of {place} (external ID {resources[first[key]].external_id})"
+            )
+        else:
+            first[key] = position
+    return twins
+
+
+def _name(source: models.Source) -> str:
+    """How a message names a source."""
+    return f"{named(source.provider)}, {source.external_id or source.fini_id}, {source.get_state_display()}"
+
+
+def _sources(workspace: Workspace) -> QuerySet[models.Source]:
+    """The workspace's sources; what is gone is no source any more."""
+    return models.Source.objects.filter(workspace=workspace).exclude(state=State.GONE)
+
+
+def _by_id_key(
+    workspace: Workspace, provider: str, resources: Sequence[Resource]
+) -> dict[str, models.Source]:
+    """The sources with these external IDs by what IDs are compared by, the latest where there are several."""
+    fields = ("external_id", "id_key", "address_key", *(old for old, _, _ in COMPARED))
+    here = _sources(workspace).filter(provider=provider)
+    return {
+        source.id_key: source
+        for keys in _id_keys(provider, resources)
+        for source in here.filter(id_key__in=keys).only(*fields).order_by("pk")
+    }
+
+
+def _by_address(workspace: Workspace, keys: Iterable[str]) -> dict[str, list[models.Source]]:
+    """The sources of every provider with these addresses, by what addresses are compared by."""
+    fields = ("fini_id", "provider", "external_id", "id_key", "address_key", "title", "state")
+    found: dict[str, list[models.Source]] = {}
+    for some in chunks(sorted(set(keys) - {""}), CHUNK):
+        for source in _sources(workspace).filter(address_key__in=some).only(*fields).order_by("pk"):
+            found.setdefault(source.address_key, []).append(source)
+    return found
+
+
+def _listed_keys(workspace: Workspace, provider: str, resources: Sequence[Resource]) -> set[str] | None:
+    """Which of these external IDs discovery listed; None when it never listed any of the provider."""
+    here = models.Resource.objects.filter(workspace=workspace, provider=provider, leaf=True)
+    if not here.exists():
+        return None
+    return {
+        key
+        for keys in _id_keys(provider, resources)
+        for key in here.filter(id_key__in=keys).values_list("id_key", flat=True)
+    }
+
+
+def _id_keys(provider: str, resources: Sequence[Resource]) -> Iterator[list[str]]:
+    """What the external IDs are compared by, in the pieces that one query takes."""
+    for batch in chunks(resources, CHUNK):
+        yield [compared(provider, resource.external_id) for resource in batch]

@@ -1,0 +1,133 @@
+"""Who calls, and with which key: where a run's or a watch's call gets its context."""
+
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.db.models import Exists, OuterRef
+
+from fini_admin.audit import chain
+from fini_admin.audit.names import Activity
+from fini_admin.audit.recording import Context
+from fini_admin.audit.transport import Exchange
+from fini_admin.fini.errors import KeyRefused, ScopeMissing
+from fini_admin.ingestion import budget
+from fini_admin.ingestion.models import Budget, Run
+from fini_admin.lib.keyring import UnknownKey
+from fini_admin.workspaces.actions import lock_workspace
+from fini_admin.workspaces.fallback import fall_back
+from fini_admin.workspaces.models import ApiKey, KeyState, Workspace
+from fini_admin.workspaces.queries import live_key, read_key
+from fini_admin.workspaces.vault import SealBroken, Secret, open_key
+
+
+def settle(workspace: Workspace, done: Exchange[Any], *, reads: bool = False) -> Budget:
+    """What every answer begins with: the budget, locked and settled, and a refused key noted.
+
+    It is the key that the call went out with which was refused, and by now another may be live.
+    """
+    held = budget.lock_budget(workspace)
+    budget.settle(held, done.call, done.sent_at, done.error)
+    if isinstance(done.error, KeyRefused) or (reads and cannot_read(workspace, done)):
+        refuse_key(workspace, done.key_id, str(done.error))
+    note_use(done.key_id, done.sent_at)
+    return held
+
+
+def cannot_read(workspace: Workspace, done: Exchange[Any]) -> bool:
+    """Whether a key that is there only for reads may not read any more: they go out with the live key again."""
+    if not isinstance(done.error, ScopeMissing):
+        return False
+    return ApiKey.objects.filter(
+        workspace=workspace, pk=done.key_id, state=KeyState.WAITING, scopes="read"
+    ).exists()
+
+
+def note_use(key_id: str, at: datetime) -> None:
+    """When a key was last used, written at most once a minute."""
+    key = ApiKey.objects.filter(pk=key_id).exclude(last_used_at__gt=at - timedelta(minutes=1))
+    key.update(last_used_at=at)
+
+
+def refuse_key(workspace: Workspace, key_id: str, reason: str) -> None:
+    """Note a key's first refusal, in the key and in the trail: the work waits for another instead of burning calls.
+
+    Soon after a switch it need not wait: it goes back to the key before.
+    """
+    # The workspace, the key's row, the chain's head: in this order, as everywhere, so that nobody waits crosswise.
+    lock_workspace(workspace)
+    for key in ApiKey.objects.filter(workspace=workspace, pk=key_id, refused_at=None):
+        now = datetime.now(UTC)
+        ApiKey.objects.filter(pk=key.pk).update(refused_at=now, last_refused_at=now)
+        detail: dict[str, object] = {"label": key.label, "reason": reason}
+        chain.record(
+            chain=str(workspace.pk), kind=Activity.KEY_REFUSED, actor="Fini", origin="worker", detail=detail
+        )
+        fall_back(key)
+
+
+class NoKey(Exception):
+    """The workspace has no live key that Fini takes: its work waits for one."""
+
+
+def usable_key(workspace_ref: str) -> Exists:
+    """A condition: the workspace that `workspace_ref` names has a live key that Fini did not refuse.
+
+    And it is not archived: then its work waits as well.
+    """
+    keys = ApiKey.objects.filter(workspace=OuterRef(workspace_ref), state=KeyState.LIVE, refused_at=None)
+    return Exists(keys.filter(workspace__archived_at=None))
+
+
+def context_for(run: Run, *, owner: str, attempt: int = 1, reads: bool = False) -> Context:
+    """The context of a call for a run; raises NoKey."""
+    return context(
+        run.workspace,
+        actor=run.actor,
+        origin="worker",
+        run=run.number,
+        owner=owner,
+        attempt=attempt,
+        reads=reads,
+    )
+
+
+def context(
+    workspace: Workspace,
+    *,
+    actor: str,
+    origin: str,
+    owner: str,
+    run: int | None = None,
+    attempt: int = 1,
+    reads: bool = False,
+) -> Context:
+    """The context of any call of a workspace; raises NoKey."""
+    key, secret = opened(workspace, reads=reads)
+    return Context(
+        chain=str(workspace.pk),
+        actor=actor,
+        origin=origin,
+        key=key.label,
+        key_id=str(key.pk),
+        secret=secret,
+        run=run,
+        attempt=attempt,
+        owner=owner,
+    )
+
+
+def opened(workspace: Workspace, *, reads: bool) -> tuple[ApiKey, Secret]:
+    """The key of a call: for a read the one that may do no more than that, where there is one; raises NoKey."""
+    reader = read_key(workspace) if reads else None
+    if reader:
+        # What does not open is said when it is verified; until then the live key reads.
+        with suppress(SealBroken, UnknownKey):
+            return reader, open_key(reader)
+    key = live_key(workspace)
+    if key is None or key.refused_at:
+        raise NoKey(f"{workspace.slug} has no key that Fini takes")
+    try:
+        return key, open_key(key)
+    except (SealBroken, UnknownKey) as error:
+        raise NoKey(f"{workspace.slug}: the key {key.label} cannot be opened: {error}") from error

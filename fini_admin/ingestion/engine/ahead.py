@@ -1,0 +1,90 @@
+"""Times that were set while a clock was ahead: once it is right again, nobody waits for them.
+
+A time further ahead than any pause of ours counts as come. The worker's sweep brings such times back, so that every
+query asks only for `now`; what was read, rather than set, in the future is left out where it is compared.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from django.db.models import Model, Q
+
+from fini_admin.audit.models import OpenCall
+from fini_admin.audit.recording import LEASE
+from fini_admin.audit.transport import LONGEST_ADVICE
+from fini_admin.ingestion import budget, key_check
+from fini_admin.ingestion.engine import settle, walk
+from fini_admin.ingestion.models import Budget, Schedule, Slot, Step, StepState, Watch, Worker
+from fini_admin.ingestion.queries import ALIVE, MARGIN
+from fini_admin.lib.cache import forget_ahead
+from fini_admin.sources.models import Source
+from fini_admin.workspaces.models import ApiKey
+from fini_admin.workspaces.preferences import MOST_FALLBACK_HOURS
+
+NO_TIME = timedelta(0)
+ADVICE = timedelta(seconds=LONGEST_ADVICE)
+
+
+@dataclass(frozen=True, slots=True)
+class Time:
+    """A column, how far ahead of now the product ever sets it, and how far from now it is brought back to.
+
+    `where`: the only rows that anybody waits for, which have an index.
+    """
+
+    model: type[Model]
+    field: str
+    most: Callable[[], timedelta]
+    back: Callable[[], timedelta] = lambda: NO_TIME
+    where: Q = Q()  # noqa: RUF009 - no statement changes a Q
+
+
+READY = Q(state=StepState.READY)
+
+
+def at_most(most: timedelta) -> Callable[[], timedelta]:
+    """A pause that no setting changes."""
+    return lambda: most
+
+
+TIMES = (
+    Time(Step, "due_at", at_most(ADVICE), where=READY),
+    Time(Step, "lease_until", at_most(LEASE), where=READY),
+    # Fini may still be working on a call of a moment ago: it gets the whole time.
+    Time(Step, "settle_after", settle.patience, settle.patience, where=Q(state=StepState.CHECK)),
+    Time(Watch, "next_at", at_most(walk.STUCK_EVERY)),
+    Time(Watch, "lease_until", at_most(LEASE)),
+    Time(Watch, "news_at", at_most(NO_TIME)),
+    Time(Watch, "whole_at", at_most(NO_TIME)),
+    Time(Watch, "walk_started", at_most(NO_TIME)),
+    Time(Budget, "blocked_until", at_most(ADVICE)),
+    Time(Budget, "spent_until", at_most(budget.WINDOW + budget.AT_THE_LATEST)),
+    Time(Budget, "limited_until", at_most(walk.LIMITED)),
+    Time(Slot, "sent_at", at_most(budget.AT_THE_LATEST)),
+    Time(Source, "sent_at", at_most(NO_TIME)),
+    Time(Source, "wanted_since", settle.patience, settle.patience),
+    Time(OpenCall, "lease_until", key_check.lease),
+    Time(Worker, "seen_at", at_most(NO_TIME), lambda: -ALIVE),
+    Time(ApiKey, "fallback_until", at_most(timedelta(hours=MOST_FALLBACK_HOURS))),
+)
+
+
+def bring_back() -> None:
+    """Bring back every time that is too far ahead; each is looked for before anything is written."""
+    now = datetime.now(UTC)
+    for time in TIMES:
+        rows = time.model._default_manager.filter(
+            time.where, **{f"{time.field}__gt": now + time.most() + MARGIN}
+        )
+        if rows.exists():
+            rows.update(**{time.field: now + time.back()})
+    bring_schedules_back(now)
+    forget_ahead(now + MARGIN)
+
+
+def bring_schedules_back(now: datetime) -> None:
+    """Each has a pause of its own."""
+    for schedule in Schedule.objects.filter(next_at__gt=now + timedelta(hours=1) + MARGIN):
+        if schedule.next_at > now + timedelta(hours=schedule.every_hours) + MARGIN:
+            Schedule.objects.filter(pk=schedule.pk, next_at=schedule.next_at).update(next_at=now)

@@ -1,0 +1,276 @@
+"""What is due, and doing one piece of it: a step's call or a page of a walk."""
+
+import logging
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+
+from fini_admin.audit import recording
+from fini_admin.audit.models import Head, OpenCall
+from fini_admin.ingestion import budget
+from fini_admin.ingestion.credentials import NoKey, usable_key
+from fini_admin.ingestion.engine import send, walk
+from fini_admin.ingestion.models import Budget, Item, Kind, Outcome, Stage, Step, StepState, Watch, Worker
+from fini_admin.ingestion.runs import end_items, finish
+from fini_admin.lib.keyring import UnknownKey
+from fini_admin.lib.outage import outage_of
+from fini_admin.sources import mirror
+from fini_admin.sources.mirror import Origin
+from fini_admin.sources.models import Source
+from fini_admin.sources.states import BUSY, State
+from fini_admin.workspaces.models import Workspace
+
+log = logging.getLogger(__name__)
+ROUND = 50
+PATIENT = timedelta(seconds=5)
+PAUSE = timedelta(seconds=10)
+LATER = timedelta(minutes=1)
+FORGOTTEN = timedelta(days=1)
+# What each thread of this process has in hand, a step or a workspace's watch: one at a time. Single operations on a
+# dict are safe between threads.
+IN_HAND: dict[int, int | UUID] = {}
+# Of each chain the row up to which every call has its outcome: what was looked at is not looked at again.
+ALL_ENDED: dict[str, int] = {}
+
+
+@contextmanager
+def in_hand(held: int | UUID) -> Iterator[None]:
+    """While this goes on, the heartbeat keeps the lease of a step or watch, and the call made for it."""
+    IN_HAND[threading.get_ident()] = held
+    try:
+        yield
+    finally:
+        del IN_HAND[threading.get_ident()]
+
+
+def due_steps(now: datetime) -> QuerySet[Step]:
+    """Steps that may go out now, if the budget has a slot: of workspaces with a key, not told to slow down."""
+    free = Step.objects.filter(state=StepState.READY, due_at__lte=now).exclude(lease_until__gt=now)
+    open_ = free.filter(usable_key("run__workspace")).exclude(run__workspace__budget__blocked_until__gt=now)
+    return open_.filter(Q(kind=Kind.DISCOVER) | ~Q(run__workspace__budget__spent_until__gt=now))
+
+
+def due_watches(now: datetime) -> QuerySet[Watch]:
+    """Watches whose next page is due; steps go first, for a walk tells more after them."""
+    free = Watch.objects.filter(next_at__lte=now).exclude(lease_until__gt=now).filter(usable_key("workspace"))
+    open_ = free.exclude(workspace__budget__blocked_until__gt=now).exclude(
+        workspace__budget__spent_until__gt=now
+    )
+    sending = Step.objects.filter(Q(state=StepState.SENT) | Q(state=StepState.READY, due_at__lte=now))
+    busy = sending.values("run__workspace")
+    return open_.exclude(Q(workspace__in=busy) & Q(next_at__gt=now - PATIENT))
+
+
+def due_workspaces() -> list[UUID]:
+    """The workspaces in which anything is due, by one query."""
+    now = datetime.now(UTC)
+    by_step = due_steps(now).order_by().values_list("run__workspace_id", flat=True)
+    by_watch = due_watches(now).order_by().values_list("workspace_id", flat=True)
+    return list(by_step.union(by_watch))
+
+
+def work(workspace_id: UUID, owner: str, stopping: threading.Event) -> None:
+    """Do what is due in a workspace, piece after piece, for a while."""
+    for _ in range(ROUND):
+        if stopping.is_set() or not work_once(workspace_id, owner):
+            return
+
+
+def work_once(workspace_id: UUID, owner: str) -> bool:
+    """One piece of work; False when nothing is due, or nothing may go out."""
+    now = datetime.now(UTC)
+    step = due_steps(now).filter(run__workspace_id=workspace_id).order_by("due_at", "pk").first()
+    try:
+        if step:
+            return do_step(step.pk, owner)
+        if due_watches(now).filter(workspace_id=workspace_id).exists() and walk.lease(workspace_id, owner):
+            return do_watch(workspace_id, owner)
+    except budget.Spent as spent:
+        Budget.objects.filter(pk=workspace_id).update(spent_until=spent.until)
+    except (NoKey, UnknownKey) as error:
+        log.warning("%s", error)
+        hold_back(workspace_id, now + PAUSE)
+    return False
+
+
+def hold_back(workspace_id: UUID, until: datetime) -> None:
+    """No call of a workspace can go out; a discovery, which waits for no share of the budget, is not due either."""
+    Budget.objects.filter(pk=workspace_id).update(spent_until=until)
+    waiting = Step.objects.filter(run__workspace=workspace_id, state=StepState.READY, kind=Kind.DISCOVER)
+    waiting.filter(due_at__lt=until).update(due_at=until)
+
+
+def do_step(step_id: int, owner: str) -> bool:
+    """Lease a step, perform it, and let it go whatever happens."""
+    if not send.lease(step_id, owner):
+        return True
+    with in_hand(step_id):
+        try:
+            send.perform(step_id, owner)
+        except (budget.Spent, NoKey, UnknownKey):
+            raise
+        except (
+            Exception
+        ) as error:  # a fault in one workspace must stop neither the worker nor the work after it
+            if outage_of(error):
+                raise  # nothing can be written about it now: the lease of its call runs out
+            log.exception("step %s", step_id)
+            recover_step(step_id)
+        finally:
+            send.release(step_id, owner)
+    return True
+
+
+def do_watch(workspace_id: UUID, owner: str) -> bool:
+    """One call of a leased watch, and let it go whatever happens."""
+    with in_hand(workspace_id):
+        try:
+            walk.advance(workspace_id, owner)
+        except (budget.Spent, NoKey, UnknownKey):
+            raise
+        except Exception as error:  # as above
+            if outage_of(error):
+                raise
+            log.exception("walk of %s", workspace_id)
+            recover_watch(workspace_id)
+        finally:
+            walk.release(workspace_id, owner)
+    return True
+
+
+def recover_step(step_id: int) -> None:
+    """What this process failed on after it was sent: its call is lost, as if the process had died in it."""
+    step = Step.objects.select_related("run").get(pk=step_id)
+    if step.state == StepState.SENT:
+        with transaction.atomic():
+            recover_call(step.call, str(step.run.workspace_id), died=False)
+    else:
+        Step.objects.filter(pk=step_id).update(due_at=datetime.now(UTC) + PAUSE)
+
+
+def recover_watch(workspace_id: UUID) -> None:
+    """The same for a page of a walk, which is asked for again after a pause."""
+    call = Watch.objects.values_list("call", flat=True).get(workspace_id=workspace_id)
+    if OpenCall.objects.filter(call=call).exists():
+        with transaction.atomic():
+            recover_call(call, str(workspace_id), died=False)
+    Watch.objects.filter(workspace_id=workspace_id).update(next_at=datetime.now(UTC) + PAUSE)
+
+
+def recover(owner: str | None = None) -> None:
+    """Close the calls of processes that are gone, or of `owner`, and go on with what they were for (P3).
+
+    Each by itself: one that cannot be closed is logged, tried again after a while, and stops no other.
+    """
+    for call, chain in recording.orphans(owner):
+        try:
+            with transaction.atomic():
+                recover_call(call, chain, died=True)
+        except recording.Superseded:
+            continue
+        except UnknownKey as error:
+            log.warning("call %s of %s: %s", call, chain, error)
+            postpone_call(call)
+        except Exception as error:  # a fault in one workspace must stop neither the clock nor the others
+            if outage_of(error):
+                raise
+            log.exception("call %s of %s", call, chain)
+            postpone_call(call)
+
+
+def reopen_calls() -> None:
+    """Find the calls without an outcome whose open row was removed by hand; `recover` then closes them as lost."""
+    for chain in Head.objects.order_by("chain").values_list("chain", flat=True):
+        try:
+            ALL_ENDED[chain] = recording.reopen(chain, ALL_ENDED.get(chain, 0))
+        except Exception as error:  # a fault in one chain must stop neither the clock nor the others
+            if outage_of(error):
+                raise
+            log.exception("open calls of %s", chain)
+
+
+def postpone_call(call: str) -> None:
+    """Nobody closes this call again every second."""
+    OpenCall.objects.filter(call=call).update(lease_until=datetime.now(UTC) + LATER)
+
+
+def recover_call(call: str, chain: str, *, died: bool) -> None:
+    """One call: its outcome row, and its step or watch, in one transaction."""
+    workspace = Workspace.objects.filter(pk=chain).first()
+    if workspace:
+        budget.lock_budget(workspace)
+        step = (
+            Step.objects.select_related("run__workspace", "root")
+            .filter(call=call, state=StepState.SENT)
+            .first()
+        )
+        if step:
+            send.lost(step, call, died=died)
+        Watch.objects.filter(workspace=workspace, call=call).update(owner="", lease_until=None, call="")
+    recording.write_lost(call)
+
+
+def beat(owner: str) -> None:
+    """Say that this process is alive: its row, and the leases of all that its threads have in hand.
+
+    What a thread had to let go of without a word, for the database was away, is in no hand: its lease runs out.
+    """
+    now = datetime.now(UTC)
+    until = now + recording.LEASE
+    Worker.objects.filter(pk=owner).update(seen_at=now)
+    held = list(IN_HAND.copy().values())
+    mine = Step.objects.filter(pk__in=[pk for pk in held if isinstance(pk, int)], owner=owner)
+    watches = Watch.objects.filter(pk__in=[pk for pk in held if isinstance(pk, UUID)], owner=owner)
+    recording.extend([*mine.values_list("call", flat=True), *watches.values_list("call", flat=True)])
+    mine.filter(state=StepState.READY, lease_until__isnull=False).update(lease_until=until)
+    watches.filter(lease_until__isnull=False).update(lease_until=until)
+
+
+def abandon(owner: str) -> None:
+    """At the end of a process: what it holds is free for others at once."""
+    recover(owner)
+    Step.objects.filter(owner=owner, state=StepState.READY).update(owner="", lease_until=None)
+    Watch.objects.filter(owner=owner).update(owner="", lease_until=None, call="")
+    Worker.objects.filter(pk=owner).delete()
+
+
+def forget_dead(owner: str) -> None:
+    """The rows of killed workers go after a day; never `owner`'s own, which may have been suspended for as long."""
+    Worker.objects.filter(seen_at__lt=datetime.now(UTC) - FORGOTTEN).exclude(pk=owner).delete()
+
+
+def mark_stuck() -> None:
+    """A job that did not end in 24 hours is stuck: its item ends unknown, its source is looked at rarely.
+
+    Nobody looked in an archived workspace: its work waits as it is.
+    """
+    old = Source.objects.filter(sent_at__lt=datetime.now(UTC) - walk.STUCK_AFTER, state__in=BUSY)
+    old = old.filter(workspace__archived_at=None)
+    for workspace in workspaces_of(old):
+        try:
+            mark_stuck_in(workspace, old)
+        except Exception as error:  # as above
+            if outage_of(error):
+                raise
+            log.exception("what is stuck in %s", workspace)
+
+
+@transaction.atomic
+def mark_stuck_in(workspace: Workspace, old: QuerySet[Source]) -> None:
+    """Those of these sources that are a workspace's, at most 500 at once."""
+    budget.lock_budget(workspace)
+    stuck = list(old.filter(workspace=workspace)[:500])
+    mirror.move_all(stuck, State.STUCK, Origin("", datetime.now(UTC)), "No end after 24 hours")
+    for item in Item.objects.filter(source__in=stuck, stage=Stage.FOLLOW).select_related("run"):
+        end_items(item.run, [item], Outcome.UNKNOWN, "No end after 24 hours")
+    finish(workspace)
+
+
+def workspaces_of(sources: QuerySet[Source]) -> Iterable[Workspace]:
+    """The workspaces of these sources."""
+    return Workspace.objects.filter(pk__in=sources.values("workspace"))

@@ -1,0 +1,62 @@
+"""One bad ID sinks a batch (trap 4): halve it until the offender stands alone, send the rest."""
+
+import re
+from collections.abc import Sequence
+
+from django.db.models import F
+
+from fini_admin.ingestion.models import Budget, Item, Kind, Outcome, Step, StepState
+from fini_admin.ingestion.runs import add_step, end_items
+from fini_admin.lib.paging import chunks
+
+MOST_CALLS = 40
+LOOKED_AT = 2_000  # a refusal may be as long as an answer, and quotes without an end are slow to find
+# A refusal may quote a title, and a title may say anything.
+QUOTED = re.compile(r"""(?<!\w)(["'`]).*?\1(?!\w)|“.*?”|‘.*?’(?!\w)|«.*?»""", re.DOTALL)
+TOO_MANY = re.compile(r"(?:no more|not more|more|at most|maximum of|up to)\D{0,12}(\d+)", re.IGNORECASE)
+
+
+def split(step: Step, items: Sequence[Item], refusal: str) -> None:
+    """Cut a refused step in two, or, where one item stands alone, say that Fini refused it."""
+    root = step.root or step
+    limit = told_limit(refusal)
+    Step.objects.filter(pk=step.pk).update(state=StepState.DONE, refusal=refusal, owner="", lease_until=None)
+    if limit and limit < len(items):
+        Budget.objects.filter(workspace=step.run.workspace_id).update(batch_limit=limit)
+        parts = list(chunks(items, limit))
+        root_of_parts = None
+    elif len(items) == 1 or spent(root) + 2 > MOST_CALLS:
+        end_items(step.run, items, Outcome.REFUSED, alone(items, refusal))
+        return
+    else:
+        parts = list(chunks(items, (len(items) + 1) // 2))
+        root_of_parts = root
+        Step.objects.filter(pk=root.pk).update(splits=F("splits") + len(parts))
+    for part in parts:
+        add_step(step.run, Kind(step.kind), step.provider, part, root=root_of_parts)
+
+
+def spent(root: Step) -> int:
+    """The calls that halving has cost so far."""
+    return Step.objects.values_list("splits", flat=True).get(pk=root.pk)
+
+
+def alone(items: Sequence[Item], refusal: str) -> str:
+    """The reason kept with what is refused."""
+    if len(items) == 1:
+        return refusal
+    return f"One of {len(items)} was refused and was not found within {MOST_CALLS} calls: {refusal}"
+
+
+def told_limit(refusal: str) -> int | None:
+    """The most that a batch may hold, where Fini's refusal says so: "must contain no more than 50 elements"."""
+    said = own_words(refusal)
+    if not re.search(r"\b(elements?|batch)\b", said, re.IGNORECASE):
+        return None
+    told = TOO_MANY.search(said)
+    return int(told[1]) if told and int(told[1]) > 0 else None
+
+
+def own_words(refusal: str) -> str:
+    """What Fini says itself at the beginning of a refusal, without what it quotes of ours."""
+    return QUOTED.sub("", refusal[:LOOKED_AT])

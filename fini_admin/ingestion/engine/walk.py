@@ -1,0 +1,347 @@
+"""Following: the workspace's list is walked from its head, one page a call (traps 6, 7 and 10, design 2).
+
+A poll stops at a page that shows nothing new, or when everything followed was seen. A read that somebody waits
+for, and one walk after a minute without news, go on until everything was seen. What two whole walks did not show is
+asked for by its ID; 404 then means *gone*.
+"""
+
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F, Min, Q, QuerySet
+from django.db.models.functions import Greatest
+
+from fini_admin.audit.recording import ERROR_LIMIT, LEASE, Context, Superseded
+from fini_admin.audit.transport import Exchange, exchange
+from fini_admin.fini import routes
+from fini_admin.fini.errors import (
+    BadRequest,
+    FiniError,
+    KeyRefused,
+    NotFound,
+    NotUnderstood,
+    Throttled,
+    TimedOut,
+)
+from fini_admin.fini.wire import Document, ListPage
+from fini_admin.ingestion import budget, credentials, queue
+from fini_admin.ingestion.credentials import context
+from fini_admin.ingestion.engine import follow
+from fini_admin.ingestion.models import PAGE, Budget, Watch
+from fini_admin.ingestion.queries import running
+from fini_admin.ingestion.runs import finish
+from fini_admin.sources.mirror import Origin, observe
+from fini_admin.sources.models import Source
+from fini_admin.sources.states import State
+
+YOUNG = timedelta(minutes=2)
+QUIET = timedelta(seconds=60)
+WHOLE_EVERY = timedelta(minutes=5)
+STUCK_AFTER = timedelta(hours=24)
+STUCK_EVERY = timedelta(hours=1)
+STUCK_UNTIL = timedelta(hours=48)
+FEW = 3
+WALKS_BEFORE_GET = 2
+MANY_WALKS = 6
+LIGHT = 4 * 1024 * 1024
+# What Fini says when it takes no page of this size is not stated: a validation's answers may mean that, no others.
+ABOUT_LIMIT = (400, 422)
+LIMITED = timedelta(minutes=10)
+GAPS = {True: 8.0, False: 60.0}
+
+
+class NotOurs(Exception):
+    """Another process has the watch."""
+
+
+def lease(workspace_id: UUID, owner: str) -> bool:
+    """Take the watch of a workspace when it is due; False when it is not, or another process has it."""
+    now = datetime.now(UTC)
+    free = Watch.objects.filter(workspace_id=workspace_id, next_at__lte=now).exclude(lease_until__gt=now)
+    return bool(free.update(owner=owner, lease_until=now + LEASE))
+
+
+def release(workspace_id: UUID, owner: str) -> None:
+    """Give the watch back."""
+    Watch.objects.filter(workspace_id=workspace_id, owner=owner).update(owner="", lease_until=None, call="")
+
+
+def advance(workspace_id: UUID, owner: str) -> None:
+    """One call of a leased watch. Raises budget.Spent and calling.NoKey before any call."""
+    watch = Watch.objects.select_related("workspace").get(workspace_id=workspace_id)
+    wanted = by_id(watch)
+    claim = partial(claim_watch, watch, owner)
+    try:
+        if wanted:
+            exchange(
+                routes.get_source(wanted.fini_id),
+                who(watch, owner),
+                claim=claim,
+                settle=partial(got, watch, wanted),
+            )
+        elif must_be_seen(watch, everything=True).exists():
+            exchange(page_request(watch), who(watch, owner), claim=claim, settle=partial(listed, watch))
+        else:
+            rest(watch)
+    except (NotOurs, Superseded):
+        return
+
+
+def rest(watch: Watch) -> None:
+    """Nothing is followed: settle what the last walk left, and make no calls at all until something is (design 2)."""
+    with transaction.atomic():
+        budget.lock_budget(watch.workspace)
+        watch.refresh_from_db()
+        end(watch, complete=True)
+
+
+def who(watch: Watch, owner: str) -> Context:
+    """The call is made for the oldest run that is going on."""
+    run = running(watch.workspace).first()
+    actor = run.actor if run else "Fini Admin"
+    number = run.number if run else None
+    return context(
+        watch.workspace,
+        actor=actor,
+        origin="worker",
+        run=number,
+        owner=owner,
+        attempt=watch.tries + 1,
+        reads=True,
+    )
+
+
+def page_request(watch: Watch) -> Any:
+    """The next page of the walk, unfiltered."""
+    size = Budget.objects.values_list("page_size", flat=True).get(workspace=watch.workspace)
+    return routes.list_sources(limit=size, cursor=watch.cursor)
+
+
+def claim_watch(watch: Watch, owner: str, call: str) -> None:
+    """In the *asked* transaction: the watch is ours, and the budget gives a slot (P4)."""
+    held = budget.lock_budget(watch.workspace)
+    now = datetime.now(UTC)
+    ours = Watch.objects.filter(pk=watch.pk, owner=owner, lease_until__gt=now)
+    if not ours.update(call=call, lease_until=now + LEASE):
+        raise NotOurs
+    budget.take(held, call, urgent=False)
+
+
+def settled(watch: Watch, done: Exchange[Any], *, of_one: bool = False) -> Budget:
+    """What every answer of a watch begins with; raises Superseded when the watch went to another process.
+
+    `of_one`: it is about one record, and a 403 may say that this is another workspace's, rather than what the key may.
+    """
+    held = credentials.settle(watch.workspace, done, reads=not of_one)
+    if not Watch.objects.filter(pk=watch.pk, call=done.call).exists():
+        raise Superseded(done.call)
+    watch.refresh_from_db()
+    return held
+
+
+def listed(watch: Watch, done: Exchange[ListPage]) -> None:
+    """A page came, or did not; in the *outcome* transaction (P3)."""
+    held = settled(watch, done)
+    if done.value is None:
+        page_failed(watch, held, done.error or FiniError())
+        return
+    ids = [document.id for document in done.value.documents]
+    if watch.walk_started is None:
+        begin(watch, done.asked_at)
+    repeated = Source.objects.filter(read_in(watch), workspace=watch.workspace, fini_id__in=ids)
+    fresh = len(set(ids)) - (repeated.count() if watch.pages else 0)
+    news = see(watch, done.value.documents, done)
+    watch.pages += 1
+    watch.tries, watch.error, watch.error_kind = 0, "", ""
+    watch.had_news = watch.had_news or news
+    adapt(held, done, head=watch.pages == 1)
+    turn(watch, done.value, news=news, fresh=fresh)
+
+
+def begin(watch: Watch, asked_at: datetime) -> None:
+    """A new walk, from the head; whole after one that was cut short, after a minute without news, then every five."""
+    quiet = watch.news_at is None or watch.news_at + QUIET <= asked_at
+    due = watch.whole_at is None or watch.whole_at + WHOLE_EVERY <= asked_at
+    watch.walk_started, watch.pages, watch.had_news = asked_at, 0, False
+    watch.whole = watch.cut_short or (quiet and due)
+
+
+def see(watch: Watch, documents: list[Document], done: Exchange[Any]) -> bool:
+    """Take records over with all that follows from them; whether they brought news."""
+    ids = [document.id for document in documents]
+    origin = origin_of(watch, done)
+    waiting = queue.queued_ids(ids, watch.workspace_id)
+    changed = observe(watch.workspace, documents, origin, queued=waiting)
+    follow.consequences(
+        watch.workspace, list(Source.objects.filter(workspace=watch.workspace, fini_id__in=ids))
+    )
+    return bool(changed)
+
+
+def origin_of(watch: Watch, done: Exchange[Any]) -> Origin:
+    """What told of a record: this call, made for the oldest run that is going on."""
+    number = running(watch.workspace).values_list("number", flat=True).first()
+    return Origin(done.call, done.asked_at, number)
+
+
+def must_be_seen(watch: Watch, *, everything: bool = False) -> QuerySet[Source]:
+    """The sources whose record this walk has to show: all that are followed, and what is wanted by now."""
+    now = datetime.now(UTC)
+    followed = Q(sent_at__gt=now - STUCK_UNTIL)
+    wanted = Q(wanted_since__isnull=False) if everything else Q(wanted_since__lte=now)
+    return Source.objects.filter(workspace=watch.workspace).filter(followed | wanted)
+
+
+def read_in(watch: Watch) -> Q:
+    """What this walk has read; not what a clock that was ahead says to be read in future."""
+    return Q(read_at__gte=watch.walk_started, read_at__lte=datetime.now(UTC))
+
+
+def hidden(watch: Watch) -> QuerySet[Source]:
+    """The sources to ask for by ID: the walks do not show them, and they are few, or it went on for long."""
+    missed = must_be_seen(watch).filter(missed_walks__gte=WALKS_BEFORE_GET)
+    return missed if missed.count() <= FEW else missed.filter(missed_walks__gte=MANY_WALKS)
+
+
+def by_id(watch: Watch) -> Source | None:
+    """The source to ask for by its ID now, None when it is the list's turn: in a walk, and after a call that failed.
+
+    So one ID for which Fini has no record and no 404 keeps neither the list nor the other IDs waiting.
+    """
+    if watch.walk_started or watch.tries:
+        return None
+    return hidden(watch).order_by("-missed_walks", "pk").first()
+
+
+def turn(watch: Watch, page: ListPage, *, news: bool, fresh: int) -> None:
+    """On to the next page, or the end of the walk."""
+    since_before = Q(wanted_since__lte=watch.walk_started) | Q(
+        wanted_since=None, sent_at__lte=watch.walk_started
+    )
+    unseen = must_be_seen(watch).filter(since_before).exclude(read_in(watch))
+    left = unseen.count()
+    deep = watch.whole or unseen.filter(wanted_since__isnull=False).exists()
+    if not left:
+        end(watch, complete=True)
+    elif not page.has_more or not page.documents:
+        unseen.update(missed_walks=F("missed_walks") + 1)
+        end(watch, complete=True)
+    elif (deep or not fresh) and left <= FEW:
+        # Who was missed for longer stays before who was just asked for.
+        unseen.update(missed_walks=Greatest(F("missed_walks") + 1, WALKS_BEFORE_GET))
+        end(watch, complete=True)
+    elif not fresh:
+        # The cursor's record moved to the head, and only the head shows what moved there (trap 6).
+        end(watch, complete=False, cut_short=True)
+    elif not news and not deep:
+        end(watch, complete=False)
+    else:
+        store(watch, cursor=page.documents[-1].id, next_at=datetime.now(UTC))
+
+
+def end(watch: Watch, *, complete: bool, cut_short: bool = False) -> None:
+    """Close the walk, act on what it showed, and set the time of the next."""
+    now = datetime.now(UTC)
+    follow.leftovers(watch.workspace)
+    follow.plan_all(watch.workspace)
+    finish(watch.workspace)
+    if complete:
+        watch.whole_at = now if watch.whole else watch.whole_at
+    young = Source.objects.filter(workspace=watch.workspace, sent_at__gt=now - YOUNG).exists()
+    watch.gap = follow.FIRST_GAP if watch.had_news else min(watch.gap * 1.5, GAPS[young])
+    watch.news_at = now if watch.had_news else watch.news_at
+    watch.walk_started, watch.restarts, watch.cut_short = None, 0, cut_short
+    watch.error, watch.error_kind = "", ""
+    store(watch, cursor="", next_at=next_walk(watch, now))
+
+
+def next_walk(watch: Watch, now: datetime) -> datetime | None:
+    """The earliest time at which somebody needs a walk; None when nobody does."""
+    mine = Source.objects.filter(workspace=watch.workspace)
+    times: list[datetime] = []
+    wanted = mine.aggregate(Min("wanted_since"))["wanted_since__min"]
+    if wanted:
+        times.append(max(wanted, now + timedelta(seconds=watch.gap if wanted <= now else 0)))
+    if mine.filter(sent_at__isnull=False).exclude(state=State.STUCK).exists():
+        times.append(now + timedelta(seconds=watch.gap))
+    elif mine.filter(state=State.STUCK, sent_at__gt=now - STUCK_UNTIL).exists():
+        times.append(now + STUCK_EVERY)
+    if hidden(watch).exists():
+        times.append(now)
+    return min(times) if times else None
+
+
+def store(watch: Watch, *, cursor: str, next_at: datetime | None) -> None:
+    """Keep where the walk is, and let go of the watch."""
+    watch.cursor, watch.next_at, watch.owner, watch.lease_until, watch.call = cursor, next_at, "", None, ""
+    watch.save()
+
+
+def adapt(held: Budget, done: Exchange[ListPage], *, head: bool) -> None:
+    """A light page may be larger next time, up to what Fini takes (trap 10).
+
+    What it refused once is tried anew after a while, and only at the head: the walk begins again if it is refused.
+    """
+    over = held.limited_until is None or held.limited_until <= datetime.now(UTC)
+    limit = PAGE if head and over else held.page_limit
+    if held.page_size < limit and done.value and done.value.has_more and done.size * 2 < LIGHT:
+        Budget.objects.filter(pk=held.pk).update(page_size=min(limit, held.page_size * 2), page_limit=limit)
+
+
+def page_failed(watch: Watch, held: Budget, error: FiniError) -> None:
+    """Smaller pages, the head again, or a pause, as the error has it (traps 6 and 10)."""
+    mine, smaller = Budget.objects.filter(pk=held.pk), max(1, held.page_size // 2)
+    if max(watch.tries, watch.restarts) >= FEW and not isinstance(error, KeyRefused | Throttled):
+        # A refused key and a wish to slow down are told of already.
+        watch.error, watch.error_kind = str(error)[:ERROR_LIMIT], type(error).__name__
+    if isinstance(error, KeyRefused):
+        pause_watch(watch, 0.0)
+    elif isinstance(error, BadRequest) and watch.cursor:
+        back_to_head(watch)
+    elif type(error) is BadRequest and error.status in ABOUT_LIMIT and held.page_size > 1:
+        limited_until = datetime.now(UTC) + LIMITED
+        mine.update(page_size=smaller, page_limit=smaller, limited_until=limited_until)
+        store(watch, cursor="", next_at=datetime.now(UTC))
+    elif isinstance(error, NotUnderstood | TimedOut) and held.page_size > 1:
+        mine.update(page_size=smaller)
+        pause_watch(watch, 1.0)
+    else:
+        pause_watch(watch, longer(watch.tries))
+
+
+def back_to_head(watch: Watch) -> None:
+    """The cursor's record is gone, or this many are too many: at the head, without a cursor, Fini tells which."""
+    pause = longer(watch.restarts) if watch.restarts >= FEW else 0.0
+    watch.restarts += 1
+    watch.walk_started, watch.cut_short, watch.cursor = None, True, ""
+    pause_watch(watch, pause)
+
+
+def longer(times: int) -> float:
+    """Seconds of a pause after so many failures, at most a minute."""
+    return min(60.0, 2.0 ** min(times, 6))
+
+
+def pause_watch(watch: Watch, seconds: float) -> None:
+    """A call failed: on with the list, later."""
+    watch.tries += 1
+    store(watch, cursor=watch.cursor, next_at=datetime.now(UTC) + timedelta(seconds=seconds))
+
+
+def got(watch: Watch, source: Source, done: Exchange[Document]) -> None:
+    """One record came by its ID, or Fini does not know it, or says neither: then it is asked for again later."""
+    settled(watch, done, of_one=True)
+    if done.value:
+        see(watch, [done.value], done)
+        end(watch, complete=True)
+    elif isinstance(done.error, NotFound):
+        follow.gone(source, origin_of(watch, done))
+        end(watch, complete=True)
+    elif isinstance(done.error, KeyRefused):
+        pause_watch(watch, 0.0)
+    else:
+        Source.objects.filter(pk=source.pk).update(missed_walks=0)
+        pause_watch(watch, watch.gap)

@@ -1,0 +1,243 @@
+"""Writes to the mirror: what an answer says of sources and resources. Called inside the outcome's transaction (P3)."""
+
+from collections.abc import Collection, Iterable
+from copy import copy
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from django.db.models import Model
+
+from fini_admin.fini.providers import Node
+from fini_admin.fini.wire import Document
+from fini_admin.lib.paging import CHUNK
+from fini_admin.sources.models import Resource, Source, StateChange
+from fini_admin.sources.states import BUSY, ENDED, Before, State, decide
+from fini_admin.workspaces.models import Workspace
+
+COPIED = (
+    "external_id",
+    "title",
+    "original_url",
+    "mime_type",
+    "kind",
+    "english",
+    "baser",
+    "success",
+    "job_id",
+    "job_status",
+    "knowledge_id",
+    "operation",
+    "reason",
+    "changed",
+    "created_at",
+    "updated_at",
+)
+OWN = (
+    "provider",
+    "error",
+    "paragraphs",
+    "characters",
+    "content_sha256",
+    "excerpt",
+    "id_key",
+    "address_key",
+)
+STATE_FIELDS = ("state", "state_since")
+
+
+Row = TypeVar("Row", bound=Model)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The call that showed something, when it was asked, and the run it was for."""
+
+    call: str
+    asked_at: datetime
+    run: int | None = None
+
+
+def observe(
+    workspace: Workspace, documents: Iterable[Document], origin: Origin, *, queued: Collection[str]
+) -> list[Source]:
+    """Bring the mirror to what these records say; returns the sources that changed by it.
+
+    `queued` names the IDs among them that have an open queue entry. A record read before the one that is stored
+    is left aside: calls overlap. One that was stored by a clock that was ahead holds nothing back.
+    """
+    records = {document.id: document for document in documents}
+    known = {held.fini_id: held for held in Source.objects.filter(workspace=workspace, fini_id__in=records)}
+    now, changed, history = datetime.now(UTC), [], []
+    for fini_id, record in records.items():
+        source = known.get(fini_id) or blank(workspace, fini_id, now)
+        if source.read_at and origin.asked_at < source.read_at <= now:
+            continue
+        news = take_over(record, source)
+        new = next_state(source, queued=fini_id in queued)
+        if new != source.state or source.pk is None:
+            history.append(move(source, new, origin, now))
+            news = True
+        if news:
+            changed.append(source)
+    save(changed, history)
+    mark_read(workspace, records, origin.asked_at, now)
+    return changed
+
+
+def blank(workspace: Workspace, fini_id: str, now: datetime) -> Source:
+    """A source that we have not seen before."""
+    return Source(
+        workspace=workspace, fini_id=fini_id, state="", state_since=now, first_seen=now, last_seen=now
+    )
+
+
+def take_over(record: Document, source: Source) -> bool:
+    """Take the record's fields over; whether any of them was news."""
+    content = record.content
+    values = {name: getattr(record, name) for name in COPIED} | {
+        "provider": record.source or source.provider,
+        "error": record.error,
+        "paragraphs": content.paragraphs,
+        "characters": content.characters,
+        "content_sha256": content.sha256,
+        "excerpt": content.excerpt,
+    }
+    news = any(getattr(source, name) != value for name, value in values.items())
+    for name, value in values.items():
+        setattr(source, name, value)
+    return news
+
+
+def next_state(source: Source, *, queued: bool, asking: bool | None = None) -> State:
+    """What the mirrored record comes to; a stuck source stays stuck until its job ends.
+
+    `asking`: whether a send's outcome is unknown; as the source's state has it unless said.
+    """
+    sent = Before(source.before_job, source.before_status, source.before_updated) if source.sent_at else None
+    unknown = source.state == State.UNKNOWN if asking is None else asking
+    state = decide(source, queued=queued, sent=sent, asking=unknown)
+    return State.STUCK if source.state == State.STUCK and state in BUSY else state
+
+
+def move(source: Source, new: State, origin: Origin, now: datetime, note: str = "") -> StateChange:
+    """Set a source's state in memory; returns its history's row, unsaved."""
+    change = StateChange(
+        source=source, at=now, old=source.state, new=new, call=origin.call, run=origin.run, note=note
+    )
+    source.state, source.state_since = new, now
+    if new in ENDED and source.sent_at:
+        source.sent_at = None
+    return change
+
+
+def move_all(sources: Iterable[Source], new: State, origin: Origin, note: str = "") -> None:
+    """Set the state of saved sources, with their history; those already there are left alone."""
+    now = datetime.now(UTC)
+    moving = [source for source in sources if source.state != new]
+    history = [move(source, new, origin, now, note) for source in moving]
+    moved = Source.objects.filter(pk__in=[source.pk for source in moving])
+    moved.update(state=new, state_since=now)
+    StateChange.objects.bulk_create(history)
+
+
+def save(sources: list[Source], history: list[StateChange]) -> None:
+    """Store changed sources, the new ones first, then the history."""
+    new, old = [s for s in sources if s.pk is None], [s for s in sources if s.pk is not None]
+    Source.objects.bulk_create(new)
+    # An upsert writes a page in a few milliseconds; bulk_update takes half a second for as many columns.
+    Source.objects.bulk_create(
+        [without_pk(source) for source in old],
+        update_conflicts=True,
+        unique_fields=["workspace", "fini_id"],
+        update_fields=[*COPIED, *OWN, *STATE_FIELDS, "sent_at"],
+    )
+    StateChange.objects.bulk_create(history)
+
+
+def without_pk(row: Row) -> Row:
+    """The same row as a new one, for an upsert by its natural key."""
+    twin = copy(row)
+    twin.pk = None
+    return twin
+
+
+def mark_read(workspace: Workspace, ids: Collection[str], asked_at: datetime, now: datetime) -> None:
+    """These records were read by a call asked then; a wish for a read that late is fulfilled."""
+    read = Source.objects.filter(workspace=workspace, fini_id__in=list(ids))
+    read.exclude(read_at__gt=asked_at, read_at__lte=now).update(
+        read_at=asked_at, last_seen=now, missed_walks=0
+    )
+    read.filter(wanted_since__lte=asked_at).update(wanted_since=None)
+
+
+def ensure(workspace: Workspace, provider: str, ids: list[str], origin: Origin) -> list[Source]:
+    """The sources of IDs that Fini returned, made where they are new (P3), in the order of `ids`."""
+    held = {source.fini_id: source for source in Source.objects.filter(workspace=workspace, fini_id__in=ids)}
+    now = datetime.now(UTC)
+    new = [blank(workspace, fini_id, now) for fini_id in ids if fini_id not in held]
+    history = []
+    for source in new:
+        source.provider, source.run = provider, origin.run
+        history.append(move(source, State.REGISTERED, origin, now))
+    Source.objects.bulk_create(new)
+    StateChange.objects.bulk_create(history)
+    held |= {source.fini_id: source for source in new}
+    return [held[fini_id] for fini_id in ids]
+
+
+def list_resources(workspace: Workspace, provider: str, tree: list[Node], run: int) -> int:
+    """Take over what discovery lists; what it does not list any more stays. Returns the number of leaves."""
+    now = datetime.now(UTC)
+    rows = list(resource_rows(workspace, provider, tree, run, now))
+    Resource.objects.bulk_create(
+        rows,
+        batch_size=CHUNK,
+        update_conflicts=True,
+        unique_fields=["workspace", "provider", "leaf", "parent", "external_id"],
+        update_fields=[
+            "id_key",
+            "path",
+            "position",
+            "title",
+            "original_url",
+            "mime_type",
+            "object",
+            "icon",
+            "listed_at",
+            "listed_run",
+        ],
+    )
+    return sum(row.leaf for row in rows)
+
+
+def resource_rows(
+    workspace: Workspace, provider: str, tree: list[Node], run: int, now: datetime
+) -> Iterable[Resource]:
+    """The tree as rows, each place once, in discovery's order."""
+    seen: set[tuple[bool, str, str]] = set()
+    waiting = [(node, "", "") for node in reversed(tree)]
+    while waiting:
+        node, parent, path = waiting.pop()
+        below = f"{path}/{node.external_id}"
+        waiting += [(child, node.external_id, below) for child in reversed(node.children)]
+        place = (node.leaf, parent, node.external_id)
+        if place in seen:
+            continue
+        seen.add(place)
+        yield Resource(
+            workspace=workspace,
+            provider=provider,
+            external_id=node.external_id,
+            parent=parent,
+            path=path,
+            position=len(seen),
+            leaf=node.leaf,
+            title=node.title,
+            original_url=node.original_url,
+            mime_type=node.mime_type,
+            object=node.object,
+            icon=node.icon,
+            listed_at=now,
+            listed_run=run,
+        )

@@ -1,0 +1,200 @@
+"""The forms for codes, for the log-in and for passwords, in place of allauth's."""
+
+from typing import Any
+
+from allauth.account.adapter import get_adapter
+from allauth.account.forms import (
+    ChangePasswordForm,
+    LoginForm,
+    ResetPasswordForm,
+    ResetPasswordKeyForm,
+)
+from allauth.account.forms import (
+    ReauthenticateForm as PasswordAgainForm,
+)
+from allauth.core import context, ratelimit
+from allauth.core.internal.cryptokit import normalize_user_code
+from allauth.mfa.adapter import get_adapter as get_mfa_adapter
+from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.forms import ActivateTOTPForm
+from django import forms
+from django.core.cache import cache
+from django.core.exceptions import ValidationError
+from django.views.decorators.debug import sensitive_variables
+
+from fini_admin.people import letters, second_factor
+from fini_admin.people.sealing import UNREADABLE
+from fini_admin.web.forms.base import KeylessForm, hints
+from fini_admin.workspaces import passwords
+from fini_admin.workspaces.models import User
+
+# Longer than a code holds, with one step before and one after: allauth itself forgets a used one after 30 s.
+USED_FOR = 120
+CANNOT_OPEN = (
+    "The second factor cannot be checked: it was sealed with another key. Ask who runs this installation."
+)
+
+
+class CodeField(forms.CharField):
+    """What was typed for a code is not shown again: it may be a key (P5)."""
+
+    def bound_data(self, data: Any, initial: Any) -> str:
+        return ""
+
+
+def code_field(label: str, help_text: str) -> CodeField:
+    """The field for a code: digits on a phone's keyboard, not kept by the browser."""
+    attrs = {"autocomplete": "one-time-code", "inputmode": "numeric", "autofocus": True}
+    return CodeField(
+        label=label,
+        help_text=help_text,
+        max_length=40,
+        widget=forms.TextInput(attrs=attrs),
+        error_messages={"required": "Enter the code."},
+    )
+
+
+class LogInForm(KeylessForm, LoginForm):  # type: ignore[misc]  # allauth has no types
+    """Address and password; the password may look like anything, and is not shown again."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        word(self, "login", "E-mail", "Enter your e-mail address.", autocomplete="username")
+        word(self, "password", "Password", "Enter your password.")
+        # What was refused is most often the password, which is not shown again.
+        self.fields["password" if self.is_bound else "login"].widget.attrs["autofocus"] = True
+
+
+class ResetForm(KeylessForm, ResetPasswordForm):  # type: ignore[misc]  # allauth has no types
+    """The address to which the link to a new password is sent."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        word(self, "email", "E-mail", "Enter your e-mail address.")
+
+
+def word(form: forms.Form, field: str, label: str, required: str, **attributes: str) -> None:
+    """A field of allauth's form in our words; what stands in it before somebody types is not one of them."""
+    found = form.fields[field]
+    found.label = label
+    found.error_messages["required"] = required
+    if isinstance(found, forms.EmailField):
+        found.error_messages["invalid"] = "Enter an e-mail address like ada@example.com."
+    found.widget.attrs.update(attributes)
+    found.widget.attrs.pop("placeholder", None)
+
+
+class ChangeForm(KeylessForm, ChangePasswordForm):  # type: ignore[misc]  # allauth has no types
+    """The old password and a new one, twice."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        word(self, "oldpassword", "Current password", "Enter your current password.")
+        word_new(self)
+
+
+class NewPasswordForm(KeylessForm, ResetPasswordKeyForm):  # type: ignore[misc]  # allauth has no types
+    """A new password, twice, for who came by a mail's link."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        word_new(self)
+
+
+def word_new(form: forms.Form) -> None:
+    """The two fields for a new password, in our words."""
+    word(form, "password1", "New password", "Choose a password.")
+    form.fields["password1"].help_text = passwords.IN_WORDS
+    word(form, "password2", "New password again", "Enter the new password again.")
+    form.fields["password1"].widget.attrs |= hints(passwords.PATTERN)
+    form.fields["password2"].widget.attrs |= hints(same="password1")
+
+
+class AskForm(KeylessForm, PasswordAgainForm):  # type: ignore[misc]  # allauth has no types
+    """The password, to show again who one is."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        word(self, "password", "Password", "Enter your password.")
+
+
+def use_once(user: User, code: str) -> None:
+    """Raise ValidationError for a code that was used already."""
+    if not cache.add(used_key(user, code), 1, timeout=USED_FOR):
+        raise get_mfa_adapter().validation_error("incorrect_code")
+
+
+def used_key(user: User, code: str) -> str:
+    """What stands in the cache for a code that was used, as long as it holds."""
+    return f"code-used:{user.pk}:{normalize_user_code(code)}"
+
+
+class Checked:
+    """What both forms that ask for a code do more than allauth's."""
+
+    user: User
+    authenticator: Authenticator
+    cleaned_data: dict[str, Any]
+
+    @sensitive_variables("code")
+    def clean_code(self) -> str:
+        """The code, refused when it was used already; so many wrong ones a day, however slowly they come.
+
+        Of a used one the person is told by mail.
+        """
+        key = f"code {self.user.pk}"
+        limit: dict[str, Any] = {"action": "second_factor", "key": key}
+        if not ratelimit.consume(context.request, dry_run=True, **limit):
+            raise get_adapter().validation_error("too_many_login_attempts")
+        try:
+            code: str = super().clean_code()  # type: ignore[misc]  # allauth's form stands behind it
+            if self.authenticator.type == Authenticator.Type.TOTP:
+                use_once(self.user, code)
+        except UNREADABLE:
+            raise ValidationError(CANNOT_OPEN) from None
+        except ValidationError:
+            ratelimit.consume(context.request, **limit)
+            if cache.get(used_key(self.user, self.cleaned_data["code"])):
+                get_adapter().send_notification_mail(letters.CODE_AGAIN, self.user)
+            raise
+        return code
+
+
+HELP = "The six digits that your authenticator shows now, or one of your recovery codes."
+
+
+class CodeForm(KeylessForm, Checked, AuthenticateForm):  # type: ignore[misc]  # allauth has no types
+    """The code after the password."""
+
+    code = code_field("Code", HELP)
+
+
+class AgainForm(KeylessForm, Checked, ReauthenticateForm):  # type: ignore[misc]  # allauth has no types
+    """A code to show again who one is."""
+
+    code = code_field("Code", HELP)
+
+
+class ActivateForm(KeylessForm, ActivateTOTPForm):  # type: ignore[misc]  # allauth has no types
+    """The first code of an authenticator that is being set up."""
+
+    code = code_field("Code", "The six digits that the authenticator shows now.")
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        # Not allauth's own: it would keep the secret in the session as it is, and a new one with every look.
+        forms.Form.__init__(self, *args, **kwargs)
+        self.user = user
+        self.secret = second_factor.begin(context.request.session, user)
+
+    @property
+    def spelled(self) -> str:
+        """The secret in groups of four, for who types it."""
+        return " ".join(self.secret[at : at + 4] for at in range(0, len(self.secret), 4))
+
+    @sensitive_variables("code")
+    def clean_code(self) -> str:
+        """The code; it does not log in as well."""
+        code: str = super().clean_code()
+        use_once(self.user, code)
+        return code

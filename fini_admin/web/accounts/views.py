@@ -1,0 +1,328 @@
+"""The pages about logging in that allauth has not, or not as they must be here."""
+
+import logging
+from functools import wraps
+from typing import Any
+
+from allauth.account.mixins import NextRedirectMixin
+from allauth.account.utils import get_next_redirect_url
+from allauth.account.views import ConfirmEmailView, LoginView, PasswordChangeView, PasswordResetFromKeyView
+from allauth.decorators import rate_limit
+from allauth.mfa.adapter import get_adapter as get_mfa_adapter
+from allauth.mfa.models import Authenticator
+from allauth.mfa.recovery_codes.views import GenerateRecoveryCodesView, ViewRecoveryCodesView
+from allauth.mfa.totp.views import ActivateTOTPView, DeactivateTOTPView
+from allauth.socialaccount.adapter import get_adapter
+from allauth.socialaccount.models import SocialApp
+from allauth.socialaccount.providers.base.constants import AuthProcess
+from allauth.socialaccount.providers.openid_connect import views as openid_connect
+from allauth.usersessions.models import UserSession
+from django.conf import settings
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.forms import BaseForm, Form
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.generic.edit import FormView
+
+from fini_admin.audit.names import Activity
+from fini_admin.lib.paging import page as paged
+from fini_admin.people import actions, linking, reauthentication, second_factor, sessions, trail
+from fini_admin.people.browsers import in_words
+from fini_admin.web.accounts import challenge
+from fini_admin.web.accounts.adapters import FAILED, refused
+from fini_admin.web.key_guard import as_typed
+from fini_admin.web.pages import go
+from fini_admin.web.permissions import Request, View, begin_anew, reauthenticated, superuser_only
+from fini_admin.workspaces.models import User
+
+log = logging.getLogger(__name__)
+
+SHOWN = 50
+OK, WRONG = 200, 422
+# It cannot be reached (requests' errors are OSErrors), or what it says lacks what a provider says.
+NOT_A_PROVIDER = (OSError, LookupError, TypeError, ValueError)
+NONE_YET = "You have no password here. A link by mail sets one."
+THIS_ONE = "This is the session you are in. Log out to end it."
+
+
+class Login(LoginView):  # type: ignore[misc]  # allauth has no types
+    """The log-in page, with the way to the log-in provider where there is one."""
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context_data(**kwargs)
+        return context | {"provider": settings.OIDC_NAME}
+
+
+class ChangePassword(PasswordChangeView):  # type: ignore[misc]  # allauth has no types
+    """Another password; who came through the log-in provider and has none sets the first one by a mail's link."""
+
+    def dispatch(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not request.user.has_usable_password():
+            messages.info(request, NONE_YET)
+            return redirect("account_reset_password")
+        answer: HttpResponseBase = super().dispatch(request, *args, **kwargs)
+        return answer
+
+    @transaction.atomic
+    def form_valid(self, form: Form) -> HttpResponse:
+        """The password and its row in the trail, or neither."""
+        answer: HttpResponse = super().form_valid(form)
+        return answer
+
+
+class NewPassword(PasswordResetFromKeyView):  # type: ignore[misc]  # allauth has no types
+    """A new password by a mail's link, and its row in the trail, or neither."""
+
+    @transaction.atomic
+    def form_valid(self, form: Form) -> HttpResponse:
+        answer: HttpResponse = super().form_valid(form)
+        return answer
+
+
+class SetUp(NextRedirectMixin, ActivateTOTPView):  # type: ignore[misc]  # allauth has no types
+    """A second factor, and its row in the trail with it: allauth tells of it only afterwards.
+
+    Who was led here goes on to where that was, by way of the recovery codes.
+    """
+
+    def get_success_url(self) -> str:
+        if self.did_generate_recovery_codes:
+            return str(self.passthrough_next_url(reverse("mfa_view_recovery_codes")))
+        return self.get_next_url() or reverse("mfa_index")
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context_data(**kwargs)
+        return context | {"required": second_factor.missing(self.request)}
+
+    @transaction.atomic
+    def form_valid(self, form: Form) -> HttpResponse:
+        answer: HttpResponse = super().form_valid(form)
+        second_factor.done(self.request.session)
+        trail.write(Activity.SECOND_FACTOR_ADDED, self.request.user.email)
+        return answer
+
+
+class TakeAway(DeactivateTOTPView):  # type: ignore[misc]  # allauth has no types
+    """No second factor any more."""
+
+    @transaction.atomic
+    def form_valid(self, form: Form) -> HttpResponse:
+        answer: HttpResponse = super().form_valid(form)
+        trail.write(Activity.SECOND_FACTOR_REMOVED, self.request.user.email)
+        return answer
+
+
+class Codes(ViewRecoveryCodesView):  # type: ignore[misc]  # allauth has no types
+    """The recovery codes, shown once.
+
+    That they were shown is written into the row that also says which are used and holds their seed, as it was read.
+    So the row is locked first: what is used or sealed anew at this very moment stays.
+    """
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context_data(**kwargs)
+        return context | {"on": get_next_redirect_url(self.request) or reverse("home")}
+
+    @transaction.atomic
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
+        codes = Authenticator.objects.filter(user=request.user, type=Authenticator.Type.RECOVERY_CODES)
+        codes.select_for_update().first()
+        answer: HttpResponse = super().get(request, *args, **kwargs)
+        return answer
+
+
+class NewCodes(GenerateRecoveryCodesView):  # type: ignore[misc]  # allauth has no types
+    """New recovery codes; the old ones need not open for it."""
+
+    @transaction.atomic
+    def form_valid(self, form: Form) -> HttpResponse:
+        answer: HttpResponse = super().form_valid(form)
+        trail.write(Activity.RECOVERY_CODES_RENEWED, self.request.user.email)
+        return answer
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = FormView.get_context_data(self, **kwargs)
+        return context
+
+
+class ConfirmAddress(ConfirmEmailView):  # type: ignore[misc]  # allauth has no types
+    """An address that its owner's link proves. To look at the page of another person's link does not log out yet."""
+
+    def logout_other_user(self, confirmation: Any) -> None:
+        if self.request.method == "POST":
+            super().logout_other_user(confirmation)
+
+
+def checked(view: View) -> View:
+    """Allauth's form, which it shows with 200 when something in it is wrong: 422, as all forms here."""
+
+    @wraps(view)
+    def answered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        answer = view(request, *args, **kwargs)
+        form = (getattr(answer, "context_data", None) or {}).get("form")
+        if answer.status_code == OK and isinstance(form, BaseForm) and form.is_bound and not form.is_valid():
+            answer.status_code = WRONG
+        return answer
+
+    return answered
+
+
+def limited(view: View) -> View:
+    """Not too often from one place: each asks the provider something."""
+    seldom: View = rate_limit(action="provider")(view)
+    return seldom
+
+
+@limited
+def provider_login(request: HttpRequest) -> HttpResponse:
+    """Off to the log-in provider."""
+    if request.method != "POST":
+        return redirect("account_login")
+    return to_provider(request, process=AuthProcess.LOGIN, next_url=get_next_redirect_url(request))
+
+
+def provider_callback(request: HttpRequest, provider_id: str) -> HttpResponseBase:
+    """Back from the log-in provider."""
+    try:
+        answer: HttpResponseBase = openid_connect.callback(request, provider_id)
+    except NOT_A_PROVIDER:
+        log.warning("the log-in provider does not answer as one", exc_info=True)
+        return refused(request, FAILED, status=502)
+    return answer
+
+
+@as_typed("password")
+def reauthenticate(request: Request, way: str = challenge.PASSWORD) -> HttpResponseBase:
+    """Show again who one is, on a page that leads on, or in the dialog: 204 when it is shown."""
+    posted, onward = request.method == "POST", get_next_redirect_url(request) or ""
+    if not challenge.ways(request.user):
+        return begin_anew(request)
+    shown = request.htmx and not posted and reauthentication.recent(request)
+    question = (
+        None if shown else challenge.ask(request, challenge.on_its_own(request, onward), way, answer=posted)
+    )
+    if question is not None:
+        return question
+    return HttpResponse(status=204) if request.htmx else redirect(onward or reverse("home"))
+
+
+def reauthenticated_elsewhere(request: Request) -> HttpResponse:
+    """The end of what the log-in provider asks in a tab of its own: the tab that asked goes on by itself."""
+    return render(request, "account/reauthenticated.html")
+
+
+@limited
+def provider_reauthenticate(request: Request) -> HttpResponseBase:
+    """Off to the log-in provider, which is to ask again although the person is logged in there."""
+    if not reauthentication.by_provider(request.user):
+        raise Http404
+    if request.method != "POST":
+        return reauthenticate(request, challenge.PROVIDER)
+    next_url = get_next_redirect_url(request) or reverse("home")
+    again = {"prompt": "login", "max_age": "0"}
+    return to_provider(
+        request, process=AuthProcess.REDIRECT, next_url=next_url, data="again", auth_params=again
+    )
+
+
+def to_provider(request: HttpRequest, **how: Any) -> HttpResponse:
+    """The redirect to the provider; what it takes with it is ours alone, nothing from the request."""
+    try:
+        provider = get_adapter().get_provider(request, settings.OIDC_ID)
+        answer: HttpResponse = provider.redirect(request, **{"auth_params": {}} | how)
+    except SocialApp.DoesNotExist:
+        raise Http404 from None
+    except NOT_A_PROVIDER:
+        log.warning("the log-in provider does not answer as one", exc_info=True)
+        return refused(request, FAILED, status=502)
+    return answer
+
+
+def factor(request: Request) -> HttpResponse:
+    """What the person has as a second factor."""
+    context = {"state": second_factor.state(request.user), "provider": settings.OIDC_NAME}
+    return render(request, "mfa/index.html", context)
+
+
+def qr(request: Request) -> HttpResponse:
+    """The secret that is being set up, for a phone's camera; a `data:` image is not allowed here."""
+    secret = second_factor.pending(request.session, request.user)
+    if not secret or not reauthentication.recent(request):
+        raise Http404
+    adapter = get_mfa_adapter()
+    image = adapter.build_totp_svg(adapter.build_totp_url(request.user, secret))
+    return HttpResponse(image, content_type="image/svg+xml", headers={"Cache-Control": "no-store"})
+
+
+def own_sessions(request: Request) -> HttpResponse:
+    """The person's open sessions; posted, all but this one end."""
+    this = request.session.session_key
+    if request.method == "POST":
+        ended = actions.end_other_sessions(
+            actor=request.user.email, origin="browser", user=request.user, but=this
+        )
+        messages.success(request, f"{ended} other session{'' if ended == 1 else 's'} ended.")
+        return go(request, reverse("sessions"))
+    rows = [
+        {"session": one, "browser": in_words(one.user_agent), "this": one.session_key == this}
+        for one in sessions.open_sessions(request.user)[:SHOWN]
+    ]
+    others = any(not row["this"] for row in rows)
+    context = {"rows": rows, "others": others, "idle": settings.SESSION_IDLE_SECONDS // 60}
+    context["hours"] = settings.SESSION_COOKIE_AGE // 3600
+    return render(request, "usersessions/sessions.html", context)
+
+
+def end_session(request: Request, number: int) -> HttpResponse:
+    """End one of the person's sessions."""
+    session = get_object_or_404(UserSession, user=request.user, pk=number)
+    if request.method == "POST" and session.session_key == request.session.session_key:
+        messages.error(request, THIS_ONE)
+    elif request.method == "POST":
+        actions.end_session(actor=request.user.email, origin="browser", session=session)
+        messages.success(request, f"The session in {in_words(session.user_agent)} ended.")
+    return go(request, reverse("sessions"))
+
+
+@superuser_only
+def everyone(request: Request) -> HttpResponse:
+    """Everybody whom this installation knows, for superusers."""
+    found = paged(second_factor.with_state(User.objects.all()), cursor=request.GET.get("after"))
+    asked = linking.waiting(found.rows)
+    rows = [{"person": person, "asked": asked.get(person.pk)} for person in found.rows]
+    return render(request, "people/list.html", {"page": found, "rows": rows, "provider": settings.OIDC_NAME})
+
+
+@superuser_only
+@reauthenticated
+def person(request: Request, number: int) -> HttpResponse:
+    """Switch somebody off or on, take a lost second factor away, link a log-in; the page asked before."""
+    user = get_object_or_404(User, pk=number)
+    do = request.POST.get("do") if request.method == "POST" else None
+    who: dict[str, Any] = {"actor": request.user.email, "origin": "browser", "user": user}
+    try:
+        if do == "off":
+            alone = actions.switch_off_user(**who)
+            messages.success(request, f"{user.email} is switched off; every session ended.")
+            if alone:
+                messages.warning(request, f"No admin is left in {', '.join(alone)}. Make somebody else one.")
+        elif do == "on":
+            actions.switch_on_user(**who)
+            messages.success(request, f"{user.email} can log in again.")
+        elif do == "factor":
+            actions.remove_second_factor(**who)
+            messages.success(
+                request, f"{user.email} logs in without a second factor until a new one is set up."
+            )
+        elif do == "link":
+            actions.link_login(**who, number=request.POST.get("which", ""))
+            messages.success(
+                request, f"{user.email} can log in with that log-in at {settings.OIDC_NAME} too."
+            )
+    except ValidationError as error:
+        messages.error(request, " ".join(error.messages))
+    return go(request, reverse("people"))

@@ -1,0 +1,284 @@
+"""The register page's forms: a provider, rows of resources, and a text or file that holds many."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import UploadedFile
+from django.http import QueryDict
+
+from fini_admin.fini import external_ids
+from fini_admin.fini.addresses import hint
+from fini_admin.fini.external_ids import Unclear, compared
+from fini_admin.fini.providers import PROVIDERS
+from fini_admin.fini.routes import Resource
+from fini_admin.ingestion.resource_rules import fault, tidied
+from fini_admin.ingestion.uploads.reading import Known, Reading, read_bytes, read_text
+from fini_admin.ingestion.uploads.rows import Unreadable
+from fini_admin.lib.key_text import REPLACEMENT
+from fini_admin.web.forms.base import Choice, KeylessForm
+
+MOST_BYTES = 12 * 1024 * 1024
+MOST_LINES = 10_000
+MOST_ROWS = 50
+SHOWN = 20
+# What a browser sends in place of half a character.
+LOST = "\ufffd"
+
+
+class ProviderSelect(forms.Select):
+    """The providers, each with the MIME type that is offered for it (trap 9): the workspace's (`offer`)."""
+
+    mime_types: Mapping[str, str] = {}
+
+    def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        option = super().create_option(name, value, *args, **kwargs)
+        if value in self.mime_types:
+            option["attrs"]["data-mime"] = self.mime_types[value]
+        return option
+
+
+class ProviderForm(KeylessForm):
+    """Which provider the resources are of."""
+
+    provider = Choice(
+        choices=[("", "Choose one"), *((name, provider.label) for name, provider in PROVIDERS.items())],
+        widget=ProviderSelect,
+        help_text="Where the content is kept. It must be connected in Fini.",
+        error_messages={
+            "required": "Choose the provider.",
+            "invalid_choice": "This is no provider that resources can be registered of: choose one of these.",
+        },
+    )
+    use_required_attribute = False
+
+    def __init__(self, *args: Any, mime_types: Mapping[str, str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        widget = self.fields["provider"].widget
+        if isinstance(widget, ProviderSelect):
+            widget.mime_types = mime_types
+
+
+class Checked(forms.CharField):
+    """A field of a resource, by the rules that hold for files and commands too."""
+
+    def __init__(self, name: str, **options: Any) -> None:
+        super().__init__(required=False, **options)
+        self.checked = name
+
+    def clean(self, value: Any) -> str:
+        """The text without what cannot be seen at its ends; an ID as it is meant."""
+        cleaned = tidied(self.checked, str(value or ""))
+        said = "holds � where a character was lost" if LOST in cleaned else fault(self.checked, cleaned)
+        if said:
+            raise ValidationError(f"{self.label} {said}.")
+        return cleaned
+
+
+class ResourceForm(KeylessForm):
+    """One resource."""
+
+    original_url = Checked("original_url", label="URL")
+    title = Checked("title", label="Title")
+    external_id = Checked("external_id", label="External ID")
+    mime_type = Checked("mime_type", label="MIME type")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for bound in self:
+            # No answer overwrites what is being typed: a swap passes the field itself over (register.js marks it).
+            bound.field.widget.attrs |= {
+                "aria-describedby": f"{bound.auto_id}_said",
+                "hx-morph-skip": True,
+            }
+
+    def clean(self) -> dict[str, Any]:
+        """The ID as it is meant: the address beside it may decide between two readings."""
+        data: dict[str, Any] = self.cleaned_data
+        if data.get("external_id"):
+            try:
+                held = hint(data.get("original_url", "")).external_id
+                data["external_id"] = external_ids.read(data["external_id"], held)
+            except Unclear as error:
+                self.add_error("external_id", f"External ID {error}.")
+        return data
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether nothing was typed into it."""
+        return not any(
+            str(self[name].value() or "").strip() for name in ("original_url", "title", "external_id")
+        )
+
+
+class Entry:
+    """A provider and rows of resources; a row has a name of its own that stays while others come and go.
+
+    `mime_types` are those that the workspace offers, by provider.
+    """
+
+    def __init__(
+        self, data: QueryDict | None = None, *, mime_types: Mapping[str, str], provider: str = ""
+    ) -> None:
+        self.mime_types = mime_types
+        if data is None:
+            self.provider = ProviderForm(initial={"provider": provider}, mime_types=mime_types)
+            self.rows = {"1": row("1", mime_types.get(provider, ""))}
+            return
+        self.provider = ProviderForm(data, mime_types=mime_types)
+        sent = with_mime_types(data, mime_types)
+        self.rows = {name: ResourceForm(sent, prefix=name) for name in names_of(data)}
+
+    @property
+    def provider_name(self) -> str:
+        """The chosen provider, empty when none is."""
+        value = self.provider["provider"].value()
+        return value if value in PROVIDERS else ""
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it takes no further row."""
+        return len(self.rows) >= MOST_ROWS
+
+    def add(self) -> None:
+        """One more row at the end, if there is room."""
+        if not self.is_full:
+            name = str(max(map(int, self.rows), default=0) + 1)
+            self.rows[name] = row(name, self.mime_types.get(self.provider_name, ""))
+
+    def remove(self, name: str) -> None:
+        """That row goes; one stays."""
+        self.rows.pop(name, None)
+        if not self.rows:
+            self.rows["1"] = row("1", self.mime_types.get(self.provider_name, ""))
+
+    def is_valid(self) -> bool:
+        """Whether all can be sent: each row that holds anything, the first one in any case."""
+        seen: dict[str, int] = {}
+        provider = self.provider_name
+        good = self.provider.is_valid()
+        for number, form in enumerate(self.rows.values(), 1):
+            if form.is_blank and self.filled:
+                hush(form)
+                continue
+            good &= form.is_valid()
+            external_id = form.cleaned_data.get("external_id")
+            key = compared(provider, external_id or "")
+            if external_id and seen.setdefault(key, number) != number:
+                form.add_error("external_id", f"The same as in resource {seen[key]}.")
+                good = False
+        return good
+
+    def hush_rows(self) -> None:
+        """Take the errors off empty fields: the form was not submitted yet."""
+        for form in self.rows.values():
+            hush(form)
+
+    @property
+    def filled(self) -> Sequence[ResourceForm]:
+        """The rows that hold anything."""
+        return [form for form in self.rows.values() if not form.is_blank]
+
+    def resources(self) -> list[Resource]:
+        """What the rows hold, once it is valid."""
+        return [Resource(**form.cleaned_data) for form in self.filled]
+
+
+def hush(form: forms.Form) -> None:
+    """Take the errors off the fields in which nothing was typed."""
+    for name in list(form.errors):
+        if not str(form[name].value() or "").strip():
+            del form.errors[name]
+
+
+def row(name: str, mime_type: str) -> ResourceForm:
+    """An empty row with the provider's MIME type in it."""
+    return ResourceForm(prefix=name, initial={"mime_type": mime_type})
+
+
+def names_of(data: QueryDict) -> list[str]:
+    """The names of the rows that were sent, in their order; one at least."""
+    sent = dict.fromkeys(data.getlist("row"))
+    return [name for name in sent if name.isascii() and name.isdigit() and len(name) < 7] or ["1"]
+
+
+def with_mime_types(data: QueryDict, mime_types: Mapping[str, str]) -> QueryDict:
+    """The rows with the provider's MIME type where none was typed: it is empty, or still that of `mime_of`.
+
+    `mime_of` is the provider that the fields were filled in for; without a script it may have changed since.
+    """
+    sent = data.copy()
+    offered = mime_types.get(data.get("provider", ""))
+    untouched = {"", mime_types.get(data.get("mime_of", ""), "")}
+    for name in names_of(data):
+        if offered and data.get(f"{name}-mime_type", "").strip() in untouched:
+            sent[f"{name}-mime_type"] = offered
+    return sent
+
+
+class ImportForm(KeylessForm):
+    """Many resources as a text or a file. Once valid, `reading` is what it holds."""
+
+    text = forms.CharField(required=False, strip=False)
+    file = forms.FileField(required=False, allow_empty_file=True)
+
+    def __init__(self, *args: Any, provider: str = "", known: Known | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.provider_name, self.known = provider, known
+        self.reading = Reading()
+
+    def clean(self) -> dict[str, Any]:
+        """Read what was sent, if the provider is known: without it nobody can say what a line lacks."""
+        data: dict[str, Any] = self.cleaned_data
+        file, text = data.get("file"), data.get("text", "")
+        if file and text.strip():
+            raise ValidationError(
+                {"file": "Choose a file or paste a text, not both: one of them would be lost."}
+            )
+        if not file and not text.strip():
+            raise ValidationError({"text": "Paste a text, or choose a file."})
+        if self.provider_name in PROVIDERS:
+            self.take("file" if file else "text", file or text)
+        return data
+
+    def key_error(self, name: str) -> str:
+        """Where the keys stood, for it is a text of many lines."""
+        lines = str(self[name].value() or "").splitlines()
+        held = [str(number) for number, line in enumerate(lines, 1) if REPLACEMENT in line]
+        more = ", …" if len(held) > SHOWN else ""
+        return (
+            f"{super().key_error(name)} Line{'s' if len(held) > 1 else ''} {', '.join(held[:SHOWN])}{more}."
+        )
+
+    def take(self, field: str, sent: "UploadedFile[Any] | str") -> None:
+        """Read it, or say beside its field why that cannot be done."""
+        try:
+            check_size(sent)
+            if isinstance(sent, str):
+                self.reading = read_text(sent, self.provider_name, most=MOST_LINES, known=self.known)
+            else:
+                self.reading = read_bytes(sent.read(), self.provider_name, most=MOST_LINES, known=self.known)
+        except Unreadable as error:
+            self.add_error(field, f"This cannot be read: {error}.")
+            return
+        if not self.reading.resources:
+            self.add_error(field, [ValidationError(said) for said in nothing_good(self.reading)])
+
+
+def check_size(sent: "UploadedFile[Any] | str") -> None:
+    """Raises Unreadable for more than may be sent at once."""
+    size = len(sent.encode()) if isinstance(sent, str) else sent.size or 0
+    if size > MOST_BYTES:
+        raise Unreadable(f"it is larger than {MOST_BYTES >> 20} MB: cut it into parts")
+
+
+def nothing_good(reading: Reading) -> list[str]:
+    """Why nothing of a file can be registered: the first bad lines, each with how it stands in the file."""
+    bad = [
+        f"{reading.unit.capitalize()} {line:,}: {said}. It reads: {text}"
+        for line, said, text in reading.problems[:SHOWN]
+    ]
+    more = len(reading.problems) - len(bad)
+    rest = [f"And {more:,} more."] if more else []
+    return ["Nothing in it can be registered.", *bad, *rest]

@@ -1,0 +1,93 @@
+"""Forms of runs: they clean and never save."""
+
+from collections.abc import Callable, Mapping
+from copy import copy
+from datetime import timedelta
+from functools import partial
+from typing import Any, cast
+
+from django import forms
+
+from fini_admin.fini.providers import PROVIDERS
+from fini_admin.ingestion.models import Kind, RunState
+from fini_admin.ingestion.waiting import LANES, OUT, WAITING, Wanted
+from fini_admin.web.forms.base import Choice, Decided, Filters, KeylessForm, TypedChoice, choices
+
+QUEUED_FROM = {**{name: provider.label for name, provider in PROVIDERS.items()}, "web": "Web"}
+AGES = {
+    "1h": ("Over 1 hour", timedelta(hours=1)),
+    "1d": ("Over 1 day", timedelta(days=1)),
+    "3d": ("Over 3 days", timedelta(days=3)),
+    "7d": ("Over 7 days", timedelta(days=7)),
+}
+
+UNSTATED = "Fini does not say what it does; leave it if you are not sure."
+
+
+class ConfirmForm(KeylessForm):
+    """What may be said with a preview: why, and what ingest sends along."""
+
+    reason = forms.CharField(
+        required=False,
+        max_length=200,
+        help_text="Optional. Kept with the run and in the audit trail.",
+    )
+
+
+class IngestForm(ConfirmForm):
+    """The same for what ends in an ingest."""
+
+    english = Decided(label="English", help_text=f"Sent to Fini as “english”. {UNSTATED}")
+    baser = Decided(label="Baser", help_text=f"Sent to Fini as “baser”. {UNSTATED}")
+
+
+class RunFilters(Filters):
+    """Which runs."""
+
+    kind = Choice(required=False, choices=[("", "All"), *Kind.choices], label="What")
+    state = Choice(required=False, choices=[("", "All"), *RunState.choices], label="State")
+
+
+class QueueFilters(Filters):
+    """Which IDs of the queue. `people` lists by whom they may have been brought in, asked when the field is drawn.
+
+    The lane is chosen by the tabs; where the address has none, `first_lane` chooses one by the other filters.
+    """
+
+    q = forms.CharField(required=False, max_length=200, label="Title, URL or ID")
+    provider = Choice(required=False, choices=choices(QUEUED_FROM), label="Provider")
+    who = forms.CharField(required=False, max_length=254, label="Registered by")
+    longer = TypedChoice(
+        required=False,
+        choices=[("", "Any time"), *((name, text) for name, (text, _) in AGES.items())],
+        coerce=lambda name: AGES[name][1],
+        empty_value=None,
+        label="Waiting",
+    )
+    lane = Choice(choices=list(LANES.items()), widget=forms.HiddenInput)
+
+    def __init__(
+        self, data: Mapping[str, Any], people: Callable[[], list[str]], first_lane: Callable[..., str]
+    ) -> None:
+        asked = data.get("lane")
+        sent: Any = copy(data)
+        sent["lane"] = asked if asked in LANES else WAITING[0]
+        super().__init__(sent)
+        if asked not in LANES:
+            sent["lane"] = first_lane(**(self.wanted() or {}))
+            self.data = sent
+        self.lane_shown: str = sent["lane"]
+        if self.lane_shown == OUT:
+            self.fields["longer"].label = "Out"
+        self.fields["who"].widget = forms.Select(choices=partial(self.names, people))  # type: ignore[arg-type]  # the stubs know no callable
+
+    def names(self, people: Callable[[], list[str]]) -> list[tuple[str, str]]:
+        """The lines of the field; the one that was chosen is among them however long ago its IDs came."""
+        chosen = str(self["who"].value() or "")
+        return [("", "Anyone"), *((name, name) for name in sorted({*people(), chosen} - {""}))]
+
+    def wanted(self) -> Wanted | None:
+        """What is to be filtered by; None when a filter is wrong: then nothing is shown rather than too much."""
+        if not self.is_valid():
+            return None
+        return cast("Wanted", {name: value for name, value in self.values().items() if name != "lane"})

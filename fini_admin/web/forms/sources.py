@@ -1,0 +1,46 @@
+"""The filters of the sources. What is wrong is said beside its field and left out."""
+
+from typing import Any
+
+from django import forms
+
+from fini_admin.fini.providers import named
+from fini_admin.fini.routes import SOURCES
+from fini_admin.sources.states import State
+from fini_admin.web.forms.base import Choice, Filters, NumberField, TimeField, choices
+
+LARGEST = 10**18
+
+
+class SourceFilters(Filters):
+    """Which sources. The state is chosen by the tabs, and stays when the other filters change."""
+
+    q = forms.CharField(
+        required=False,
+        max_length=300,
+        label="Title, URL or ID",
+        widget=forms.TextInput(attrs={"type": "search", "autocomplete": "off", "spellcheck": "false"}),
+    )
+    provider = Choice(
+        required=False, choices=choices({name: named(name) for name in SOURCES}), label="Provider"
+    )
+    run = NumberField(
+        required=False,
+        min_value=1,
+        max_value=LARGEST,
+        label="Run",
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "size": 6, "autocomplete": "off"}),
+        error_messages=dict.fromkeys(("invalid", "min_value", "max_value"), "Enter a run's number."),
+    )
+    since = TimeField("Changed since")
+    state = Choice(
+        required=False,
+        choices=choices({state: state for state in State.values}),
+        label="State",
+        widget=forms.HiddenInput,
+        error_messages={"invalid_choice": "There is no such state."},
+    )
+
+    def others(self) -> dict[str, Any]:
+        """What is to be filtered by, less the state."""
+        return {name: value for name, value in self.values().items() if name != "state"}

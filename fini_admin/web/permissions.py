@@ -1,0 +1,287 @@
+"""Where a permission is checked, and the only place: names, role map, decorators (P6).
+
+Every view carries one rule: `@requires(Permission.…)`, `@signed_in`, `@superuser_only` or `@public`. A test walks the
+URLconf and fails for a view without one. Out of sight is 404; in sight and not allowed is 403.
+"""
+
+from collections.abc import Callable
+from enum import StrEnum
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+
+from django.contrib.auth import logout
+from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest
+from django.http.response import HttpResponseBase, HttpResponseRedirect, HttpResponseRedirectBase
+from django.shortcuts import resolve_url
+from django.urls import reverse
+from django.utils.cache import add_never_cache_headers
+from django.views.decorators.http import require_http_methods
+from django_htmx.http import HttpResponseClientRedirect
+from django_htmx.middleware import HtmxDetails
+
+from fini_admin.people import reauthentication, second_factor
+from fini_admin.people.sealing import UNREADABLE
+from fini_admin.web.accounts import challenge
+from fini_admin.web.middleware import keys_do_not_fit
+from fini_admin.workspaces import queries
+from fini_admin.workspaces.models import Role, User, Workspace
+
+
+class Permission(StrEnum):
+    """What one may do in a workspace, as `area:noun:verb`."""
+
+    SOURCES_READ = "sources:source:read"
+    SOURCES_DISCOVER = "sources:source:discover"
+    SOURCES_REGISTER = "sources:source:register"
+    SOURCES_INGEST = "sources:source:ingest"
+    SOURCES_REFRESH = "sources:source:refresh"
+    SOURCES_CRAWL = "sources:source:crawl"
+    SOURCES_DELETE = "sources:source:delete"
+    QUEUE_READ = "queue:entry:read"
+    QUEUE_REMOVE = "queue:entry:remove"
+    RUNS_READ = "runs:run:read"
+    RUNS_STEER = "runs:run:steer"
+    CALLS_READ = "audit:call:read"
+    BODIES_READ = "audit:body:read"
+    ACTIVITY_READ = "audit:activity:read"
+    PEOPLE_SEARCH = "audit:person:search"
+    TRAIL_EXPORT = "audit:trail:export"
+    TRAIL_VERIFY = "audit:trail:verify"
+    KEYS_MANAGE = "keys:key:manage"
+    MEMBERS_MANAGE = "members:member:manage"
+    SETTINGS_MANAGE = "settings:setting:manage"
+
+
+class Rule(StrEnum):
+    """The rules of views that belong to no workspace."""
+
+    PUBLIC = "public"
+    SIGNED_IN = "signed in"
+    SUPERUSER = "superuser"
+
+
+VIEWER = frozenset(
+    {Permission.SOURCES_READ, Permission.QUEUE_READ, Permission.RUNS_READ, Permission.CALLS_READ}
+)
+EDITOR = VIEWER | {
+    Permission.SOURCES_DISCOVER,
+    Permission.SOURCES_REGISTER,
+    Permission.SOURCES_INGEST,
+    Permission.SOURCES_REFRESH,
+    Permission.SOURCES_CRAWL,
+    Permission.QUEUE_REMOVE,
+    Permission.RUNS_STEER,
+}
+ADMIN = EDITOR | {
+    Permission.SOURCES_DELETE,
+    Permission.BODIES_READ,
+    Permission.ACTIVITY_READ,
+    Permission.PEOPLE_SEARCH,
+    Permission.TRAIL_EXPORT,
+    Permission.TRAIL_VERIFY,
+    Permission.KEYS_MANAGE,
+    Permission.MEMBERS_MANAGE,
+    Permission.SETTINGS_MANAGE,
+}
+ALLOWED: dict[Role, frozenset[Permission]] = {Role.VIEWER: VIEWER, Role.EDITOR: EDITOR, Role.ADMIN: ADMIN}
+
+
+def roles_with(permission: Permission) -> frozenset[Role]:
+    """The roles that have a permission."""
+    return frozenset(role for role, held in ALLOWED.items() if permission in held)
+
+
+class Request(HttpRequest):
+    """A request of someone who is logged in."""
+
+    user: User
+    htmx: HtmxDetails
+
+
+class WorkspaceRequest(Request):
+    """A request inside a workspace, after `requires` let it through."""
+
+    workspace: Workspace
+    role: Role
+    permissions: frozenset[Permission]
+
+
+View = Callable[..., HttpResponseBase]
+P = ParamSpec("P")
+
+
+def ruled(view: View, rule: Permission | Rule) -> View:
+    """Record on the view its rule, for the test that walks the URLconf, and whether it needs a log-in.
+
+    Both are always set, because `wraps` copies `login_required=False` from allauth's views. Methods other than GET,
+    HEAD, OPTIONS and POST get 405: allauth's views would treat PUT as POST.
+    """
+    ours: View = require_http_methods(["GET", "HEAD", "OPTIONS", "POST"])(view)
+    ours.__dict__.update(rule=rule, login_required=rule != Rule.PUBLIC)
+    return ours
+
+
+def requires(
+    permission: Permission,
+) -> Callable[[Callable[Concatenate[WorkspaceRequest, P], HttpResponseBase]], View]:
+    """A view of a workspace, whose URL has `slug`.
+
+    In its place the view gets `request.workspace`, `.role` and `.permissions`. Raises Http404 out of sight,
+    PermissionDenied in sight (P6).
+    """
+
+    def decorate(view: Callable[Concatenate[WorkspaceRequest, P], HttpResponseBase]) -> View:
+        @wraps(view)
+        def checked(
+            request: WorkspaceRequest, slug: str, *args: P.args, **kwargs: P.kwargs
+        ) -> HttpResponseBase:
+            request.workspace = queries.workspace_for(request.user, slug)
+            role = queries.role_in(request.user, request.workspace)
+            if role is None:  # the membership ended between the two reads
+                raise Http404
+            request.role, request.permissions = role, ALLOWED[role]
+            if permission not in request.permissions:
+                raise PermissionDenied
+            return view(request, *args, **kwargs)
+
+        return ruled(checked, permission)
+
+    return decorate
+
+
+def signed_in(view: View) -> View:
+    """A view for everyone who is logged in (the middleware below sees to that), outside any workspace."""
+
+    @wraps(view)
+    def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        return view(request, *args, **kwargs)
+
+    return ruled(checked, Rule.SIGNED_IN)
+
+
+def superuser_only(view: View) -> View:
+    """A view that exists for superusers only; Http404 for everyone else."""
+
+    @wraps(view)
+    def checked(request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not request.user.is_superuser:
+            raise Http404
+        return view(request, *args, **kwargs)
+
+    return ruled(checked, Rule.SUPERUSER)
+
+
+def public(view: View) -> View:
+    """A view for everyone, logged in or not: the opt-out."""
+
+    @wraps(view)
+    def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        return view(request, *args, **kwargs)
+
+    return ruled(checked, Rule.PUBLIC)
+
+
+class LoginRequired(LoginRequiredMiddleware):
+    """Every view asks for a log-in unless it is `@public`."""
+
+    def process_view(
+        self, request: HttpRequest, view_func: View, view_args: tuple[Any, ...], view_kwargs: dict[str, Any]
+    ) -> HttpResponseBase | None:
+        """As Django's, but a public view does not look the visitor up: probes answer while the database is away."""
+        if not getattr(view_func, "login_required", True):
+            return None
+        try:
+            return super().process_view(request, view_func, view_args, view_kwargs)
+        except UNREADABLE as error:  # a session that timed out is recorded: no `process_exception` sees this
+            return keys_do_not_fit(error)
+
+    def handle_no_permission(  # type: ignore[override]  # the stubs know only Django's own redirect
+        self, request: HttpRequest, view_func: View
+    ) -> HttpResponseRedirectBase:
+        """To the log-in page (style.md 5.5)."""
+        return lead(request, resolve_url(self.get_login_url(view_func)))
+
+
+class SecondFactorRequired:
+    """Whoever must have a second factor and has none is led to where it is set up, and may do nothing else."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view_func: View, view_args: tuple[Any, ...], view_kwargs: dict[str, Any]
+    ) -> HttpResponseBase | None:
+        """After LoginRequired: what is left is open to everyone, or somebody is logged in."""
+        open_to_all = not getattr(view_func, "login_required", True)
+        if open_to_all or getattr(view_func, "enrols", False) or not second_factor.missing(request):
+            return None
+        return lead(request, reverse("mfa_activate_totp"))
+
+
+def enrols(view: View) -> View:
+    """A view that is open to someone who must set up a second factor first (SECOND_FACTOR_REQUIRED)."""
+    view.__dict__["enrols"] = True
+    return view
+
+
+def reauthenticated(view: View, *, reading: bool = False) -> View:
+    """A dangerous act: it asks again who one is, unless that was shown a few minutes ago.
+
+    It stands below the view's rule. With a script a dialog asks before the form leaves its page: forms and links that
+    lead here have `data-asks` (reauthentication.js), which a test demands of them. Without one the question is the
+    answer to the form, and confirming sends it on (people/challenge.py). `reading`: the page itself is asked for, too,
+    and no browser keeps it.
+    """
+
+    @wraps(view)
+    def checked(request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if reading or request.method not in ("GET", "HEAD", "OPTIONS"):
+            question = asked(request)
+            if question is not None:
+                return question
+        answer = view(request, *args, **kwargs)
+        if reading:
+            add_never_cache_headers(answer)
+        return answer
+
+    typed = getattr(view, "as_typed", frozenset()) | {challenge.OWN_PASSWORD}
+    checked.__dict__.update(asks=True, as_typed=typed)
+    return checked
+
+
+def asked(request: Request) -> HttpResponseBase | None:
+    """The question that stands before a dangerous act; None when it is answered."""
+    recent = reauthentication.recent(request)
+    if not recent and not challenge.ways(request.user):
+        return begin_anew(request)
+    if request.method == "POST" and challenge.brings_answer(request):
+        place = challenge.in_place_of_answer(request)
+        question = None if recent else challenge.ask(request, place, answer=True)
+        if question is None:
+            challenge.unwrap(request)
+        return question
+    if recent:
+        return None
+    if request.method == "POST" and not request.htmx:
+        return challenge.ask(request, challenge.in_place_of_answer(request))
+    return lead(request, reauthentication.page(request.user))
+
+
+def begin_anew(request: HttpRequest) -> HttpResponseBase:
+    """Who has no way to show who they are but to log in is led to the log-in."""
+    logout(request)
+    return lead(request, resolve_url("account_login"))
+
+
+def lead(request: HttpRequest, url: str) -> HttpResponseRedirectBase:
+    """Redirect to a page that must come first and leads back here; for htmx as a full page load, not into a cell."""
+    htmx: HtmxDetails = request.htmx  # type: ignore[attr-defined]  # set by HtmxMiddleware
+    back = (htmx.current_url_abs_path or "/") if htmx else request.get_full_path()
+    there = redirect_to_login(back, url).url
+    return HttpResponseClientRedirect(there) if htmx else HttpResponseRedirect(there)

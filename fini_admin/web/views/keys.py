@@ -1,0 +1,211 @@
+"""A workspace's keys: add, verify, switch, edit, switch off. A key is never shown again after it was typed (P5)."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.debug import sensitive_post_parameters
+
+from fini_admin.audit import usage
+from fini_admin.ingestion import key_check
+from fini_admin.ingestion.queries import running
+from fini_admin.ingestion.wakeup import wake
+from fini_admin.web.forms.base import refuse
+from fini_admin.web.forms.workspaces import KeyForm, KeyWordsForm
+from fini_admin.web.key_guard import as_typed
+from fini_admin.web.pages import go, show
+from fini_admin.web.permissions import Permission, WorkspaceRequest, reauthenticated, requires
+from fini_admin.workspaces import actions, queries
+from fini_admin.workspaces.models import ApiKey, KeyState
+
+# What a verification found, and what comes of it.
+MAY = {
+    "read write": "It may read and write.",
+    "read": "It may read, may not write: registering and ingesting will be refused.",
+    "write": "It may write, may not read: discovering, and following what was sent, will be refused.",
+    "": "It may neither read nor write: every call will be refused.",
+}
+# Whose key it is, as its sources tell.
+BELONGS = {
+    True: "It opens this workspace.",
+    False: "It opens another Fini workspace: none of the sources here is in it.",
+    None: "Whether it opens this workspace cannot be told: there are no sources to compare.",
+}
+MOST_RUNS = 10
+READS = "reads go out with it from now on, writes with the live key."
+OTHER_SCOPES = "Make a key with the scopes read and write in Fini, add it here and switch to it."
+
+
+@requires(Permission.KEYS_MANAGE)
+@reauthenticated
+@as_typed("key")
+@sensitive_post_parameters("key")
+def index(request: WorkspaceRequest) -> HttpResponse:
+    """The keys; posted, another one."""
+    form = KeyForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        key = add(request, form)
+        if key:
+            now = "It is live" if key.state == KeyState.LIVE else "It waits to be switched to"
+            messages.success(request, f"The key {key.label} is added. {now}; verify it next.")
+            return go(request, here(request))
+    return page(request, form=form)
+
+
+def add(request: WorkspaceRequest, form: KeyForm) -> ApiKey | None:
+    """The key that the form brings, also when it brings it for the second time; None, and why on the form."""
+    try:
+        return actions.add_key(
+            actor=request.user.email,
+            origin="browser",
+            workspace=request.workspace,
+            plain=form.cleaned_data["key"],
+            **{name: form.cleaned_data[name] for name in ("label", "purpose", "owner", "expires_on")},
+        )
+    except ValidationError as error:
+        key = queries.same_key(
+            request.workspace, label=form.cleaned_data["label"], plain=form.cleaned_data["key"]
+        )
+        if key is None:
+            refuse(form, error)
+        return key
+
+
+@requires(Permission.KEYS_MANAGE)
+def verify(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
+    """Ask Fini whether it takes the key, and for what: the one place where a view calls Fini."""
+    key = queries.key(request.workspace, key_id)
+    if request.method == "POST" and key.state == KeyState.OFF:
+        messages.error(request, f"The key {key.label} is off for good. Nothing was asked.")
+    elif request.method == "POST":
+        try:
+            found = key_check.verify(actor=request.user.email, origin="browser", key=key)
+        except key_check.FAILURES as error:
+            messages.error(request, f"The key {key.label} is not verified. {key_check.explained(error)}")
+        else:
+            say(request, key, found)
+    return go(request, here(request))
+
+
+def say(request: WorkspaceRequest, key: ApiKey, found: key_check.Found) -> None:
+    """What a verification found."""
+    takes = f"Fini accepts the key {key.label}."
+    whose = BELONGS[found.same] if key.state != KeyState.LIVE else ""
+    may = MAY[" ".join(sorted(found.scopes))]
+    if found.same is False:
+        messages.error(request, f"{takes} {whose} Add a key that was made in this workspace.")
+    elif found.scopes == {"read", "write"}:
+        messages.success(request, f"{takes} {may} {whose}".rstrip())
+    elif queries.read_key(request.workspace) == key:
+        messages.success(request, f"{takes} It may only read: {READS}")
+    else:
+        messages.warning(request, f"{takes} {may} {OTHER_SCOPES}")
+
+
+@requires(Permission.KEYS_MANAGE)
+@reauthenticated
+def switch(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
+    """Let calls go out with this key from now on."""
+    key = queries.key(request.workspace, key_id)
+    if request.method == "POST":
+        try:
+            actions.switch_key(actor=request.user.email, origin="browser", key=key)
+        except ValidationError as error:
+            messages.error(request, " ".join(error.messages))
+        else:
+            wake(request.workspace.pk)
+            messages.success(request, f"Calls go out with the key {key.label} from now on.")
+    return go(request, here(request))
+
+
+@requires(Permission.KEYS_MANAGE)
+@reauthenticated
+def switch_off(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
+    """Switch a key off for good; the page asked before."""
+    key = queries.key(request.workspace, key_id)
+    if request.method == "POST":
+        actions.switch_off_key(actor=request.user.email, origin="browser", key=key)
+        messages.success(request, f"The key {key.label} is off. Revoke it in Fini too: Deploy → API Keys.")
+    return go(request, here(request))
+
+
+@requires(Permission.KEYS_MANAGE)
+def edit(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
+    """What is said of a key; posted, other words."""
+    key = queries.key(request.workspace, key_id)
+    held = {name: getattr(key, name) for name in KeyWordsForm.base_fields}
+    form = KeyWordsForm(request.POST if request.method == "POST" else None, initial=held)
+    if request.method == "POST" and form.is_valid():
+        try:
+            key = actions.describe_key(
+                actor=request.user.email, origin="browser", key=key, **form.cleaned_data
+            )
+        except ValidationError as error:
+            refuse(form, error)
+        else:
+            messages.success(request, f"What is said of the key {key.label} is saved.")
+            return go(request, here(request))
+    status = 422 if form.is_bound else 200
+    return render(request, "workspaces/key_edit.html", {"key": key, "form": form}, status=status)
+
+
+def page(request: WorkspaceRequest, *, form: KeyForm) -> HttpResponse:
+    """The page, with the form as it was typed; the key's field comes back empty."""
+    keys = list(queries.keys(request.workspace))
+    on = [key for key in keys if key.state != KeyState.OFF]
+    reader = queries.read_key(request.workspace)
+    rows = [
+        {
+            "key": key,
+            "scopes": scopes(key),
+            "may": MAY.get(key.scopes, ""),
+            "belongs": belongs(key),
+            "reads": key == reader,
+            "why_not": queries.why_not_switch(key) if key.state == KeyState.WAITING else "",
+            "others": len(on) > 1,
+        }
+        for key in on
+    ]
+    context: dict[str, object] = {
+        "form": form,
+        "rows": rows,
+        "off": [key for key in keys if key.state == KeyState.OFF],
+        "live": any(key.state == KeyState.LIVE for key in on),
+    }
+    if request.GET.get("part") in ("calls", "breaks"):
+        context |= used(request, keys)
+    status = 422 if form.is_bound else 200
+    return show(request, "workspaces/keys.html", context, parts=("list", "calls", "breaks"), status=status)
+
+
+def used(request: WorkspaceRequest, keys: list[ApiKey]) -> dict[str, object]:
+    """How much each key was used lately, by whom, and what a key is needed for that `?key=` names."""
+    uses = usage.by_key(str(request.workspace.pk), timezone.now())
+    pairs = [(key, uses.get(str(key.pk), usage.Use())) for key in keys]
+    asked = next((pair for pair in pairs if str(pair[0].pk) == request.GET.get("key")), None)
+    return {
+        "uses": [(key, use) for key, use in pairs if key.state != KeyState.OFF or use.calls[-1]],
+        "asked": asked,
+        "going": list(running(request.workspace)[:MOST_RUNS]) if asked else [],
+    }
+
+
+def scopes(key: ApiKey) -> str:
+    """What the last verification found, in words."""
+    if not key.verified_at:
+        return "not verified yet"
+    return " and ".join(key.scopes.split()) or "none"
+
+
+def belongs(key: ApiKey) -> str:
+    """Whose key the last verification found a waiting one to be, in words; empty where nothing is to be said."""
+    return BELONGS[key.same_workspace] if key.verified_at and key.state != KeyState.LIVE else ""
+
+
+def here(request: WorkspaceRequest) -> str:
+    """The keys' page."""
+    return reverse("keys", args=[request.workspace.slug])

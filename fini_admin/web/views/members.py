@@ -1,0 +1,228 @@
+"""A workspace's members: add, invite, change the role, remove; and what each role may do."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.cache import add_never_cache_headers
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+
+from fini_admin.lib.paging import page as paged
+from fini_admin.people import invitations
+from fini_admin.people.models import Invitation
+from fini_admin.web.forms.base import refuse
+from fini_admin.web.forms.workspaces import MemberForm, NewPersonForm, OwnForm, RoleForm
+from fini_admin.web.pages import go
+from fini_admin.web.permissions import ALLOWED, Permission, WorkspaceRequest, reauthenticated, requires
+from fini_admin.workspaces import actions, queries
+from fini_admin.workspaces.models import Membership, Role
+
+FIRST_PASSWORD = "Type a first password to add the person at once, or take the name out to invite the person."  # noqa: S105
+
+# What the roles may do here by now, in words; which role may, says permissions.py.
+WORDS: tuple[tuple[str, set[Permission]], ...] = (
+    (
+        "Read sources with their history, the queue, the runs",
+        {Permission.SOURCES_READ, Permission.QUEUE_READ, Permission.RUNS_READ},
+    ),
+    ("Read the list of calls: who, when, route, outcome", {Permission.CALLS_READ}),
+    ("Discover", {Permission.SOURCES_DISCOVER}),
+    ("Register", {Permission.SOURCES_REGISTER}),
+    ("Ingest", {Permission.SOURCES_INGEST}),
+    ("Take sources out of the queue and put them back", {Permission.QUEUE_REMOVE}),
+    ("Read the bodies of calls, and the activity", {Permission.BODIES_READ, Permission.ACTIVITY_READ}),
+    ("Search the audit trail by person", {Permission.PEOPLE_SEARCH}),
+    ("Manage keys", {Permission.KEYS_MANAGE}),
+    ("Manage members", {Permission.MEMBERS_MANAGE}),
+    ("Manage settings", {Permission.SETTINGS_MANAGE}),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """The forms of one member, as they were typed."""
+
+    number: int
+    role: RoleForm | None = None
+    remove: OwnForm | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """An invitation that was made just now. No repr: it holds the link."""
+
+    invitation: Invitation
+    link: str = field(repr=False)
+    mailed: bool
+
+
+@requires(Permission.MEMBERS_MANAGE)
+@reauthenticated
+@sensitive_post_parameters("password")
+def index(request: WorkspaceRequest) -> HttpResponse:
+    """The members; posted, another one, or an invitation where nobody here has the address."""
+    form = adding(request)
+    if request.method == "POST" and form.is_valid():
+        try:
+            if invites(form):
+                return invite(request, email=form.cleaned_data["email"], role=form.cleaned_data["role"])
+            member = add(request, form)
+        except ValidationError as error:
+            refuse(form, error)
+        else:
+            messages.success(request, f"{member.user.email} is {member.role} here.")
+            return go(request, here(request))
+    return page(request, form=form)
+
+
+def adding(request: WorkspaceRequest, *, bound: bool = True) -> MemberForm:
+    """The form to add somebody: a superuser may also add a person whom nobody here knows."""
+    kind = NewPersonForm if request.user.is_superuser else MemberForm
+    return kind(request.POST if bound and request.method == "POST" else None)
+
+
+@sensitive_variables("data")
+def add(request: WorkspaceRequest, form: MemberForm) -> Membership:
+    """The membership; raises ValidationError when it cannot be had like this."""
+    data = form.cleaned_data
+    who: dict[str, Any] = {"actor": request.user.email, "origin": "browser", "workspace": request.workspace}
+    person = queries.person(data["email"])
+    if person is None:
+        return actions.add_new_member(**who, **data)
+    member = queries.members(request.workspace).filter(user=person).first()
+    if member and member.role != data["role"]:
+        raise ValidationError(
+            {"email": f"{person.email} is {member.role} here: change the role in the list."}
+        )
+    return actions.add_member(**who, user=person, role=data["role"])
+
+
+@sensitive_variables("data")
+def invites(form: MemberForm) -> bool:
+    """Whether the form is for somebody whom nobody here knows, and brings no first password."""
+    data = form.cleaned_data
+    if queries.person(data["email"]) is not None or data.get("password"):
+        return False
+    if data.get("name"):
+        raise ValidationError({"password": FIRST_PASSWORD})
+    return True
+
+
+@sensitive_variables("token", "link", "fresh")
+def invite(request: WorkspaceRequest, *, email: str, role: str) -> HttpResponse:
+    """The page with a new invitation's link on it, this once; raises ValidationError."""
+    invitation, token = invitations.invite(
+        actor=request.user.email, workspace=request.workspace, email=email, role=role
+    )
+    link = request.build_absolute_uri(reverse("invitation_link", args=[token]))
+    fresh = Fresh(invitation, link, mailed=invitations.send(invitation, link))
+    answer = page(request, form=adding(request, bound=False), fresh=fresh)
+    add_never_cache_headers(answer)
+    return answer
+
+
+@requires(Permission.MEMBERS_MANAGE)
+@reauthenticated
+def role(request: WorkspaceRequest, number: int) -> HttpResponse:
+    """Another role for a member."""
+    member = queries.member(request.workspace, number)
+    if request.method != "POST":
+        return go(request, here(request))
+    form = RoleForm(request.POST, own=member.user_id == request.user.pk, auto_id=f"role-{number}_%s")
+    if form.is_valid():
+        try:
+            member = actions.change_role(
+                actor=request.user.email,
+                origin="browser",
+                membership=member,
+                role=form.cleaned_data["role"],
+            )
+        except ValidationError as error:
+            refuse(form, error)
+        else:
+            messages.success(request, f"{member.user.email} is {member.role} here.")
+            return go(request, onward(request, member, still=member.role == Role.ADMIN))
+    return page(request, form=adding(request, bound=False), typed=Typed(number, role=form))
+
+
+@requires(Permission.MEMBERS_MANAGE)
+@reauthenticated
+def remove(request: WorkspaceRequest, number: int) -> HttpResponse:
+    """End a membership; the page asked before."""
+    member = queries.member(request.workspace, number)
+    if request.method != "POST":
+        return go(request, here(request))
+    form = OwnForm(request.POST, own=member.user_id == request.user.pk, auto_id=f"remove-{number}_%s")
+    if form.is_valid():
+        try:
+            end(request, member)
+        except ValidationError as error:
+            refuse(form, error)
+        else:
+            messages.success(
+                request, f"{member.user.email} is no longer a member of {request.workspace.name}."
+            )
+            return go(request, onward(request, member, still=False))
+    return page(request, form=adding(request, bound=False), typed=Typed(number, remove=form))
+
+
+@transaction.atomic
+def end(request: WorkspaceRequest, member: Membership) -> None:
+    """End a membership, and with it an invitation that would let the person back in."""
+    actor = request.user.email
+    actions.remove_member(actor=actor, origin="browser", membership=member)
+    invitations.withdraw(actor=actor, workspace=request.workspace, email=member.user.email)
+
+
+def onward(request: WorkspaceRequest, member: Membership, *, still: bool) -> str:
+    """Where to go after a change: home for who may no longer come back to this page."""
+    own = member.user_id == request.user.pk
+    return reverse("home") if own and not still and not request.user.is_superuser else here(request)
+
+
+@sensitive_variables("fresh", "context")
+def page(
+    request: WorkspaceRequest, *, form: MemberForm, typed: Typed | None = None, fresh: Fresh | None = None
+) -> HttpResponse:
+    """The page, with the forms as they were typed."""
+    found = paged(queries.members(request.workspace), cursor=request.GET.get("after"))
+    admins = list(queries.admins(request.workspace).values_list("pk", flat=True)[:2])
+    context = {
+        "form": form,
+        "page": found,
+        "rows": [row(request, member, typed, last=admins == [member.pk]) for member in found.rows],
+        "fresh": fresh,
+        "invitations": list(invitations.open_in(request.workspace)) if found.first else [],
+        "roles": list(Role),
+        "may": [(words, [names <= ALLOWED[role] for role in Role]) for words, names in WORDS],
+    }
+    status = 422 if form.is_bound or typed else 200
+    return render(request, "workspaces/members.html", context, status=status)
+
+
+def row(
+    request: WorkspaceRequest, member: Membership, typed: Typed | None, *, last: bool
+) -> dict[str, object]:
+    """A member for the page."""
+    mine = typed if typed and typed.number == member.pk else Typed(member.pk)
+    own = member.user_id == request.user.pk
+    role = mine.role or RoleForm(own=own, initial={"role": member.role}, auto_id=f"role-{member.pk}_%s")
+    remove = mine.remove or OwnForm(own=own, auto_id=f"remove-{member.pk}_%s")
+    return {
+        "member": member,
+        "own": own,
+        "last": last,
+        "role": role,
+        "remove": remove,
+        "open": bool(mine.role or mine.remove),
+    }
+
+
+def here(request: WorkspaceRequest) -> str:
+    """The members' page."""
+    return reverse("members", args=[request.workspace.slug])

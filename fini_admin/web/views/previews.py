@@ -1,0 +1,196 @@
+"""The preview before every write to Fini, and its confirmation."""
+
+import json
+from dataclasses import dataclass
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpResponse, QueryDict
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+
+from fini_admin.ingestion import preview_rows, previews, untitled
+from fini_admin.ingestion.models import Kind, Preview, Run
+from fini_admin.ingestion.preview_rows import Answer, left_out, let_in
+from fini_admin.ingestion.runs import NothingToDo, started
+from fini_admin.web.forms.runs import ConfirmForm, IngestForm
+from fini_admin.web.pages import go, show
+from fini_admin.web.permissions import Permission, WorkspaceRequest, requires
+from fini_admin.workspaces.preferences import preferences
+
+SHOWN = 10
+DIGITS = 10
+GONE = "This preview is no longer there: previews are kept for a day"
+
+
+@requires(Permission.QUEUE_READ)
+def preview(request: WorkspaceRequest, token: str) -> HttpResponseBase:
+    """What the run would do; posted, the run."""
+    found = previews.find(request.workspace, token)
+    if found is None:
+        return confirmed_before(request, token)
+    if not needed(found) <= request.permissions:
+        raise PermissionDenied
+    form = form_of(found, request)
+    if request.method == "POST" and form.is_valid():
+        return confirm(request, found, form)
+    return page(request, found, form, answer_of(found, request))
+
+
+def answer_of(found: Preview, request: WorkspaceRequest) -> Answer:
+    """What was posted of a register's resources: what stays out, what is let in, and the titles that were written."""
+    if request.method != "POST" or found.kind != Kind.REGISTER:
+        return Answer()
+    said = dict(request.POST.lists())
+    left, let = left_out(found, said), let_in(found, said)
+    titles = untitled.typed(found.content, request.POST)
+    whole = [*said.get("without", ()), *said.get("let_all", ())]
+    faults = untitled.faults(titles, left | (previews.twins(found) - let))
+    return Answer(left, let, whole, titles, faults)
+
+
+def needed(found: Preview) -> set[Permission]:
+    """What one must be allowed to do to confirm it."""
+    register = {Permission.SOURCES_REGISTER} if found.kind == Kind.REGISTER else set()
+    ingest = {Permission.SOURCES_INGEST} if found.kind == Kind.INGEST or found.then_ingest else set()
+    return register | ingest
+
+
+def offer(request: WorkspaceRequest, found: Preview) -> HttpResponse:
+    """A preview that was just frozen: into the page's dialog for htmx, else on to its page."""
+    if request.htmx:
+        return page(request, found, form_of(found, request, posted=False))
+    return go(request, reverse("preview", args=[request.workspace.slug, found.token]))
+
+
+def nothing(request: WorkspaceRequest, error: NothingToDo, back: str) -> HttpResponse:
+    """Why there is nothing to preview: in the page's dialog for htmx, else as a message on the page one came from."""
+    if request.htmx:
+        return render(request, "ingestion/_nothing.html", {"error": error}, status=422)
+    messages.warning(request, f"{error}.")
+    return go(request, back)
+
+
+def form_of(found: Preview, request: WorkspaceRequest, *, posted: bool = True) -> ConfirmForm:
+    """The form, with what was posted, or with what the workspace sends along by default."""
+    kind = form_kind(request, found)
+    if posted and request.method == "POST":
+        return kind(request.POST)
+    held = preferences(request.workspace)
+    return kind(initial={"english": held.english, "baser": held.baser})
+
+
+def form_kind(request: WorkspaceRequest, found: Preview) -> type[ConfirmForm]:
+    """What ingest sends along is asked only where it is sent."""
+    ingests = found.kind == Kind.INGEST or found.then_ingest or may_choose(request, found)
+    return IngestForm if ingests else ConfirmForm
+
+
+def may_choose(request: WorkspaceRequest, found: Preview) -> bool:
+    """Whether it is decided here if what is registered is ingested as well."""
+    return bool(found.content.get("choose")) and Permission.SOURCES_INGEST in request.permissions
+
+
+def confirm(request: WorkspaceRequest, found: Preview, form: ConfirmForm) -> HttpResponseBase:
+    """Start the run and go to it."""
+    if may_choose(request, found):
+        found.then_ingest = request.POST.get("do") == "ingest"
+    answer = answer_of(found, request)
+    if answer.faults:
+        return page(request, found, form, answer)
+    try:
+        run = previews.confirm(
+            actor=request.user.email,
+            origin="browser",
+            preview=found,
+            left=answer.left,
+            let_in=answer.let_in,
+            titles=answer.titles,
+            **form.cleaned_data,
+        )
+    except NothingToDo as error:
+        form.add_error(None, str(error))
+        return page(request, found, form, answer)
+    return to_run(request, run)
+
+
+def confirmed_before(request: WorkspaceRequest, token: str) -> HttpResponseBase:
+    """To the run that came of it; or a word when nobody confirmed it within a day, on home or in the dialog."""
+    run = started(request.workspace, token)
+    if run:
+        return to_run(request, run)
+    if request.htmx:
+        return render(request, "ingestion/_nothing.html", {"error": GONE}, status=422)
+    messages.warning(request, f"{GONE}. Nothing was sent.")
+    return go(request, reverse("workspace", args=[request.workspace.slug]))
+
+
+def to_run(request: WorkspaceRequest, run: Run) -> HttpResponse:
+    """The run's page."""
+    return go(request, reverse("run", args=[request.workspace.slug, run.number]))
+
+
+def page(
+    request: WorkspaceRequest, found: Preview, form: ConfirmForm, answer: Answer | None = None
+) -> HttpResponse:
+    """The preview; `?call=3` shows that call's body, `?group=new&from=50` that group's rows from there on."""
+    batches = previews.cut(found)
+    asked = number_in(request.GET, "call")
+    opened = next(iter(previews.calls(found, batches[asked - 1 : asked])), None) if asked else None
+    total = previews.size(found)
+    context = {
+        "preview": found,
+        "form": form,
+        "total": total,
+        "buttons": buttons(found, total, choose=may_choose(request, found)),
+        "calls": previews.calls(found, batches[:SHOWN]),
+        "number_of_calls": len(batches),
+        "seconds": previews.seconds(request.workspace, len(batches)),
+        "opened": opened,
+        "body": readable(opened) if opened else "",
+    }
+    if found.kind == Kind.REGISTER:
+        context |= groups(found, request.GET, answer)
+    status = 422 if form.is_bound else 200
+    return show(request, "ingestion/preview.html", context, parts=("preview", "body", "rows"), status=status)
+
+
+def groups(found: Preview, query: QueryDict, answer: Answer | None) -> dict[str, object]:
+    """What is new, what will be updated, what stays out; `group` is the one that more was asked of."""
+    asked = query.get("group", "")
+    held = preview_rows.groups(found, asked=asked, start=number_in(query, "from"), answer=answer)
+    return {"groups": held, "group": next((group for group in held if group.name == asked), None)}
+
+
+def number_in(query: QueryDict, name: str) -> int:
+    """A number in the address; 0 for anything else."""
+    text = query.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < DIGITS else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """What confirms a preview; the words' {n} is how many, which changes with what is left out."""
+
+    value: str
+    words: str
+    total: int
+
+    @property
+    def text(self) -> str:
+        """The words with the whole number."""
+        return self.words.format(n=f"{self.total:,}")
+
+
+def buttons(found: Preview, total: int, *, choose: bool) -> list[Button]:
+    """Each begins like the button that led here (design 5); two where it is decided here whether to ingest."""
+    if found.kind == Kind.INGEST:
+        return [Button("ingest", "Send {n} to ingestion", total)]
+    both = [Button("register", "Register {n}", total), Button("ingest", "Register and ingest {n}", total)]
+    return both if choose else both[found.then_ingest :][:1]
+
+
+def readable(call: previews.Call) -> str:
+    """A call's body as people read JSON."""
+    return json.dumps(json.loads(call.request.payload or b"null"), ensure_ascii=False, indent=2)

@@ -1,0 +1,83 @@
+"""A workspace's settings: each with what it means, its bounds and its default; and what is scheduled."""
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+
+from fini_admin.ingestion import budget, schedules
+from fini_admin.ingestion.wakeup import wake
+from fini_admin.web.forms import settings_page
+from fini_admin.web.forms.base import refuse
+from fini_admin.web.forms.schedules import ScheduleForm
+from fini_admin.web.forms.settings import SettingsForm
+from fini_admin.web.pages import go
+from fini_admin.web.permissions import Permission, WorkspaceRequest, reauthenticated, requires, roles_with
+
+MAY_DISCOVER = roles_with(Permission.SOURCES_DISCOVER)
+
+
+@requires(Permission.SETTINGS_MANAGE)
+@reauthenticated  # how long the trail is kept is one of them
+def index(request: WorkspaceRequest) -> HttpResponse:
+    """The form; posted, the change."""
+    held = settings_page.held(request.workspace)
+    if request.method != "POST":
+        return page(request, SettingsForm(initial=held), ScheduleForm(initial=held), held)
+    form, planned = SettingsForm(request.POST), ScheduleForm(request.POST)
+    before = settings_page.shown(request.workspace, request.POST.get("shown", ""))
+    if form.is_valid() & planned.is_valid():
+        try:
+            changed = change(request, form, planned, before)
+        except settings_page.SavedMeanwhile as error:
+            refuse(form, error, planned)
+            before = settings_page.held(request.workspace)
+        except ValidationError as error:
+            refuse(form, error, planned)
+        else:
+            messages.success(request, "The settings are saved." if changed else "Nothing was changed.")
+            return go(request, reverse("settings", args=[request.workspace.slug]))
+    return page(request, form, planned, before or held)
+
+
+def change(
+    request: WorkspaceRequest, form: SettingsForm, planned: ScheduleForm, before: settings_page.Values | None
+) -> bool:
+    """Save it. Work that waited for the old budget looks again at once."""
+    changed = settings_page.save(
+        actor=request.user.email,
+        origin="browser",
+        workspace=request.workspace,
+        values=form.values(),
+        hours=planned.hours(),
+        before=before,
+    )
+    if changed:
+        budget.reopen(request.workspace)
+        wake(request.workspace.pk)
+    return changed
+
+
+@requires(Permission.SETTINGS_MANAGE)
+def take_over(request: WorkspaceRequest, provider: str) -> HttpResponse:
+    """A schedule runs in the reader's name; for htmx what is said of it then, so that what was typed stays."""
+    if request.method == "POST":
+        schedules.take_over(
+            actor=request.user.email, origin="browser", workspace=request.workspace, provider=provider
+        )
+        if request.htmx:
+            rows = ScheduleForm().rows(schedules.standing(request.workspace, MAY_DISCOVER))
+            mine = next(row for row in rows if row["name"] == provider)
+            return render(request, "workspaces/_schedule.html", {"row": mine})
+        messages.success(request, "The schedule is yours.")
+    return go(request, reverse("settings", args=[request.workspace.slug]))
+
+
+def page(
+    request: WorkspaceRequest, form: SettingsForm, planned: ScheduleForm, shown: settings_page.Values
+) -> HttpResponse:
+    """The page, with the form as it was typed, and `shown`: what whoever fills it in takes for saved."""
+    rows = planned.rows(schedules.standing(request.workspace, MAY_DISCOVER))
+    context = {"form": form, "rows": rows, "shown": settings_page.sealed(request.workspace, shown)}
+    return render(request, "workspaces/settings.html", context, status=422 if form.is_bound else 200)

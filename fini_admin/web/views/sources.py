@@ -1,0 +1,106 @@
+"""The sources, and one source told completely."""
+
+from datetime import UTC, datetime
+
+from django.db.models import QuerySet
+from django.http import Http404, HttpResponse, QueryDict, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+
+from fini_admin.ingestion import export, of_source
+from fini_admin.ingestion.models import Item, QueueEntry
+from fini_admin.lib.download import csv_lines, json_lines
+from fini_admin.lib.paging import page, whole_number
+from fini_admin.sources import queries
+from fini_admin.sources.models import Source, StateChange
+from fini_admin.sources.states import State
+from fini_admin.web.forms.sources import SourceFilters
+from fini_admin.web.pages import show
+from fini_admin.web.permissions import Permission, WorkspaceRequest, requires
+from fini_admin.web.views.home import way
+from fini_admin.web.wording.source_facts import facts
+from fini_admin.web.wording.sources import Waiting, what_next
+
+LIST = "sources/sources.html"
+FORMATS = {"jsonl": (json_lines, "application/jsonl"), "csv": (csv_lines, "text/csv")}
+MOST = 50
+
+
+@requires(Permission.SOURCES_READ)
+def index(request: WorkspaceRequest) -> HttpResponseBase:
+    """The sources, newest first; `export` gives all that match as a file, `part=counts` how many are in each state."""
+    asked, form = request.GET, SourceFilters(request.GET)
+    cursor = whole_number(asked.get("after"))
+    request.GET = QueryDict(form.query(after="" if cursor is None else str(cursor)))
+    found = queries.sources(request.workspace, **form.values())
+    if asked.get("export") in FORMATS:
+        return download(request, found, asked["export"])
+    if request.htmx and asked.get("part") == "counts":
+        beside = queries.sources(request.workspace, **form.others())
+        return show(request, LIST, tabs(form, queries.by_state(beside)), parts=("counts",))
+    context: dict[str, object] = {
+        "page": page(found, cursor=asked.get("after")),
+        "discover": way(request, "discover"),
+    }
+    return show(request, LIST, context | tabs(form, {}))
+
+
+def tabs(form: SourceFilters, numbers: dict[str, str]) -> dict[str, object]:
+    """The states to choose from, with how many are in each once they were counted."""
+    chosen = form.values().get("state", "")
+    told = [
+        {
+            "state": state,
+            "here": state == chosen,
+            "query": form.query(state=state),
+            "number": numbers.get(state, ""),
+        }
+        for state in ("", *State.values)
+    ]
+    # These read every row of a workspace: their counts are taken once, not every other second.
+    dear = {"q", "since"} & form.values().keys()
+    return {"form": form, "tabs": told, "live": bool(numbers) and not dear}
+
+
+def download(request: WorkspaceRequest, found: QuerySet[Source], kind: str) -> StreamingHttpResponse:
+    """What matches as a file, written as it is read."""
+    written, content_type = FORMATS[kind]
+    lines = written(export.newest_first(found), export.NAMES)
+    answer = StreamingHttpResponse(lines, content_type=f"{content_type}; charset=utf-8")
+    name = f"sources-{request.workspace.slug}-{datetime.now(UTC):%Y-%m-%d}.{kind}"
+    answer["Content-Disposition"] = f'attachment; filename="{name}"'
+    return answer
+
+
+@requires(Permission.SOURCES_READ)
+def source(request: WorkspaceRequest, fini_id: str) -> HttpResponse:
+    """A source: what comes next, every field, its history, its runs and its calls."""
+    found = queries.source_of(request.workspace, fini_id)
+    if found is None:
+        raise Http404
+    entry = of_source.entry_of(found)
+    told = what_next(found, waiting(entry))
+    history = page(queries.history(found), cursor=request.GET.get("after"), size=MOST)
+    items = of_source.items_of(found, most=MOST + 1)
+    context: dict[str, object] = {
+        "source": found,
+        "entry": entry,
+        "next": told,
+        "way": way(request, told.page, told.query) if told.page else "",
+        "groups": facts(found),
+        "page": history,
+        "items": items[:MOST],
+        "more_items": len(items) > MOST,
+        "calls": of_source.calls(request.workspace, named(history.rows, items[:MOST])),
+    }
+    return show(request, "sources/source.html", context, parts=("source",))
+
+
+def waiting(entry: QueueEntry | None) -> Waiting | None:
+    """A place in the queue as far as it matters for what comes next."""
+    return Waiting(entry.lane, entry.run.number if entry.run else None) if entry else None
+
+
+def named(history: list[StateChange], items: list[Item]) -> set[str]:
+    """The calls that showed a change, and those that carried the source in a run."""
+    shown, carried = {change.call for change in history}, {item.step.call for item in items if item.step}
+    return (shown | carried) - {""}

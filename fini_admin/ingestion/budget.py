@@ -58,7 +58,7 @@ def take(budget: Budget, call: str, *, urgent: bool) -> None:
         workspace_id=budget.workspace_id, number=number, call=call, sent_at=now + AT_THE_LATEST
     )
     slots.filter(number__lt=number - limit - KEPT).delete()
-    Budget.objects.filter(pk=budget.pk).update(number=number)
+    Budget.objects.filter(pk=budget.pk).update(number=number, served_at=now)
 
 
 def reopen(workspace: Workspace) -> None:

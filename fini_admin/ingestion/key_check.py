@@ -160,7 +160,7 @@ def note(key: ApiKey, found: Found, *, actor: str, origin: str) -> None:
         fallen_back_at=None,
     )
     if before.refused_at and before.state == KeyState.LIVE:
-        wake(key.workspace_id)
+        wake()
     detail: dict[str, object] = {
         "key": str(key.pk),
         "label": before.label,

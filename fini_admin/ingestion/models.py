@@ -236,15 +236,17 @@ class Preview(models.Model):
 
 
 class Budget(models.Model):
-    """A workspace's calls: the last number given out, and until when nothing goes out (trap 7).
+    """A workspace's calls: the last number given out and when, and until when nothing goes out (trap 7).
 
-    `blocked_until`: Fini asked us to slow down. `spent_until`: background work has used its share. `page_size` is the
-    list page that answers in bounds (trap 10), `page_limit` the most Fini takes, until `limited_until` when it is tried
-    anew, `batch_limit` what a batch may hold, in Fini's own words.
+    `served_at` is when a number was given out last: workspaces take turns by it. `blocked_until`: Fini asked us to slow
+    down. `spent_until`: background work has used its share. `page_size` is the list page that answers in bounds (trap
+    10), `page_limit` the most Fini takes, until `limited_until` when it is tried anew, `batch_limit` what a batch may
+    hold, in Fini's own words.
     """
 
     workspace = models.OneToOneField(Workspace, on_delete=models.PROTECT, primary_key=True)
     number = models.PositiveBigIntegerField(default=0)
+    served_at = models.DateTimeField(null=True)
     blocked_until = models.DateTimeField(null=True)
     spent_until = models.DateTimeField(null=True)
     throttled = models.PositiveIntegerField(default=0)

@@ -238,7 +238,7 @@ def new_run(workspace: Workspace, kind: Kind, *, actor: str, origin: str, **fiel
         run=run.number,
         detail=detail,
     )
-    wake(workspace.pk)
+    wake()
     return run
 
 

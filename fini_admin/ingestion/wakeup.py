@@ -1,23 +1,59 @@
-"""The doorbell: "look now", through huey. Lost or doubled it does no harm; the worker's clock looks anyway."""
+"""The doorbell: "look now", through huey. Truth stands in our tables: lost or doubled it does no harm.
+
+A task is one piece of work, and carries nothing: a worker's seat that gets it chooses the piece whose turn it is. What
+it does is given by the worker at its start (`answer_with`); any other process only rings.
+"""
 
 import logging
-from uuid import UUID
+from collections.abc import Callable
 
-from django.db import transaction
+from django.conf import settings
+from django.db import close_old_connections, transaction
+from huey.contrib.djhuey import HUEY, task
+
+from fini_admin.lib.outage import outage_of
 
 log = logging.getLogger(__name__)
+# Of the tasks that wait. Each seat that found work rings again by itself, so more would only stand about.
+MOST_WAITING: int = settings.HUEY["consumer"]["workers"]
 
 
-def wake(workspace_id: UUID) -> None:
-    """Tell the workers to look at a workspace, once the current transaction stands."""
-    transaction.on_commit(lambda: ring(str(workspace_id)))
+class Answer:
+    """What this process does when the doorbell rings: one piece of work; whether there was one."""
+
+    work: Callable[[], bool] | None = None
 
 
-def ring(workspace_id: str) -> None:
-    """Put the message into huey's storage. The work stands in our tables: a broken doorbell is only slower."""
-    from fini_admin.ingestion.tasks import look  # noqa: PLC0415 - tasks import the work, which imports this
+def answer_with(work: Callable[[], bool]) -> None:
+    """Make this process one that works."""
+    Answer.work = work
 
+
+def wake() -> None:
+    """Tell the workers to look, once the current transaction stands."""
+    transaction.on_commit(ring)
+
+
+def ring() -> None:
+    """Put a task into huey's storage. The work stands in our tables: a broken doorbell is only slower."""
     try:
-        look(workspace_id)
+        if HUEY.pending_count() < MOST_WAITING:
+            look()
     except Exception:  # whatever huey's storage raises, the run is already stored
         log.warning("the doorbell failed; the worker's clock will find the work", exc_info=True)
+
+
+@task()
+def look() -> None:
+    """One piece of work, and another ring if there was one. While the database is away the clock rings again."""
+    if Answer.work is None:
+        return
+    try:
+        close_old_connections()
+        found = Answer.work()
+    except Exception as error:
+        if not outage_of(error):
+            raise
+    else:
+        if found:
+            ring()

@@ -10,9 +10,9 @@ from fini_admin.audit.models import Entry, Head, OpenCall
 from fini_admin.audit.names import CallKind
 from fini_admin.audit.verify import verify
 from fini_admin.cli.management.commands import run_worker
+from fini_admin.cli.management.commands.run_worker import Process
 from fini_admin.ingestion.engine import loop
 from fini_admin.ingestion.models import Step, StepState, Watch
-from fini_admin.ingestion.tasks import Process
 from fini_admin.workspaces.models import Workspace
 from tests.ingestion.conftest import OWNER, Start, drive, ends, resources
 from tests.ingestion.test_work import outage

@@ -10,12 +10,12 @@ from fini_admin.audit import transport
 from fini_admin.audit.models import Entry, OpenCall
 from fini_admin.audit.verify import verify
 from fini_admin.cli.management.commands import run_worker
+from fini_admin.cli.management.commands.run_worker import Process
 from fini_admin.fini.routes import Resource
 from fini_admin.ingestion import runs
 from fini_admin.ingestion.engine import follow, loop, send
 from fini_admin.ingestion.models import Item, QueueEntry, Run, RunState, Step, StepState, Watch, Worker
 from fini_admin.ingestion.queries import summary, worker_alive
-from fini_admin.ingestion.tasks import Process
 from fini_admin.sources.mirror import Origin
 from fini_admin.sources.models import Source, StateChange
 from fini_admin.workspaces.models import ApiKey, Workspace

@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Case, F, Q, QuerySet, When
 
 from fini_admin.audit import recording
 from fini_admin.audit.models import Head, OpenCall
-from fini_admin.ingestion import budget
+from fini_admin.ingestion import budget, schedules
 from fini_admin.ingestion.credentials import NoKey, usable_key
 from fini_admin.ingestion.engine import send, walk
 from fini_admin.ingestion.models import Budget, Item, Kind, Outcome, Stage, Step, StepState, Watch, Worker
@@ -31,6 +31,8 @@ PATIENT = timedelta(seconds=5)
 PAUSE = timedelta(seconds=10)
 LATER = timedelta(minutes=1)
 FORGOTTEN = timedelta(days=1)
+# What a person waits for: a discovery that no schedule started.
+WAITED_FOR = Q(kind=Kind.DISCOVER) & ~Q(run__origin=schedules.ORIGIN)
 # What each thread of this process has in hand, a step or a workspace's watch: one at a time. Single operations on a
 # dict are safe between threads.
 IN_HAND: dict[int, int | UUID] = {}
@@ -67,24 +69,47 @@ def due_watches(now: datetime) -> QuerySet[Watch]:
 
 
 def due_workspaces() -> list[UUID]:
-    """The workspaces in which anything is due, by one query."""
+    """The workspaces in which anything is due, the one that was served longest ago first."""
+    return list(_due().values_list("pk", flat=True))
+
+
+def _due() -> QuerySet[Budget]:
+    """The budgets of the workspaces in which anything is due, in turn."""
     now = datetime.now(UTC)
-    by_step = due_steps(now).order_by().values_list("run__workspace_id", flat=True)
-    by_watch = due_watches(now).order_by().values_list("workspace_id", flat=True)
-    return list(by_step.union(by_watch))
+    by_step = due_steps(now).order_by().values("run__workspace_id")
+    by_watch = due_watches(now).order_by().values("workspace_id")
+    due = Budget.objects.filter(Q(pk__in=by_step) | Q(pk__in=by_watch))
+    return due.order_by(F("served_at").asc(nulls_first=True), "pk")
 
 
-def work(workspace_id: UUID, owner: str, stopping: threading.Event) -> None:
-    """Do what is due in a workspace, piece after piece, for a while."""
-    for _ in range(ROUND):
-        if stopping.is_set() or not work_once(workspace_id, owner):
-            return
+def anything_due() -> bool:
+    """Whether there is any work, by one query."""
+    return _due().exists()
+
+
+def in_turn() -> Iterator[UUID]:
+    """The workspaces in the order of their turns: first where a person waits, then the one served longest ago."""
+    waited_for = due_steps(datetime.now(UTC)).filter(WAITED_FOR).order_by("due_at", "pk")
+    first = list(dict.fromkeys(waited_for.values_list("run__workspace_id", flat=True)[:ROUND]))
+    yield from first
+    for workspace_id in due_workspaces():
+        if workspace_id not in first:
+            yield workspace_id
+
+
+def work(owner: str, stopping: threading.Event) -> bool:
+    """Do the one piece of work whose turn it is; False when nothing is due, or nothing may go out.
+
+    A seat that comes back chooses again, so a run of many batches keeps nobody waiting for more than a call.
+    """
+    return any(work_once(workspace_id, owner) for workspace_id in in_turn() if not stopping.is_set())
 
 
 def work_once(workspace_id: UUID, owner: str) -> bool:
-    """One piece of work; False when nothing is due, or nothing may go out."""
+    """One piece of work in a workspace; False when nothing is due, or nothing may go out."""
     now = datetime.now(UTC)
-    step = due_steps(now).filter(run__workspace_id=workspace_id).order_by("due_at", "pk").first()
+    mine = due_steps(now).filter(run__workspace_id=workspace_id)
+    step = mine.order_by(Case(When(WAITED_FOR, then=0), default=1), "due_at", "pk").first()
     try:
         if step:
             return do_step(step.pk, owner)

@@ -117,7 +117,7 @@ def switch(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
         except ValidationError as error:
             messages.error(request, " ".join(error.messages))
         else:
-            wake(request.workspace.pk)
+            wake()
             messages.success(request, f"Calls go out with the key {key.label} from now on.")
     return go(request, here(request))
 

@@ -55,7 +55,7 @@ def change(
     )
     if changed:
         budget.reopen(request.workspace)
-        wake(request.workspace.pk)
+        wake()
     return changed
 
 

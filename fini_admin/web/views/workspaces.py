@@ -80,7 +80,7 @@ def restore(request: Request, workspace_id: UUID) -> HttpResponse:
     workspace = get_object_or_404(Workspace, pk=workspace_id)
     if request.method == "POST":
         actions.restore_workspace(actor=request.user.email, origin="browser", workspace=workspace)
-        wake(workspace.pk)
+        wake()
         messages.success(request, f"{workspace.name} is restored. Its work goes on.")
     return go(request, reverse("workspaces"))
 

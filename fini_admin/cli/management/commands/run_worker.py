@@ -15,10 +15,9 @@ from huey.contrib.djhuey import HUEY
 
 from fini_admin.audit import chain
 from fini_admin.cli import base
-from fini_admin.ingestion import schedules
+from fini_admin.ingestion import schedules, wakeup
 from fini_admin.ingestion.engine import ahead, loop
 from fini_admin.ingestion.models import Worker
-from fini_admin.ingestion.tasks import Process, look
 from fini_admin.lib import outage
 from fini_admin.people import sessions
 from fini_admin.workspaces.fallback import end_fallbacks
@@ -32,6 +31,13 @@ IN_FLIGHT = 8
 # After the calls in flight: a process that is told to stop has 10 s.
 LAST_WORDS = 1
 CONSUMER: dict[str, Any] = settings.HUEY["consumer"]
+
+
+class Process:
+    """What the process is known by as a holder of leases, and whether it is to stop."""
+
+    owner = ""
+    stopping = threading.Event()
 
 
 class Command(base.Command):
@@ -53,6 +59,7 @@ class Command(base.Command):
         Worker.objects.create(pk=Process.owner, started_at=now, seen_at=now)
         consumer = HUEY.create_consumer(**CONSUMER, graceful_signal="TERM", shutdown_timeout=IN_FLIGHT)
         Process.stopping = consumer.stop_flag
+        wakeup.answer_with(lambda: loop.work(Process.owner, Process.stopping))
         outages = Outages()
         try:
             clocks = ((tick, TICK), (beat, BEAT), (sweep, SWEEP), (chain.record_heads, RECORD))
@@ -126,9 +133,9 @@ def tick() -> None:
     """Start what is scheduled, close the calls of dead processes, and ring wherever something is due."""
     schedules.start_due()
     loop.recover()
-    if HUEY.pending_count() < CONSUMER["workers"]:
-        for workspace_id in loop.due_workspaces():
-            look(str(workspace_id))
+    if loop.anything_due():
+        for _ in range(CONSUMER["workers"]):
+            wakeup.ring()
 
 
 def beat() -> None:

@@ -25,10 +25,11 @@ test-postgres: $(READY) ## run the tests on the PostgreSQL that TEST_POSTGRES_UR
 	@[ -n "$$TEST_POSTGRES_URL" ] || { echo "TEST_POSTGRES_URL is not set" >&2; exit 1; }
 	python -m pytest -n auto --ignore tests/browser $(PYTEST_ARGS)
 
-check: $(READY) ## linters, types, migrations, deploy check
+check: $(READY) ## linters, layers, types, migrations, deploy check
 	ruff check
 	ruff format --check
 	mypy
+	lint-imports
 	djlint --check --lint --quiet templates
 	.ci/deploy-check
 

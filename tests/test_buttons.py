@@ -9,8 +9,8 @@ import pytest
 from django.urls import reverse
 
 from fini_admin.web.pages import MENU
-from fini_admin.web.permissions import ALLOWED, Permission
 from fini_admin.workspaces.models import Role
+from fini_admin.workspaces.permissions import ALLOWED, Permission
 from tests.support import tables
 from tests.support.addresses import addresses
 from tests.support.crawl import pages, sendings

@@ -14,22 +14,6 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "fini_admin"
 FILE_LIMIT, FUNCTION_LIMIT = 400, 60
 
-# A package imports from itself and from what stands before it (docs/architecture.md).
-LAYERS = [
-    {"lib"},
-    {"environment", "keyring", "outage", "cache", "paging"},
-    {"fini"},
-    {"download", "key_guard", "forms"},
-    {"audit"},
-    {"workspaces"},
-    {"people"},
-    {"sources"},
-    {"ingestion"},
-]
-LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
-# These stand on top of all layers, wherever they live: they may import any layer, and no layer imports them.
-ON_TOP = {"permissions", "pages", "styleguide", "views", "urls", "templatetags", "management"}
-
 NETWORK = {"requests", "urllib3", "urllib.request", "http.client", "socket", "httpx", "aiohttp"}
 MAY_REACH_OUT = ("audit/transport.py", "sandbox/")
 
@@ -89,29 +73,6 @@ def imports(path: str, text: str) -> Iterator[str]:
 def within(name: str, modules: set[str]) -> bool:
     """Whether a dotted name is one of the modules or inside one."""
     return any(name == module or name.startswith(f"{module}.") for module in modules)
-
-
-def own_parts(path: str, text: str) -> set[tuple[str, ...]]:
-    """What a module imports of our own package, as the parts after `fini_admin`."""
-    return {tuple(name.split(".")[1:]) for name in imports(path, text) if name.startswith("fini_admin.")}
-
-
-def is_on_top(parts: tuple[str, ...]) -> bool:
-    """Whether a module, as its parts, is a view, a URLconf or a command."""
-    return bool(ON_TOP & set(parts[:2]))
-
-
-def wrong_directions(path: str, text: str) -> list[str]:
-    """Imports that point upward."""
-    parts = tuple(Path(path).with_suffix("").parts)
-    imported = own_parts(path, text)
-    if parts[0] == "sandbox":
-        return [f"{path} imports {name[0]}" for name in imported if name[0] != "sandbox"]
-    wrong = [name for name in imported if name[0] == "sandbox"]
-    if parts[0] in LEVEL and not is_on_top(parts):
-        level = LEVEL[parts[0]]
-        wrong += [name for name in imported if is_on_top(name) or LEVEL.get(name[0], -1) > level]
-    return [f"{path} imports {'.'.join(name)}" for name in wrong]
 
 
 def ways_out(path: str, text: str) -> list[str]:
@@ -200,27 +161,11 @@ def test_files_and_functions_stay_small():
     assert long == []
 
 
-def test_imports_point_one_way():
-    assert list(chain.from_iterable(wrong_directions(*file) for file in product_files())) == []
-
-
-def test_the_direction_check_sees_upward_imports():
-    assert wrong_directions("fini/client.py", "from fini_admin.audit import chain")
-    assert wrong_directions("lib/key_text.py", "from fini_admin import paging")
-    assert wrong_directions("audit/chain.py", "from ..workspaces.models import Workspace")
-    assert wrong_directions("sources/queries.py", "from fini_admin.sources.views import page")
-    assert wrong_directions("workspaces/actions.py", "from fini_admin import permissions")
-    assert wrong_directions("sandbox/store.py", "from fini_admin import keyring")
-    assert wrong_directions("ingestion/views.py", "import fini_admin.sandbox.store")
-    assert not wrong_directions("audit/views.py", "from fini_admin.workspaces.models import Workspace")
-    assert not wrong_directions("ingestion/runs.py", "from . import queue\nfrom fini_admin.fini import wire")
-
-
-def test_the_client_knows_no_django():
-    files = [file for file in product_files() if file[0].startswith("fini/")]
-    names = {(path, name) for path, text in files for name in imports(path, text)}
-    assert files
-    assert {path for path, name in names if within(name, {"django"})} == set()
+def test_huey_is_imported_where_wake_ups_are_carried_and_nowhere_else():
+    places = {
+        path for path, text in product_files() if any(within(name, {"huey"}) for name in imports(path, text))
+    }
+    assert places == {"settings.py", "ingestion/wakeup.py", "cli/management/commands/run_worker.py"}
 
 
 def test_no_module_reaches_the_network_round_the_recording_transport():

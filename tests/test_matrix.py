@@ -12,8 +12,9 @@ import pytest
 from django.urls import path, resolve
 
 from fini_admin.web import urls
-from fini_admin.web.permissions import ALLOWED, Permission, Rule, requires
+from fini_admin.web.permissions import Rule, requires
 from fini_admin.workspaces.models import Role
+from fini_admin.workspaces.permissions import ALLOWED, Permission
 from tests.support import tables
 from tests.support.addresses import Address, Unfilled, addresses, rule_of
 from tests.support.crawl import pages, sendings

@@ -6,8 +6,9 @@ from django.urls import URLPattern, URLResolver, get_resolver, include, path
 
 from fini_admin.web import urls
 from fini_admin.web.pages import MENU, frame
-from fini_admin.web.permissions import ALLOWED, Permission, Rule, public, requires, signed_in, superuser_only
+from fini_admin.web.permissions import Rule, public, requires, signed_in, superuser_only
 from fini_admin.workspaces.models import Role, Workspace
+from fini_admin.workspaces.permissions import ALLOWED, Permission
 from tests.support import people
 
 ROLES = ("viewer", "editor", "admin")

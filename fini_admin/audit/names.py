@@ -83,3 +83,14 @@ HEAD_BROKEN = (
     "audit.head_broken"  # the head was changed before this row was written: rows may be missing (P2)
 )
 HEAD_RECORDED = "audit.head_recorded"  # in the installation's chain: where another chain's head was (P2)
+
+
+def where_from(origin: str | None) -> str:
+    """Where a person stood, or who worked for them."""
+    known = {
+        "browser": "in the browser",
+        "worker": "by the worker",
+        "schedule": "by a schedule",
+        "command line": "",
+    }
+    return known.get(origin or "", f"by {origin}" if origin else "")

@@ -8,7 +8,7 @@ from django.contrib.humanize.templatetags.humanize import intcomma
 from django.db import connection
 
 from fini_admin.audit import chain as trail
-from fini_admin.web.wording.calls import where_from
+from fini_admin.audit.names import where_from
 
 DAYS = (1, 7, 30)
 MOST = 50_000

@@ -8,10 +8,10 @@ from django.core.management.base import CommandError, CommandParser
 
 from fini_admin.cli import base as commands
 from fini_admin.ingestion import left_out
-from fini_admin.ingestion.credentials import usable_key
 from fini_admin.ingestion.models import Run, RunState
 from fini_admin.ingestion.runs import NothingToDo
 from fini_admin.workspaces.models import Workspace
+from fini_admin.workspaces.queries import usable_key
 
 PAUSE = 0.5
 NOT_WELL = 2

@@ -1,8 +1,5 @@
-from typing import Any
-
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
-from huey.contrib.djhuey import HUEY
 
 
 class IngestionConfig(AppConfig):
@@ -13,9 +10,6 @@ class IngestionConfig(AppConfig):
 
     def ready(self) -> None:
         """Hook into migrate."""
-        post_migrate.connect(make_wakeup_tables, sender=self)
+        from fini_admin.ingestion import wakeup  # huey reads the settings
 
-
-def make_wakeup_tables(**_: Any) -> None:
-    """The wake-ups' tables: a deployment runs `migrate` and nothing else that makes any (design 5)."""
-    HUEY.storage.initialize_schema()
+        post_migrate.connect(wakeup.make_tables, sender=self)

@@ -4,8 +4,6 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db.models import Exists, OuterRef
-
 from fini_admin.audit import chain
 from fini_admin.audit.names import Activity
 from fini_admin.audit.recording import Context
@@ -68,15 +66,6 @@ def refuse_key(workspace: Workspace, key_id: str, reason: str) -> None:
 
 class NoKey(Exception):
     """The workspace has no live key that Fini takes: its work waits for one."""
-
-
-def usable_key(workspace_ref: str) -> Exists:
-    """A condition: the workspace that `workspace_ref` names has a live key that Fini did not refuse.
-
-    And it is not archived: then its work waits as well.
-    """
-    keys = ApiKey.objects.filter(workspace=OuterRef(workspace_ref), state=KeyState.LIVE, refused_at=None)
-    return Exists(keys.filter(workspace__archived_at=None))
 
 
 def context_for(run: Run, *, owner: str, attempt: int = 1, reads: bool = False) -> Context:

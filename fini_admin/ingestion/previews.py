@@ -15,7 +15,7 @@ from fini_admin.fini.client import Request
 from fini_admin.fini.routes import Resource
 from fini_admin.ingestion import untitled
 from fini_admin.ingestion.comparison import completed
-from fini_admin.ingestion.engine.send import why_not
+from fini_admin.ingestion.eligibility import unaddressed, why_not
 from fini_admin.ingestion.models import Budget, Kind, Lane, Preview, QueueEntry, Run
 from fini_admin.ingestion.preview_rows import compared
 from fini_admin.ingestion.runs import (
@@ -28,7 +28,6 @@ from fini_admin.ingestion.runs import (
     waits,
 )
 from fini_admin.lib.paging import chunks
-from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import Workspace
 from fini_admin.workspaces.preferences import preferences
 
@@ -96,18 +95,6 @@ def freeze_ingest(*, actor: str, workspace: Workspace, entries: Sequence[QueueEn
         "skipped": skipped,
     }
     return keep(workspace, Kind.INGEST, content, made_by=actor)
-
-
-def unaddressed(source: Source, addresses: set[str]) -> str:
-    """Why a `web` source cannot go along with those of these addresses (trap 8); else its own is one more of them."""
-    if source.provider != "web":
-        return ""
-    if not routes.is_url(source.original_url):
-        return "Its address is not an http(s) address, and Fini ingests the web by addresses"
-    if source.original_url in addresses:
-        return "Another source with the same address is sent"
-    addresses.add(source.original_url)
-    return ""
 
 
 def keep(workspace: Workspace, kind: Kind, content: dict[str, Any], **fields: Any) -> Preview:

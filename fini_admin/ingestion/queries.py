@@ -11,7 +11,6 @@ from django.utils import timezone
 from fini_admin.audit.models import Entry
 from fini_admin.audit.names import CallKind
 from fini_admin.fini.errors import ScopeMissing
-from fini_admin.ingestion.credentials import usable_key
 from fini_admin.ingestion.models import (
     Budget,
     Item,
@@ -27,6 +26,7 @@ from fini_admin.ingestion.models import (
 from fini_admin.lib.paging import count
 from fini_admin.workspaces.models import Workspace
 from fini_admin.workspaces.preferences import preferences
+from fini_admin.workspaces.queries import usable_key
 
 ALIVE = timedelta(seconds=15)
 # Two hosts' clocks may differ by as much.

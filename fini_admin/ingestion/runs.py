@@ -14,6 +14,7 @@ from fini_admin.fini.providers import PROVIDERS
 from fini_admin.fini.routes import Resource
 from fini_admin.ingestion import queue
 from fini_admin.ingestion.budget import lock_budget
+from fini_admin.ingestion.eligibility import TAKEN
 from fini_admin.ingestion.models import (
     Budget,
     Item,
@@ -43,7 +44,6 @@ SENT_OF = (
         for name in ("provider", "external_id", "fini_id", "original_url", "state", "workspace_id")
     ),
 )
-TAKEN = "It was taken out of the queue, or another run has it"
 
 
 class Wait(NamedTuple):

@@ -14,12 +14,12 @@ from fini_admin.audit.names import Activity
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.ingestion import discovery, runs
 from fini_admin.ingestion.budget import lock_budget
-from fini_admin.ingestion.credentials import usable_key
 from fini_admin.ingestion.models import MOST_HOURS, Run, Schedule
 from fini_admin.lib.keyring import UnknownKey
 from fini_admin.lib.outage import outage_of
 from fini_admin.workspaces import actions
 from fini_admin.workspaces.models import Membership, User, Workspace
+from fini_admin.workspaces.queries import usable_key
 
 log = logging.getLogger(__name__)
 ORIGIN = "schedule"

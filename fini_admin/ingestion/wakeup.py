@@ -6,6 +6,7 @@ it does is given by the worker at its start (`answer_with`); any other process o
 
 import logging
 from collections.abc import Callable
+from typing import Any
 
 from django.conf import settings
 from django.db import close_old_connections, transaction
@@ -57,3 +58,8 @@ def look() -> None:
     else:
         if found:
             ring()
+
+
+def make_tables(**_: Any) -> None:
+    """The wake-ups' tables: a deployment runs `migrate` and nothing else that makes any."""
+    HUEY.storage.initialize_schema()

@@ -19,9 +19,10 @@ from fini_admin.audit import chain
 from fini_admin.ingestion.queries import foot, queue_length, running_runs, worker_alive
 from fini_admin.lib import outage
 from fini_admin.lib.keyring import UnknownKey
-from fini_admin.web.permissions import Permission, Request, public, signed_in
+from fini_admin.web.permissions import Request, public, signed_in
 from fini_admin.workspaces import queries
 from fini_admin.workspaces.models import Workspace
+from fini_admin.workspaces.permissions import Permission
 
 log = logging.getLogger(__name__)
 # How long /readyz waits for whoever writes: most probes give up soon after.

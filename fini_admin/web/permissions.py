@@ -1,4 +1,4 @@
-"""Where a permission is checked, and the only place: names, role map, decorators (P6).
+"""Where a permission is checked, and the only place (P6); their names and the role map are in workspaces/permissions.
 
 Every view carries one rule: `@requires(Permission.…)`, `@signed_in`, `@superuser_only` or `@public`. A test walks the
 URLconf and fails for a view without one. Out of sight is 404; in sight and not allowed is 403.
@@ -9,7 +9,6 @@ from enum import StrEnum
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
-from django.contrib.auth import logout
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
@@ -17,42 +16,16 @@ from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase, HttpResponseRedirect, HttpResponseRedirectBase
 from django.shortcuts import resolve_url
 from django.urls import reverse
-from django.utils.cache import add_never_cache_headers
 from django.views.decorators.http import require_http_methods
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
-from fini_admin.people import reauthentication, second_factor
+from fini_admin.people import second_factor
 from fini_admin.people.sealing import UNREADABLE
-from fini_admin.web.accounts import challenge
 from fini_admin.web.middleware import keys_do_not_fit
 from fini_admin.workspaces import queries
 from fini_admin.workspaces.models import Role, User, Workspace
-
-
-class Permission(StrEnum):
-    """What one may do in a workspace, as `area:noun:verb`."""
-
-    SOURCES_READ = "sources:source:read"
-    SOURCES_DISCOVER = "sources:source:discover"
-    SOURCES_REGISTER = "sources:source:register"
-    SOURCES_INGEST = "sources:source:ingest"
-    SOURCES_REFRESH = "sources:source:refresh"
-    SOURCES_CRAWL = "sources:source:crawl"
-    SOURCES_DELETE = "sources:source:delete"
-    QUEUE_READ = "queue:entry:read"
-    QUEUE_REMOVE = "queue:entry:remove"
-    RUNS_READ = "runs:run:read"
-    RUNS_STEER = "runs:run:steer"
-    CALLS_READ = "audit:call:read"
-    BODIES_READ = "audit:body:read"
-    ACTIVITY_READ = "audit:activity:read"
-    PEOPLE_SEARCH = "audit:person:search"
-    TRAIL_EXPORT = "audit:trail:export"
-    TRAIL_VERIFY = "audit:trail:verify"
-    KEYS_MANAGE = "keys:key:manage"
-    MEMBERS_MANAGE = "members:member:manage"
-    SETTINGS_MANAGE = "settings:setting:manage"
+from fini_admin.workspaces.permissions import ALLOWED, Permission
 
 
 class Rule(StrEnum):
@@ -61,37 +34,6 @@ class Rule(StrEnum):
     PUBLIC = "public"
     SIGNED_IN = "signed in"
     SUPERUSER = "superuser"
-
-
-VIEWER = frozenset(
-    {Permission.SOURCES_READ, Permission.QUEUE_READ, Permission.RUNS_READ, Permission.CALLS_READ}
-)
-EDITOR = VIEWER | {
-    Permission.SOURCES_DISCOVER,
-    Permission.SOURCES_REGISTER,
-    Permission.SOURCES_INGEST,
-    Permission.SOURCES_REFRESH,
-    Permission.SOURCES_CRAWL,
-    Permission.QUEUE_REMOVE,
-    Permission.RUNS_STEER,
-}
-ADMIN = EDITOR | {
-    Permission.SOURCES_DELETE,
-    Permission.BODIES_READ,
-    Permission.ACTIVITY_READ,
-    Permission.PEOPLE_SEARCH,
-    Permission.TRAIL_EXPORT,
-    Permission.TRAIL_VERIFY,
-    Permission.KEYS_MANAGE,
-    Permission.MEMBERS_MANAGE,
-    Permission.SETTINGS_MANAGE,
-}
-ALLOWED: dict[Role, frozenset[Permission]] = {Role.VIEWER: VIEWER, Role.EDITOR: EDITOR, Role.ADMIN: ADMIN}
-
-
-def roles_with(permission: Permission) -> frozenset[Role]:
-    """The roles that have a permission."""
-    return frozenset(role for role, held in ALLOWED.items() if permission in held)
 
 
 class Request(HttpRequest):
@@ -228,55 +170,6 @@ def enrols(view: View) -> View:
     """A view that is open to someone who must set up a second factor first (SECOND_FACTOR_REQUIRED)."""
     view.__dict__["enrols"] = True
     return view
-
-
-def reauthenticated(view: View, *, reading: bool = False) -> View:
-    """A dangerous act: it asks again who one is, unless that was shown a few minutes ago.
-
-    It stands below the view's rule. With a script a dialog asks before the form leaves its page: forms and links that
-    lead here have `data-asks` (reauthentication.js), which a test demands of them. Without one the question is the
-    answer to the form, and confirming sends it on (people/challenge.py). `reading`: the page itself is asked for, too,
-    and no browser keeps it.
-    """
-
-    @wraps(view)
-    def checked(request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if reading or request.method not in ("GET", "HEAD", "OPTIONS"):
-            question = asked(request)
-            if question is not None:
-                return question
-        answer = view(request, *args, **kwargs)
-        if reading:
-            add_never_cache_headers(answer)
-        return answer
-
-    typed = getattr(view, "as_typed", frozenset()) | {challenge.OWN_PASSWORD}
-    checked.__dict__.update(asks=True, as_typed=typed)
-    return checked
-
-
-def asked(request: Request) -> HttpResponseBase | None:
-    """The question that stands before a dangerous act; None when it is answered."""
-    recent = reauthentication.recent(request)
-    if not recent and not challenge.ways(request.user):
-        return begin_anew(request)
-    if request.method == "POST" and challenge.brings_answer(request):
-        place = challenge.in_place_of_answer(request)
-        question = None if recent else challenge.ask(request, place, answer=True)
-        if question is None:
-            challenge.unwrap(request)
-        return question
-    if recent:
-        return None
-    if request.method == "POST" and not request.htmx:
-        return challenge.ask(request, challenge.in_place_of_answer(request))
-    return lead(request, reauthentication.page(request.user))
-
-
-def begin_anew(request: HttpRequest) -> HttpResponseBase:
-    """Who has no way to show who they are but to log in is led to the log-in."""
-    logout(request)
-    return lead(request, resolve_url("account_login"))
 
 
 def lead(request: HttpRequest, url: str) -> HttpResponseRedirectBase:

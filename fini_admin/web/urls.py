@@ -8,8 +8,9 @@ from django.urls import path, re_path
 from fini_admin.web import middleware, pages, styleguide
 from fini_admin.web.accounts import challenge
 from fini_admin.web.accounts import views as people
+from fini_admin.web.accounts.sensitive import reauthenticated
 from fini_admin.web.key_guard import as_typed
-from fini_admin.web.permissions import enrols, public, reauthenticated, signed_in
+from fini_admin.web.permissions import enrols, public, signed_in
 from fini_admin.web.views import (
     audit,
     discover,

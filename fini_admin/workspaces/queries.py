@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
@@ -162,3 +162,12 @@ def same_key(workspace: Workspace, *, label: str, plain: str) -> ApiKey | None:
     except ValidationError:
         return None
     return ApiKey.objects.filter(workspace=workspace, label=label.strip(), fingerprint__in=prints).first()
+
+
+def usable_key(workspace_ref: str) -> Exists:
+    """A condition: the workspace that `workspace_ref` names has a live key that Fini did not refuse.
+
+    And it is not archived: then its work waits as well.
+    """
+    keys = ApiKey.objects.filter(workspace=OuterRef(workspace_ref), state=KeyState.LIVE, refused_at=None)
+    return Exists(keys.filter(workspace__archived_at=None))

@@ -13,9 +13,9 @@ from fini_admin.ingestion import schedules
 from fini_admin.ingestion.models import Run, Schedule, Worker
 from fini_admin.people import actions as persons
 from fini_admin.web.forms.schedules import ScheduleForm
-from fini_admin.web.permissions import Permission, roles_with
 from fini_admin.workspaces import actions, queries
 from fini_admin.workspaces.models import Membership, User, Workspace, WorkspaceSettings
+from fini_admin.workspaces.permissions import Permission, roles_with
 from tests.ingestion.conftest import drive
 from tests.ingestion.scheduling import PAGE, WHO, changes, due_in, held, scheduled, started, text
 from tests.support import people

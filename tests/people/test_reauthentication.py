@@ -11,8 +11,10 @@ from django.urls import path
 from fini_admin.people import reauthentication
 from fini_admin.people.models import Invitation
 from fini_admin.web import urls
+from fini_admin.web.accounts.sensitive import reauthenticated
 from fini_admin.web.forms.base import MISSING, ONCE_MORE
-from fini_admin.web.permissions import Permission, reauthenticated, requires, signed_in
+from fini_admin.web.permissions import requires, signed_in
+from fini_admin.workspaces.permissions import Permission
 from tests.people.conftest import ADDRESS, by_provider, code, enrol, log_in, text
 from tests.support import people
 from tests.support.challenge import asks, confirm

@@ -10,8 +10,9 @@ from allauth.account.utils import user_pk_to_url_str
 from allauth.usersessions.models import UserSession
 from django.urls import URLPattern, get_resolver, reverse
 
-from fini_admin.web.permissions import Permission, Rule
+from fini_admin.web.permissions import Rule
 from fini_admin.workspaces.models import User
+from fini_admin.workspaces.permissions import Permission
 from fini_admin.workspaces.queries import archived
 from tests.support.furnished import Furnished
 from tests.test_permissions import views

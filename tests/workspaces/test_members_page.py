@@ -8,9 +8,9 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from fini_admin.web.permissions import ALLOWED, Permission
 from fini_admin.web.views.members import WORDS
 from fini_admin.workspaces.models import Membership, Role, User, Workspace
+from fini_admin.workspaces.permissions import ALLOWED, Permission
 from tests.support import people
 from tests.support.product import ROOT
 

@@ -13,7 +13,7 @@ from django.db.models import Case, F, Q, QuerySet, When
 from fini_admin.audit import recording
 from fini_admin.audit.models import Head, OpenCall
 from fini_admin.ingestion import budget, schedules
-from fini_admin.ingestion.credentials import NoKey, usable_key
+from fini_admin.ingestion.credentials import NoKey
 from fini_admin.ingestion.engine import send, walk
 from fini_admin.ingestion.models import Budget, Item, Kind, Outcome, Stage, Step, StepState, Watch, Worker
 from fini_admin.ingestion.runs import end_items, finish
@@ -24,6 +24,7 @@ from fini_admin.sources.mirror import Origin
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import BUSY, State
 from fini_admin.workspaces.models import Workspace
+from fini_admin.workspaces.queries import usable_key
 
 log = logging.getLogger(__name__)
 ROUND = 50

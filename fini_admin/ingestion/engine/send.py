@@ -21,9 +21,10 @@ from fini_admin.fini.errors import FiniError
 from fini_admin.fini.routes import InvalidRequest, Resource
 from fini_admin.ingestion import budget, credentials
 from fini_admin.ingestion.credentials import context_for
+from fini_admin.ingestion.eligibility import why_not
 from fini_admin.ingestion.engine import settle as answers
 from fini_admin.ingestion.models import Item, Kind, Lane, Outcome, QueueEntry, Stage, Step, StepState
-from fini_admin.ingestion.runs import TAKEN, end_items, finish
+from fini_admin.ingestion.runs import end_items, finish
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import BUSY, State
 
@@ -123,22 +124,6 @@ def skipped(items: list[Item], queued: set[int]) -> dict[str, list[Item]]:
         if reason:
             reasons.setdefault(reason, []).append(item)
     return reasons
-
-
-def why_not(source: Source | None, queued: set[int]) -> str:
-    """Why a source may not be ingested now; empty when it may."""
-    if source is None or source.state == State.GONE:
-        return "It is no longer in Fini"
-    if source.pk not in queued:
-        return TAKEN
-    if source.state in BUSY:
-        return f"Its last job has not ended: it is {source.state}"
-    if source.provider == "files":
-        return "Raw files cannot be ingested by the API; upload the file again in Fini"
-    if source.provider not in routes.INGESTIBLE:
-        kind = f"of the type “{source.provider}”" if source.provider else "without a type"
-        return f"Sources {kind} cannot be ingested by the API"
-    return ""
 
 
 def close_empty(step: Step) -> None:

@@ -34,9 +34,10 @@ from fini_admin.people import actions, linking, reauthentication, second_factor,
 from fini_admin.people.browsers import in_words
 from fini_admin.web.accounts import challenge
 from fini_admin.web.accounts.adapters import FAILED, refused
+from fini_admin.web.accounts.sensitive import begin_anew, reauthenticated
 from fini_admin.web.key_guard import as_typed
 from fini_admin.web.pages import go
-from fini_admin.web.permissions import Request, View, begin_anew, reauthenticated, superuser_only
+from fini_admin.web.permissions import Request, View, superuser_only
 from fini_admin.workspaces.models import User
 
 log = logging.getLogger(__name__)

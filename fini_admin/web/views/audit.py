@@ -8,6 +8,7 @@ from django.http import Http404, HttpResponse, QueryDict
 
 from fini_admin.audit import queries
 from fini_admin.audit.models import Entry
+from fini_admin.audit.names import where_from
 from fini_admin.audit.queries import Call, Damaged
 from fini_admin.ingestion.queries import run_of
 from fini_admin.lib.paging import page
@@ -17,10 +18,11 @@ from fini_admin.web.forms.audit import ActivityFilters, CallFilters
 from fini_admin.web.forms.base import Filters
 from fini_admin.web.json_tree import body_of
 from fini_admin.web.pages import show
-from fini_admin.web.permissions import Permission, WorkspaceRequest, requires
+from fini_admin.web.permissions import WorkspaceRequest, requires
 from fini_admin.web.wording import curl
 from fini_admin.web.wording.activity import in_words, told
-from fini_admin.web.wording.calls import meaning, where_from
+from fini_admin.web.wording.calls import meaning
+from fini_admin.workspaces.permissions import Permission
 
 TOUCHED = 100
 LONGEST_COMMAND = 20_000

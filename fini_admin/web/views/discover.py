@@ -20,8 +20,9 @@ from fini_admin.sources import selection, tree
 from fini_admin.sources.tree import Scope
 from fini_admin.web.forms.discover import ToRegister, TreeFilters, opened, picked
 from fini_admin.web.pages import go, show
-from fini_admin.web.permissions import Permission, WorkspaceRequest, requires
+from fini_admin.web.permissions import WorkspaceRequest, requires
 from fini_admin.web.views.previews import offer
+from fini_admin.workspaces.permissions import Permission
 from fini_admin.workspaces.preferences import preferences
 
 PAGE = "ingestion/discover.html"

@@ -8,9 +8,10 @@ from django.urls import reverse
 
 from fini_admin.ingestion import queries
 from fini_admin.web.pages import MENU, show
-from fini_admin.web.permissions import Permission, WorkspaceRequest, requires, roles_with
+from fini_admin.web.permissions import WorkspaceRequest, requires
 from fini_admin.web.wording import home as overview
 from fini_admin.web.wording.home import FirstStep, Need, Number
+from fini_admin.workspaces.permissions import Permission, roles_with
 
 WAY = {entry.view: entry.permission for entry in MENU}
 MAY_DISCOVER = roles_with(Permission.SOURCES_DISCOVER)

@@ -20,13 +20,15 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 
 from fini_admin.people import invitations, second_factor
 from fini_admin.people.models import Invitation
+from fini_admin.web.accounts.sensitive import reauthenticated
 from fini_admin.web.forms.base import refuse
 from fini_admin.web.forms.workspaces import AcceptForm
 from fini_admin.web.pages import go
-from fini_admin.web.permissions import Permission, WorkspaceRequest, lead, public, reauthenticated, requires
+from fini_admin.web.permissions import WorkspaceRequest, lead, public, requires
 from fini_admin.web.views import members
 from fini_admin.workspaces import queries
 from fini_admin.workspaces.models import User
+from fini_admin.workspaces.permissions import Permission
 
 COOKIE = "invitation"
 RATES = {"invitation": "30/m/ip"}

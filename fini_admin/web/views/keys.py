@@ -14,13 +14,15 @@ from fini_admin.audit import usage
 from fini_admin.ingestion import key_check
 from fini_admin.ingestion.queries import running
 from fini_admin.ingestion.wakeup import wake
+from fini_admin.web.accounts.sensitive import reauthenticated
 from fini_admin.web.forms.base import refuse
 from fini_admin.web.forms.workspaces import KeyForm, KeyWordsForm
 from fini_admin.web.key_guard import as_typed
 from fini_admin.web.pages import go, show
-from fini_admin.web.permissions import Permission, WorkspaceRequest, reauthenticated, requires
+from fini_admin.web.permissions import WorkspaceRequest, requires
 from fini_admin.workspaces import actions, queries
 from fini_admin.workspaces.models import ApiKey, KeyState
+from fini_admin.workspaces.permissions import Permission
 
 # What a verification found, and what comes of it.
 MAY = {

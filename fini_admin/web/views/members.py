@@ -15,12 +15,14 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from fini_admin.lib.paging import page as paged
 from fini_admin.people import invitations
 from fini_admin.people.models import Invitation
+from fini_admin.web.accounts.sensitive import reauthenticated
 from fini_admin.web.forms.base import refuse
 from fini_admin.web.forms.workspaces import MemberForm, NewPersonForm, OwnForm, RoleForm
 from fini_admin.web.pages import go
-from fini_admin.web.permissions import ALLOWED, Permission, WorkspaceRequest, reauthenticated, requires
+from fini_admin.web.permissions import WorkspaceRequest, requires
 from fini_admin.workspaces import actions, queries
 from fini_admin.workspaces.models import Membership, Role
+from fini_admin.workspaces.permissions import ALLOWED, Permission
 
 FIRST_PASSWORD = "Type a first password to add the person at once, or take the name out to invite the person."  # noqa: S105
 

@@ -16,7 +16,8 @@ from fini_admin.ingestion.preview_rows import Answer, left_out, let_in
 from fini_admin.ingestion.runs import NothingToDo, started
 from fini_admin.web.forms.runs import ConfirmForm, IngestForm
 from fini_admin.web.pages import go, show
-from fini_admin.web.permissions import Permission, WorkspaceRequest, requires
+from fini_admin.web.permissions import WorkspaceRequest, requires
+from fini_admin.workspaces.permissions import Permission
 from fini_admin.workspaces.preferences import preferences
 
 SHOWN = 10

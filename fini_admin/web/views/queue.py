@@ -18,10 +18,11 @@ from fini_admin.lib.paging import CHUNK, page, parts, whole_number, whole_number
 from fini_admin.sources.states import State
 from fini_admin.web.forms.runs import QueueFilters
 from fini_admin.web.pages import go, show
-from fini_admin.web.permissions import Permission, WorkspaceRequest, requires
+from fini_admin.web.permissions import WorkspaceRequest, requires
 from fini_admin.web.views import previews
 from fini_admin.web.wording.home import LONG
 from fini_admin.workspaces.models import Workspace
+from fini_admin.workspaces.permissions import Permission
 
 
 @requires(Permission.QUEUE_READ)

@@ -20,8 +20,9 @@ from fini_admin.ingestion.previews import freeze_register
 from fini_admin.web.forms.register import LOST, MOST_BYTES, MOST_LINES, Entry, ImportForm, hush
 from fini_admin.web.key_guard import stated_size
 from fini_admin.web.pages import show
-from fini_admin.web.permissions import Permission, WorkspaceRequest, requires
+from fini_admin.web.permissions import WorkspaceRequest, requires
 from fini_admin.web.views.previews import offer
+from fini_admin.workspaces.permissions import Permission
 from fini_admin.workspaces.preferences import preferences
 
 PAGE = "ingestion/register.html"

@@ -7,7 +7,8 @@ from fini_admin.ingestion.models import Kind, Outcome, Run, RunState
 from fini_admin.lib.paging import count, page
 from fini_admin.web.forms.runs import RunFilters
 from fini_admin.web.pages import show
-from fini_admin.web.permissions import Permission, WorkspaceRequest, requires
+from fini_admin.web.permissions import WorkspaceRequest, requires
+from fini_admin.workspaces.permissions import Permission
 
 OPEN = "open"
 

@@ -8,12 +8,14 @@ from django.urls import reverse
 
 from fini_admin.ingestion import budget, schedules
 from fini_admin.ingestion.wakeup import wake
+from fini_admin.web.accounts.sensitive import reauthenticated
 from fini_admin.web.forms import settings_page
 from fini_admin.web.forms.base import refuse
 from fini_admin.web.forms.schedules import ScheduleForm
 from fini_admin.web.forms.settings import SettingsForm
 from fini_admin.web.pages import go
-from fini_admin.web.permissions import Permission, WorkspaceRequest, reauthenticated, requires, roles_with
+from fini_admin.web.permissions import WorkspaceRequest, requires
+from fini_admin.workspaces.permissions import Permission, roles_with
 
 MAY_DISCOVER = roles_with(Permission.SOURCES_DISCOVER)
 

@@ -15,10 +15,11 @@ from fini_admin.sources.models import Source, StateChange
 from fini_admin.sources.states import State
 from fini_admin.web.forms.sources import SourceFilters
 from fini_admin.web.pages import show
-from fini_admin.web.permissions import Permission, WorkspaceRequest, requires
+from fini_admin.web.permissions import WorkspaceRequest, requires
 from fini_admin.web.views.home import way
 from fini_admin.web.wording.source_facts import facts
 from fini_admin.web.wording.sources import Waiting, what_next
+from fini_admin.workspaces.permissions import Permission
 
 LIST = "sources/sources.html"
 FORMATS = {"jsonl": (json_lines, "application/jsonl"), "csv": (csv_lines, "text/csv")}

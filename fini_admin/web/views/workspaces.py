@@ -12,10 +12,11 @@ from fini_admin.ingestion.models import RunState
 from fini_admin.ingestion.queries import runs
 from fini_admin.ingestion.wakeup import wake
 from fini_admin.lib.paging import count
+from fini_admin.web.accounts.sensitive import reauthenticated
 from fini_admin.web.forms.base import refuse
 from fini_admin.web.forms.workspaces import NameForm, WorkspaceForm
 from fini_admin.web.pages import go
-from fini_admin.web.permissions import Request, reauthenticated, superuser_only
+from fini_admin.web.permissions import Request, superuser_only
 from fini_admin.workspaces import actions, queries
 from fini_admin.workspaces.models import Workspace
 

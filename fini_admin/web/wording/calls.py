@@ -123,14 +123,3 @@ def unknown(entry: Entry) -> Meaning:
 def by_itself(entry: Entry) -> str:
     """Whether anybody has to do it."""
     return " and comes by itself" if entry.origin == BY_ITSELF else ""
-
-
-def where_from(origin: str | None) -> str:
-    """Where a person stood, or who worked for them."""
-    known = {
-        "browser": "in the browser",
-        "worker": "by the worker",
-        "schedule": "by a schedule",
-        "command line": "",
-    }
-    return known.get(origin or "", f"by {origin}" if origin else "")

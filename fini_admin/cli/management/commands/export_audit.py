@@ -13,8 +13,8 @@ from django.db import transaction
 from fini_admin.audit import chain, export
 from fini_admin.audit.names import Activity
 from fini_admin.cli import base as commands
+from fini_admin.cli.trails import chain_of
 from fini_admin.lib.download import harmless
-from fini_admin.workspaces.trails import chain_of
 
 PAUSE = 1.0
 

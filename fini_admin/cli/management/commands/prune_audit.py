@@ -7,7 +7,7 @@ from django.core.management.base import CommandError, CommandParser
 from fini_admin.audit import pruning
 from fini_admin.audit.verify import Broken
 from fini_admin.cli import base as commands
-from fini_admin.workspaces.trails import chosen, days_kept
+from fini_admin.cli.trails import chosen, days_kept
 
 
 class Command(commands.Command):

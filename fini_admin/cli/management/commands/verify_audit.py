@@ -6,7 +6,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from fini_admin.audit.verify import Broken, first_number, verify
 from fini_admin.cli import base as commands
-from fini_admin.workspaces.trails import chosen
+from fini_admin.cli.trails import chosen
 
 
 class Command(commands.Command):

@@ -1,0 +1,61 @@
+"""What one may do in a workspace, and which role may do it: the one role map (P6). Pure: web/permissions.py checks."""
+
+from enum import StrEnum
+
+from fini_admin.workspaces.models import Role
+
+
+class Permission(StrEnum):
+    """What one may do in a workspace, as `area:noun:verb`."""
+
+    SOURCES_READ = "sources:source:read"
+    SOURCES_DISCOVER = "sources:source:discover"
+    SOURCES_REGISTER = "sources:source:register"
+    SOURCES_INGEST = "sources:source:ingest"
+    SOURCES_REFRESH = "sources:source:refresh"
+    SOURCES_CRAWL = "sources:source:crawl"
+    SOURCES_DELETE = "sources:source:delete"
+    QUEUE_READ = "queue:entry:read"
+    QUEUE_REMOVE = "queue:entry:remove"
+    RUNS_READ = "runs:run:read"
+    RUNS_STEER = "runs:run:steer"
+    CALLS_READ = "audit:call:read"
+    BODIES_READ = "audit:body:read"
+    ACTIVITY_READ = "audit:activity:read"
+    PEOPLE_SEARCH = "audit:person:search"
+    TRAIL_EXPORT = "audit:trail:export"
+    TRAIL_VERIFY = "audit:trail:verify"
+    KEYS_MANAGE = "keys:key:manage"
+    MEMBERS_MANAGE = "members:member:manage"
+    SETTINGS_MANAGE = "settings:setting:manage"
+
+
+VIEWER = frozenset(
+    {Permission.SOURCES_READ, Permission.QUEUE_READ, Permission.RUNS_READ, Permission.CALLS_READ}
+)
+EDITOR = VIEWER | {
+    Permission.SOURCES_DISCOVER,
+    Permission.SOURCES_REGISTER,
+    Permission.SOURCES_INGEST,
+    Permission.SOURCES_REFRESH,
+    Permission.SOURCES_CRAWL,
+    Permission.QUEUE_REMOVE,
+    Permission.RUNS_STEER,
+}
+ADMIN = EDITOR | {
+    Permission.SOURCES_DELETE,
+    Permission.BODIES_READ,
+    Permission.ACTIVITY_READ,
+    Permission.PEOPLE_SEARCH,
+    Permission.TRAIL_EXPORT,
+    Permission.TRAIL_VERIFY,
+    Permission.KEYS_MANAGE,
+    Permission.MEMBERS_MANAGE,
+    Permission.SETTINGS_MANAGE,
+}
+ALLOWED: dict[Role, frozenset[Permission]] = {Role.VIEWER: VIEWER, Role.EDITOR: EDITOR, Role.ADMIN: ADMIN}
+
+
+def roles_with(permission: Permission) -> frozenset[Role]:
+    """The roles that have a permission."""
+    return frozenset(role for role, held in ALLOWED.items() if permission in held)

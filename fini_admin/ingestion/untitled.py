@@ -1,6 +1,6 @@
 """Resources that discovery lists without a title: Fini needs one, so the preview has a field for it beside each row."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -34,9 +34,19 @@ def untitled_first(content: Mapping[str, Any], positions: Sequence[int]) -> list
     return sorted(positions, key=lambda position: position not in untitled)
 
 
+def field_of(position: int) -> str:
+    """The name of the field for a title."""
+    return f"title-{position}"
+
+
+def holding(fields: Collection[str], titles: Iterable[int]) -> set[int]:
+    """The positions of those of these titles whose field is among `fields`."""
+    return {position for position in titles if field_of(position) in fields}
+
+
 def typed(content: Mapping[str, Any], data: Mapping[str, Any]) -> dict[int, str]:
     """The titles that a form says, by position; only of resources whose title is asked for."""
-    fields = {position: f"title-{position}" for position in content.get("untitled", ())}
+    fields = {position: field_of(position) for position in content.get("untitled", ())}
     return {position: tidy(str(data[name])) for position, name in fields.items() if name in data}
 
 

@@ -10,11 +10,13 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 
+from fini_admin.forms import KEY_HERE
 from fini_admin.ingestion import details, previews, untitled
 from fini_admin.ingestion.details import Answer, left_out, let_in
 from fini_admin.ingestion.forms import ConfirmForm, IngestForm
 from fini_admin.ingestion.models import Kind, Preview, Run
 from fini_admin.ingestion.runs import NothingToDo, started
+from fini_admin.key_guard import fields_with_key
 from fini_admin.pages import go, show
 from fini_admin.permissions import Permission, WorkspaceRequest, requires
 from fini_admin.workspaces.preferences import preferences
@@ -46,7 +48,9 @@ def answer_of(found: Preview, request: WorkspaceRequest) -> Answer:
     left, let = left_out(found, said), let_in(found, said)
     titles = untitled.typed(found.content, request.POST)
     whole = [*said.get("without", ()), *said.get("let_all", ())]
-    faults = untitled.faults(titles, left | (previews.twins(found) - let))
+    out = left | (previews.twins(found) - let)
+    held = untitled.holding(fields_with_key(request.POST), titles)
+    faults = untitled.faults(titles, out) | dict.fromkeys(held - out, KEY_HERE)
     return Answer(left, let, whole, titles, faults)
 
 

@@ -10,6 +10,7 @@ from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
+from fini_admin.body_size import large_body
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.ingestion import discovering, previews
 from fini_admin.ingestion.discovering import Discovery
@@ -36,6 +37,7 @@ def index(request: WorkspaceRequest) -> HttpResponse:
 
 
 @requires(Permission.SOURCES_DISCOVER)
+@large_body
 def provider(request: WorkspaceRequest, provider: str) -> HttpResponse:
     """A provider's tree; posted, a new discovery or what was picked."""
     if provider not in PROVIDERS:

@@ -10,13 +10,13 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 
-from fini_admin.forms import KEY_HERE
+from fini_admin.body_size import large_body
+from fini_admin.forms import key_fault
 from fini_admin.ingestion import details, previews, untitled
 from fini_admin.ingestion.details import Answer, left_out, let_in
 from fini_admin.ingestion.forms import ConfirmForm, IngestForm
 from fini_admin.ingestion.models import Kind, Preview, Run
 from fini_admin.ingestion.runs import NothingToDo, started
-from fini_admin.key_guard import fields_with_key
 from fini_admin.pages import go, show
 from fini_admin.permissions import Permission, WorkspaceRequest, requires
 from fini_admin.workspaces.preferences import preferences
@@ -27,6 +27,7 @@ GONE = "This preview is no longer there: previews are kept for a day"
 
 
 @requires(Permission.QUEUE_READ)
+@large_body
 def preview(request: WorkspaceRequest, token: str) -> HttpResponseBase:
     """What the run would do; posted, the run."""
     found = previews.find(request.workspace, token)
@@ -49,8 +50,8 @@ def answer_of(found: Preview, request: WorkspaceRequest) -> Answer:
     titles = untitled.typed(found.content, request.POST)
     whole = [*said.get("without", ()), *said.get("let_all", ())]
     out = left | (previews.twins(found) - let)
-    held = untitled.holding(fields_with_key(request.POST), titles)
-    faults = untitled.faults(titles, out) | dict.fromkeys(held - out, KEY_HERE)
+    about_keys = {position: key_fault(request.POST, untitled.field_of(position)) for position in titles}
+    faults = untitled.faults(titles, out, about_keys)
     return Answer(left, let, whole, titles, faults)
 
 

@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse, HttpResponseBadRequest, QueryDict
 
+from fini_admin.body_size import large_body
 from fini_admin.ingestion import waiting
 from fini_admin.ingestion.forms import QueueFilters
 from fini_admin.ingestion.models import QueueEntry
@@ -25,6 +26,7 @@ from fini_admin.workspaces.models import Workspace
 
 
 @requires(Permission.QUEUE_READ)
+@large_body
 def queue(request: WorkspaceRequest) -> HttpResponse:
     """The lanes of the queue; posted, what is to be done with the selected IDs."""
     workspace, asked = request.workspace, request.GET

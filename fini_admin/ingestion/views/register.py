@@ -4,15 +4,14 @@ from collections import Counter
 from collections.abc import Callable
 from functools import partial
 
-from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse
-from django.http.request import UnreadablePostError
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django_htmx.http import retarget, trigger_client_event
 
+from fini_admin.body_size import drain, large_body, too_large
 from fini_admin.fini.addresses import hint
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.ingestion.comparing import known_ids
@@ -26,13 +25,12 @@ from fini_admin.ingestion.register_forms import (
     hush,
 )
 from fini_admin.ingestion.views.previews import offer
-from fini_admin.key_guard import stated_size
 from fini_admin.pages import show
 from fini_admin.permissions import Permission, WorkspaceRequest, requires
 from fini_admin.workspaces.preferences import preferences
 
 PAGE = "ingestion/register.html"
-PIECE, MOST_PIECES = 1 << 16, 1 << 12
+DRAINED = 1 << 28
 TOO_LARGE = (
     f"What was sent is larger than {MOST_BYTES >> 20} MB, the most that is taken at once: cut it into parts."
     " Nothing was registered."
@@ -41,11 +39,12 @@ TOO_LARGE = (
 
 @requires(Permission.SOURCES_REGISTER)
 @csrf_exempt  # `answer` checks it: the check reads the whole body, whose size has to be looked at before
+@large_body
 def register(request: WorkspaceRequest) -> HttpResponseBase:
     """The page; a body that is too large is not read into memory."""
-    if request.method != "POST" or stated_size(request) <= settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+    if request.method != "POST" or not too_large(request, register):
         return answer(request)
-    drain(request)
+    drain(request, DRAINED)
     if request.htmx:
         context = {"errors": [TOO_LARGE]}
         return retarget(render(request, f"{PAGE}#said", context, status=422), "#id_file_said")
@@ -215,13 +214,3 @@ def page(
     if request.htmx and part == "entry":
         retarget(answered, "#entry")["HX-Reswap"] = "innerMorph"
     return answered
-
-
-def drain(request: WorkspaceRequest) -> None:
-    """Read what was sent and forget it: a browser that is still sending does not hear an answer."""
-    try:
-        for _ in range(MOST_PIECES):
-            if not request.read(PIECE):
-                return
-    except UnreadablePostError:
-        return

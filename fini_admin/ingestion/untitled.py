@@ -1,6 +1,6 @@
 """Resources that discovery lists without a title: Fini needs one, so the preview has a field for it beside each row."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -39,22 +39,23 @@ def field_of(position: int) -> str:
     return f"title-{position}"
 
 
-def holding(fields: Collection[str], titles: Iterable[int]) -> set[int]:
-    """The positions of those of these titles whose field is among `fields`."""
-    return {position for position in titles if field_of(position) in fields}
-
-
 def typed(content: Mapping[str, Any], data: Mapping[str, Any]) -> dict[int, str]:
     """The titles that a form says, by position; only of resources whose title is asked for."""
     fields = {position: field_of(position) for position in content.get("untitled", ())}
     return {position: tidy(str(data[name])) for position, name in fields.items() if name in data}
 
 
-def faults(titles: Mapping[int, str], left: Collection[int]) -> dict[int, str]:
-    """What is wrong with these titles, by position; those of resources that are left out do not matter."""
+def faults(
+    titles: Mapping[int, str], left: Collection[int], about_keys: Mapping[int, str] | None = None
+) -> dict[int, str]:
+    """What is wrong with these titles, by position; those of resources that are left out do not matter.
+
+    `about_keys`: sentences on the keys that were taken out of them, by position.
+    """
     said = {
         position: "holds � where a character was lost" if LOST in title else fault("title", title)
         for position, title in titles.items()
         if position not in left
     }
-    return {position: f"Title {what}." for position, what in said.items() if what}
+    told = {position: what for position, what in (about_keys or {}).items() if what and position not in left}
+    return {position: f"Title {what}." for position, what in said.items() if what} | told

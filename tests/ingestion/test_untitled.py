@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from fini_admin.forms import KEY_HERE
+from fini_admin.forms import KEY_HERE, MARK_HERE
 from fini_admin.ingestion import runs
 from fini_admin.ingestion.models import Item, Preview, Run
 from fini_admin.sources.models import Resource
@@ -89,6 +89,7 @@ def test_an_untitled_page_goes_from_discovery_into_fini_with_the_title_that_was_
         (UNSEEN, "Title is missing."),
         (KEY, escape(KEY_HERE)),
         (f"How {KEY} works", escape(KEY_HERE)),
+        ("How [key removed] works", escape(MARK_HERE)),
         ("a\ufffdb", "Title holds � where a character was lost."),
     ],
 )

@@ -2,7 +2,7 @@
 
 from copy import copy, deepcopy
 from typing import Any
-from urllib.parse import parse_qs, quote, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
 
 import pytest
 from django import forms
@@ -13,7 +13,7 @@ from django.test.client import MULTIPART_CONTENT
 
 from fini_admin.audit.models import Entry
 from fini_admin.lib.key_text import REPLACEMENT
-from fini_admin.web.forms.base import KEY_HERE, Filters, KeylessForm
+from fini_admin.web.forms.base import KEY_HERE, MARK_HERE, Filters, KeylessForm
 from fini_admin.web.key_guard import KeyGuard, as_typed, fields_with_key, guarded
 from fini_admin.workspaces.models import ApiKey, Workspace
 from tests.support import people
@@ -160,6 +160,14 @@ def test_the_form_base_refuses_the_field_that_held_one_and_no_other():
     assert form.errors == {"title": [KEY_HERE]}
     assert form["title"].value() == f"too long {REPLACEMENT}"
     assert form.cleaned_data == {"note": "fine"}
+
+
+def test_what_stands_in_place_of_a_key_is_refused_when_it_is_sent_again_and_can_be_searched_for():
+    form = Words({"title": "a", "note": f"about {REPLACEMENT}"})
+    assert form.errors == {"note": [MARK_HERE]}
+    assert 'data-pattern="' in str(form["note"])
+    assert Words({"title": "a", "note": "about it"}).is_valid()
+    assert Wanted(QueryDict(urlencode({"q": REPLACEMENT}))).values() == {"q": REPLACEMENT}
 
 
 def test_the_form_base_knows_its_fields_by_their_prefix():

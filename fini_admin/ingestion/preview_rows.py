@@ -8,7 +8,6 @@ from fini_admin.fini.routes import Resource
 from fini_admin.ingestion.comparison import COMPARED, compare
 from fini_admin.ingestion.models import Preview
 from fini_admin.ingestion.untitled import untitled_first
-from fini_admin.lib.key_text import looks_like_key
 from fini_admin.lib.paging import whole_numbers
 from fini_admin.workspaces.models import Workspace
 
@@ -92,9 +91,9 @@ class Answer:
     faults: Mapping[int, str] = field(default_factory=dict)
 
     def of(self, position: int) -> dict[str, Any]:
-        """What it says of a resource, for the page; what looks like a key is not shown again (P5)."""
+        """What it says of a resource, for the page; keys were taken out of it as it came in (P5)."""
         title = self.titles.get(position)
-        shown = {} if title is None else {"title": "" if looks_like_key(title) else title}
+        shown = {} if title is None else {"title": title}
         marks = {"left": position in self.left, "let_in": position in self.let_in}
         return shown | marks | {"fault": self.faults.get(position, "")}
 

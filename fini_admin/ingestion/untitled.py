@@ -34,17 +34,28 @@ def untitled_first(content: Mapping[str, Any], positions: Sequence[int]) -> list
     return sorted(positions, key=lambda position: position not in untitled)
 
 
+def field_of(position: int) -> str:
+    """The name of the field for a title."""
+    return f"title-{position}"
+
+
 def typed(content: Mapping[str, Any], data: Mapping[str, Any]) -> dict[int, str]:
     """The titles that a form says, by position; only of resources whose title is asked for."""
-    fields = {position: f"title-{position}" for position in content.get("untitled", ())}
+    fields = {position: field_of(position) for position in content.get("untitled", ())}
     return {position: tidy(str(data[name])) for position, name in fields.items() if name in data}
 
 
-def faults(titles: Mapping[int, str], left: Collection[int]) -> dict[int, str]:
-    """What is wrong with these titles, by position; those of resources that are left out do not matter."""
+def faults(
+    titles: Mapping[int, str], left: Collection[int], about_keys: Mapping[int, str] | None = None
+) -> dict[int, str]:
+    """What is wrong with these titles, by position; those of resources that are left out do not matter.
+
+    `about_keys`: sentences on the keys that were taken out of them, by position.
+    """
     said = {
         position: "holds � where a character was lost" if LOST in title else fault("title", title)
         for position, title in titles.items()
         if position not in left
     }
-    return {position: f"Title {what}." for position, what in said.items() if what}
+    told = {position: what for position, what in (about_keys or {}).items() if what and position not in left}
+    return {position: f"Title {what}." for position, what in said.items() if what} | told

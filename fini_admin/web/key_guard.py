@@ -8,12 +8,12 @@ the data (`Guarded.with_key`); the base of all forms makes errors of them (forms
 from collections.abc import Callable, Collection, Mapping, MutableMapping
 from typing import Any, TypeVar
 
-from django.conf import settings
 from django.http import HttpRequest, QueryDict
 from django.http.request import UnreadablePostError
 from django.http.response import HttpResponseBase
 
 from fini_admin.lib.key_text import LONGEST, PREFIX, bare, without_keys
+from fini_admin.web.body_size import too_large
 
 V = TypeVar("V", bound=Callable[..., Any])
 
@@ -99,7 +99,7 @@ class KeyGuard:
         self, request: HttpRequest, view: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
         """The fields, now that the view is known. What is too large is read by nobody (middleware.Answers)."""
-        if request.method != "POST" or stated_size(request) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+        if request.method != "POST" or too_large(request, view):
             return
         try:
             request.POST = guarded(request.POST, getattr(view, "as_typed", ()))  # type: ignore[assignment]  # the stubs want their immutable class
@@ -117,9 +117,3 @@ def guard_query(request: HttpRequest) -> None:
     kept: Any = Guarded(clean, encoding=request.encoding)
     kept.with_key = fields_with_key(query)
     request.META["QUERY_STRING"], request.GET = clean, kept
-
-
-def stated_size(request: HttpRequest) -> int:
-    """How many bytes the body has, as the browser states it; the server reads no more than that."""
-    stated = request.META.get("CONTENT_LENGTH") or "0"
-    return int(stated) if stated.isascii() and stated.isdigit() else 0

@@ -16,7 +16,7 @@ from django.template.loader import render_to_string
 
 from fini_admin.lib import outage
 from fini_admin.people.sealing import UNREADABLE
-from fini_admin.web.key_guard import stated_size
+from fini_admin.web.body_size import drain, stated_size, too_large
 
 log = logging.getLogger(__name__)
 
@@ -52,13 +52,15 @@ class Answers:
     def process_view(
         self, request: HttpRequest, view: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> HttpResponse | None:
-        """A body that is too large or no form's is not read.
+        """A body that is too large for the view, or no form's, is not parsed.
 
         Django bounds fields, but would put files of any size on the disk. A view without Django's own check of the
         token, which reads everything, looks at the size itself.
         """
         size = stated_size(request)
-        if size > settings.DATA_UPLOAD_MAX_MEMORY_SIZE and not getattr(view, "csrf_exempt", False):
+        if too_large(request, view) and not getattr(view, "csrf_exempt", False):
+            if size <= settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+                drain(request, size)
             return plain_page(413)
         return plain_page(415) if size and request.content_type not in FORMS else None
 

@@ -66,6 +66,7 @@ document.addEventListener("DOMContentLoaded", () => {
   };
   const refusal = (status) => {
     if (status === 404 || status === 403) return "This is no longer there for you. Load the page again.";
+    if (status === 413) return "What was sent is too large. Nothing was changed: shorten what you typed, then send it again.";
     if (status === 429) return "Too many requests. Wait a few minutes, then try again.";
     return `The server answered ${status}. Nothing was changed here; load the page again.`;
   };

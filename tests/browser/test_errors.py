@@ -32,7 +32,7 @@ FIELDS = [
     Mended("settings/", "Save settings", "Zendesk", "html", "text html", "text/html"),
     Mended("settings/", "Save settings", "Hours between discoveries of Zendesk", "721", "1000", "24"),
     Mended("keys/", "Add key", "Expires on", "2020-01-31", "2020-02-01", "2099-01-31"),
-    Mended("keys/", "Add key", "Purpose", KEY, "", "nightly"),
+    Mended("keys/", "Add key", "Purpose", KEY, "[key removed] nightly", "nightly"),
     Mended("/workspaces/", "Add workspace", "Slug", "Not a slug", "-no", "a-slug", beside="Name"),
 ]
 
@@ -120,7 +120,7 @@ PAGE = "<!DOCTYPE html><html><body><h1>A whole page</h1></body></html>"
 REFUSALS = {
     "403": "no longer there for you",
     "404": "no longer there for you",
-    "413": "The server answered 413",
+    "413": "What was sent is too large",
     "429": "Too many requests",
     "500": "The server answered 500",
     "lost": "try again. What was sent already is not sent twice",

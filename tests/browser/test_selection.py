@@ -55,7 +55,9 @@ def resources(number: int, word: str = "page") -> Row:
 @pytest.fixture
 def place(product: Product, name: str) -> Place:
     """A workspace with 120 IDs in its queue, six of which are about parcels."""
-    return product.place(name, register=[resources(114), resources(6, "parcel")])
+    made = product.place(name, register=[resources(114)])
+    made.work(register=[resources(6, "parcel")])  # the newest: on the first page
+    return made
 
 
 @pytest.fixture

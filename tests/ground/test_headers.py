@@ -1,5 +1,6 @@
 """What every kind of answer carries, what cookies are, and what a body may weigh."""
 
+import io
 import subprocess
 import sys
 from typing import Any
@@ -10,6 +11,7 @@ from django.urls import path
 
 from fini_admin.lib.redaction import Line
 from fini_admin.web import urls
+from fini_admin.web.body_size import MOST
 from fini_admin.web.permissions import public
 from tests.ground.conftest import Furnished
 from tests.support import people
@@ -216,3 +218,32 @@ def test_a_body_without_end_is_not_read_by_any_page(furnished: Furnished, kind: 
         if not route.endswith(("register/", "invitations/<str:token>/"))
     }
     assert set(answered.values()) == {413}
+
+
+def test_a_body_above_a_megabyte_is_read_by_pages_only_that_take_a_file_a_text_or_a_selection(
+    furnished: Furnished,
+):
+    browser = furnished.seen()
+    body, kind = b"a=" + b"1" * MOST, "application/x-www-form-urlencoded"
+    takes = {
+        route
+        for route, address in furnished.addresses().items()
+        if browser.generic("POST", address, body, content_type=kind).status_code != 413
+    }
+    large = {"register/", "discover/<str:provider>/", "queue/", "previews/<slug:token>/"}
+    assert takes == {f"w/<slug:slug>/{path}" for path in large} | {"invitations/<str:token>/"}
+
+
+@pytest.mark.django_db
+def test_what_is_too_large_is_taken_in_so_that_the_answer_is_heard_and_never_parsed(client):
+    body = io.BytesIO(b"login=" + b"%" * MOST)
+    stated: dict[str, Any] = {
+        "CONTENT_LENGTH": str(MOST + 6),
+        "CONTENT_TYPE": "application/x-www-form-urlencoded",
+        "wsgi.input": body,
+    }
+    answer = client.generic("POST", "/accounts/login/", **stated)
+    assert answer.status_code == 413
+    assert "shorten" in answer.content.decode()
+    assert body.tell() == MOST + 6
+    assert not hasattr(answer.wsgi_request, "_post")

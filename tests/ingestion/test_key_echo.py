@@ -18,7 +18,7 @@ from fini_admin.audit.models import Entry
 from fini_admin.ingestion import runs
 from fini_admin.ingestion.models import Run
 from fini_admin.sources.models import Source
-from fini_admin.workspaces.models import Workspace
+from fini_admin.workspaces.models import User, Workspace
 from tests.ingestion.conftest import drive, resources
 from tests.support import people, tables
 from tests.support.markup import Page
@@ -136,16 +136,26 @@ def story(sandbox: Sandbox, acme: Workspace, key: str) -> None:
     drive(acme, seconds=60)
 
 
+def somebody(acme: Workspace, role: str) -> User:
+    """A person of this role in the workspace, or a superuser, who is a member nowhere."""
+    email = f"{role}@example.com"
+    superuser = role == "superuser"
+    return people.user(email, superuser=True) if superuser else people.member(acme, role, email)
+
+
 def seen(client: Client, acme: Workspace, role: str) -> Iterator[tuple[str, str]]:
     """Every page of the workspace that somebody may see, its parts and files too."""
     home = reverse("workspace", args=[acme.slug])
+    manages = role in ("admin", "superuser")
     paths = [f"{home}{name}" for name in UNDER]
+    paths += [f"{home}{name}" for name in ("members/", "settings/") if manages]
+    paths += [reverse(name) for name in ("workspaces", "people") if role == "superuser"]
     paths += [f"{home}sources/{source.fini_id}/" for source in Source.objects.filter(workspace=acme)]
     paths += [f"{home}runs/{run.number}/" for run in Run.objects.filter(workspace=acme)]
     calls = (
         Entry.objects.filter(chain=str(acme.pk), call__isnull=False).values_list("call", flat=True).distinct()
     )
-    sides = ("", "request/", "answer/", "curl/") if role == "admin" else ("",)
+    sides = ("", "request/", "answer/", "curl/") if manages else ("",)
     paths += [f"{home}audit/{call}/{side}" for call in calls for side in sides]
     paths += [f"{home}sources/?export=jsonl", f"{home}sources/?export=csv"]
     parts: set[str] = set()
@@ -175,9 +185,9 @@ def test_p5_a_key_that_fini_repeats_in_any_encoding_and_spelling_is_found_nowher
         assert "[key removed]" in printed.getvalue() or not options
         found |= {command} if holds(printed.getvalue()) else set()
     found |= {f"log {record.name}" for record in caplog.records if holds(caplog.handler.format(record))}
-    for role in ("viewer", "editor", "admin"):
+    for role in ("viewer", "editor", "admin", "superuser"):
         client = Client()
-        people.sign_in(client, people.member(acme, role, f"{role}@example.com"))
+        people.sign_in(client, somebody(acme, role))
         pages = list(seen(client, acme, role))
         assert any("[key removed]" in text for _, text in pages)
         found |= {f"{role}: {path}" for path, text in pages if holds(text)}

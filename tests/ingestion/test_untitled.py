@@ -2,6 +2,7 @@
 
 import json
 import re
+from html import escape
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from django.test import Client
 from fini_admin.ingestion import runs
 from fini_admin.ingestion.models import Item, Preview, Run
 from fini_admin.sources.models import Resource
+from fini_admin.web.forms.base import KEY_HERE, MARK_HERE
 from fini_admin.workspaces.models import Workspace
 from tests.ingestion.conftest import bodies, drive
 from tests.ingestion.discovered import KEY, leaf, listed, register
@@ -85,7 +87,9 @@ def test_an_untitled_page_goes_from_discovery_into_fini_with_the_title_that_was_
     [
         ("", "Title is missing."),
         (UNSEEN, "Title is missing."),
-        (KEY, "Title holds what looks like an API key"),
+        (KEY, escape(KEY_HERE)),
+        (f"How {KEY} works", escape(KEY_HERE)),
+        ("How [key removed] works", escape(MARK_HERE)),
         ("a\ufffdb", "Title holds � where a character was lost."),
     ],
 )

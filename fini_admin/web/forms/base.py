@@ -1,5 +1,6 @@
 """What all forms are made of: fields, filters in an address, the base that refuses keys. Forms clean and never save."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -11,9 +12,13 @@ from django.core.exceptions import ValidationError
 from django.http import QueryDict
 from django.utils import timezone
 
+from fini_admin.lib.key_text import REPLACEMENT
 from fini_admin.web.key_guard import fields_with_key
 
 KEY_HERE = "This looks like an API key and was taken out. A key belongs only in the key's own field."
+MARK_HERE = f"“{REPLACEMENT}” stands where a key was taken out. Write something else in its place."
+# What a field must not hold for the error beside it to go (errors.js).
+UNMARKED = rf"(?![\s\S]*{re.escape(REPLACEMENT)})[\s\S]*"
 # Names the fields, keys and passwords, that a form had to leave behind while the person showed who they are.
 MISSING = "again-missing"
 ONCE_MORE = "Enter this once more: keys and passwords are not kept while you confirm that it is you."
@@ -119,26 +124,32 @@ class KeylessForm(forms.Form):
     """The base of all forms: a field that held what looks like an API key is refused (P5).
 
     The key is no longer in it: it was replaced as the request came in (key_guard.py), and what stood around it stays.
+    What stands in its place is refused as well, so that nobody saves it by sending the form again.
     """
+
+    refuses_mark = True
 
     def full_clean(self) -> None:
         """As Django's, then whatever else is wrong with such a field gives way to that."""
         for name in set(left_behind(self.data)) & set(self.fields):
             self.fields[name].required, self.fields[name].error_messages["required"] = True, ONCE_MORE
         super().full_clean()
-        held = fields_with_key(self.data) if self.is_bound else ()
-        for name in self.fields:
-            if self.add_prefix(name) in held:
+        for name, field in self.fields.items():
+            said = key_fault(self.data, self.add_prefix(name)) if self.is_bound else ""
+            if said == KEY_HERE or (said and self.refuses_mark):
                 self.errors.pop(name, None)
-                self.add_error(name, self.key_error(name))
+                self.add_error(name, self.key_error(name, said))
+                field.widget.attrs |= hints(UNMARKED)
 
-    def key_error(self, name: str) -> str:
+    def key_error(self, name: str, said: str) -> str:
         """What is said beside such a field."""
-        return KEY_HERE
+        return said
 
 
 class Filters(KeylessForm):
-    """Filters in the address."""
+    """Filters in the address. Titles of Fini's may hold what stands in place of a key: it can be searched for."""
+
+    refuses_mark = False
 
     def __init__(self, data: Mapping[str, Any]) -> None:
         super().__init__(data)
@@ -178,6 +189,14 @@ class Filters(KeylessForm):
         if isinstance(field, forms.ChoiceField):
             return str(dict(cast("list[tuple[str, str]]", field.choices))[value])
         return value.replace("T", " ") if isinstance(field, TimeField) else value
+
+
+def key_fault(data: Mapping[str, Any], name: str) -> str:
+    """What is wrong with what was sent under this name, as far as keys go; empty when nothing is."""
+    if name in fields_with_key(data):
+        return KEY_HERE
+    sent = data.getlist(name) if isinstance(data, QueryDict) else [data.get(name)]
+    return MARK_HERE if any(isinstance(value, str) and REPLACEMENT in value for value in sent) else ""
 
 
 def left_behind(data: Any) -> list[str]:

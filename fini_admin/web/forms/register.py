@@ -22,6 +22,10 @@ from fini_admin.web.forms.base import Choice, KeylessForm
 MOST_BYTES = 12 * 1024 * 1024
 MOST_LINES = 10_000
 MOST_ROWS = 50
+TOO_MANY_ROWS = (
+    f"More than {MOST_ROWS} resources were sent one by one: those after resource {MOST_ROWS} were left out. Paste or"
+    " upload them below."
+)
 SHOWN = 20
 # What a browser sends in place of half a character.
 LOST = "\ufffd"
@@ -122,6 +126,7 @@ class Entry:
         self, data: QueryDict | None = None, *, mime_types: Mapping[str, str], provider: str = ""
     ) -> None:
         self.mime_types = mime_types
+        self.too_many = data is not None and len(set(data.getlist("row"))) > MOST_ROWS
         if data is None:
             self.provider = ProviderForm(initial={"provider": provider}, mime_types=mime_types)
             self.rows = {"1": row("1", mime_types.get(provider, ""))}
@@ -157,7 +162,9 @@ class Entry:
         """Whether all can be sent: each row that holds anything, the first one in any case."""
         seen: dict[str, int] = {}
         provider = self.provider_name
-        good = self.provider.is_valid()
+        good = self.provider.is_valid() and not self.too_many
+        if self.too_many:
+            self.provider.add_error("provider", TOO_MANY_ROWS)
         for number, form in enumerate(self.rows.values(), 1):
             if form.is_blank and self.filled:
                 hush(form)
@@ -198,9 +205,10 @@ def row(name: str, mime_type: str) -> ResourceForm:
 
 
 def names_of(data: QueryDict) -> list[str]:
-    """The names of the rows that were sent, in their order; one at least."""
+    """The names of the rows that were sent, in their order; one at least, MOST_ROWS at most."""
     sent = dict.fromkeys(data.getlist("row"))
-    return [name for name in sent if name.isascii() and name.isdigit() and len(name) < 7] or ["1"]
+    names = [name for name in sent if len(name) < 7 and name.isascii() and name.isdigit()]
+    return names[:MOST_ROWS] or ["1"]
 
 
 def with_mime_types(data: QueryDict, mime_types: Mapping[str, str]) -> QueryDict:
@@ -242,14 +250,12 @@ class ImportForm(KeylessForm):
             self.take("file" if file else "text", file or text)
         return data
 
-    def key_error(self, name: str) -> str:
+    def key_error(self, name: str, said: str) -> str:
         """Where the keys stood, for it is a text of many lines."""
         lines = str(self[name].value() or "").splitlines()
         held = [str(number) for number, line in enumerate(lines, 1) if REPLACEMENT in line]
         more = ", …" if len(held) > SHOWN else ""
-        return (
-            f"{super().key_error(name)} Line{'s' if len(held) > 1 else ''} {', '.join(held[:SHOWN])}{more}."
-        )
+        return f"{super().key_error(name, said)} Line{'s' if len(held) > 1 else ''} {', '.join(held[:SHOWN])}{more}."
 
     def take(self, field: str, sent: "UploadedFile[Any] | str") -> None:
         """Read it, or say beside its field why that cannot be done."""

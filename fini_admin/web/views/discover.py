@@ -18,6 +18,7 @@ from fini_admin.ingestion.resource_rules import without_faults
 from fini_admin.ingestion.runs import NothingToDo
 from fini_admin.sources import selection, tree
 from fini_admin.sources.tree import Scope
+from fini_admin.web.body_size import large_body
 from fini_admin.web.forms.discover import ToRegister, TreeFilters, opened, picked
 from fini_admin.web.pages import go, show
 from fini_admin.web.permissions import WorkspaceRequest, requires
@@ -37,6 +38,7 @@ def index(request: WorkspaceRequest) -> HttpResponse:
 
 
 @requires(Permission.SOURCES_DISCOVER)
+@large_body
 def provider(request: WorkspaceRequest, provider: str) -> HttpResponse:
     """A provider's tree; posted, a new discovery or what was picked."""
     if provider not in PROVIDERS:

@@ -14,6 +14,8 @@ from fini_admin.ingestion import preview_rows, previews, untitled
 from fini_admin.ingestion.models import Kind, Preview, Run
 from fini_admin.ingestion.preview_rows import Answer, left_out, let_in
 from fini_admin.ingestion.runs import NothingToDo, started
+from fini_admin.web.body_size import large_body
+from fini_admin.web.forms.base import key_fault
 from fini_admin.web.forms.runs import ConfirmForm, IngestForm
 from fini_admin.web.pages import go, show
 from fini_admin.web.permissions import WorkspaceRequest, requires
@@ -26,6 +28,7 @@ GONE = "This preview is no longer there: previews are kept for a day"
 
 
 @requires(Permission.QUEUE_READ)
+@large_body
 def preview(request: WorkspaceRequest, token: str) -> HttpResponseBase:
     """What the run would do; posted, the run."""
     found = previews.find(request.workspace, token)
@@ -47,7 +50,9 @@ def answer_of(found: Preview, request: WorkspaceRequest) -> Answer:
     left, let = left_out(found, said), let_in(found, said)
     titles = untitled.typed(found.content, request.POST)
     whole = [*said.get("without", ()), *said.get("let_all", ())]
-    faults = untitled.faults(titles, left | (previews.twins(found) - let))
+    out = left | (previews.twins(found) - let)
+    about_keys = {position: key_fault(request.POST, untitled.field_of(position)) for position in titles}
+    faults = untitled.faults(titles, out, about_keys)
     return Answer(left, let, whole, titles, faults)
 
 

@@ -16,6 +16,7 @@ from fini_admin.ingestion.runs import NothingToDo
 from fini_admin.ingestion.waiting import LANES, OUT, UNREAD, Counts, Wanted
 from fini_admin.lib.paging import CHUNK, page, parts, whole_number, whole_numbers
 from fini_admin.sources.states import State
+from fini_admin.web.body_size import large_body
 from fini_admin.web.forms.runs import QueueFilters
 from fini_admin.web.pages import go, show
 from fini_admin.web.permissions import WorkspaceRequest, requires
@@ -26,6 +27,7 @@ from fini_admin.workspaces.permissions import Permission
 
 
 @requires(Permission.QUEUE_READ)
+@large_body
 def queue(request: WorkspaceRequest) -> HttpResponse:
     """The lanes of the queue; posted, what is to be done with the selected IDs."""
     workspace, asked = request.workspace, request.GET

@@ -4,10 +4,8 @@ from collections import Counter
 from collections.abc import Callable
 from functools import partial
 
-from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse
-from django.http.request import UnreadablePostError
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
@@ -17,8 +15,8 @@ from fini_admin.fini.addresses import hint
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.ingestion.comparison import known_ids
 from fini_admin.ingestion.previews import freeze_register
+from fini_admin.web.body_size import drain, large_body, too_large
 from fini_admin.web.forms.register import LOST, MOST_BYTES, MOST_LINES, Entry, ImportForm, hush
-from fini_admin.web.key_guard import stated_size
 from fini_admin.web.pages import show
 from fini_admin.web.permissions import WorkspaceRequest, requires
 from fini_admin.web.views.previews import offer
@@ -26,7 +24,7 @@ from fini_admin.workspaces.permissions import Permission
 from fini_admin.workspaces.preferences import preferences
 
 PAGE = "ingestion/register.html"
-PIECE, MOST_PIECES = 1 << 16, 1 << 12
+DRAINED = 1 << 28
 TOO_LARGE = (
     f"What was sent is larger than {MOST_BYTES >> 20} MB, the most that is taken at once: cut it into parts."
     " Nothing was registered."
@@ -35,11 +33,12 @@ TOO_LARGE = (
 
 @requires(Permission.SOURCES_REGISTER)
 @csrf_exempt  # `answer` checks it: the check reads the whole body, whose size has to be looked at before
+@large_body
 def register(request: WorkspaceRequest) -> HttpResponseBase:
     """The page; a body that is too large is not read into memory."""
-    if request.method != "POST" or stated_size(request) <= settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+    if request.method != "POST" or not too_large(request, register):
         return answer(request)
-    drain(request)
+    drain(request, DRAINED)
     if request.htmx:
         context = {"errors": [TOO_LARGE]}
         return retarget(render(request, f"{PAGE}#said", context, status=422), "#id_file_said")
@@ -209,13 +208,3 @@ def page(
     if request.htmx and part == "entry":
         retarget(answered, "#entry")["HX-Reswap"] = "innerMorph"
     return answered
-
-
-def drain(request: WorkspaceRequest) -> None:
-    """Read what was sent and forget it: a browser that is still sending does not hear an answer."""
-    try:
-        for _ in range(MOST_PIECES):
-            if not request.read(PIECE):
-                return
-    except UnreadablePostError:
-        return

@@ -13,6 +13,11 @@ EXACT = 2**53
 # A spreadsheet keeps so many digits of a number and writes noughts for the others.
 SPREADSHEET_DIGITS = 15
 
+SPREADSHEET_ERRORS = (
+    *("#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!", "#SPILL!", "#CALC!", "#FIELD!"),
+    *("#BLOCKED!", "#CONNECT!", "#BUSY!", "#UNKNOWN!", "#GETTING_DATA", "#ERROR!"),
+)
+
 # Letters of Unicode that show nothing, beside the characters of the categories below: fillers and a blank pattern.
 _FILLERS = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
 _VARIANTS = "".join(map(chr, range(0xFE00, 0xFE10)))
@@ -66,6 +71,10 @@ def read(written: str, held: str = "") -> str:
     if len(value) > LONGEST:
         return value  # no ID, whatever stands round it
     value = _unwrapped(value)
+    if not value:
+        raise Unclear("holds quotes and nothing in them: write the ID")
+    if value in SPREADSHEET_ERRORS:
+        raise Unclear(f"is a spreadsheet's error ({value}): mend the formula, or type the ID")
     plain = unicodedata.normalize("NFKC", _DASHES.sub("-", _without_unseen(value)))
     if _UUID.fullmatch(plain):
         return plain
@@ -103,6 +112,15 @@ def compared(provider: str, external_id: str) -> str:
     if provider == "notion" and _UUID.fullmatch(external_id):
         return external_id.replace("-", "").lower()
     return external_id
+
+
+def spellings(provider: str, external_id: str) -> set[str]:
+    """How an ID may stand in a column that is searched letter for letter: what `compared` takes for the same."""
+    if provider != "notion" or not _UUID.fullmatch(external_id):
+        return {external_id}
+    bare = external_id.replace("-", "").lower()
+    dashed = "-".join((bare[:8], bare[8:12], bare[12:16], bare[16:20], bare[20:]))
+    return {external_id, bare, dashed, bare.upper(), dashed.upper()}
 
 
 def _unwrapped(value: str) -> str:

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from fini_admin.fini.external_ids import tidy
 
@@ -32,8 +32,7 @@ def _plain(parts: SplitResult) -> str:
     port = "" if parts.port in (None, _PORTS.get(parts.scheme)) else f":{parts.port}"
     query = parts.query
     if _TRACKING.search(query):
-        pairs = parse_qsl(query, keep_blank_values=True)
-        query = urlencode([(name, value) for name, value in pairs if not _TRACKING.fullmatch(name)])
+        query = "&".join(pair for pair in query.split("&") if not _TRACKING.fullmatch(pair.partition("=")[0]))
     # Pages that a script draws have their address behind the sign: #/articles/7, #!7.
     fragment = f"#{parts.fragment}" if parts.fragment.startswith(("/", "!")) else ""
     return f"{host}{port}{parts.path.rstrip('/')}?{query}{fragment}"

@@ -31,13 +31,14 @@ _RULES: tuple[tuple[str, Callable[[str], bool]], ...] = (
     ("holds what looks like an API key: take it out, and revoke that key in Fini", looks_like_key),
     ("holds a NUL character: take it out", lambda value: "\x00" in value),
     (
-        "holds half of a character, which UTF-8 cannot write: type it again",
+        "holds a damaged character, which is no UTF-8: type it again",
         lambda value: not is_sendable(value),
     ),
 )
 _TOO_LONG = "was too long to be kept whole"
 _OWN_RULES: dict[str, tuple[tuple[str, Callable[[str], bool]], ...]] = {
     "external_id": ((_TOO_LONG, wire.is_cut),),
+    "title": ((f"{_TOO_LONG}: write one of at most {wire.TITLE:,} characters", wire.is_cut),),
     "original_url": (
         (_TOO_LONG, wire.is_cut),
         (

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from tests.browser.layout import OVERFLOW
+
 ARTICLE = "https://acme.zendesk.com/hc/en-us/articles/{}"
 HEADER = "title,externalId,originalUrl\n"
 # Three sources that are in Fini already.
@@ -206,3 +208,14 @@ def test_what_has_anothers_address_is_let_in_by_its_tick(page_of: Page):
     page_of.wait_for_url(re.compile("/runs/"))
     expect(page_of.get_by_text("t2").first).to_be_visible()
     expect(page_of.get_by_text("t3")).to_have_count(0)
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_long_bad_lines_wrap_beside_the_field(page_of: Page, width: int):
+    page_of.set_viewport_size({"width": width, "height": 900})
+    page_of.get_by_label("Provider").select_option("zendesk")
+    lines = [f"{'t' * 90},{number},ftp://a.example{'/p' * 90}" for number in range(22)]
+    page_of.get_by_label("Paste CSV or JSON").fill(HEADER + "\n".join(lines))
+    page_of.get_by_role("button", name="Preview import").click()
+    expect(page_of.get_by_text("And 2 more.")).to_be_visible()
+    assert page_of.evaluate(OVERFLOW) == []

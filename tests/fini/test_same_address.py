@@ -44,3 +44,8 @@ def test_other_pages(other: str) -> None:
 @given(st.text())
 def test_every_text_has_a_key_that_an_index_takes(address: str) -> None:
     assert len(address_key(address)) in (0, 32)
+
+
+@pytest.mark.parametrize("query", ["q=a%20b", "q=a+b", "list", "q=a&q="])
+def test_a_query_is_compared_as_it_stands_without_what_tracks(query: str) -> None:
+    assert address_key(f"{PAGE}?{query}&utm_source=mail") == address_key(f"{PAGE}?{query}")

@@ -161,7 +161,7 @@ def test_the_lease_of_the_call_outlasts_the_longest_answer(main, sandbox, settin
     settings.FINI_TIMEOUT = 30
     leases = []
     monkeypatch.setattr(
-        "fini_admin.ingestion.key_check.calling.settle",
+        "fini_admin.ingestion.key_check.credentials.settle",
         lambda *_: leases.append(OpenCall.objects.get().lease_until),
     )
     key_check.verify(**BY, key=main)

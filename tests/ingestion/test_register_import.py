@@ -157,10 +157,7 @@ def test_a_latin_1_file_is_read_and_the_preview_says_so_with_a_sample(editor: Cl
         (HEADER.encode(), "This cannot be read: it names no resource."),
         (b"[" * 100_000, "This cannot be read: it is JSON that is nested too deeply"),
         (b"[1]", "This cannot be read: it holds no resources, but 1."),
-        (
-            ("Ä\n".encode() + b"\xff"),
-            "This cannot be read: it is not UTF-8 text: line 2, byte 4. Save the file",
-        ),
+        (b"\xff\xfeA", "This cannot be read: it is not UTF-16 text: byte 3. Save the file"),
     ],
 )
 def test_a_file_that_cannot_be_used_says_why_beside_it(editor: Client, content: bytes, said: str) -> None:

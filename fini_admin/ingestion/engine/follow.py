@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.db.models import Q, QuerySet
 
+from fini_admin.fini.external_ids import compared, spellings
 from fini_admin.ingestion import queue
 from fini_admin.ingestion.engine import split as splitting
 from fini_admin.ingestion.models import Item, Kind, Outcome, Run, RunState, Stage, Step, StepState, Watch
@@ -77,9 +78,8 @@ def consequences(workspace: Workspace, sources: list[Source]) -> None:
 def paired_items(workspace: Workspace, sources: Sequence[Source]) -> QuerySet[Item]:
     """The items that wait for one of these records."""
     waiting = Item.objects.filter(run__workspace=workspace, run__state=RunState.RUNNING, stage=Stage.PAIR)
-    by_address = Q(
-        source=None, external_id__in=[source.external_id for source in sources if source.external_id]
-    )
+    names = {name for source in sources for name in spellings(source.provider, source.external_id) if name}
+    by_address = Q(source=None, external_id__in=names)
     return (
         waiting.filter(by_address | Q(source__in=sources))
         .select_related("run")
@@ -91,11 +91,15 @@ def pair(workspace: Workspace, sources: Sequence[Source]) -> None:
     """Match items with records on (provider, externalId), and give each its lane (traps 1 and 2)."""
     if not sources:
         return
-    by_place = {(source.provider, source.external_id): source for source in sources}
+    by_place = {
+        (source.provider, compared(source.provider, source.external_id)): source for source in sources
+    }
     by_pk = {source.pk: source for source in sources}
     matched: list[Item] = []
     for item in paired_items(workspace, sources):
-        source = by_pk.get(item.source_id or 0) or by_place.get((item.provider, item.external_id))
+        source = by_pk.get(item.source_id or 0) or by_place.get(
+            (item.provider, compared(item.provider, item.external_id))
+        )
         if source:
             item.source, item.external_id, item.provider = source, source.external_id, source.provider
             matched.append(item)
@@ -129,9 +133,9 @@ def leftovers(workspace: Workspace) -> None:
     if Source.objects.filter(workspace=workspace, wanted_since__isnull=False).exists():
         return
     waiting = Item.objects.filter(run__workspace=workspace, run__state=RunState.RUNNING, stage=Stage.PAIR)
-    names = sorted(set(waiting.values_list("external_id", flat=True)))
-    for some in chunks(names, AT_ONCE):
-        found = Source.objects.filter(workspace=workspace, external_id__in=some)
+    keys = {compared(*names) for names in waiting.values_list("provider", "external_id")}
+    for some in chunks(sorted(keys), AT_ONCE):
+        found = Source.objects.filter(workspace=workspace, id_key__in=some)
         for sources in chunks(list(found), AT_ONCE):
             pair(workspace, sources)
     for run in Run.objects.filter(workspace=workspace, state=RunState.RUNNING):

@@ -33,11 +33,13 @@ def decode(content: bytes) -> Decoded:
     try:
         return Decoded(content.decode(encoding))
     except UnicodeDecodeError as error:
+        if encoding == "utf-8-sig" and _is_damaged_utf8(content):
+            # Each byte that is none becomes half of a character, which no field may hold: its line is a bad one.
+            return Decoded(content.decode(encoding, "surrogateescape"))
         line = content.count(b"\n", 0, error.start) + 1
-        if encoding == "utf-8-sig" and not _is_damaged_utf8(content):
+        if encoding == "utf-8-sig":
             return _windows(content, line)
-        name = "UTF-8" if encoding == "utf-8-sig" else "UTF-16"
-        raise Unreadable(f"it is not {name} text: line {line}, byte {error.start + 1}. {_HOW}") from error
+        raise Unreadable(f"it is not UTF-16 text: byte {error.start + 1}. {_HOW}") from error
 
 
 def _encoding(content: bytes) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fini_admin.fini.external_ids import tidy
+from fini_admin.fini.external_ids import is_unseen, tidy
 from fini_admin.ingestion.resource_rules import FIELDS, REQUIRED
 from fini_admin.ingestion.uploads.lines import Place, line_at, line_end, next_line
 from fini_admin.ingestion.uploads.rows import Row, Rows, Unreadable, check_number, excerpt
@@ -17,11 +17,18 @@ SEPARATORS = ",;\t|"
 _COLUMNS = {name.lower(): name for name in FIELDS} | {"url": "originalUrl"}
 NEEDED = [wire for wire, own in FIELDS.items() if own in REQUIRED]
 _NAMES = f"The first line must name the columns: {', '.join(NEEDED)}, and mimeType where it differs"
-_NAMED_SEPARATOR = re.compile(r'"?sep=(.)"?[,;\t|\s]*', re.IGNORECASE)
+_NAMED_SEPARATOR = re.compile(r'"?sep=(\\t|.)"?[,;\t|\s]*', re.IGNORECASE)
 # A value in quotes may go over so many lines; a quote that is not closed by then is a mistake in its own line.
 _LINES_OF_A_VALUE = 200
 # Of lines that hold nothing but quotes; those without are passed over at no cost.
 _MOST_EMPTY = 100_000
+
+_LONGEST_NAME = 200
+_LONGEST_HEADER = 100_000
+# A header with more is none: every name costs more than it takes in the file.
+_MOST_COLUMNS = 1_000
+# Characters read of records that then broke CSV's rules: each of them may take up to _LINES_OF_A_VALUE lines.
+_READ_IN_VAIN = 50_000_000
 
 # Columns that nobody asked for may be long, a page's whole text for instance. The limit is one for the process.
 csv.field_size_limit(2**31 - 1)
@@ -39,10 +46,21 @@ def read_csv(text: str) -> Rows:
     if not place:
         raise Unreadable("it names a separator and nothing else")
     header = line_at(text, place)
-    separator = named[1] if named else _separator(header)
+    if len(header) > _LONGEST_HEADER:
+        raise Unreadable(
+            f"its first line has {len(header):,} characters: it is “{excerpt(header)}”. {_NAMES}"
+        )
+    stated = named[1].replace("\\t", "\t") if named else ""
+    separator = stated if stated and stated in header else _separator(header)
+    if header.count(separator) >= _MOST_COLUMNS:
+        raise Unreadable(
+            f"its first line has more than {_MOST_COLUMNS:,} columns: it is “{excerpt(header)}”. {_NAMES}"
+        )
     records = _records(text, separator, place)
     first = next(records, None)
-    columns = columns_of(first.values if first and not first.problem else [], header)
+    if first and first.problem:
+        raise Unreadable(f"in its first line {first.problem}. It is “{first.text}”")
+    columns = columns_of(first.values if first else [], header)
     return _rows(records, columns, separator)
 
 
@@ -64,8 +82,7 @@ def _rows(records: Iterator[Row], columns: Sequence[str], separator: str) -> Row
 
 def columns_of(header: Sequence[Any], line: str) -> list[str]:
     """A header's columns by the wire's names, whatever their order and case. Raises Unreadable, with the line."""
-    names = [tidy(str(name or "")) for name in header]
-    named = [_COLUMNS.get(re.sub(r"[\s_-]", "", name).lower(), name) for name in names]
+    named = [_column(tidy(str(name or ""))) for name in header]
     missing = [name for name in NEEDED if name not in named]
     if missing:
         raise Unreadable(f"the header has no column {', '.join(missing)}: it is “{excerpt(line)}”. {_NAMES}")
@@ -77,11 +94,17 @@ def columns_of(header: Sequence[Any], line: str) -> list[str]:
     return named
 
 
+def _column(name: str) -> str:
+    """The wire's name that a column's heading stands for, else the heading itself."""
+    bare = "".join(letter for letter in name if not is_unseen(letter) and letter not in '_-"')
+    return _COLUMNS.get(bare.lower(), name)
+
+
 def _separator(header: str) -> str:
     """What stands between a header's names: what gives all the needed ones, else what stands there most often."""
     for separator in SEPARATORS:
-        names = {re.sub(r'[\s_"-]', "", tidy(name)).lower() for name in header.split(separator)}
-        if {_COLUMNS.get(name) for name in names} >= set(NEEDED):
+        names = header.split(separator, _MOST_COLUMNS)[:_MOST_COLUMNS]
+        if {_column(name[:_LONGEST_NAME]) for name in names} >= set(NEEDED):
             return separator
     return max(SEPARATORS, key=header.count)
 
@@ -112,13 +135,19 @@ class _Feed:
 def _records(text: str, separator: str, first: Place) -> Iterator[Row]:
     """The records from `first` on; one that breaks CSV's rules costs its first line, and the next is tried."""
     filled = re.compile(rf"[^\s{re.escape(separator)}]")
-    place, empty = next_line(text, first, filled), 0
+    place, empty, in_vain = next_line(text, first, filled), 0, 0
     while place:
         feed = _Feed(text, place.start)
         shown = line_at(text, place)
         try:
             values = next(csv.reader(feed, delimiter=separator, strict=True))
         except csv.Error:
+            in_vain += feed.end - place.start
+            if in_vain > _READ_IN_VAIN:
+                raise Unreadable(
+                    f'its quotes do not match, line {place.line:,} among others: “{excerpt(shown)}”. Write ""'
+                    ' for each " inside a value'
+                ) from None
             feed.end = line_end(text, place.start)
             yield Row(place.line, None, excerpt(shown), _quotes_problem(shown))
         else:

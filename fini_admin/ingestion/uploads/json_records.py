@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from fini_admin.fini.external_ids import tidy
 from fini_admin.fini.providers import DEEPEST, IDS, Provider, Why
 from fini_admin.ingestion.resource_rules import FIELDS
 from fini_admin.ingestion.uploads.delimited import NEEDED
@@ -18,6 +19,9 @@ from fini_admin.ingestion.uploads.lines import Place, line_at, line_end, next_li
 from fini_admin.ingestion.uploads.rows import Row, Rows, Unreadable, check_number, excerpt
 
 _SHOWN_NAMES, _SHOWN_VALUE = 8, 60
+_FIRST_LINES, _OBJECT_IN = 5, 2
+# Of values in lists and objects for each line that may be read: what they cost is far more than their length.
+_VALUES_OF_A_LINE = 100
 _COMMENT = re.compile(r"\s*(//|/\*|#)")
 _TREE = "Needed are records with originalUrl, title and externalId, or discovery's answer as Fini gave it"
 
@@ -48,7 +52,7 @@ def read_json(text: str, provider: Provider, most: int | None) -> tuple[str, Row
     Raises Unreadable, also for more than `most` items in the outermost list.
     """
     try:
-        whole = json.loads(text)
+        whole = _parsed(text)
     except RecursionError as error:
         raise Unreadable("it is JSON that is nested too deeply: give a list of records") from error
     except ValueError as error:
@@ -59,11 +63,12 @@ def read_json(text: str, provider: Provider, most: int | None) -> tuple[str, Row
         outermost = _outermost(whole)
         check_number(len(outermost), most, "item")
         unit, values = "item", [_Value(0, item) for item in outermost]
+    _check_values(values, most)
     holding = _holding(values)
-    rows = _records(values, provider, holding) if holding else _leaves(values, provider)
+    rows = _records(values, provider, holding) if holding else iter(_leaves(values, provider))
     if unit == "item":
-        rows = [replace(row, line=number) for number, row in enumerate(rows, 1)]
-    return unit, iter(rows), _containers_left_out(values, provider, holding)
+        rows = (replace(row, line=number) for number, row in enumerate(rows, 1))
+    return unit, rows, _containers_left_out(values, provider, holding)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,21 +82,59 @@ class _Value:
 
 
 def _is_lines(text: str) -> bool:
-    """Whether one of the first two lines is a whole object by itself, as in JSON Lines."""
-    place = next_line(text, Place())
-    for _ in range(2):
+    """Whether its first lines are values by themselves, as in JSON Lines: an object in one of two, or two in five.
+
+    Of five, some may be broken, and objects may stand in lists.
+    """
+    place, whole = next_line(text, Place()), 0
+    for number in range(_FIRST_LINES):
         if place is None:
             return False
-        line = line_at(text, place)
-        if line.lstrip().startswith("{") and isinstance(_loaded(line), dict):
+        line = tidy(line_at(text, place))
+        value = _loaded(line) if line.startswith(("{", "[")) else None
+        whole += bool(value)
+        if whole > 1 or (number < _OBJECT_IN and isinstance(value, dict)):
             return True
         place = next_line(text, place.after(text, line_end(text, place.start)))
     return False
 
 
+class _NameTwice(ValueError):
+    """An object names a field twice, and what one of them holds would vanish."""
+
+
+class _Ambiguous(dict[str, Any]):
+    """A record that gives a field two values: a bad line."""
+
+    twice = ""
+
+
+def _parsed(text: str) -> Any:
+    """What a text means in JSON. Raises ValueError, also where a list or an object would vanish (_NameTwice)."""
+    return json.loads(text, object_pairs_hook=_object)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of these names and values; JSON's reader would keep the last value of a name without a word."""
+    held = dict(pairs)
+    if len(held) == len(pairs):
+        return held
+    lost = {name: value for name, value in pairs if value != held[name]}
+    hiding = [name for name, value in lost.items() if isinstance(value, list | dict)]
+    if hiding:
+        raise _NameTwice(hiding[0])
+    record = _Ambiguous(held)
+    record.twice = next((name for name in lost if name in FIELDS), "")
+    return record
+
+
+def _twice(name: str) -> str:
+    return f"names “{excerpt(name[:_SHOWN_VALUE])}” twice, with different values: leave one of them"
+
+
 def _loaded(line: str) -> Any:
     try:
-        return json.loads(line)
+        return _parsed(line)
     except (ValueError, RecursionError):
         return None
 
@@ -100,9 +143,10 @@ def _values_of_lines(text: str) -> Iterator[_Value]:
     """A value a line; one that is no JSON with what is wrong with it."""
     place = next_line(text, Place())
     while place:
-        line = line_at(text, place)
+        line = tidy(line_at(text, place))  # files that were put together have marks inside
         try:
-            yield _Value(place.line, json.loads(line), excerpt(line))
+            if line:
+                yield _Value(place.line, _parsed(line), excerpt(line))
         except RecursionError:
             yield _Value(place.line, None, excerpt(line), "it is nested too deeply")
         except ValueError as error:
@@ -133,6 +177,27 @@ def _inside(value: Any) -> list[Any]:
     return list(value.values()) if isinstance(value, dict) else []
 
 
+def _nested(value: Any) -> list[Any]:
+    """The lists and objects in a list or an object, less those that hold nothing."""
+    return [inner for inner in _inside(value) if inner and isinstance(inner, list | dict)]
+
+
+def _check_values(values: list[_Value], most: int | None) -> None:
+    """Raises Unreadable for so many values that to look through them would take long."""
+    if most is None:
+        return
+    number, waiting = 0, [value.value for value in values]
+    while waiting:
+        held = waiting.pop()
+        number += len(_inside(held))
+        if number > most * _VALUES_OF_A_LINE:
+            raise Unreadable(
+                f"its lists and objects hold more than {most * _VALUES_OF_A_LINE:,} values: cut it into parts, or"
+                " leave out what is not needed"
+            )
+        waiting += _nested(held)
+
+
 def _holding(values: list[_Value]) -> set[int]:
     """The identities of all lists and objects in which a complete record stands, records among them."""
     found: set[int] = set()
@@ -150,30 +215,28 @@ def _holding(values: list[_Value]) -> set[int]:
                     break
                 found.add(identity)
         waiting.append((held, True))
-        waiting += [(inner, False) for inner in _inside(held) if inner and isinstance(inner, list | dict)]
+        waiting += [(inner, False) for inner in _nested(held)]
     return found
 
 
-def _records(values: list[_Value], provider: Provider, holding: set[int]) -> list[Row]:
+def _records(values: list[_Value], provider: Provider, holding: set[int]) -> Rows:
     """Every complete record in the document's order, and the bad items beside them."""
-    rows = []
     beside = any(_is_record(value.value) for value in values)
     waiting = [(value.value, value, beside) for value in reversed(values)]
     while waiting:
         held, of, beside = waiting.pop()
         container = _is_container(held, provider)
-        text = of.text or _shown(held)
         if of.problem:
-            rows.append(Row(of.line, None, text, of.problem))
+            yield Row(of.line, None, of.text, of.problem)
         elif _is_record(held) and not container:
-            rows.append(Row(of.line, held, text))
+            twice = held.twice if isinstance(held, _Ambiguous) else ""
+            yield Row(of.line, held, of.text or _shown(held), f"it {_twice(twice)}" if twice else "")
         elif beside and not container and id(held) not in holding:
-            rows.append(Row(of.line, None, text, _lacks(held)))
+            yield Row(of.line, None, of.text or _shown(held), _lacks(held))
             continue
         inner = _inside(held)
         among = isinstance(held, list) and any(_is_record(item) for item in inner)
-        waiting += [(item, of, among) for item in reversed(inner) if among or isinstance(item, list | dict)]
-    return rows
+        waiting += [(item, of, among) for item in reversed(inner if among else _nested(held))]
 
 
 def _is_container(value: Any, provider: Provider) -> bool:
@@ -205,7 +268,7 @@ def _containers_left_out(values: list[_Value], provider: Provider, holding: set[
     while waiting and holding:
         held = waiting.pop()
         number += _is_record(held) and _is_container(held, provider)
-        waiting += [inner for inner in _inside(held) if isinstance(inner, list | dict)]
+        waiting += _nested(held)
     kinds = " or ".join(provider.kinds[:-1])
     return [f"Left out because they only hold others ({kinds}): {number:,}."] if number else []
 
@@ -263,6 +326,8 @@ def kind_of(value: Any) -> str:
 
 def _what_is_wrong(text: str, error: ValueError) -> str:
     """What JSON does not allow at the place where its reader stopped, with the line and what to change."""
+    if isinstance(error, _NameTwice):
+        return f"an object in it {_twice(str(error))}"
     if not isinstance(error, json.JSONDecodeError):
         return "it is JSON with a number that is too long: write it as a text, in quotes"
     line, column = error.lineno, error.colno
@@ -283,7 +348,7 @@ def _cause(text: str, error: json.JSONDecodeError) -> str:
     if at[:1] in ("“", "”", "„"):
         return 'typographic quotes stand there: write plain double quotes (")'
     if not at:
-        return "it ends in the middle: is the file whole?"
+        return "it ends in the middle: close it, or get the whole file"
     causes = {
         "Extra data": "something follows the end of the list: join it all into one list, or put one object a line",
         "Invalid control character": "a line break or tab stands inside a text: write it as \\n or \\t",

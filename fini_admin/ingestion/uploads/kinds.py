@@ -36,7 +36,7 @@ _PACKED = (
     ("Index/Document.iwa", f"an Apple Numbers or Pages file. {SAVE_AS}"),
     ("content.xml", f"an OpenDocument file (.ods, .odt). {SAVE_AS}"),
 )
-_WEB_PAGE = re.compile(r"<(!doctype html|html|head|body)\b", re.IGNORECASE)
+_WEB_PAGE = re.compile(r"<(!doctype html|html|head|body|table|meta|style|div)\b", re.IGNORECASE)
 _LOOKED_AT = 4_096
 
 

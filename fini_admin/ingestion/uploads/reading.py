@@ -8,7 +8,7 @@ from fini_admin.fini import external_ids
 from fini_admin.fini.addresses import hint
 from fini_admin.fini.external_ids import Unclear
 from fini_admin.fini.providers import PROVIDERS
-from fini_admin.fini.routes import Resource
+from fini_admin.fini.routes import SOURCES, Resource
 from fini_admin.ingestion.resource_rules import FIELDS, fault, tidied
 from fini_admin.ingestion.uploads import kinds
 from fini_admin.ingestion.uploads.decoding import decode
@@ -90,7 +90,7 @@ def read_text(text: str, provider: str, *, most: int | None = None, known: Known
 
     `known` tells which external IDs are taken as they are written, because a source has just that ID.
     """
-    text = text.lstrip("\ufeff")
+    text = _without_marks(text)
     if not text.strip():
         raise Unreadable("it is empty")
     if refused := kinds.refusal_of_text(text):
@@ -101,6 +101,14 @@ def read_text(text: str, provider: str, *, most: int | None = None, known: Known
     found = _taken(rows, provider, unit, most, known)
     found.notes += notes
     return found
+
+
+def _without_marks(text: str) -> str:
+    """A text without what stands unseen in front of it and hides its format; lines and tabs stay, for they count."""
+    start = 0
+    while start < len(text) and text[start] not in "\t\n\r " and external_ids.is_unseen(text[start]):
+        start += 1
+    return text[start:]
 
 
 def _taken(rows: Rows, provider: str, unit: str, most: int | None, known: Known | None) -> Reading:
@@ -155,7 +163,10 @@ def _read_id(row: Row, address: str) -> tuple[str, str]:
     value = row.values["externalId"]
     try:
         if isinstance(value, str):
-            return external_ids.read(value, hint(address).external_id), ""
+            meant = external_ids.read(value, hint(address).external_id)
+            # What was taken off may have hidden a fault: a key with an unseen character in it is none until then.
+            wrong = fault("external_id", meant)
+            return ("", wrong) if wrong else (meant, "")
         digits = external_ids.of_number(value)
         if not external_ids.is_exact(value) and digits not in address:
             return "", "is a number too long to be exact: write the ID in quotes"
@@ -172,8 +183,9 @@ def _text(value: Any) -> str:
 def _problem(row: Row, provider: str) -> str:
     """What is wrong with a row; empty when nothing is."""
     other = row.values.get("source")
-    if isinstance(other, str) and other in PROVIDERS and other != provider:
-        return f"its source is {other}, not {provider}: register it there"
+    if isinstance(other, str) and other in SOURCES and other != provider:
+        todo = "register it there" if other in PROVIDERS else "Fini takes it by other ways, take the line out"
+        return f"its source is {other}, not {provider}: {todo}"
     said = {wire: _wrong_type(row, wire) for wire in FIELDS}
     said |= {wire: fault(own, _text(row.values.get(wire))) for wire, own in FIELDS.items() if not said[wire]}
     return "; ".join(f"{wire} {problem}" for wire, problem in said.items() if problem)

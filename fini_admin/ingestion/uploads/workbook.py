@@ -5,16 +5,17 @@ import re
 import time
 import zipfile
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from datetime import time as time_of_day
 from typing import Any
 
 import openpyxl
 from openpyxl.worksheet.worksheet import Worksheet
 
-from fini_admin.fini.external_ids import SPREADSHEET_DIGITS
+from fini_admin.fini.external_ids import SPREADSHEET_DIGITS, SPREADSHEET_ERRORS
 from fini_admin.ingestion.uploads.delimited import columns_of
 from fini_admin.ingestion.uploads.rows import Row, Rows, Unreadable, excerpt
+from fini_admin.lib.download import unharmed
 
 # A workbook is packed: a small file may hold very much.
 MOST_UNPACKED = 64 * 1024 * 1024
@@ -26,22 +27,29 @@ _MOST_ROWS = 110_000
 _SECONDS = 20
 _NAMED = 5
 _COUNTED = re.compile(r"xl/(worksheets/[^/]*\.xml|sharedStrings\.xml)", re.IGNORECASE)
+# What openpyxl reads besides, whole: formats above all, of which Excel itself takes 65,000.
+_WHOLE = re.compile(r"(xl/(workbook|styles)\.xml|.*\.rels|\[Content_Types\]\.xml|docProps/.*)", re.IGNORECASE)
+_MOST_ELEMENTS = 200_000
 _COSTLY = [re.compile(rb"<(?:\w{1,20}:)?%s[\s/>]" % name) for name in (b"c", b"row", b"si")]
 _OWN_BOOK = "copy the list into a workbook of its own"
 _BROKEN = "it is an Excel workbook that cannot be opened: save it again as .xlsx, or as CSV"
 
 
 def read_workbook(content: bytes) -> tuple[list[str], Rows]:
-    """What is left out of the workbook, and the rows of its first sheet below the header. Raises Unreadable."""
+    """What is left out of the workbook, and the rows of its first visible sheet below the header. Raises Unreadable."""
     try:
         _check_size(content)
         book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True, keep_links=False)
-        sheet = book.worksheets[0]
+        # Python's sort keeps the order of equals: the first sheet that can be seen, a hidden one only for want of it.
+        sheets = sorted(book.worksheets, key=lambda sheet: sheet.sheet_state != "visible")
+        sheet = sheets[0]
+        # Some programs state a range that is too small, and what stands outside of it would not be read.
+        sheet.reset_dimensions()
     except Unreadable:
         raise
     except Exception as error:  # zipfile and openpyxl raise what its parsers do: there is no common class
         raise Unreadable(_BROKEN) from error
-    return _left_out(book.worksheets), _rows(sheet)
+    return _left_out(sheets), _rows(sheet)
 
 
 def _check_size(content: bytes) -> None:
@@ -54,7 +62,12 @@ def _check_size(content: bytes) -> None:
                 f"it is a workbook of {unpacked >> 20:,} MB once unpacked, and {MOST_UNPACKED >> 20} MB is the"
                 f" most: {_OWN_BOOK}"
             )
+        elements = sum(packed.read(part).count(b"<") for part in parts if _WHOLE.fullmatch(part.filename))
         read = [packed.read(part) for part in parts if _COUNTED.fullmatch(part.filename)]
+    if elements > _MOST_ELEMENTS:
+        raise Unreadable(
+            f"it is a workbook with far too many formats or names: {_OWN_BOOK}, or save it as CSV"
+        )
     if any(b"\x00" in part for part in read):
         raise Unreadable(_BROKEN)
     cells, rows, texts = (sum(len(pattern.findall(part)) for part in read) for pattern in _COSTLY)
@@ -118,24 +131,16 @@ def _check_time(line: int, until: float) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """A cell's value as JSON would have it: whole numbers without .0, times as text."""
+    """A cell's value as JSON would have it: whole numbers without .0, texts without the export's apostrophe."""
     if isinstance(value, float) and value.is_integer() and abs(value) < 10**SPREADSHEET_DIGITS:
         return int(value)
-    return value
+    return unharmed(value) if isinstance(value, str) else value
 
 
 def _fault(name: str, value: Any) -> str:
     """What Excel did to a cell that a text was to stand in; empty where nothing."""
-    if isinstance(value, datetime | date | time_of_day):
-        return f"{name} is a date to Excel: make the column text and type it again"
-    if isinstance(value, str) and value in (
-        "#N/A",
-        "#REF!",
-        "#VALUE!",
-        "#NAME?",
-        "#DIV/0!",
-        "#NUM!",
-        "#NULL!",
-    ):
+    if isinstance(value, datetime | date | time_of_day | timedelta):
+        return f"{name} is a date or time to Excel: make the column text and type it again"
+    if isinstance(value, str) and value in SPREADSHEET_ERRORS:
         return f"{name} is Excel's error {value}: mend the formula"
     return ""

@@ -104,6 +104,8 @@ class ResourceForm(KeylessForm):
             try:
                 held = hint(data.get("original_url", "")).external_id
                 data["external_id"] = external_ids.read(data["external_id"], held)
+                if wrong := fault("external_id", data["external_id"]):
+                    self.add_error("external_id", f"External ID {wrong}.")
             except Unclear as error:
                 self.add_error("external_id", f"External ID {error}.")
         return data

@@ -1,8 +1,9 @@
 """Excel workbooks: what a person typed comes in, what Excel made of it is named, and none of them costs too much."""
 
 import io
+import re
 import zipfile
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import openpyxl
@@ -67,8 +68,10 @@ def test_empty_rows_and_columns_are_passed_over_and_the_header_may_come_late() -
         ([1.5, "T", address(1)], "externalId is a number with a fraction"),
         (
             ["1", date(2026, 1, 2), address(1)],
-            "title is a date to Excel: make the column text and type it again",
+            "title is a date or time to Excel: make the column text and type it again",
         ),
+        (["1", timedelta(hours=30), address(1)], "title is a date or time to Excel: make the column text"),
+        (["1", "#SPILL!", address(1)], "title is Excel's error #SPILL!: mend the formula"),
         (["1", "#N/A", address(1)], "title is Excel's error #N/A: mend the formula"),
         (["1", True, address(1)], "title is true, not a text"),
         (["1", None, address(1)], "title is missing"),
@@ -181,3 +184,48 @@ def test_what_is_packed_but_no_workbook_is_named(name: str, said: str) -> None:
         packed.writestr(name, "x")
     with pytest.raises(Unreadable, match=said):
         read_bytes(content.getvalue(), "zendesk")
+
+
+def rewritten(content: bytes, part: str, old: str, new: str) -> bytes:
+    """A workbook with other words in one of its parts."""
+    made = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(content)) as packed,
+        zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as to,
+    ):
+        for name in packed.namelist():
+            text = packed.read(name)
+            to.writestr(name, re.sub(old.encode(), new.encode(), text) if name == part else text)
+    return made.getvalue()
+
+
+@pytest.mark.parametrize("stated", ["A1", "A1:C1", "A1:A2"])
+def test_a_range_that_is_stated_too_small_keeps_no_row_away(stated: str) -> None:
+    content = book(HEADER, ["1", "One", address(1)], ["2", "Two", address(2)])
+    content = rewritten(
+        content, "xl/worksheets/sheet1.xml", '<dimension ref="[^"]*"', f'<dimension ref="{stated}"'
+    )
+    assert [one.external_id for one in read_bytes(content, "zendesk").resources] == ["1", "2"]
+
+
+def test_the_first_sheet_is_the_first_that_can_be_seen() -> None:
+    made = openpyxl.Workbook()
+    made.worksheets[0].title, made.worksheets[0].sheet_state = "Lookup", "hidden"
+    sheet = made.create_sheet("List")
+    sheet.append(HEADER)
+    sheet.append(["1", "One", address(1)])
+    content = io.BytesIO()
+    made.save(content)
+    found = read_bytes(content.getvalue(), "zendesk")
+    assert [one.external_id for one in found.resources] == ["1"]
+    assert found.notes == ["Only the first sheet, “List”, was read. Left out: “Lookup”."]
+
+
+def test_the_apostrophe_of_an_export_that_was_saved_as_a_workbook_goes() -> None:
+    assert read(["1", "'=SUM explained", address(1)]).resources[0].title == "=SUM explained"
+
+
+def test_a_workbook_with_endless_formats_is_refused_before_they_are_read() -> None:
+    content = rewritten(book(HEADER), "xl/styles.xml", "</cellXfs>", "<xf/>" * 300_000 + "</cellXfs>")
+    with pytest.raises(Unreadable, match="far too many formats or names"):
+        read_bytes(content, "zendesk")

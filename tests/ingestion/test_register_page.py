@@ -166,7 +166,7 @@ def test_half_of_a_character_is_refused_however_it_comes(editor: Client) -> None
     answer = imported(editor, json.dumps([resource]))
     assert errors(answer) == [
         "Nothing in it can be registered.",
-        "Item 1: title holds half of a character, which UTF-8 cannot write: type it again. It reads: "
+        "Item 1: title holds a damaged character, which is no UTF-8: type it again. It reads: "
         + escape('{"title": "a?", "externalId": "1", "originalUrl": "https://a.example"}'),
     ]
 

@@ -60,6 +60,7 @@ TIMES = (
     Time(Watch, "walk_started", at_most(NO_TIME)),
     Time(Budget, "blocked_until", at_most(ADVICE)),
     Time(Budget, "spent_until", at_most(budget.WINDOW + budget.AT_THE_LATEST)),
+    Time(Budget, "served_at", at_most(NO_TIME)),
     Time(Budget, "limited_until", at_most(walk.LIMITED)),
     Time(Slot, "sent_at", at_most(budget.AT_THE_LATEST)),
     Time(Source, "sent_at", at_most(NO_TIME)),

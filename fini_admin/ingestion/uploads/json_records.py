@@ -282,7 +282,8 @@ def _leaves(values: list[_Value], provider: Provider) -> list[Row]:
             continue
         if not isinstance(value.value, dict) or not _could_be_node(value.value):
             raise Unreadable(f"it holds no resources, but {_shown(value.value)}. {_TREE}")
-        listing = provider.listing([value.value])
+        # Without the type that it offers where none is stated: the workspace has one of its own.
+        listing = replace(provider, mime_type="").listing([value.value])
         doubted = {remark.external_id for remark in listing.remarks if remark.why == Why.LONG_NUMBER}
         for leaf in listing.leaves():
             row = {wire: getattr(leaf, own) for wire, own in FIELDS.items()}

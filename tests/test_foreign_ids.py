@@ -43,6 +43,7 @@ NOT_ABOUT_A_THING = {"slug", "provider", "side"}
 DEEDS: Data = {"do": ["ingest"], "label": ["Mine"], "role": ["admin"], "name": ["Mine"]}
 LONG = 20
 MANY = [str(number) for number in range(1, 10_001)]
+BAD_REQUEST = 400
 NO_IDS = [
     "",
     "0",
@@ -237,7 +238,9 @@ def test_what_is_no_id_at_all_is_not_found_in_an_address(house):
             asked = path.replace(f"/{things[-1]}/", f"/{quote(text, safe='')}/")
             with tables.writes() as written:
                 answer = house["admin"].ask(method, asked, DEEDS)
-            if answer.status_code not in (SEE_OTHER, UNSEEN) or written:
+            # No address may hold a NUL: that is said before anything is looked for.
+            refused = (BAD_REQUEST,) if "\x00" in text else (SEE_OTHER, UNSEEN)
+            if answer.status_code not in refused or written:
                 wrong.append(f"{method} {name} {text[:20]!r}: {answer.status_code} {written}")
     assert wrong == []
 

@@ -144,7 +144,13 @@ def full(ground: Ground, folder: Path) -> Iterator[Ground]:
 ALL_STATES = [
     State("absent", Outage.AWAY, absent, reads=False),
     State("without tables", Outage.NO_TABLES, without_tables, reads=False, works=frozenset({"migrate"})),
-    State("read-only", Outage.READ_ONLY, unwritable, reads=bool(POSTGRES)),
+    # On SQLite a `migrate` that has nothing to do writes nothing.
+    State(
+        "read-only",
+        Outage.READ_ONLY,
+        unwritable,
+        works=frozenset({"export_sources"} if POSTGRES else {"export_sources", "migrate"}),
+    ),
     State("locked", Outage.LOCKED, locked, works=frozenset({"export_sources"})),
     State("full", Outage.FULL, full, works=frozenset({"export_sources", "migrate"})),
 ]

@@ -217,7 +217,7 @@ def test_the_way_to_another_try_is_offered_to_who_may_go_it(
 def test_what_is_not_there_is_not_found(viewer: Client, acme: Workspace, client: Client) -> None:
     other = people.workspace("other", "Other Company")
     theirs = bare(other)
-    for fini_id in (theirs.fini_id, "nothing", "%00", "..%2f", "a" * 300, "-a"):
+    for fini_id in (theirs.fini_id, "nothing", "..%2f", "a" * 300, "-a"):
         assert viewer.get(f"/w/acme/sources/{fini_id}/").status_code == 404
     client.force_login(people.member(other, "admin"))
     assert client.get(address(theirs)).status_code == 200

@@ -98,7 +98,7 @@ def test_the_newest_comes_first_and_older_ones_page_by_page(viewer: Client, acme
     assert "Nothing is older than this." in text(viewer, "after=1")
 
 
-@pytest.mark.parametrize("cursor", ["x", "-1", "1e3", "9" * 40, "٣", "%00", "fini_abcdefghijklmnopqrstuv"])
+@pytest.mark.parametrize("cursor", ["x", "-1", "1e3", "9" * 40, "٣", "fini_abcdefghijklmnopqrstuv"])
 def test_a_bad_cursor_leads_to_the_first_page_and_is_not_repeated(
     viewer: Client, acme: Workspace, cursor: str
 ) -> None:
@@ -159,7 +159,6 @@ def test_changed_since_is_a_time_in_the_viewers_zone(viewer: Client, acme: Works
         ("run=99999999999999999999", "Not filtered by run: Enter a run&#x27;s number."),
         ("since=yesterday", "Enter a date and a time."),
         ("since=0001-01-01T00:00", "Enter a year from 2000 on."),
-        ("q=a%00b", "Null characters are not allowed."),
         (f"q={'x' * 301}", "Ensure this value has at most 300 characters"),
     ],
 )

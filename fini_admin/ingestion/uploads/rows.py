@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from fini_admin.fini.wire import clean
-from fini_admin.lib.key_text import without_keys
+from fini_admin.lib.key_text import looks_like_key
 
 SHOWN = 160
+_NOT_SHOWN = "(not shown: it holds what looks like an API key)"
 
 
 class Unreadable(ValueError):
@@ -37,7 +38,9 @@ def excerpt(text: str) -> str:
     start = text[: SHOWN * 2]
     if len(start) < len(text):
         start = re.sub(r"fini_\S*\Z", "", start)  # a key that is cut here would not be known for one
-    shown = " ".join(clean(without_keys(start)).split())
+    if looks_like_key(start):
+        return _NOT_SHOWN
+    shown = " ".join(clean(start).split())
     return f"{shown[:SHOWN]}…" if len(shown) > SHOWN or len(start) < len(text) else shown
 
 

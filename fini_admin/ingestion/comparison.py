@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from django.db.models import QuerySet
 
-from fini_admin.fini.external_ids import compared
+from fini_admin.fini.external_ids import compared, tidy
 from fini_admin.fini.providers import named
 from fini_admin.fini.routes import Resource
 from fini_admin.fini.same_address import address_key
@@ -52,6 +52,8 @@ def completed(
 ) -> list[Resource]:
     """The resources as they are sent: with the form of the ID that its source has, and its types where none is given.
 
+    A known title or address is kept with what stands unseen at its ends: reading a line takes that off.
+
     `mime_type` is for those that have none and are not known. An update that lacks `object` would take it away.
     """
     known = _by_id_key(workspace, provider, resources)
@@ -67,9 +69,15 @@ def _completed(resource: Resource, source: models.Source | None, mime_type: str)
     return replace(
         resource,
         external_id=source.external_id,
+        title=_as_known(source.title, resource.title),
+        original_url=_as_known(source.original_url, resource.original_url),
         mime_type=resource.mime_type or source.mime_type or mime_type,
         object=resource.object or source.kind,
     )
+
+
+def _as_known(known: str, written: str) -> str:
+    return known if tidy(known) == written else written
 
 
 def compare(

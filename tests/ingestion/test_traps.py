@@ -7,22 +7,10 @@ from typing import Any
 import pytest
 
 from fini_admin.audit.models import Body, Entry
-from fini_admin.fini import routes
 from fini_admin.fini.errors import Throttled
 from fini_admin.ingestion import budget, runs
-from fini_admin.ingestion.engine import follow, loop
-from fini_admin.ingestion.models import (
-    Budget,
-    Item,
-    Lane,
-    Outcome,
-    QueueEntry,
-    Slot,
-    Stage,
-    Step,
-    StepState,
-    Watch,
-)
+from fini_admin.ingestion.engine import loop
+from fini_admin.ingestion.models import Budget, Lane, Outcome, QueueEntry, Slot, Step, StepState, Watch
 from fini_admin.sources.mirror import Origin, ensure
 from fini_admin.sources.models import Resource, Source
 from fini_admin.workspaces.models import Workspace
@@ -378,32 +366,3 @@ def test_trap_6_a_walk_that_lost_its_place_is_followed_by_a_whole_one(
     sandbox.change(Watch.objects.get().cursor, title="moved to the head while we were on our way")
     drive(acme)
     assert ends(run) == {"done": 14}
-
-
-BARE, DASHED = "0123456789abcdef0123456789abcdef", "01234567-89ab-cdef-0123-456789abcdef"
-
-
-@pytest.mark.parametrize("sent", [BARE, DASHED, DASHED.upper()])
-@pytest.mark.parametrize("answered", [BARE, DASHED])
-@pytest.mark.parametrize("late", [False, True])
-def test_trap_1_a_notion_page_is_paired_in_whichever_form_fini_answers_its_id(
-    sent: str, answered: str, late: bool, acme: Workspace, register: Start
-) -> None:
-    run = register([routes.Resource(sent, "Page", "https://docs.example/page", "text/markdown", "page")])
-    Item.objects.filter(run=run).update(stage=Stage.PAIR, step=None)
-    now = datetime.now(UTC)
-    source = Source.objects.create(
-        workspace=acme,
-        fini_id="fini-1",
-        provider="notion",
-        external_id=answered,
-        state_since=now,
-        first_seen=now,
-        last_seen=now,
-    )
-    if late:
-        follow.leftovers(acme)
-    else:
-        follow.pair(acme, [source])
-    item = Item.objects.get(run=run)
-    assert (item.source, item.outcome) == (source, Outcome.DONE)

@@ -227,14 +227,15 @@ def test_the_sources_page_csv_comes_back_without_an_apostrophe_more(
     acme: Workspace, editor: Client, tmp_path: Any
 ) -> None:
     titles = [one["title"] for one in json.loads((FILES / "formula_titles.json").read_text())]
-    for number, title in enumerate([*titles, "'=1", "''-2", " =3"]):
+    for number, title in enumerate([*titles, "'=1", "''-2", " =3", "\u200bx\u00a0"]):
         known(acme, number, title)
     content = b"".join(editor.get("/w/acme/sources/?export=csv").streaming_content)  # type: ignore[attr-defined]
     assert b"'=SUM explained" in content
     for way in WAYS:
         found = bring(way, editor, content, "zendesk", tmp_path)
         assert {one["external_id"]: one["title"] for one in found.resources} == {
-            str(number): title.strip() for number, title in enumerate([*titles, "'=1", "''-2", " =3"])
+            str(number): title
+            for number, title in enumerate([*titles, "'=1", "''-2", " =3", "\u200bx\u00a0"])
         }
 
 

@@ -203,7 +203,7 @@ MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_RECOVERY_CODES_SHOW_ONCE = True
 MFA_RECOVERY_CODE_COUNT = 10
 MFA_TOTP_ISSUER = "Fini Admin"
-# One step of 30 s before and after, for clocks that differ; each code counts once (people/forms.py).
+# One step of 30 s before and after, for clocks that differ; each code counts once (web/accounts/forms.py).
 MFA_TOTP_TOLERANCE = 1
 MFA_FORMS = {
     "authenticate": "fini_admin.web.accounts.forms.CodeForm",

@@ -89,7 +89,7 @@ def plain_page(status: int, **context: object) -> HttpResponse:
 def failed(request: HttpRequest) -> HttpResponse:
     """What nothing else answered, in a view or round it (urls.py: handler500): a database that is away, else a fault.
 
-    Django logs both: the one as a line, the other with its traceback (workspaces/reports.py).
+    Django logs both: the one as a line, the other with its traceback (lib/redaction.py).
     """
     found = outage.outage_of(sys.exc_info()[1])
     if found is None:

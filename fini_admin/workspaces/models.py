@@ -57,7 +57,7 @@ class Workspace(models.Model):
 
 
 class Role(models.TextChoices):
-    """What someone is in a workspace; what each may do stands in permissions.py."""
+    """What someone is in a workspace; what each may do stands in permissions.py beside it."""
 
     VIEWER = "viewer"
     EDITOR = "editor"

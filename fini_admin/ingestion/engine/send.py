@@ -50,7 +50,7 @@ def release(step_id: int, owner: str) -> None:
 
 
 def perform(step_id: int, owner: str) -> None:
-    """Send a leased step and settle what comes of it. Raises budget.Spent and calling.NoKey before any call."""
+    """Send a leased step and settle what comes of it. Raises budget.Spent and credentials.NoKey before any call."""
     step = Step.objects.select_related("run__workspace", "root").get(pk=step_id)
     drop_ineligible(step)
     items = items_of(step)

@@ -70,7 +70,7 @@ def release(workspace_id: UUID, owner: str) -> None:
 
 
 def advance(workspace_id: UUID, owner: str) -> None:
-    """One call of a leased watch. Raises budget.Spent and calling.NoKey before any call."""
+    """One call of a leased watch. Raises budget.Spent and credentials.NoKey before any call."""
     watch = Watch.objects.select_related("workspace").get(workspace_id=workspace_id)
     wanted = by_id(watch)
     claim = partial(claim_watch, watch, owner)

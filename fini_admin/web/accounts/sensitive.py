@@ -19,7 +19,7 @@ def reauthenticated(view: View, *, reading: bool = False) -> View:
 
     It stands below the view's rule. With a script a dialog asks before the form leaves its page: forms and links that
     lead here have `data-asks` (reauthentication.js), which a test demands of them. Without one the question is the
-    answer to the form, and confirming sends it on (people/challenge.py). `reading`: the page itself is asked for, too,
+    answer to the form, and confirming sends it on (web/accounts/challenge.py). `reading`: the page itself is asked for, too,
     and no browser keeps it.
     """
 

@@ -200,7 +200,7 @@ def key_fault(data: Mapping[str, Any], name: str) -> str:
 
 
 def left_behind(data: Any) -> list[str]:
-    """The names of the fields that came back empty although they had been filled in (people/challenge.py)."""
+    """The names of the fields that came back empty although they had been filled in (web/accounts/challenge.py)."""
     return data.getlist(MISSING) if isinstance(data, QueryDict) else []
 
 

@@ -94,7 +94,6 @@ INSTALLED_APPS = [
     "allauth.socialaccount",
     "allauth.socialaccount.providers.openid_connect",
     "allauth.usersessions",
-    "huey.contrib.djhuey",
     "fini_admin.audit",
     "fini_admin.workspaces",
     "fini_admin.people",

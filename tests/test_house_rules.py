@@ -176,9 +176,7 @@ def test_the_network_check_sees_every_way_out():
     for line in ("import requests", "from urllib import request", "from http import client", "import socket"):
         assert ways_out("sources/mirror.py", line), line
         assert ways_out("sources/mirror.py", f"def send():\n    {line}"), line
-    assert not ways_out(
-        "sources/mirror.py", "from urllib.parse import urlsplit\nfrom http import HTTPStatus"
-    )
+    assert not ways_out("sources/mirror.py", "from urllib.parse import urlsplit\nfrom http import HTTPStatus")
     assert not ways_out("audit/transport.py", "import requests")
 
 

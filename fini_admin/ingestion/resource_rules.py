@@ -7,7 +7,7 @@ from fini_admin.fini import wire
 from fini_admin.fini.external_ids import is_unseen, tidy
 from fini_admin.fini.providers import MIME_TYPE
 from fini_admin.fini.routes import Resource, is_sendable, is_url
-from fini_admin.lib.key_text import looks_like_key, without_keys
+from fini_admin.lib.key_text import REPLACEMENT, looks_like_key, without_keys
 
 # The wire's name of each field of fini.routes.Resource.
 FIELDS = {
@@ -26,9 +26,12 @@ LONGEST = {
     "object": wire.WORD,
 }
 
+_MARKED = f"holds “{REPLACEMENT}”, which stands where a key was taken out: write something else in its place"
+
 # Each rule with what is said, after the field's name, of a value that breaks it.
 _RULES: tuple[tuple[str, Callable[[str], bool]], ...] = (
     ("holds what looks like an API key: take it out, and revoke that key in Fini", looks_like_key),
+    (_MARKED, lambda value: REPLACEMENT in value),
     ("holds a NUL character: take it out", lambda value: "\x00" in value),
     (
         "holds a damaged character, which is no UTF-8: type it again",

@@ -46,6 +46,10 @@ SENT_OF = (
 )
 
 
+# The stages in which an ID has no end yet.
+OPEN = [stage for stage in Stage if stage != Stage.ENDED]
+
+
 class Wait(NamedTuple):
     """A queue entry as a run takes it, with what its items hold."""
 
@@ -324,6 +328,5 @@ def finish(workspace: Workspace) -> None:
 
 
 def any_open(run: Run) -> bool:
-    """Whether an ID of the run has no end yet. One look into an index, in which *ended* comes before all else."""
-    last = Item.objects.filter(run=run).order_by("-stage").values_list("stage", flat=True).first()
-    return last not in (None, Stage.ENDED)
+    """Whether an ID of the run has no end yet: a look into an index for each stage before the last."""
+    return Item.objects.filter(run=run, stage__in=OPEN).exists()

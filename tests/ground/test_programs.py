@@ -5,6 +5,7 @@ import os
 import pickle
 
 import pytest
+from django.core.management import get_commands
 from huey.contrib.djhuey import HUEY
 from huey.serializer import Serializer
 
@@ -55,3 +56,9 @@ def test_a_wake_up_that_was_not_signed_here_is_not_unpickled(tmp_path):
 def test_one_of_ours_is(monkeypatch):
     sent = HUEY.serialize_task(look.s())
     assert HUEY.deserialize_task(sent).name == look.s().name
+
+
+def test_only_our_own_worker_takes_wake_ups():
+    """huey's command would run without a clock, leases and a heartbeat."""
+    assert "run_worker" in get_commands()
+    assert "run_huey" not in get_commands()

@@ -19,8 +19,8 @@ def reauthenticated(view: View, *, reading: bool = False) -> View:
 
     It stands below the view's rule. With a script a dialog asks before the form leaves its page: forms and links that
     lead here have `data-asks` (reauthentication.js), which a test demands of them. Without one the question is the
-    answer to the form, and confirming sends it on (web/accounts/challenge.py). `reading`: the page itself is asked for, too,
-    and no browser keeps it.
+    answer to the form, and confirming sends it on (challenge.py). `reading`: the page itself is asked for, too, and no
+    browser keeps it.
     """
 
     @wraps(view)

@@ -115,6 +115,10 @@ def test_discoverys_tree_is_flattened() -> None:
         ),
         ({"title": "a\x00b"}, "title holds a NUL character: take it out"),
         (
+            {"title": "About [key removed]"},
+            "title holds “[key removed]”, which stands where a key was taken out: write something else in its place",
+        ),
+        (
             {"externalId": "2\ud800"},
             "externalId holds a damaged character, which is no UTF-8: type it again",
         ),

@@ -33,6 +33,8 @@ if (BASE_DIR / ".env").is_file():
 DEBUG = flag("DEBUG")
 SECRET_KEY = secret("SECRET_KEY")
 ENCRYPTION_KEYS = encryption_keys(secret("ENCRYPTION_KEYS"))
+# With DEBUG on and none set, everybody knows the one that stands in its place: no API key is sealed with it.
+ENCRYPTION_KEY_IS_PUBLIC = DEBUG and not ENCRYPTION_KEYS
 missing = [name for name in ("SECRET_KEY", "ENCRYPTION_KEYS") if not globals()[name]]
 # It opens no key, and runs where an image is built, which has no secrets.
 if missing and sys.argv[1:2] == ["collectstatic"]:

@@ -109,3 +109,13 @@ def test_a_value_that_cannot_be_meant_is_an_error_that_names_it(tmp_path, name, 
 )
 def test_an_installation_is_strict_unless_told_otherwise(tmp_path, setting, expected):
     assert started(tmp_path, ["-c", PRINT.format(setting)], **GOOD).stdout == f"{expected}\n"
+
+
+def test_every_start_warns_of_an_encryption_key_that_everybody_knows(tmp_path):
+    own = {name: value for name, value in GOOD.items() if name != "ENCRYPTION_KEYS"}
+    for code in (["manage.py", "migrate"], ["manage.py", "check"]):
+        assert "ENCRYPTION_KEYS is not set" in started(tmp_path, code, **own, DEBUG="yes").stderr
+    assert (
+        "ENCRYPTION_KEYS is not set"
+        not in started(tmp_path, ["manage.py", "check"], **GOOD, DEBUG="yes").stderr
+    )

@@ -98,17 +98,26 @@ def freeze_ingest(*, actor: str, workspace: Workspace, entries: Sequence[QueueEn
 
 
 def keep(workspace: Workspace, kind: Kind, content: dict[str, Any], **fields: Any) -> Preview:
-    """Store a preview; those that nobody confirmed within a day go."""
-    now = datetime.now(UTC)
-    Preview.objects.filter(workspace=workspace, made_at__lt=now - KEPT).delete()
+    """Store a preview."""
     return Preview.objects.create(
-        token=new_token(), workspace=workspace, kind=kind, content=content, made_at=now, **fields
+        token=new_token(),
+        workspace=workspace,
+        kind=kind,
+        content=content,
+        made_at=datetime.now(UTC),
+        **fields,
     )
 
 
+def forget_old() -> None:
+    """Previews that nobody confirmed within a day go, with what they hold."""
+    Preview.objects.filter(made_at__lt=datetime.now(UTC) - KEPT).delete()
+
+
 def find(workspace: Workspace, token: str) -> Preview | None:
-    """A workspace's preview that was not confirmed yet."""
-    return Preview.objects.filter(workspace=workspace, token=token).first()
+    """A workspace's preview that was not confirmed yet and is not older than a day."""
+    fresh = Preview.objects.filter(made_at__gte=datetime.now(UTC) - KEPT)
+    return fresh.filter(workspace=workspace, token=token).first()
 
 
 @dataclass(frozen=True, slots=True)

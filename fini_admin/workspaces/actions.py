@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 
 from allauth.account.models import EmailAddress
+from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -27,6 +28,7 @@ from fini_admin.workspaces.models import (
 # Four characters of a shorter key would be a good part of it.
 SHOWN_FROM = 20
 LABEL_TAKEN = "The workspace has a key with this label already."
+PUBLIC_KEY = "Set ENCRYPTION_KEYS first: without it a key would be sealed with one that everybody knows."
 KEY_IN_TEXT = "The {} holds the key itself. It belongs only in the key's own field."
 KEY_ELSEWHERE = "Another workspace here holds this key. A key belongs to one: two would share its budget."
 KEY_TWICE = (
@@ -205,6 +207,8 @@ def add_key(
 
     It belongs to whoever adds it, unless `owner` names somebody else.
     """
+    if settings.ENCRYPTION_KEY_IS_PUBLIC:
+        raise ValidationError({"key": PUBLIC_KEY})
     text = validators.key_text(plain)
     words = {"label": label, "purpose": purpose, "owner": owner.strip() or actor}
     for name, typed in words.items():

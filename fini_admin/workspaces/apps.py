@@ -1,8 +1,12 @@
+import logging
 from typing import Any
 
 from django.apps import AppConfig
+from django.conf import settings
 from django.core.management import call_command
 from django.db.models.signals import post_migrate
+
+log = logging.getLogger(__name__)
 
 
 class WorkspacesConfig(AppConfig):
@@ -14,6 +18,10 @@ class WorkspacesConfig(AppConfig):
     def ready(self) -> None:
         """Hook into migrate."""
         post_migrate.connect(make_cache_table, sender=self)
+        if settings.ENCRYPTION_KEY_IS_PUBLIC:
+            log.warning(
+                "ENCRYPTION_KEYS is not set: DEBUG runs on a key that everybody knows, and takes no API key"
+            )
 
 
 def make_cache_table(*, using: str, **_: Any) -> None:

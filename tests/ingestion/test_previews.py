@@ -12,6 +12,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from fini_admin.cli.management.commands import run_worker
 from fini_admin.ingestion import previews, queue
 from fini_admin.ingestion.models import Outcome, Preview, QueueEntry, Run
 from fini_admin.ingestion.runs import NothingToDo
@@ -220,15 +221,17 @@ def test_another_workspaces_preview_is_not_there(acme: Workspace, client: Client
 
 def test_previews_that_nobody_confirmed_go_after_a_day(acme: Workspace, editor: Client) -> None:
     old = frozen(acme)
-    Preview.objects.update(made_at=datetime.now(UTC) - timedelta(days=2))
-    frozen(acme)
-    assert Preview.objects.count() == 1
+    Preview.objects.update(made_at=datetime.now(UTC) - timedelta(days=1, minutes=1))
+    new = frozen(acme)
+    assert "no longer there" in editor.get(address(old), follow=True).content.decode()
     answer = editor.post(address(old), follow=True)
     assert (
         "This preview is no longer there: previews are kept for a day. Nothing was sent."
         in answer.content.decode()
     )
     assert not Run.objects.exists()
+    run_worker.sweep()
+    assert [held.token for held in Preview.objects.all()] == [new.token]
 
 
 def test_a_preview_that_an_update_cannot_read_is_gone_with_it(acme: Workspace, editor: Client) -> None:

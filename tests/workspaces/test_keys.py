@@ -279,3 +279,9 @@ def test_the_form_that_was_sent_twice_finds_what_it_added(acme, other):
     assert queries.same_key(acme, label="next", plain=people.KEY) is None
     assert queries.same_key(acme, label="main", plain=OTHER) is None
     assert queries.same_key(acme, label="main", plain="nothing") is None
+
+
+def test_no_key_is_sealed_with_an_encryption_key_that_everybody_knows(acme, settings) -> None:
+    settings.ENCRYPTION_KEY_IS_PUBLIC = True
+    with pytest.raises(ValidationError, match="Set ENCRYPTION_KEYS first"):
+        actions.add_key(**BY, workspace=acme, label="new", plain="fini_abcdefghijklmnopqrst0000")

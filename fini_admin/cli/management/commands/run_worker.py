@@ -15,7 +15,7 @@ from huey.contrib.djhuey import HUEY
 
 from fini_admin.audit import chain
 from fini_admin.cli import base
-from fini_admin.ingestion import schedules, wakeup
+from fini_admin.ingestion import previews, schedules, wakeup
 from fini_admin.ingestion.engine import ahead, loop
 from fini_admin.ingestion.models import Worker
 from fini_admin.lib import outage
@@ -147,6 +147,7 @@ def sweep() -> None:
     """What needs no haste."""
     ahead.bring_back()
     sessions.clear()
+    previews.forget_old()
     loop.forget_dead(Process.owner)
     loop.mark_stuck()
     loop.reopen_calls()

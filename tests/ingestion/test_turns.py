@@ -2,13 +2,12 @@
 
 import threading
 from datetime import UTC, datetime, timedelta
-
-import pytest
+from typing import Any
 
 from fini_admin.ingestion import runs, schedules
 from fini_admin.ingestion.engine import loop
 from fini_admin.ingestion.models import Budget, Run, Step
-from fini_admin.workspaces.models import Workspace
+from fini_admin.workspaces.models import ApiKey, Workspace
 from tests.ingestion.conftest import OWNER, resources
 from tests.support import people
 from tests.support.sandbox import Sandbox
@@ -41,10 +40,10 @@ def routes(sandbox: Sandbox) -> list[str]:
 
 
 def test_fifty_workspaces_had_their_turn_within_sixty_pieces(
-    db: None, sandbox: Sandbox, settings: pytest.FixtureRequest
+    db: None, sandbox: Sandbox, settings: Any
 ) -> None:
     long = place(0, sandbox)
-    settings.FINI_BATCH_SIZE = 1  # type: ignore[attr-defined]
+    settings.FINI_BATCH_SIZE = 1
     register(long, 100)
     for _ in range(5):
         loop.work(OWNER, GO)
@@ -58,9 +57,9 @@ def test_fifty_workspaces_had_their_turn_within_sixty_pieces(
 
 
 def test_a_discovery_that_a_person_waits_for_comes_first_and_a_scheduled_one_in_turn(
-    acme: Workspace, sandbox: Sandbox, settings: pytest.FixtureRequest
+    acme: Workspace, sandbox: Sandbox, settings: Any
 ) -> None:
-    settings.FINI_BATCH_SIZE = 1  # type: ignore[attr-defined]
+    settings.FINI_BATCH_SIZE = 1
     register(acme, 5)
     Step.objects.update(due_at=datetime.now(UTC) - timedelta(minutes=5))
     runs.start_discover(actor="ada", origin=schedules.ORIGIN, workspace=acme, provider="notion")
@@ -70,18 +69,18 @@ def test_a_discovery_that_a_person_waits_for_comes_first_and_a_scheduled_one_in_
     assert routes(sandbox) == ["POST notion", "GET zendesk"]
 
 
-def test_a_workspace_that_can_do_nothing_keeps_no_other_waiting(acme: Workspace, sandbox: Sandbox) -> None:
+def test_a_workspace_whose_key_does_not_open_keeps_no_other_waiting(
+    acme: Workspace, sandbox: Sandbox
+) -> None:
     other = place(1, sandbox)
     register(acme, 1)
     register(other, 1)
-    Budget.objects.filter(pk=acme.pk).update(served_at=None)
     Budget.objects.filter(pk=other.pk).update(served_at=datetime.now(UTC))
-    settings_of_none = Budget.objects.filter(pk=acme.pk)
-    settings_of_none.update(blocked_until=datetime.now(UTC) + timedelta(minutes=1))
+    ApiKey.objects.filter(workspace=acme).update(sealed=b"nothing that opens")
     assert loop.work(OWNER, GO)
-    assert not loop.work(OWNER, GO) or routes(sandbox)
-    assert Step.objects.filter(run__workspace=acme, state="ready").exists()
-    assert not Step.objects.filter(run__workspace=other, state="ready").exists()
+    assert routes(sandbox) == ["POST notion"]
+    waiting = Step.objects.filter(state="ready").values_list("run__workspace", flat=True)
+    assert list(waiting) == [acme.pk]
 
 
 def test_a_worker_that_is_told_to_stop_begins_nothing(acme: Workspace, sandbox: Sandbox) -> None:

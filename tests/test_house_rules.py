@@ -12,7 +12,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "fini_admin"
-FILE_LIMIT, FUNCTION_LIMIT = 400, 60
+FILE_LIMIT, FUNCTION_LIMIT = 400, 40
 
 NETWORK = {"requests", "urllib3", "urllib.request", "http.client", "socket", "httpx", "aiohttp"}
 MAY_REACH_OUT = ("audit/transport.py", "sandbox/")

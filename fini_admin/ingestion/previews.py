@@ -226,6 +226,15 @@ def seconds(workspace: Workspace, number: int) -> int:
     return max(1, round(number * CALL_SECONDS if number <= limit // MORE else number * 60 / limit))
 
 
+def _wanted(preview: Preview, out: Collection[int], titles: Mapping[int, str]) -> list[Resource]:
+    """What a register's preview holds less these positions, with the titles that were written."""
+    return [
+        replace(held, title=titles.get(position, held.title))
+        for position, held in enumerate(resources_of(preview))
+        if position not in out
+    ]
+
+
 def confirm(
     *,
     actor: str,
@@ -243,18 +252,12 @@ def confirm(
     """
     extra["token"] = preview.token
     if preview.kind == Kind.REGISTER:
-        titled = [
-            replace(held, title=(titles or {}).get(position, held.title))
-            for position, held in enumerate(resources_of(preview))
-        ]
-        out = set(left) | (twins(preview) - set(let_in))
-        wanted = [held for position, held in enumerate(titled) if position not in out]
         run = start_register(
             actor=actor,
             origin=origin,
             workspace=preview.workspace,
             provider=preview.provider,
-            resources=wanted,
+            resources=_wanted(preview, set(left) | (twins(preview) - set(let_in)), titles or {}),
             then_ingest=preview.then_ingest,
             **extra,
         )

@@ -191,6 +191,14 @@ def remove_member(*, actor: str, origin: str, membership: Membership) -> None:
     record(workspace, Activity.MEMBER_REMOVED, actor, origin, email=member.user.email, was=member.role)
 
 
+@sensitive_variables("plain")
+def key_to_seal(plain: str) -> str:
+    """A typed key as it is kept, if there is an encryption key that only this installation knows."""
+    if settings.ENCRYPTION_KEY_IS_PUBLIC:
+        raise ValidationError({"key": PUBLIC_KEY})
+    return validators.key_text(plain)
+
+
 @sensitive_variables("plain", "text", "words", "typed")
 def add_key(
     *,
@@ -207,9 +215,7 @@ def add_key(
 
     It belongs to whoever adds it, unless `owner` names somebody else.
     """
-    if settings.ENCRYPTION_KEY_IS_PUBLIC:
-        raise ValidationError({"key": PUBLIC_KEY})
-    text = validators.key_text(plain)
+    text = key_to_seal(plain)
     words = {"label": label, "purpose": purpose, "owner": owner.strip() or actor}
     for name, typed in words.items():
         if text in typed:

@@ -33,6 +33,16 @@ def fine(page: Page) -> None:
         assert layout.overflow(page) + layout.cut(page) + accessibility.in_both_themes(page) == []
 
 
+def open_link(stranger: Page, link: str, shot: Callable) -> None:
+    """The page behind an invitation's link."""
+    stranger.goto(link)
+    stranger.wait_for_url("**/invitations/")
+    expect(stranger.get_by_role("heading", name="Join Parcels and Returns")).to_be_visible()
+    expect(stranger.get_by_label("E-mail")).not_to_be_editable()
+    fine(stranger)
+    shot(stranger, "invitation")
+
+
 def test_an_invited_person_comes_in_by_the_link(
     visit: Visit, stranger: Page, product: Product, shot: Callable
 ):
@@ -53,12 +63,7 @@ def test_an_invited_person_comes_in_by_the_link(
     expect(admin.get_by_role("button", name=f"Withdraw {NEW}")).to_be_visible()
     fine(admin)
 
-    stranger.goto(link)
-    stranger.wait_for_url("**/invitations/")
-    expect(stranger.get_by_role("heading", name="Join Parcels and Returns")).to_be_visible()
-    expect(stranger.get_by_label("E-mail")).not_to_be_editable()
-    fine(stranger)
-    shot(stranger, "invitation")
+    open_link(stranger, link, shot)
     stranger.get_by_label("Name").fill("Nell New")
     stranger.get_by_label("Password").fill("short")
     stranger.get_by_role("button", name="Set password and join").click()

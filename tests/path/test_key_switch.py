@@ -11,12 +11,12 @@ CALLS = 200
 WORKERS = 2
 NEXT = "fini_next_0123456789abcdefghijklmnopqrstuv"
 SWITCH = """
-from fini_admin.ingestion import verification
+from fini_admin.ingestion import key_check
 from fini_admin.workspaces import actions
 from fini_admin.workspaces.models import ApiKey
 key = ApiKey.objects.get(label="next")
 by = {"actor": "ada@example.com", "origin": "test"}
-verification.verify(**by, key=key)
+key_check.verify(**by, key=key)
 actions.switch_key(**by, key=key)
 """
 COUNT = (

@@ -205,9 +205,11 @@ def installation_secrets() -> dict[str, str]:
 
 
 def copy_of_template(folder: Path) -> str:
-    """A migrated, empty database of its own; returns its address."""
+    """A migrated, empty database of its own, with the wake-ups' file in `var`; returns its address."""
     if not POSTGRES:
         shutil.copy(template(), folder / "db.sqlite3")
+        (folder / "var").mkdir(exist_ok=True)
+        shutil.copy(Path(template()).parent / "var" / "huey.sqlite3", folder / "var")
         return f"sqlite:///{folder / 'db.sqlite3'}"
     name = new_name()
     create(name, name_in(template()))

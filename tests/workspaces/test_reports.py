@@ -107,7 +107,7 @@ def test_the_products_own_modules_are_named_and_a_key_beside_them_is_not():
     record.args = ()
     assert (
         Line("%(name)s %(message)s").format(record)
-        == "fini_admin.ingestion.walk /srv/fini_admin/fini/client.py"
+        == "fini_admin.ingestion.engine.walk /srv/fini_admin/fini/client.py"
     )
     record.msg = "fini_admin_0123456789abcdef fini_admin/0123456789abcdef"
     assert Line("%(message)s").format(record) == "[key removed] [key removed]"

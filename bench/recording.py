@@ -29,10 +29,10 @@ def main() -> None:
     django.setup()
     from django.conf import settings  # noqa: PLC0415 - after the set-up
 
-    from fini_admin.audit.transport import exchange  # noqa: PLC0415 - the same
-    from fini_admin.fini import routes  # noqa: PLC0415 - the same
-    from fini_admin.ingestion.credentials import context  # noqa: PLC0415 - the same
-    from fini_admin.workspaces.models import Workspace  # noqa: PLC0415 - the same
+    from fini_admin.audit.transport import exchange  # noqa: PLC0415 - settings first
+    from fini_admin.fini import routes  # noqa: PLC0415 - settings first
+    from fini_admin.ingestion.credentials import context  # noqa: PLC0415 - settings first
+    from fini_admin.workspaces.models import Workspace  # noqa: PLC0415 - settings first
 
     request = routes.list_sources(limit=10, cursor="")
     who = context(Workspace.objects.get(), actor="bench", origin="bench", owner="bench")

@@ -7,7 +7,7 @@ from django.db.models import Q, QuerySet
 
 from fini_admin.fini.external_ids import compared, spellings
 from fini_admin.ingestion import queue
-from fini_admin.ingestion.engine import split as splitting
+from fini_admin.ingestion.engine import split
 from fini_admin.ingestion.models import Item, Kind, Outcome, Run, RunState, Stage, Step, StepState, Watch
 from fini_admin.ingestion.runs import add_step, end, end_items, finish, plan
 from fini_admin.lib.paging import chunks
@@ -227,7 +227,7 @@ def not_done(step: Step, items: list[Item]) -> None:
     note = "No trace of the call: it was not done"
     mirror.move_all(sources, State.QUEUED, Origin(step.call, datetime.now(UTC), step.run.number), note)
     if items and step.refusal:
-        splitting.split(step, items, step.refusal)
+        split.split(step, items, step.refusal)
         return
     Step.objects.filter(pk=step.pk).update(state=StepState.DONE, owner="", lease_until=None)
     if items and step.tries >= SENDS:

@@ -22,7 +22,7 @@ from fini_admin.fini.routes import InvalidRequest, Resource
 from fini_admin.ingestion import budget, credentials
 from fini_admin.ingestion.credentials import context_for
 from fini_admin.ingestion.eligibility import why_not
-from fini_admin.ingestion.engine import settle as answers
+from fini_admin.ingestion.engine import settle
 from fini_admin.ingestion.models import Item, Kind, Lane, Outcome, QueueEntry, Stage, Step, StepState
 from fini_admin.ingestion.runs import end_items, finish
 from fini_admin.sources.models import Source
@@ -66,7 +66,10 @@ def perform(step_id: int, owner: str) -> None:
     context = context_for(step.run, owner=owner, attempt=step.tries + 1, reads=reads)
     try:
         exchange(
-            request, context, claim=partial(claim, step, items, owner), settle=partial(settle, step, items)
+            request,
+            context,
+            claim=partial(claim, step, items, owner),
+            settle=partial(settle_step, step, items),
         )
     except (NotOurs, Superseded):
         return
@@ -179,7 +182,7 @@ def claim(step: Step, items: list[Item], owner: str, call: str) -> None:
     budget.take(held, call, urgent=step.kind == Kind.DISCOVER)
 
 
-def settle(step: Step, items: list[Item], done: Exchange[Any]) -> None:
+def settle_step(step: Step, items: list[Item], done: Exchange[Any]) -> None:
     """In the *outcome* transaction: what the answer says of the step's items, or what becomes of the step."""
     reads = step.kind == Kind.DISCOVER
     reader_failed = reads and credentials.cannot_read(step.run.workspace, done)
@@ -188,11 +191,11 @@ def settle(step: Step, items: list[Item], done: Exchange[Any]) -> None:
         raise Superseded(done.call)
     step.refresh_from_db(fields=["tries", "state"])
     if done.error is None:
-        answers.accepted(step, items, done)
+        settle.accepted(step, items, done)
     elif reader_failed:
-        answers.later(step, 0)
+        settle.later(step, 0)
     else:
-        answers.failed(step, items, done.error, call=done.call)
+        settle.failed(step, items, done.error, call=done.call)
     finish(step.run.workspace)
 
 
@@ -201,10 +204,10 @@ def lost(step: Step, call: str, *, died: bool) -> None:
 
     A death says nothing about the step: what may be repeated is, at once, and however often (P3).
     """
-    if died and step.kind in answers.REPEATABLE:
-        answers.later(step, 0)
+    if died and step.kind in settle.REPEATABLE:
+        settle.later(step, 0)
         Step.objects.filter(pk=step.pk).update(tries=F("tries") - 1)
         return
     items = items_of(step)
-    answers.failed(step, items, FiniError("the process that sent it failed or ended"), call=call)
+    settle.failed(step, items, FiniError("the process that sent it failed or ended"), call=call)
     finish(step.run.workspace)

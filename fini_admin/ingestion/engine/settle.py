@@ -12,7 +12,7 @@ from fini_admin.fini.errors import Outcome as CallOutcome
 from fini_admin.fini.retry import pause_before_retry
 from fini_admin.fini.wire import IdLists
 from fini_admin.ingestion import left_out, queue
-from fini_admin.ingestion.engine import split as splitting
+from fini_admin.ingestion.engine import split
 from fini_admin.ingestion.engine.follow import follow, look_at
 from fini_admin.ingestion.models import (
     NOT_CONNECTED,
@@ -166,12 +166,12 @@ def refused(step: Step, items: list[Item], error: FiniError, *, call: str) -> No
         Step.objects.filter(pk=step.pk).update(refusal=str(error))
         check(step, items, settle_after=now, note=str(error), call=call)
     else:
-        splitting.split(step, items, str(error))
+        split.split(step, items, str(error))
 
 
 def concerns_all(error: FiniError) -> bool:
     """Whether the refusal is about the provider, the body or the key rather than about one item."""
-    return isinstance(error, ScopeMissing) or bool(ABOUT_ALL.search(splitting.own_words(error.message)))
+    return isinstance(error, ScopeMissing) or bool(ABOUT_ALL.search(split.own_words(error.message)))
 
 
 def refuse_all(step: Step, items: list[Item], error: FiniError) -> None:

@@ -131,7 +131,7 @@ def enrol(page: Page) -> tuple[str, list[str]]:
     """Sets up a second factor; its secret and the recovery codes."""
     page.goto("/accounts/2fa/")
     page.get_by_role("link", name="Set up a second factor").click()
-    page.wait_for_function("() => document.querySelector('img.qr').naturalWidth > 0")
+    page.wait_for_function("() => document.querySelector('img.qr')?.naturalWidth > 0")
     secret = page.locator("#secret").inner_text().replace(" ", "").replace("\n", "")
     fine(page)
     page.get_by_label("Code").fill(code(secret))

@@ -10,6 +10,7 @@ from fini_admin.ingestion import queue
 from fini_admin.ingestion.engine import split
 from fini_admin.ingestion.models import Item, Kind, Outcome, Run, RunState, Stage, Step, StepState, Watch
 from fini_admin.ingestion.runs import add_step, end, end_items, finish, plan
+from fini_admin.lib import lease
 from fini_admin.lib.paging import chunks
 from fini_admin.sources import mirror
 from fini_admin.sources.mirror import Origin, without_pk
@@ -229,7 +230,7 @@ def not_done(step: Step, items: list[Item]) -> None:
     if items and step.refusal:
         split.split(step, items, step.refusal)
         return
-    Step.objects.filter(pk=step.pk).update(state=StepState.DONE, owner="", lease_until=None)
+    lease.give_back(Step.objects.filter(pk=step.pk), state=StepState.DONE)
     if items and step.tries >= SENDS:
         end_items(step.run, items, Outcome.FAILED, f"Sent {step.tries} times, and Fini never took it")
     elif items:

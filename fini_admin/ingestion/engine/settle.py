@@ -26,6 +26,7 @@ from fini_admin.ingestion.models import (
     Watch,
 )
 from fini_admin.ingestion.runs import end_items, plan
+from fini_admin.lib import lease
 from fini_admin.lib.paging import CHUNK
 from fini_admin.sources import mirror
 from fini_admin.sources.mirror import Origin
@@ -65,7 +66,7 @@ def ids_of(done: Exchange[IdLists]) -> list[str]:
 
 def close_step(step: Step, **fields: object) -> None:
     """The step is done with."""
-    Step.objects.filter(pk=step.pk).update(state=StepState.DONE, owner="", lease_until=None, **fields)
+    lease.give_back(Step.objects.filter(pk=step.pk), state=StepState.DONE, **fields)
 
 
 def discovered(step: Step, listing: Any) -> None:
@@ -146,7 +147,7 @@ def failed(step: Step, items: list[Item], error: FiniError, *, call: str) -> Non
 def later(step: Step, pause: float) -> None:
     """The same call once more, after a pause in seconds."""
     due_at = datetime.now(UTC) + timedelta(seconds=pause)
-    Step.objects.filter(pk=step.pk).update(state=StepState.READY, due_at=due_at, owner="", lease_until=None)
+    lease.give_back(Step.objects.filter(pk=step.pk), state=StepState.READY, due_at=due_at)
 
 
 def give_up(step: Step, items: list[Item], error: FiniError) -> None:
@@ -206,7 +207,5 @@ def check(step: Step, items: list[Item], *, settle_after: datetime, note: str, c
     Source.objects.filter(pk__in=pks).update(sent_at=now)
     mirror.move_all(sources, State.UNKNOWN, Origin(call, now, step.run.number), note)
     look_at(step.run.workspace, sources, settle_after)
-    Step.objects.filter(pk=step.pk).update(
-        state=StepState.CHECK, settle_after=settle_after, owner="", lease_until=None
-    )
+    lease.give_back(Step.objects.filter(pk=step.pk), state=StepState.CHECK, settle_after=settle_after)
     Watch.objects.filter(workspace=step.run.workspace).update(next_at=now)

@@ -18,6 +18,7 @@ from fini_admin.audit.transport import Exchange, exchange
 from fini_admin.fini import routes
 from fini_admin.fini.client import Request
 from fini_admin.fini.errors import FiniError
+from fini_admin.fini.retry import may_be_repeated
 from fini_admin.fini.routes import InvalidRequest, Resource
 from fini_admin.ingestion import budget, credentials
 from fini_admin.ingestion.credentials import context_for
@@ -201,7 +202,7 @@ def lost(step: Step, call: str, *, died: bool) -> None:
 
     A death says nothing about the step: what may be repeated is, at once, and however often (P3).
     """
-    if died and step.kind in settle.REPEATABLE:
+    if died and may_be_repeated(step.kind):
         settle.later(step, 0)
         Step.objects.filter(pk=step.pk).update(tries=F("tries") - 1)
         return

@@ -33,7 +33,6 @@ from fini_admin.sources.mirror import Origin
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import BUSY, State
 
-REPEATABLE = (Kind.DISCOVER, Kind.REGISTER)
 GRACE = timedelta(seconds=5)
 # What is about the provider, the body or the key concerns every batch alike (trap 4). Whole phrases, for a refusal may
 # name a title, and a title may hold any word. What is missed here costs calls; what is caught wrongly ends a run.
@@ -131,7 +130,7 @@ def patient() -> datetime:
 
 def failed(step: Step, items: list[Item], error: FiniError, *, call: str) -> None:
     """The call did not end well: try again, read back, halve, or give up, as its outcome allows."""
-    pause = pause_before_retry(error, tries=step.tries, repeatable=step.kind in REPEATABLE)
+    pause = pause_before_retry(error, tries=step.tries, route=step.kind)
     if isinstance(error, KeyRefused):
         later(step, 0)
     elif pause is not None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fini_admin.audit import chain
-from fini_admin.audit.names import Activity
+from fini_admin.audit.names import Activity, By, Origin
 from fini_admin.audit.recording import Context
 from fini_admin.audit.transport import Exchange
 from fini_admin.fini.errors import KeyRefused, ScopeMissing
@@ -59,7 +59,7 @@ def refuse_key(workspace: Workspace, key_id: str, reason: str) -> None:
         ApiKey.objects.filter(pk=key.pk).update(refused_at=now, last_refused_at=now)
         detail: dict[str, object] = {"label": key.label, "reason": reason}
         chain.record(
-            chain=str(workspace.pk), kind=Activity.KEY_REFUSED, actor="Fini", origin="worker", detail=detail
+            chain=str(workspace.pk), kind=Activity.KEY_REFUSED, by=By("Fini", Origin.WORKER), detail=detail
         )
         fall_back(key)
 
@@ -72,8 +72,7 @@ def context_for(run: Run, *, owner: str, attempt: int = 1, reads: bool = False) 
     """The context of a call for a run; raises NoKey."""
     return context(
         run.workspace,
-        actor=run.actor,
-        origin="worker",
+        by=By(run.actor, Origin.WORKER),
         run=run.number,
         owner=owner,
         attempt=attempt,
@@ -84,8 +83,7 @@ def context_for(run: Run, *, owner: str, attempt: int = 1, reads: bool = False) 
 def context(
     workspace: Workspace,
     *,
-    actor: str,
-    origin: str,
+    by: By,
     owner: str,
     run: int | None = None,
     attempt: int = 1,
@@ -95,8 +93,7 @@ def context(
     key, secret = opened(workspace, reads=reads)
     return Context(
         chain=str(workspace.pk),
-        actor=actor,
-        origin=origin,
+        by=by,
         key=key.label,
         key_id=str(key.pk),
         secret=secret,

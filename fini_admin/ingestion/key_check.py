@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import transaction
 
 from fini_admin.audit import chain
-from fini_admin.audit.names import Activity
+from fini_admin.audit.names import Activity, By
 from fini_admin.audit.recording import LEASE, Context, Superseded
 from fini_admin.audit.transport import Exchange, exchange
 from fini_admin.fini.client import Request
@@ -50,28 +50,27 @@ class Found:
     same: bool | None
 
 
-def verify(*, actor: str, origin: str, key: ApiKey) -> Found:
+def verify(*, by: By, key: ApiKey) -> Found:
     """The scopes that a key was found to have, and whether it opens this workspace, noted on the key and recorded.
 
     Raises one of FAILURES when Fini refuses it or cannot tell; `explained` says it in words.
     """
 
     def ask(request: Request[Any], asking: ApiKey) -> Exchange[Any]:
-        return answer(key.workspace, request, context(asking, actor=actor, origin=origin))
+        return answer(key.workspace, request, context(asking, by=by))
 
     head = ask(list_sources(limit=HEAD), key)
     may = {"read": allowed(head), "write": allowed(ask(write_probe(), key))}
     found = Found({scope for scope, allows in may.items() if allows}, same_workspace(key, ids_of(head), ask))
-    note(key, found, actor=actor, origin=origin)
+    note(key, found, by=by)
     return found
 
 
-def context(key: ApiKey, *, actor: str, origin: str) -> Context:
+def context(key: ApiKey, *, by: By) -> Context:
     """A call with this very key, whichever is live."""
     return Context(
         chain=str(key.workspace_id),
-        actor=actor,
-        origin=origin,
+        by=by,
         key=key.label,
         key_id=str(key.pk),
         secret=open_key(key),
@@ -148,7 +147,7 @@ def same_as_live(key: ApiKey, ids: set[str], ask: Ask) -> bool | None:
 
 
 @transaction.atomic
-def note(key: ApiKey, found: Found, *, actor: str, origin: str) -> None:
+def note(key: ApiKey, found: Found, *, by: By) -> None:
     """What was found, on the key and in the trail. Fini takes it, so an earlier refusal is over: work goes on."""
     before = ApiKey.objects.select_for_update(no_key=True).get(pk=key.pk)
     scopes = sorted(found.scopes)
@@ -169,9 +168,7 @@ def note(key: ApiKey, found: Found, *, actor: str, origin: str) -> None:
         "was_refused": before.refused_at is not None,
         "same_workspace": found.same,
     }
-    chain.record(
-        chain=str(key.workspace_id), kind=Activity.KEY_VERIFIED, actor=actor, origin=origin, detail=detail
-    )
+    chain.record(chain=str(key.workspace_id), kind=Activity.KEY_VERIFIED, by=by, detail=detail)
 
 
 def explained(error: Exception) -> str:

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from fini_admin.audit import chain
-from fini_admin.audit.names import Activity
+from fini_admin.audit.names import Activity, By
 from fini_admin.ingestion.budget import lock_budget
 from fini_admin.ingestion.models import Item, Lane, QueueEntry, Run, Stage
 from fini_admin.lib.paging import CHUNK, COUNTED, chunks, count
@@ -250,7 +250,7 @@ class Moved:
     left: Counter[str] = field(default_factory=Counter)
 
 
-def remove_entries(*, actor: str, origin: str, workspace: Workspace, entries: Collection[int]) -> Moved:
+def remove_entries(*, by: By, workspace: Workspace, entries: Collection[int]) -> Moved:
     """Take these entries (their numbers) out of the queue; what a run has taken stays, and so does what is out."""
     moved = Moved()
     for portion in chunks(sorted(set(entries)), PORTION):
@@ -261,8 +261,8 @@ def remove_entries(*, actor: str, origin: str, workspace: Workspace, entries: Co
             for part in chunks([entry.pk for entry in going], CHUNK):
                 QueueEntry.objects.filter(pk__in=part).update(closed_at=now, closed_how=REMOVED)
             sources = [entry.source for entry in going]
-            _settle_states(sources, f"Removed from the queue by {actor}", queued=False)
-            _record_activity(Activity.QUEUE_REMOVED, sources, workspace, actor, origin)
+            _settle_states(sources, f"Removed from the queue by {by.actor}", queued=False)
+            _record_activity(Activity.QUEUE_REMOVED, sources, workspace, by)
         moved.sources += sources
     return moved
 
@@ -287,7 +287,7 @@ def _removable(moved: Moved, workspace: Workspace, numbers: Sequence[int]) -> li
     return going
 
 
-def put_sources_back(*, actor: str, origin: str, workspace: Workspace, sources: Collection[int]) -> Moved:
+def put_sources_back(*, by: By, workspace: Workspace, sources: Collection[int]) -> Moved:
     """Have these sources (their numbers) wait for ingestion again, but for those that are at it, gone or waiting."""
     moved = Moved()
     for portion in chunks(sorted(set(sources)), PORTION):
@@ -296,9 +296,11 @@ def put_sources_back(*, actor: str, origin: str, workspace: Workspace, sources: 
             coming = [
                 source for part in chunks(portion, CHUNK) for source in _may_come_back(moved, workspace, part)
             ]
-            QueueEntry.objects.bulk_create([_entry_for(source, actor) for source in coming], batch_size=CHUNK)
-            _settle_states(coming, f"Put back into the queue by {actor}", queued=True)
-            _record_activity(Activity.QUEUE_PUT_BACK, coming, workspace, actor, origin)
+            QueueEntry.objects.bulk_create(
+                [_entry_for(source, by.actor) for source in coming], batch_size=CHUNK
+            )
+            _settle_states(coming, f"Put back into the queue by {by.actor}", queued=True)
+            _record_activity(Activity.QUEUE_PUT_BACK, coming, workspace, by)
         moved.sources += coming
     return moved
 
@@ -344,12 +346,10 @@ def _settle_states(sources: list[Source], note: str, *, queued: bool) -> None:
             mirror.move_all(part, state, shown, note)
 
 
-def _record_activity(
-    kind: Activity, sources: list[Source], workspace: Workspace, actor: str, origin: str
-) -> None:
+def _record_activity(kind: Activity, sources: list[Source], workspace: Workspace, by: By) -> None:
     """Say it in the audit trail, unless nothing was changed."""
     if not sources:
         return
     ids = [source.fini_id for source in sources]
     detail: dict[str, object] = {"number": len(ids), "ids": ids[:NAMED]}
-    chain.record(chain=str(workspace.pk), kind=kind, actor=actor, origin=origin, detail=detail)
+    chain.record(chain=str(workspace.pk), kind=kind, by=by, detail=detail)

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import F, Max, QuerySet
 
 from fini_admin.audit import chain
-from fini_admin.audit.names import Activity
+from fini_admin.audit.names import Activity, By
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.fini.routes import Resource
 from fini_admin.ingestion import queue
@@ -83,23 +83,20 @@ def run_of_token(workspace: Workspace, token: str | None) -> Run | None:
     return Run.objects.filter(workspace=workspace, token=token).first() if token else None
 
 
-def start_discover(
-    *, actor: str, origin: str, workspace: Workspace, provider: str, **extra: Unpack[Extra]
-) -> Run:
+def start_discover(*, by: By, workspace: Workspace, provider: str, **extra: Unpack[Extra]) -> Run:
     """Ask a provider what can be imported."""
     with transaction.atomic():
         lock_budget(workspace)
         if again := run_of_token(workspace, extra.get("token")):
             return again
-        run = _new_run(workspace, RunKind.DISCOVER, actor=actor, origin=origin, provider=provider, **extra)
+        run = _new_run(workspace, RunKind.DISCOVER, by=by, provider=provider, **extra)
         add_step(run, RunKind.DISCOVER, provider, [])
     return run
 
 
 def start_register(
     *,
-    actor: str,
-    origin: str,
+    by: By,
     workspace: Workspace,
     provider: str,
     resources: Sequence[Resource],
@@ -117,8 +114,7 @@ def start_register(
         run = _new_run(
             workspace,
             RunKind.REGISTER,
-            actor=actor,
-            origin=origin,
+            by=by,
             provider=provider,
             total=len(resources),
             then_ingest=then_ingest,
@@ -142,8 +138,7 @@ def _register_items(provider: str, resources: Sequence[Resource]) -> Iterator[It
 
 def start_ingest(
     *,
-    actor: str,
-    origin: str,
+    by: By,
     workspace: Workspace,
     entries: Sequence[int] | None = None,
     **extra: Unpack[Extra],
@@ -164,8 +159,7 @@ def start_ingest(
         run = _new_run(
             workspace,
             RunKind.INGEST,
-            actor=actor,
-            origin=origin,
+            by=by,
             total=len(taken),
             skipped=skipped,
             **extra,
@@ -218,15 +212,15 @@ def _ingest_items(entries: Sequence[Wait]) -> Iterator[Item]:
         yield item
 
 
-def _new_run(workspace: Workspace, kind: RunKind, *, actor: str, origin: str, **fields: object) -> Run:
+def _new_run(workspace: Workspace, kind: RunKind, *, by: By, **fields: object) -> Run:
     """The next run of a workspace, with its entry in the audit trail."""
     last = Run.objects.filter(workspace=workspace).aggregate(Max("number"))["number__max"] or 0
     run = Run(
         workspace=workspace,
         number=last + 1,
         kind=kind,
-        actor=actor,
-        origin=origin,
+        actor=by.actor,
+        origin=by.origin,
         created_at=datetime.now(UTC),
     )
     for name, value in fields.items():
@@ -237,8 +231,7 @@ def _new_run(workspace: Workspace, kind: RunKind, *, actor: str, origin: str, **
     chain.record(
         chain=str(workspace.pk),
         kind=Activity.RUN_STARTED,
-        actor=actor,
-        origin=origin,
+        by=by,
         run=run.number,
         detail=detail,
     )

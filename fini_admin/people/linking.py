@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from fini_admin.audit.names import Activity
+from fini_admin.audit.names import Activity, By
 from fini_admin.people import letters, mail, trail
 from fini_admin.people.models import LinkRequest
 from fini_admin.workspaces.models import User
@@ -53,7 +53,7 @@ def waiting(people: list[User]) -> dict[int, LinkRequest]:
     return {one.user_id: one for one in asked}
 
 
-def link(*, actor: str, origin: str, user: User, number: str) -> None:
+def link(*, by: By, user: User, number: str) -> None:
     """Link the identifier of a request to its person, beside the one that is linked; recorded, and told by mail.
 
     Runs in the caller's transaction. Raises ValidationError when the request is gone, or it is somebody else's by now.
@@ -68,8 +68,8 @@ def link(*, actor: str, origin: str, user: User, number: str) -> None:
     asked.delete()
     if is_new:
         said = {"email": user.email, "provider": settings.OIDC_NAME, "subject": trail.shown(asked.uid)}
-        trail.write(Activity.LOGIN_CONNECTED, actor, origin=origin, **said)
-        told = letters.letter("socialaccount/email/account_connected", user.email, {"by": actor})
+        trail.write(Activity.LOGIN_CONNECTED, by, **said)
+        told = letters.letter("socialaccount/email/account_connected", user.email, {"by": by.actor})
         transaction.on_commit(partial(mail.send, told), robust=True)
 
 

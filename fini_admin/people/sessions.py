@@ -20,7 +20,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
-from fini_admin.audit.names import Activity
+from fini_admin.audit.names import Activity, By, Origin
 from fini_admin.people import trail
 from fini_admin.workspaces.models import User
 
@@ -66,7 +66,7 @@ def in_time(request: HttpRequest, known: User | AnonymousUser) -> User | Anonymo
         return known
     if why := over(request.session):
         if close([request.session.session_key or ""]):
-            trail.write(Activity.LOGGED_OUT, known.email, because=why)
+            trail.write(Activity.LOGGED_OUT, By(known.email, Origin.BROWSER), because=why)
         request.session.flush()
         messages.info(request, f"You were logged out: {in_words(why)}. Log in to go on.", fail_silently=True)
         return AnonymousUser()

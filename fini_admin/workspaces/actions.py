@@ -13,7 +13,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from fini_admin.audit import chain
 from fini_admin.audit.models import Head
-from fini_admin.audit.names import Activity
+from fini_admin.audit.names import Activity, By
 from fini_admin.workspaces import preferences, queries, validators, vault
 from fini_admin.workspaces.models import (
     ApiKey,
@@ -38,7 +38,7 @@ LAST_ADMIN = "This is the workspace's last admin. Make somebody else an admin fi
 
 
 @transaction.atomic
-def create_workspace(*, actor: str, origin: str, slug: str, name: str) -> Workspace:
+def create_workspace(*, by: By, slug: str, name: str) -> Workspace:
     """A new workspace and its chain in the audit trail."""
     workspace = Workspace(slug=validators.slug(slug), name=validators.plain_text("name", name))
     lock_installation()
@@ -48,12 +48,12 @@ def create_workspace(*, actor: str, origin: str, slug: str, name: str) -> Worksp
     workspace.save(force_insert=True)
     chain.start(str(workspace.pk))
     detail = {"slug": workspace.slug, "name": workspace.name}
-    record(workspace, Activity.WORKSPACE_CREATED, actor, origin, **detail)
+    record(workspace, Activity.WORKSPACE_CREATED, by, **detail)
     return workspace
 
 
 @transaction.atomic
-def rename_workspace(*, actor: str, origin: str, workspace: Workspace, name: str) -> None:
+def rename_workspace(*, by: By, workspace: Workspace, name: str) -> None:
     """Another name for a workspace; its slug stays, for addresses and scripts rely on it."""
     workspace = lock_workspace(workspace)
     was, workspace.name = workspace.name, validators.plain_text("name", name)
@@ -61,35 +61,33 @@ def rename_workspace(*, actor: str, origin: str, workspace: Workspace, name: str
         return
     workspace.full_clean()
     workspace.save(update_fields=["name"])
-    record(workspace, Activity.WORKSPACE_RENAMED, actor, origin, name=workspace.name, was=was)
+    record(workspace, Activity.WORKSPACE_RENAMED, by, name=workspace.name, was=was)
 
 
 @transaction.atomic
-def archive_workspace(*, actor: str, origin: str, workspace: Workspace) -> None:
+def archive_workspace(*, by: By, workspace: Workspace) -> None:
     """Out of everybody's sight; its work waits, and nothing of it goes. Asked for twice, it happens once."""
     workspace = lock_workspace(workspace)
     if workspace.archived_at:
         return
     workspace.archived_at = timezone.now()
     workspace.save(update_fields=["archived_at"])
-    record(workspace, Activity.WORKSPACE_ARCHIVED, actor, origin, slug=workspace.slug, name=workspace.name)
+    record(workspace, Activity.WORKSPACE_ARCHIVED, by, slug=workspace.slug, name=workspace.name)
 
 
 @transaction.atomic
-def restore_workspace(*, actor: str, origin: str, workspace: Workspace) -> None:
+def restore_workspace(*, by: By, workspace: Workspace) -> None:
     """Back in the sight of its members; its work goes on. Asked for twice, it happens once."""
     workspace = lock_workspace(workspace)
     if not workspace.archived_at:
         return
     workspace.archived_at = None
     workspace.save(update_fields=["archived_at"])
-    record(workspace, Activity.WORKSPACE_RESTORED, actor, origin, slug=workspace.slug, name=workspace.name)
+    record(workspace, Activity.WORKSPACE_RESTORED, by, slug=workspace.slug, name=workspace.name)
 
 
 @transaction.atomic
-def change_settings(
-    *, actor: str, origin: str, workspace: Workspace, values: Mapping[str, preferences.Value]
-) -> bool:
+def change_settings(*, by: By, workspace: Workspace, values: Mapping[str, preferences.Value]) -> bool:
     """Set these, None for the default; whether any changed. The trail has those that did, before and after."""
     preferences.check(values)
     workspace = lock_workspace(workspace)
@@ -103,14 +101,12 @@ def change_settings(
     preferences.put(row, after)
     row.save()
     before = {name: held[name] for name in after}
-    record(workspace, Activity.SETTINGS_CHANGED, actor, origin, before=before, after=after)
+    record(workspace, Activity.SETTINGS_CHANGED, by, before=before, after=after)
     return True
 
 
 @sensitive_variables("password")
-def add_user(
-    *, actor: str, origin: str, email: str, password: str, name: str = "", superuser: bool = False
-) -> User:
+def add_user(*, by: By, email: str, password: str, name: str = "", superuser: bool = False) -> User:
     """A new person who can log in at once; a known address is refused (give that person a membership)."""
     address = validators.email_address(email)
     if User.objects.filter(email=address).exists():
@@ -130,25 +126,23 @@ def add_user(
         user.save()
         # Whoever adds a person vouches for the address: without this row allauth would ask for proof first.
         EmailAddress.objects.create(user=user, email=address, verified=True, primary=True)
-        chain.record(
-            chain=chain.INSTALLATION, kind=Activity.USER_ADDED, actor=actor, origin=origin, detail=detail
-        )
+        chain.record(chain=chain.INSTALLATION, kind=Activity.USER_ADDED, by=by, detail=detail)
     return user
 
 
 @sensitive_variables("password")
 def add_new_member(
-    *, actor: str, origin: str, workspace: Workspace, email: str, name: str, password: str, role: str
+    *, by: By, workspace: Workspace, email: str, name: str, password: str, role: str
 ) -> Membership:
     """A person whom nobody here knew, with a role in a workspace: both or neither."""
     with transaction.atomic():
         lock_installation()
-        user = add_user(actor=actor, origin=origin, email=email, password=password, name=name)
-        return add_member(actor=actor, origin=origin, workspace=workspace, user=user, role=role)
+        user = add_user(by=by, email=email, password=password, name=name)
+        return add_member(by=by, workspace=workspace, user=user, role=role)
 
 
 @transaction.atomic
-def add_member(*, actor: str, origin: str, workspace: Workspace, user: User, role: str) -> Membership:
+def add_member(*, by: By, workspace: Workspace, user: User, role: str) -> Membership:
     """Give a person a role in a workspace; whoever has another one there changes to it."""
     check_role(role)
     lock_workspace(workspace)
@@ -156,13 +150,13 @@ def add_member(*, actor: str, origin: str, workspace: Workspace, user: User, rol
         user=user, workspace=workspace, defaults={"role": role}
     )
     if added:
-        record(workspace, Activity.MEMBER_ADDED, actor, origin, email=user.email, role=role)
+        record(workspace, Activity.MEMBER_ADDED, by, email=user.email, role=role)
         return membership
-    return change_role(actor=actor, origin=origin, membership=membership, role=role)
+    return change_role(by=by, membership=membership, role=role)
 
 
 @transaction.atomic
-def change_role(*, actor: str, origin: str, membership: Membership, role: str) -> Membership:
+def change_role(*, by: By, membership: Membership, role: str) -> Membership:
     """Another role for a member. The last admin stays one."""
     check_role(role)
     workspace = lock_workspace(membership.workspace)
@@ -175,12 +169,12 @@ def change_role(*, actor: str, origin: str, membership: Membership, role: str) -
     keep_an_admin(member)
     member.role = role
     member.save(update_fields=["role"])
-    record(workspace, Activity.MEMBER_CHANGED, actor, origin, email=member.user.email, role=role, was=was)
+    record(workspace, Activity.MEMBER_CHANGED, by, email=member.user.email, role=role, was=was)
     return member
 
 
 @transaction.atomic
-def remove_member(*, actor: str, origin: str, membership: Membership) -> None:
+def remove_member(*, by: By, membership: Membership) -> None:
     """End a membership; the person stays. The last admin cannot go. Asked for twice, it happens once."""
     workspace = lock_workspace(membership.workspace)
     member = queries.members(workspace).filter(pk=membership.pk).first()
@@ -188,7 +182,7 @@ def remove_member(*, actor: str, origin: str, membership: Membership) -> None:
         return
     keep_an_admin(member)
     member.delete()
-    record(workspace, Activity.MEMBER_REMOVED, actor, origin, email=member.user.email, was=member.role)
+    record(workspace, Activity.MEMBER_REMOVED, by, email=member.user.email, was=member.role)
 
 
 @sensitive_variables("plain")
@@ -202,8 +196,7 @@ def key_to_seal(plain: str) -> str:
 @sensitive_variables("plain", "text", "words", "typed")
 def add_key(
     *,
-    actor: str,
-    origin: str,
+    by: By,
     workspace: Workspace,
     label: str,
     plain: str,
@@ -216,7 +209,7 @@ def add_key(
     It belongs to whoever adds it, unless `owner` names somebody else.
     """
     text = key_to_seal(plain)
-    words = {"label": label, "purpose": purpose, "owner": owner.strip() or actor}
+    words = {"label": label, "purpose": purpose, "owner": owner.strip() or by.actor}
     for name, typed in words.items():
         if text in typed:
             raise ValidationError({name: KEY_IN_TEXT.format(name)})
@@ -229,7 +222,7 @@ def add_key(
             here = holder.workspace_id == workspace.pk
             raise ValidationError({"key": KEY_TWICE.format(holder.label) if here else KEY_ELSEWHERE})
         first = not ApiKey.objects.filter(workspace=workspace).exists()
-        key = ApiKey(workspace=workspace, created_by=actor, expires_on=expires_on, **words_of(**words))
+        key = ApiKey(workspace=workspace, created_by=by.actor, expires_on=expires_on, **words_of(**words))
         check_label(workspace, key.label)
         key.state = KeyState.LIVE if first else KeyState.WAITING
         key.last_four = text[-4:] if len(text) >= SHOWN_FROM else ""
@@ -237,15 +230,14 @@ def add_key(
         key.fingerprint = vault.fingerprints(text)[0]
         key.full_clean()
         key.save(force_insert=True)
-        record_key(key, Activity.KEY_ADDED, actor, origin, **queries.facts(key))
+        record_key(key, Activity.KEY_ADDED, by, **queries.facts(key))
     return key
 
 
 @transaction.atomic
 def describe_key(
     *,
-    actor: str,
-    origin: str,
+    by: By,
     key: ApiKey,
     label: str,
     purpose: str = "",
@@ -273,12 +265,12 @@ def describe_key(
         setattr(key, name, value)
     key.full_clean()
     key.save(update_fields=list(after))
-    record_key(key, Activity.KEY_CHANGED, actor, origin, before=as_json(before), after=as_json(after))
+    record_key(key, Activity.KEY_CHANGED, by, before=as_json(before), after=as_json(after))
     return key
 
 
 @transaction.atomic
-def switch_key(*, actor: str, origin: str, key: ApiKey) -> ApiKey:
+def switch_key(*, by: By, key: ApiKey) -> ApiKey:
     """Calls go out with this key from now on. The one that was live is the fallback for a while, then it is off.
 
     Switching to the fallback takes a switch back: what was live in between waits, without an end.
@@ -300,12 +292,12 @@ def switch_key(*, actor: str, origin: str, key: ApiKey) -> ApiKey:
         detail["fallback_until"] = ends.isoformat(timespec="seconds") if ends else None
     key.state, key.fallback_until = KeyState.LIVE, None
     key.save(update_fields=["state", "fallback_until"])
-    record_key(key, Activity.KEY_SWITCHED, actor, origin, state=key.state, was=KeyState.WAITING, **detail)
+    record_key(key, Activity.KEY_SWITCHED, by, state=key.state, was=KeyState.WAITING, **detail)
     return key
 
 
 @transaction.atomic
-def switch_off_key(*, actor: str, origin: str, key: ApiKey) -> ApiKey:
+def switch_off_key(*, by: By, key: ApiKey) -> ApiKey:
     """Off for good: its text is taken out of the database, its row stays. Asked for twice, it happens once."""
     lock_workspace(key.workspace)
     key = ApiKey.objects.get(pk=key.pk)
@@ -315,18 +307,18 @@ def switch_off_key(*, actor: str, origin: str, key: ApiKey) -> ApiKey:
     key.state, key.sealed, key.fingerprint = KeyState.OFF, b"", None
     key.fallback_until = key.fallen_back_at = None
     key.save(update_fields=["state", "sealed", "fingerprint", "fallback_until", "fallen_back_at"])
-    record_key(key, Activity.KEY_SWITCHED_OFF, actor, origin, state=key.state, was=was)
+    record_key(key, Activity.KEY_SWITCHED_OFF, by, state=key.state, was=was)
     return key
 
 
-def record(workspace: Workspace, kind: Activity, actor: str, origin: str, **detail: object) -> None:
+def record(workspace: Workspace, kind: Activity, by: By, /, **detail: object) -> None:
     """One activity in a workspace's chain."""
-    chain.record(chain=str(workspace.pk), kind=kind, actor=actor, origin=origin, detail=detail)
+    chain.record(chain=str(workspace.pk), kind=kind, by=by, detail=detail)
 
 
-def record_key(key: ApiKey, kind: Activity, actor: str, origin: str, **detail: object) -> None:
+def record_key(key: ApiKey, kind: Activity, by: By, /, **detail: object) -> None:
     """One activity about a key, which it names by ID and label."""
-    record(key.workspace, kind, actor, origin, key=str(key.pk), label=key.label, **detail)
+    record(key.workspace, kind, by, key=str(key.pk), label=key.label, **detail)
 
 
 def lock_installation() -> None:

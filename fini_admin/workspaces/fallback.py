@@ -5,15 +5,14 @@ import logging
 from django.db import transaction
 from django.utils import timezone
 
-from fini_admin.audit.names import Activity
+from fini_admin.audit.names import Activity, By, Origin
 from fini_admin.lib.keyring import UnknownKey
 from fini_admin.lib.outage import outage_of
 from fini_admin.workspaces import actions, queries
 from fini_admin.workspaces.models import ApiKey, KeyState, Workspace
 
 log = logging.getLogger(__name__)
-BY = "Fini Admin"
-ORIGIN = "worker"
+BY = By("Fini Admin", Origin.WORKER)
 
 
 def fallback(workspace: Workspace) -> ApiKey | None:
@@ -36,7 +35,7 @@ def fall_back(refused: ApiKey) -> ApiKey | None:
     ApiKey.objects.filter(pk=live.pk).update(state=KeyState.WAITING, fallen_back_at=now)
     ApiKey.objects.filter(pk=key.pk).update(state=KeyState.LIVE, fallback_until=None)
     detail = {"state": str(KeyState.LIVE), "before": live.label, "before_key": str(live.pk)}
-    actions.record_key(key, Activity.KEY_FALLEN_BACK, BY, ORIGIN, **detail)
+    actions.record_key(key, Activity.KEY_FALLEN_BACK, BY, **detail)
     return key
 
 
@@ -66,5 +65,5 @@ def end_fallback(key: ApiKey) -> bool:
     over = ApiKey.objects.filter(pk=key.pk, fallback_until__lte=timezone.now()).exists()
     if not over or live is None or live.refused_at:
         return False
-    actions.switch_off_key(actor=BY, origin=ORIGIN, key=key)
+    actions.switch_off_key(by=BY, key=key)
     return True

@@ -9,6 +9,8 @@ from typing import Any
 
 import django
 
+from tests.support.who import by
+
 django.setup()
 
 from fini_admin.fini.routes import Resource  # noqa: E402 - needs django.setup()
@@ -17,7 +19,7 @@ from fini_admin.ingestion.models import QueueEntry  # noqa: E402 - the same
 from fini_admin.workspaces import actions  # noqa: E402 - the same
 from fini_admin.workspaces.models import User, Workspace  # noqa: E402 - the same
 
-WHO: dict[str, Any] = {"actor": "test", "origin": "test"}
+WHO = by()
 
 
 def main(wanted: dict[str, Any]) -> dict[str, object]:
@@ -25,17 +27,17 @@ def main(wanted: dict[str, Any]) -> dict[str, object]:
     slug = wanted["slug"]
     workspace = Workspace.objects.filter(slug=slug).first()
     if workspace is None:
-        workspace = actions.create_workspace(**WHO, slug=slug, name=wanted["name"])
+        workspace = actions.create_workspace(by=WHO, slug=slug, name=wanted["name"])
     for role, (email, name) in wanted["people"].items():
         join(workspace, role, email, name, wanted["password"])
     if wanted.get("key"):
-        actions.add_key(**WHO, workspace=workspace, label="main", plain=wanted["key"])
-    who = WHO | {"actor": wanted.get("actor", WHO["actor"])}
+        actions.add_key(by=WHO, workspace=workspace, label="main", plain=wanted["key"])
+    who = by(wanted.get("actor", "test"))
     for provider in wanted.get("discover", []):
-        runs.start_discover(**who, workspace=workspace, provider=provider)
+        runs.start_discover(by=who, workspace=workspace, provider=provider)
     for register in wanted.get("register", []):
         resources = [Resource(**fields) for fields in register.pop("resources")]
-        runs.start_register(**who, workspace=workspace, resources=resources, **register)
+        runs.start_register(by=who, workspace=workspace, resources=resources, **register)
     if not wanted.get("preview"):
         return {}
     entries = QueueEntry.objects.filter(workspace=workspace, closed_at=None).select_related("source")
@@ -48,10 +50,10 @@ def join(workspace: Workspace, role: str, email: str, name: str, password: str) 
     """A person, new or known, with a role in the workspace; a superuser needs none."""
     superuser = role == "superuser"
     person = User.objects.filter(email=email).first() or actions.add_user(
-        **WHO, email=email, name=name, password=password, superuser=superuser
+        by=WHO, email=email, name=name, password=password, superuser=superuser
     )
     if not superuser:
-        actions.add_member(**WHO, workspace=workspace, user=person, role=role)
+        actions.add_member(by=WHO, workspace=workspace, user=person, role=role)
 
 
 if __name__ == "__main__":

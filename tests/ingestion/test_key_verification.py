@@ -17,9 +17,10 @@ from fini_admin.workspaces import actions
 from fini_admin.workspaces.models import ApiKey, Workspace
 from tests.ingestion.conftest import Start, drive, requests, resources
 from tests.support import people
+from tests.support.who import by
 
 PAGE = "/w/acme/keys/"
-BY = {"actor": "ada@example.com", "origin": "browser"}
+BY = by("ada@example.com", "browser")
 
 
 @pytest.fixture
@@ -164,7 +165,7 @@ def test_the_lease_of_the_call_outlasts_the_longest_answer(main, sandbox, settin
         "fini_admin.ingestion.key_check.credentials.settle",
         lambda *_: leases.append(OpenCall.objects.get().lease_until),
     )
-    key_check.verify(**BY, key=main)
+    key_check.verify(by=BY, key=main)
     assert leases[0] > datetime.now(UTC) + timedelta(seconds=60)
 
 
@@ -213,22 +214,22 @@ def test_a_switch_wakes_the_work_that_waited_for_another_key(
 
 def test_work_waits_while_no_key_is_live_and_loses_nothing(acme, main, sandbox, register):
     run = register(resources(2))
-    actions.switch_off_key(**BY, key=main)
+    actions.switch_off_key(by=BY, key=main)
     assert loop.due_workspaces() == []
     assert sandbox.log() == []
     second = people.key(acme, "second", "fini_second_key_of_the_sandbox")
     sandbox.add_key("fini_second_key_of_the_sandbox")
-    key_check.verify(**BY, key=second)
-    actions.switch_key(**BY, key=second)
+    key_check.verify(by=BY, key=second)
+    actions.switch_key(by=BY, key=second)
     drive(acme)
     run.refresh_from_db()
     assert run.state == "ended"
 
 
 def test_a_second_verification_says_what_the_first_one_found(acme, main, sandbox):
-    key_check.verify(**BY, key=main)
+    key_check.verify(by=BY, key=main)
     sandbox.add_key(sandbox.key, scopes=["read"])
-    key_check.verify(**BY, key=main)
+    key_check.verify(by=BY, key=main)
     detail = people.trail(acme)[-1][2]
     assert (detail["scopes"], detail["was"]) == (["read"], ["read", "write"])
 
@@ -236,7 +237,7 @@ def test_a_second_verification_says_what_the_first_one_found(acme, main, sandbox
 def test_the_migration_gives_each_key_that_opens_its_fingerprint(acme, main):
     other = people.workspace("other")
     waiting = people.key(other, "waiting", "fini_waiting")
-    off = actions.switch_off_key(**BY, key=people.key(other, "off", "fini_off"))
+    off = actions.switch_off_key(by=BY, key=people.key(other, "off", "fini_off"))
     broken = people.key(other, "broken", "fini_broken")
     wanted = {main.pk: main.fingerprint, waiting.pk: waiting.fingerprint, off.pk: None, broken.pk: None}
     ApiKey.objects.update(fingerprint=None)

@@ -14,6 +14,7 @@ from fini_admin.people import actions, sessions
 from fini_admin.people.browsers import in_words
 from tests.people.conftest import ADDRESS, code, enrol, log_in, signed_in, text, trail
 from tests.support import people
+from tests.support.who import by
 
 PAGE = "/accounts/sessions/"
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
@@ -263,7 +264,7 @@ class TestSwitchedOff:
         return people.user("root@example.com", superuser=True)
 
     def switch(self, how, user, actor="root@example.com"):
-        return getattr(actions, f"switch_{how}_user")(actor=actor, origin="browser", user=user)
+        return getattr(actions, f"switch_{how}_user")(by=by(actor, "browser"), user=user)
 
     def test_every_session_ends_at_once_and_nobody_gets_in(self, client, ada, root):
         other = another()
@@ -325,7 +326,7 @@ class TestSwitchedOff:
         log_in(client)
         enrol(client)
         for _ in range(2):
-            actions.remove_second_factor(actor=root.email, origin="browser", user=ada)
+            actions.remove_second_factor(by=by(root.email, "browser"), user=ada)
         assert not signed_in(client)
         log_in(client)
         assert signed_in(client)

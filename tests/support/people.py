@@ -11,6 +11,7 @@ from fini_admin.audit.models import Entry
 from fini_admin.audit.names import HEAD_RECORDED
 from fini_admin.workspaces import actions
 from fini_admin.workspaces.models import ApiKey, User, Workspace
+from tests.support.who import by
 
 PASSWORD = "seven green parcels"
 # Too short for the pattern of a key: only Secret, and the marks on functions, keep it out of an error report.
@@ -21,11 +22,11 @@ KEY = "fini_live_abcdefghijklmnopqrstuvwxyz1234"
 
 
 def user(email: str = "ada@example.com", **fields) -> User:
-    return actions.add_user(actor="test", origin="test", email=email, password=PASSWORD, **fields)
+    return actions.add_user(by=by(), email=email, password=PASSWORD, **fields)
 
 
 def workspace(slug: str = "acme", name: str = "Acme Corporation") -> Workspace:
-    return actions.create_workspace(actor="test", origin="test", slug=slug, name=name)
+    return actions.create_workspace(by=by(), slug=slug, name=name)
 
 
 def member(workspace: Workspace, role: str, email: str | None = None) -> User:
@@ -35,11 +36,11 @@ def member(workspace: Workspace, role: str, email: str | None = None) -> User:
 
 
 def join(person: User, workspace: Workspace, role: str = "viewer") -> None:
-    actions.add_member(actor="test", origin="test", workspace=workspace, user=person, role=role)
+    actions.add_member(by=by(), workspace=workspace, user=person, role=role)
 
 
 def key(workspace: Workspace, label: str = "main", plain: str = KEY) -> ApiKey:
-    return actions.add_key(actor="test", origin="test", workspace=workspace, label=label, plain=plain)
+    return actions.add_key(by=by(), workspace=workspace, label=label, plain=plain)
 
 
 def verified(key: ApiKey, scopes: str = "read write", *, same: bool | None = True) -> ApiKey:

@@ -12,7 +12,8 @@ from django.db.models import Case, F, Q, QuerySet, When
 
 from fini_admin.audit import recording
 from fini_admin.audit.models import Head, OpenCall
-from fini_admin.ingestion import budget, schedules
+from fini_admin.audit.names import Origin
+from fini_admin.ingestion import budget
 from fini_admin.ingestion.credentials import NoKey
 from fini_admin.ingestion.engine import send, walk
 from fini_admin.ingestion.models import (
@@ -30,7 +31,6 @@ from fini_admin.ingestion.runs import end_finished_runs, finish_and_release
 from fini_admin.lib.keyring import UnknownKey
 from fini_admin.lib.outage import outage_of
 from fini_admin.sources import mirror
-from fini_admin.sources.mirror import Origin
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import BUSY, State
 from fini_admin.workspaces.models import Workspace
@@ -43,7 +43,7 @@ PAUSE = timedelta(seconds=10)
 LATER = timedelta(minutes=1)
 FORGOTTEN = timedelta(days=1)
 # What a person waits for: a discovery that no schedule started.
-WAITED_FOR = Q(kind=RunKind.DISCOVER) & ~Q(run__origin=schedules.ORIGIN)
+WAITED_FOR = Q(kind=RunKind.DISCOVER) & ~Q(run__origin=Origin.SCHEDULE)
 # What each thread of this process has in hand, a step or a workspace's watch: one at a time. Single operations on a
 # dict are safe between threads.
 IN_HAND: dict[int, int | UUID] = {}
@@ -301,7 +301,7 @@ def mark_stuck_in(workspace: Workspace, old: QuerySet[Source]) -> None:
     """Those of these sources that are a workspace's, at most 500 at once."""
     budget.lock_budget(workspace)
     stuck = list(old.filter(workspace=workspace)[:500])
-    mirror.move_all(stuck, State.STUCK, Origin("", datetime.now(UTC)), "No end after 24 hours")
+    mirror.move_all(stuck, State.STUCK, mirror.Origin("", datetime.now(UTC)), "No end after 24 hours")
     for item in Item.objects.filter(source__in=stuck, stage=Stage.FOLLOW).select_related("run"):
         finish_and_release(item.run, [item], ItemOutcome.UNKNOWN, "No end after 24 hours")
     end_finished_runs(workspace)

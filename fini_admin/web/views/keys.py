@@ -62,8 +62,7 @@ def add(request: WorkspaceRequest, form: KeyForm) -> ApiKey | None:
     """The key that the form brings, also when it brings it for the second time; None, and why on the form."""
     try:
         return actions.add_key(
-            actor=request.user.email,
-            origin="browser",
+            by=request.by,
             workspace=request.workspace,
             plain=form.cleaned_data["key"],
             **{name: form.cleaned_data[name] for name in ("label", "purpose", "owner", "expires_on")},
@@ -85,7 +84,7 @@ def verify(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
         messages.error(request, f"The key {key.label} is off for good. Nothing was asked.")
     elif request.method == "POST":
         try:
-            found = key_check.verify(actor=request.user.email, origin="browser", key=key)
+            found = key_check.verify(by=request.by, key=key)
         except key_check.FAILURES as error:
             messages.error(request, f"The key {key.label} is not verified. {key_check.explained(error)}")
         else:
@@ -115,7 +114,7 @@ def switch(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
     key = queries.key(request.workspace, key_id)
     if request.method == "POST":
         try:
-            actions.switch_key(actor=request.user.email, origin="browser", key=key)
+            actions.switch_key(by=request.by, key=key)
         except ValidationError as error:
             messages.error(request, " ".join(error.messages))
         else:
@@ -130,7 +129,7 @@ def switch_off(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
     """Switch a key off for good; the page asked before."""
     key = queries.key(request.workspace, key_id)
     if request.method == "POST":
-        actions.switch_off_key(actor=request.user.email, origin="browser", key=key)
+        actions.switch_off_key(by=request.by, key=key)
         messages.success(request, f"The key {key.label} is off. Revoke it in Fini too: Deploy → API Keys.")
     return go(request, here(request))
 
@@ -143,9 +142,7 @@ def edit(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
     form = KeyWordsForm(request.POST if request.method == "POST" else None, initial=held)
     if request.method == "POST" and form.is_valid():
         try:
-            key = actions.describe_key(
-                actor=request.user.email, origin="browser", key=key, **form.cleaned_data
-            )
+            key = actions.describe_key(by=request.by, key=key, **form.cleaned_data)
         except ValidationError as error:
             refuse(form, error)
         else:

@@ -143,18 +143,14 @@ def freeze(request: WorkspaceRequest, entries: list[QueueEntry]) -> HttpResponse
 def take_out(request: WorkspaceRequest, form: QueueFilters) -> HttpResponse:
     """Remove the selected ones."""
     entries = selected(request)
-    moved = remove_entries(
-        actor=request.user.email, origin="browser", workspace=request.workspace, entries=entries
-    )
+    moved = remove_entries(by=request.by, workspace=request.workspace, entries=entries)
     return say(request, moved, "removed from the queue")
 
 
 def bring_back(request: WorkspaceRequest, form: QueueFilters) -> HttpResponse:
     """Put the selected ones back."""
     sources = selected(request)
-    moved = put_sources_back(
-        actor=request.user.email, origin="browser", workspace=request.workspace, sources=sources
-    )
+    moved = put_sources_back(by=request.by, workspace=request.workspace, sources=sources)
     return say(request, moved, "put back into the queue")
 
 

@@ -16,8 +16,18 @@ from fini_admin.audit.names import Origin
 from fini_admin.ingestion import budget
 from fini_admin.ingestion.credentials import NoKey
 from fini_admin.ingestion.engine import send, walk
-from fini_admin.ingestion.models import Budget, Item, Kind, Outcome, Stage, Step, StepState, Watch, Worker
-from fini_admin.ingestion.runs import end_items, finish
+from fini_admin.ingestion.models import (
+    Budget,
+    Item,
+    ItemOutcome,
+    RunKind,
+    Stage,
+    Step,
+    StepState,
+    Watch,
+    Worker,
+)
+from fini_admin.ingestion.runs import end_finished_runs, finish_and_release
 from fini_admin.lib import lease
 from fini_admin.lib.keyring import UnknownKey
 from fini_admin.lib.outage import outage_of
@@ -34,7 +44,7 @@ PAUSE = timedelta(seconds=10)
 LATER = timedelta(minutes=1)
 FORGOTTEN = timedelta(days=1)
 # What a person waits for: a discovery that no schedule started.
-WAITED_FOR = Q(kind=Kind.DISCOVER) & ~Q(run__origin=Origin.SCHEDULE)
+WAITED_FOR = Q(kind=RunKind.DISCOVER) & ~Q(run__origin=Origin.SCHEDULE)
 # What each thread of this process has in hand, a step or a workspace's watch: one at a time. Single operations on a
 # dict are safe between threads.
 IN_HAND: dict[int, int | UUID] = {}
@@ -56,7 +66,7 @@ def due_steps(now: datetime) -> QuerySet[Step]:
     """Steps that may go out now, if the budget has a slot: of workspaces with a key, not told to slow down."""
     free = lease.free(Step.objects.filter(state=StepState.READY, due_at__lte=now))
     open_ = free.filter(usable_key("run__workspace")).exclude(run__workspace__budget__blocked_until__gt=now)
-    return open_.filter(Q(kind=Kind.DISCOVER) | ~Q(run__workspace__budget__spent_until__gt=now))
+    return open_.filter(Q(kind=RunKind.DISCOVER) | ~Q(run__workspace__budget__spent_until__gt=now))
 
 
 def due_watches(now: datetime) -> QuerySet[Watch]:
@@ -128,7 +138,7 @@ def work_once(workspace_id: UUID, owner: str) -> bool:
 def hold_back(workspace_id: UUID, until: datetime) -> None:
     """No call of a workspace can go out; a discovery, which waits for no share of the budget, is not due either."""
     Budget.objects.filter(pk=workspace_id).update(spent_until=until)
-    waiting = Step.objects.filter(run__workspace=workspace_id, state=StepState.READY, kind=Kind.DISCOVER)
+    waiting = Step.objects.filter(run__workspace=workspace_id, state=StepState.READY, kind=RunKind.DISCOVER)
     waiting.filter(due_at__lt=until).update(due_at=until)
 
 
@@ -237,7 +247,7 @@ def recover_call(call: str, chain: str, *, died: bool) -> None:
             .first()
         )
         if step:
-            send.lost(step, call, died=died)
+            send.settle_lost_call(step, call, died=died)
         lease.give_back(Watch.objects.filter(workspace=workspace, call=call), call="")
     recording.write_lost(call)
 
@@ -292,8 +302,8 @@ def mark_stuck_in(workspace: Workspace, old: QuerySet[Source]) -> None:
     stuck = list(old.filter(workspace=workspace)[:500])
     mirror.move_all(stuck, State.STUCK, mirror.Origin("", datetime.now(UTC)), "No end after 24 hours")
     for item in Item.objects.filter(source__in=stuck, stage=Stage.FOLLOW).select_related("run"):
-        end_items(item.run, [item], Outcome.UNKNOWN, "No end after 24 hours")
-    finish(workspace)
+        finish_and_release(item.run, [item], ItemOutcome.UNKNOWN, "No end after 24 hours")
+    end_finished_runs(workspace)
 
 
 def workspaces_of(sources: QuerySet[Source]) -> Iterable[Workspace]:

@@ -43,31 +43,31 @@ class Time:
 READY = Q(state=StepState.READY)
 
 
-def at_most(most: timedelta) -> Callable[[], timedelta]:
+def _at_most(most: timedelta) -> Callable[[], timedelta]:
     """A pause that no setting changes."""
     return lambda: most
 
 
 TIMES = (
-    Time(Step, "due_at", at_most(ADVICE), where=READY),
-    Time(Step, "lease_until", at_most(lease.LENGTH), where=READY),
+    Time(Step, "due_at", _at_most(ADVICE), where=READY),
+    Time(Step, "lease_until", _at_most(lease.LENGTH), where=READY),
     # Fini may still be working on a call of a moment ago: it gets the whole time.
-    Time(Step, "settle_after", settle.patience, settle.patience, where=Q(state=StepState.CHECK)),
-    Time(Watch, "next_at", at_most(walk.STUCK_EVERY)),
-    Time(Watch, "lease_until", at_most(lease.LENGTH)),
-    Time(Watch, "news_at", at_most(NO_TIME)),
-    Time(Watch, "whole_at", at_most(NO_TIME)),
-    Time(Watch, "walk_started", at_most(NO_TIME)),
-    Time(Budget, "blocked_until", at_most(ADVICE)),
-    Time(Budget, "spent_until", at_most(budget.WINDOW + budget.AT_THE_LATEST)),
-    Time(Budget, "served_at", at_most(NO_TIME)),
-    Time(Budget, "limited_until", at_most(walk.LIMITED)),
-    Time(Slot, "sent_at", at_most(budget.AT_THE_LATEST)),
-    Time(Source, "sent_at", at_most(NO_TIME)),
-    Time(Source, "wanted_since", settle.patience, settle.patience),
+    Time(Step, "settle_after", settle.longest_work, settle.longest_work, where=Q(state=StepState.CHECK)),
+    Time(Watch, "next_at", _at_most(walk.STUCK_EVERY)),
+    Time(Watch, "lease_until", _at_most(lease.LENGTH)),
+    Time(Watch, "news_at", _at_most(NO_TIME)),
+    Time(Watch, "whole_at", _at_most(NO_TIME)),
+    Time(Watch, "walk_started", _at_most(NO_TIME)),
+    Time(Budget, "blocked_until", _at_most(ADVICE)),
+    Time(Budget, "spent_until", _at_most(budget.WINDOW + budget.AT_THE_LATEST)),
+    Time(Budget, "served_at", _at_most(NO_TIME)),
+    Time(Budget, "limited_until", _at_most(walk.LIMITED)),
+    Time(Slot, "sent_at", _at_most(budget.AT_THE_LATEST)),
+    Time(Source, "sent_at", _at_most(NO_TIME)),
+    Time(Source, "wanted_since", settle.longest_work, settle.longest_work),
     Time(OpenCall, "lease_until", key_check.lease),
-    Time(Worker, "seen_at", at_most(NO_TIME), lambda: -ALIVE),
-    Time(ApiKey, "fallback_until", at_most(timedelta(hours=MOST_FALLBACK_HOURS))),
+    Time(Worker, "seen_at", _at_most(NO_TIME), lambda: -ALIVE),
+    Time(ApiKey, "fallback_until", _at_most(timedelta(hours=MOST_FALLBACK_HOURS))),
 )
 
 
@@ -80,11 +80,11 @@ def bring_back() -> None:
         )
         if rows.exists():
             rows.update(**{time.field: now + time.back()})
-    bring_schedules_back(now)
+    _bring_schedules_back(now)
     forget_ahead(now + MARGIN)
 
 
-def bring_schedules_back(now: datetime) -> None:
+def _bring_schedules_back(now: datetime) -> None:
     """Each has a pause of its own."""
     for schedule in Schedule.objects.filter(next_at__gt=now + timedelta(hours=1) + MARGIN):
         if schedule.next_at > now + timedelta(hours=schedule.every_hours) + MARGIN:

@@ -261,7 +261,7 @@ def remove_entries(*, by: By, workspace: Workspace, entries: Collection[int]) ->
             for part in chunks([entry.pk for entry in going], CHUNK):
                 QueueEntry.objects.filter(pk__in=part).update(closed_at=now, closed_how=REMOVED)
             sources = [entry.source for entry in going]
-            _settle_states(sources, f"Removed from the queue by {by.actor}", queued=False)
+            _settle_moved(sources, f"Removed from the queue by {by.actor}")
             _record_activity(Activity.QUEUE_REMOVED, sources, workspace, by)
         moved.sources += sources
     return moved
@@ -299,7 +299,7 @@ def put_sources_back(*, by: By, workspace: Workspace, sources: Collection[int]) 
             QueueEntry.objects.bulk_create(
                 [_entry_for(source, by.actor) for source in coming], batch_size=CHUNK
             )
-            _settle_states(coming, f"Put back into the queue by {by.actor}", queued=True)
+            _settle_moved(coming, f"Put back into the queue by {by.actor}")
             _record_activity(Activity.QUEUE_PUT_BACK, coming, workspace, by)
         moved.sources += coming
     return moved
@@ -335,15 +335,17 @@ def _entry_for(source: Source, actor: str) -> QueueEntry:
     )
 
 
-def _settle_states(sources: list[Source], note: str, *, queued: bool) -> None:
-    """Give the sources the state that follows, with their history."""
-    by_state: dict[State, list[Source]] = {}
-    for source in sources:
-        by_state.setdefault(mirror.next_state(source, queued=queued), []).append(source)
+def settle_states(sources: Collection[Source], origin: Origin, note: str = "") -> None:
+    """Give these sources the state that follows from their records and from what waits, with their history."""
+    queued = set(_open_entries(sources).values_list("source_id", flat=True))
+    mirror.settle_states(sources, origin, note, queued=queued)
+
+
+def _settle_moved(sources: Sequence[Source], note: str) -> None:
+    """What follows from somebody's having moved these, kept in the history of each."""
     shown = Origin("", datetime.now(UTC))
-    for state, alike in by_state.items():
-        for part in chunks(alike, CHUNK):
-            mirror.move_all(part, state, shown, note)
+    for part in chunks(sources, CHUNK):
+        settle_states(part, shown, note)
 
 
 def _record_activity(kind: Activity, sources: list[Source], workspace: Workspace, by: By) -> None:

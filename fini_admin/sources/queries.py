@@ -1,8 +1,9 @@
 """Reads of sources and of what happened to one."""
 
 from datetime import datetime
+from typing import Any, TypedDict
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, FilteredRelation, Q, QuerySet
 
 from fini_admin.fini.wire import SOURCE_ID
 from fini_admin.lib.paging import count
@@ -12,23 +13,48 @@ from fini_admin.sources.tree import WORDS, condition
 from fini_admin.workspaces.models import Workspace
 
 
-def sources(
-    workspace: Workspace,
-    *,
-    q: str = "",
-    state: str = "",
-    provider: str = "",
-    run: int | None = None,
-    since: datetime | None = None,
-) -> QuerySet[Source]:
-    """The sources that match, to be ordered and paged by key: what is empty does not matter.
+class SourceFilters(TypedDict, total=False):
+    """Which sources; what is empty does not matter.
 
     `q` is what was typed to search for, `run` the latest run that touched them; `since`: their state has changed at
-    that time or after it.
+    that time or after it. `waits` is the lane of an open queue entry; `reason` is what Fini said when it failed on it.
     """
-    same = {"state": state, "provider": provider, "run": run, "state_since__gte": since}
-    given = {name: value for name, value in same.items() if value}
-    return Source.objects.filter(*_found_by(q), workspace=workspace, **given)
+
+    q: str
+    state: str
+    provider: str
+    run: int | None
+    since: datetime | None
+    waits: str
+    reason: str
+
+
+COLUMNS = {
+    "state": "state",
+    "provider": "provider",
+    "run": "run",
+    "since": "state_since__gte",
+    "reason": "error",
+    "waits": "open_entry__lane",
+}
+
+
+def matching(workspace: Workspace, filters: SourceFilters) -> QuerySet[Source]:
+    """The sources that match, to be ordered and paged by key; each with the `lane` in which it waits, or None.
+
+    The one filter that the list, its counts, its export and "select all" share.
+    """
+    given: dict[str, Any] = {COLUMNS[name]: value for name, value in filters.items() if value and name != "q"}
+    return with_lane(Source.objects.filter(workspace=workspace)).filter(
+        *_found_by(filters.get("q", "")), **given
+    )
+
+
+def with_lane(found: QuerySet[Source]) -> QuerySet[Source]:
+    """Each with the `lane` of its open queue entry: empty until its record was read, None where none is open."""
+    is_open = Q(entries__closed_at=None)
+    joined = found.annotate(open_entry=FilteredRelation("entries", condition=is_open))
+    return joined.annotate(lane=F("open_entry__lane"))
 
 
 def _found_by(search: str) -> list[Q]:

@@ -241,8 +241,10 @@ def _settle_not_done(step: Step, items: list[Item]) -> None:
     """No trace: these were not taken. A refused batch is halved, any other may now be sent again."""
     sources = [item.source for item in items if item.source]
     Source.objects.filter(pk__in=[source.pk for source in sources]).update(sent_at=None)
+    for source in sources:
+        source.sent_at = None
     note = "No trace of the call: it was not done"
-    mirror.move_all(sources, State.QUEUED, Origin(step.call, datetime.now(UTC), step.run.number), note)
+    queue.settle_states(sources, Origin(step.call, datetime.now(UTC), step.run.number), note)
     if items and step.refusal:
         split.split_step(step, items, step.refusal)
         return

@@ -31,7 +31,7 @@ from fini_admin.lib.paging import CHUNK
 from fini_admin.sources import mirror
 from fini_admin.sources.mirror import Origin
 from fini_admin.sources.models import Source
-from fini_admin.sources.states import BUSY, State
+from fini_admin.sources.states import State
 
 GRACE = timedelta(seconds=5)
 # What is about the provider, the body or the key concerns every batch alike (trap 4). Whole phrases, for a refusal may
@@ -93,8 +93,7 @@ def register_accepted(step: Step, items: list[Item], ids: list[str], origin: Ori
     sources = mirror.ensure_sources(run.workspace, step.provider, ids, origin)
     queue.enqueue(sources, run)
     Source.objects.filter(pk__in=[source.pk for source in sources]).update(run=run.number)
-    resting = [source for source in sources if source.state not in BUSY]
-    mirror.move_all(resting, State.QUEUED, origin)
+    queue.settle_states(sources, origin)
     Item.objects.filter(pk__in=[item.pk for item in items]).update(stage=Stage.PAIR, step=step)
     request_read(run.workspace, sources, datetime.now(UTC))
     _close_step(step)

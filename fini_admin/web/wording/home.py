@@ -12,11 +12,13 @@ from fini_admin.ingestion.queue import OUT, taken_out
 from fini_admin.ingestion.schedules import schedule_statuses
 from fini_admin.lib.paging import count
 from fini_admin.sources.models import DiscoveredResource, Source
+from fini_admin.sources.queries import matching
 from fini_admin.sources.states import State
 from fini_admin.workspaces.models import ApiKey, KeyState, Workspace
 
 LONG = timedelta(days=1)
 REMINDED = timedelta(days=14)
+SHOWN = (State.QUEUED, State.SENT, State.RUNNING, State.USABLE, State.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +38,10 @@ def funnel(workspace: Workspace) -> list[Number]:
     return [
         Number("discovered", count(listed), "discover"),
         Number("in Fini", count(Source.objects.filter(workspace=workspace)), "sources"),
+        *(in_state(workspace, state) for state in SHOWN),
         Number(
-            "queued",
-            count(QueueEntry.objects.filter(workspace=workspace, closed_at=None)),
-            "queue",
-            state="queued",
+            "refresh queued", count(matching(workspace, {"waits": "refresh"})), "sources", "?waits=refresh"
         ),
-        *(in_state(workspace, state) for state in (State.SENT, State.RUNNING, State.USABLE, State.FAILED)),
     ]
 
 

@@ -33,6 +33,11 @@ class Next:
     button: str = ""
 
 
+def state_in_words(state: str, lane: str | None) -> str:
+    """A source's state with the second fact beside it: that it waits for a refresh (`lane` of its open entry)."""
+    return f"{state} · refresh queued" if lane == "refresh" else state
+
+
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """An open place in the queue: its lane, and the run that has taken it."""
@@ -46,6 +51,8 @@ def what_next(source: Source, waiting: Waiting | None = None) -> Next:
     if source.state == State.QUEUED:
         return queued(source, waiting)
     told = SAYINGS[State(source.state)](source)
+    if waiting and waiting.lane == "refresh":
+        return replace(told, **refresh_waits(source, waiting))
     if source.changed and source.state in ENDED:
         since = "Fini has seen that the original changed since it was processed."
         return replace(told, what=f"{told.what} {since}")
@@ -62,6 +69,18 @@ def queued(source: Source, waiting: Waiting | None) -> Next:
     times = {"add": " for the first time", "refresh": " again"}.get(lane, "")
     what = f"It waits to be sent to ingestion{times}. Fini does nothing with it until then."
     return in_queue(source, what, "Send it from the queue.", lane or "unread")
+
+
+def refresh_waits(source: Source, waiting: Waiting) -> dict[str, str]:
+    """What comes next where a refresh waits, whatever the state is."""
+    if waiting.run:
+        return {
+            "then": f"Nothing by hand: run {waiting.run} has its refresh and sends it by itself.",
+            "page": "",
+        }
+    query = f"?lane=refresh&q={source.fini_id}"
+    then = "Its refresh waits to be sent: send it from the queue."
+    return {"then": then, "page": "queue", "query": query, "button": "Show it in the queue"}
 
 
 def in_queue(source: Source, what: str, then: str, lane: str) -> Next:

@@ -8,10 +8,7 @@ from math import ceil
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
 
-from fini_admin.audit import chain
-from fini_admin.audit.names import Activity
 from fini_admin.audit.recording import LEASE, Context, Superseded
 from fini_admin.audit.transport import Exchange, exchange
 from fini_admin.fini.client import Request
@@ -30,6 +27,7 @@ from fini_admin.ingestion.wakeup import wake
 from fini_admin.lib.keyring import UnknownKey
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import State
+from fini_admin.workspaces import keys
 from fini_admin.workspaces.models import ApiKey, KeyState, Workspace
 from fini_admin.workspaces.queries import live_key
 from fini_admin.workspaces.vault import SealBroken, open_key
@@ -62,7 +60,8 @@ def verify(*, actor: str, origin: str, key: ApiKey) -> Found:
     head = ask(list_sources(limit=HEAD), key)
     may = {"read": allowed(head), "write": allowed(ask(write_probe(), key))}
     found = Found({scope for scope, allows in may.items() if allows}, same_workspace(key, ids_of(head), ask))
-    note(key, found, actor=actor, origin=origin)
+    if keys.note_verified(actor=actor, origin=origin, key=key, scopes=found.scopes, same=found.same):
+        wake()
     return found
 
 
@@ -145,33 +144,6 @@ def same_as_live(key: ApiKey, ids: set[str], ask: Ask) -> bool | None:
         return None
     allowed(head)
     return bool(ids & ids_of(head)) if ids_of(head) else None
-
-
-@transaction.atomic
-def note(key: ApiKey, found: Found, *, actor: str, origin: str) -> None:
-    """What was found, on the key and in the trail. Fini takes it, so an earlier refusal is over: work goes on."""
-    before = ApiKey.objects.select_for_update(no_key=True).get(pk=key.pk)
-    scopes = sorted(found.scopes)
-    ApiKey.objects.filter(pk=key.pk).update(
-        scopes=" ".join(scopes),
-        same_workspace=found.same,
-        verified_at=datetime.now(UTC),
-        refused_at=None,
-        fallen_back_at=None,
-    )
-    if before.refused_at and before.state == KeyState.LIVE:
-        wake()
-    detail: dict[str, object] = {
-        "key": str(key.pk),
-        "label": before.label,
-        "scopes": scopes,
-        "was": before.scopes.split() if before.verified_at else None,
-        "was_refused": before.refused_at is not None,
-        "same_workspace": found.same,
-    }
-    chain.record(
-        chain=str(key.workspace_id), kind=Activity.KEY_VERIFIED, actor=actor, origin=origin, detail=detail
-    )
 
 
 def explained(error: Exception) -> str:

@@ -19,8 +19,10 @@ from django.views.decorators.debug import sensitive_variables
 from fini_admin.audit.names import Activity
 from fini_admin.people import mail
 from fini_admin.people.models import Invitation
-from fini_admin.workspaces import actions, queries, validators
+from fini_admin.workspaces import queries, validators
+from fini_admin.workspaces.members import add_member, add_user, check_role
 from fini_admin.workspaces.models import Membership, User, Workspace
+from fini_admin.workspaces.workspaces import lock_installation, lock_workspace, record_activity
 
 ORIGIN = "browser"
 VALID_FOR = timedelta(days=7)
@@ -78,11 +80,11 @@ def hashed(token: str) -> str:
 def invite(*, actor: str, workspace: Workspace, email: str, role: str) -> tuple[Invitation, str]:
     """An invitation and the token of its link, which nobody can see again. It takes the place of an open one."""
     address = validators.email_address(email)
-    actions.check_role(role)
+    check_role(role)
     token, now = secrets.token_urlsafe(32), timezone.now()
     # No decorator: in an error report its frame would show this function's values.
     with transaction.atomic():
-        workspace = actions.lock_workspace(workspace)
+        workspace = lock_workspace(workspace)
         others = open_in(workspace).exclude(email=address)
         if others.count() >= MOST_OPEN:
             raise ValidationError({"email": TOO_MANY})
@@ -99,7 +101,7 @@ def invite(*, actor: str, workspace: Workspace, email: str, role: str) -> tuple[
 @transaction.atomic
 def withdraw(*, actor: str, workspace: Workspace, email: str) -> bool:
     """The open invitation of this address counts no more; whether there was one."""
-    workspace = actions.lock_workspace(workspace)
+    workspace = lock_workspace(workspace)
     invitation = open_in(workspace).filter(email=email).first()
     if invitation is None:
         return False
@@ -113,11 +115,9 @@ def withdraw(*, actor: str, workspace: Workspace, email: str) -> bool:
 def accept_as_new(*, invitation: Invitation, name: str, password: str) -> User:
     """A person whom nobody here knew, with the invited address, as a member: both or neither."""
     with transaction.atomic():
-        actions.lock_installation()
+        lock_installation()
         held = still_open(invitation)
-        user = actions.add_user(
-            actor=held.email, origin=ORIGIN, email=held.email, password=password, name=name
-        )
+        user = add_user(actor=held.email, origin=ORIGIN, email=held.email, password=password, name=name)
         settle(held, user)
     return user
 
@@ -133,7 +133,7 @@ def accept(*, invitation: Invitation, user: User) -> Membership:
 
 def still_open(invitation: Invitation) -> Invitation:
     """The invitation as it stands now, under its workspace's lock; raises when it no longer counts."""
-    workspace = actions.lock_workspace(invitation.workspace)
+    workspace = lock_workspace(invitation.workspace)
     held = open_in(workspace).filter(pk=invitation.pk).first()
     if held is None or held.expired or workspace.archived_at:
         raise ValidationError(OVER)
@@ -147,7 +147,7 @@ def settle(invitation: Invitation, user: User) -> Membership:
     invitation.save(update_fields=["accepted_at"])
     record(invitation, Activity.INVITATION_ACCEPTED, user.email)
     member = queries.members(workspace).filter(user=user).first()
-    return member or actions.add_member(
+    return member or add_member(
         actor=user.email, origin=ORIGIN, workspace=workspace, user=user, role=invitation.role
     )
 
@@ -155,7 +155,7 @@ def settle(invitation: Invitation, user: User) -> Membership:
 def record(invitation: Invitation, kind: Activity, actor: str, **more: object) -> None:
     """One activity in the workspace's chain: address and role, never the token."""
     detail = {"email": invitation.email, "role": invitation.role, **more}
-    actions.record(invitation.workspace, kind, actor, ORIGIN, **detail)
+    record_activity(invitation.workspace, kind, actor, ORIGIN, **detail)
 
 
 @sensitive_variables("link", "text")

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from fini_admin.audit.names import Activity
 from fini_admin.people import letters, mail, trail
+from fini_admin.people.access import lock_people
 from fini_admin.people.models import LinkRequest
 from fini_admin.workspaces.models import User
 
@@ -53,12 +54,14 @@ def waiting(people: list[User]) -> dict[int, LinkRequest]:
     return {one.user_id: one for one in asked}
 
 
-def link(*, actor: str, origin: str, user: User, number: str) -> None:
-    """Link the identifier of a request to its person, beside the one that is linked; recorded, and told by mail.
+@transaction.atomic
+def link_login(*, actor: str, origin: str, user: User, number: str) -> None:
+    """Link the identifier of the request with this number to its person, beside the one that is linked.
 
-    Runs in the caller's transaction. Raises ValidationError when the request is gone, or it is somebody else's by now.
+    Recorded, and told by mail. Raises ValidationError when the request is gone, or it is somebody else's by now.
     """
-    asked = requests_of(user).filter(pk=number).first() if number.isascii() and number.isdigit() else None
+    lock_people(actor)
+    asked = _requests_of(user).filter(pk=number).first() if number.isascii() and number.isdigit() else None
     if asked is None:
         raise ValidationError(GONE)
     identifier = {"provider": asked.provider, "uid": asked.uid}
@@ -73,6 +76,6 @@ def link(*, actor: str, origin: str, user: User, number: str) -> None:
         transaction.on_commit(partial(mail.send, told), robust=True)
 
 
-def requests_of(user: User) -> QuerySet[LinkRequest]:
+def _requests_of(user: User) -> QuerySet[LinkRequest]:
     """A person's requests, held until the transaction ends."""
     return LinkRequest.objects.select_for_update().filter(user=user, provider=settings.OIDC_ID)

@@ -2,35 +2,39 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from allauth.account.authentication import get_authentication_records
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import generate_totp_secret
 from django.conf import settings
 from django.contrib.sessions.backends.base import SessionBase
+from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 
-from fini_admin.people import sealing
+from fini_admin.audit.names import Activity
+from fini_admin.people import letters, mail, sealing, sessions, trail
+from fini_admin.people.access import lock_people
 from fini_admin.workspaces.models import Role, User
 
 PENDING = "second factor"
 
 
 @dataclass(frozen=True)
-class State:
+class SecondFactor:
     """What a person has: since when, and how many recovery codes are left."""
 
     since: datetime | None
     codes_left: int
 
 
-def state(user: User) -> State:
+def second_factor(user: User) -> SecondFactor:
     """What a person has; opens nothing."""
     rows = {row.type: row for row in Authenticator.objects.filter(user=user)}
     totp, codes = rows.get(Authenticator.Type.TOTP), rows.get(Authenticator.Type.RECOVERY_CODES)
     used = int(codes.data["used_mask"]).bit_count() if codes else settings.MFA_RECOVERY_CODE_COUNT
-    return State(totp.created_at if totp else None, settings.MFA_RECOVERY_CODE_COUNT - used)
+    return SecondFactor(totp.created_at if totp else None, settings.MFA_RECOVERY_CODE_COUNT - used)
 
 
 def with_state(people: QuerySet[User]) -> QuerySet[User]:
@@ -76,3 +80,19 @@ def pending(session: SessionBase, user: User) -> str:
 def done(session: SessionBase) -> None:
     """It is set up: the session forgets the secret."""
     session.pop(PENDING, None)
+
+
+@transaction.atomic
+def remove_second_factor(*, actor: str, origin: str, user: User) -> None:
+    """Take a lost second factor away; every session of the person ends, and a mail tells them.
+
+    Asked for twice, it happens once. Raises ValidationError.
+    """
+    lock_people(actor)
+    removed, _ = Authenticator.objects.filter(user=user).delete()
+    if removed:
+        ended = sessions.close_all(user)
+        detail = {"email": user.email, "sessions_ended": ended}
+        trail.write(Activity.SECOND_FACTOR_REMOVED, actor, origin=origin, **detail)
+        told = letters.letter("mfa/email/totp_deactivated", user.email, {"by": actor})
+        transaction.on_commit(partial(mail.send, told), robust=True)

@@ -15,6 +15,7 @@ from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.backends.base import SessionBase, UpdateError
 from django.contrib.sessions.models import Session
+from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
@@ -146,3 +147,19 @@ def clear() -> int:
     gone = UserSession.objects.filter(~Exists(there)).order_by("pk")
     over = [*expired, *gone.values_list("session_key", flat=True)[:BATCH]]
     return close(over) if over else 0
+
+
+@transaction.atomic
+def end_session(*, actor: str, origin: str, session: UserSession) -> None:
+    """End one session, with its row in the trail."""
+    if close([session.session_key]):
+        trail.write(Activity.SESSIONS_ENDED, actor, origin=origin, email=session.user.email, sessions=1)
+
+
+@transaction.atomic
+def end_other_sessions(*, actor: str, origin: str, user: User, but: str | None) -> int:
+    """End all of a person's sessions but the one with this key, with a row in the trail; returns how many."""
+    ended = close_all(user, but=but)
+    if ended:
+        trail.write(Activity.SESSIONS_ENDED, actor, origin=origin, email=user.email, sessions=ended)
+    return ended

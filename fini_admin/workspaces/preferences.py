@@ -22,7 +22,7 @@ MOST_FALLBACK_HOURS = 7 * 24
 MIME = "mime_type_"
 
 
-class Kind(StrEnum):
+class SettingKind(StrEnum):
     """What a setting holds; each may also be None, which is the default."""
 
     NUMBER = "number"
@@ -47,7 +47,7 @@ class Setting:
     group: str
     label: str
     meaning: str
-    kind: Kind
+    kind: SettingKind
     whose: Whose
     default: Callable[[], Value]
     most: Callable[[], int] = lambda: 0
@@ -56,7 +56,10 @@ class Setting:
     @property
     def bounds(self) -> str:
         """What may be typed, in words; empty where it is chosen."""
-        said = {Kind.NUMBER: f"{self.least:,} to {self.most():,}.", Kind.MIME_TYPE: "Like text/html."}
+        said = {
+            SettingKind.NUMBER: f"{self.least:,} to {self.most():,}.",
+            SettingKind.MIME_TYPE: "Like text/html.",
+        }
         return said.get(self.kind, "")
 
     @property
@@ -77,11 +80,11 @@ class Setting:
         """Raise ValidationError for a value that will not do."""
         if value is None:
             return
-        if self.kind == Kind.NUMBER:
+        if self.kind == SettingKind.NUMBER:
             number = isinstance(value, int) and not isinstance(value, bool)
             if not number or not self.least <= int(value) <= self.most():
                 raise ValidationError(self.wrong)
-        elif self.kind == Kind.DECISION:
+        elif self.kind == SettingKind.DECISION:
             if not isinstance(value, bool):
                 raise ValidationError("Choose one of these.")
         elif not is_mime_type(value):
@@ -112,7 +115,7 @@ SETTINGS: dict[str, Setting] = {
             "Calls a minute",
             "The budget: so many calls go out to Fini within a minute, whichever worker sends them."
             " A tenth is kept for what a person waits for.",
-            Kind.NUMBER,
+            SettingKind.NUMBER,
             Whose.INSTALLATION,
             lambda: settings.FINI_CALLS_PER_MINUTE,
             lambda: settings.FINI_CALLS_PER_MINUTE,
@@ -123,7 +126,7 @@ SETTINGS: dict[str, Setting] = {
             "IDs in a call",
             "The batch size: how many IDs a register or ingest call carries. Fewer where Fini takes fewer."
             " It holds for steps that are cut from now on.",
-            Kind.NUMBER,
+            SettingKind.NUMBER,
             Whose.INSTALLATION,
             lambda: settings.FINI_BATCH_SIZE,
             lambda: 500,
@@ -134,7 +137,7 @@ SETTINGS: dict[str, Setting] = {
             "English",
             "The ingest call's english: filled in on each preview, where it can be changed, and sent by commands."
             " How Fini decides is not stated.",
-            Kind.DECISION,
+            SettingKind.DECISION,
             Whose.FINI,
             lambda: None,
         ),
@@ -143,7 +146,7 @@ SETTINGS: dict[str, Setting] = {
             "Sent along with ingest",
             "Baser",
             "The ingest call's baser, used in the same way. What it does is not stated.",
-            Kind.DECISION,
+            SettingKind.DECISION,
             Whose.FINI,
             lambda: None,
         ),
@@ -153,7 +156,7 @@ SETTINGS: dict[str, Setting] = {
             "Hours of fallback",
             "After a switch the key before it stays ready for so long: when Fini refuses the new one, the work goes"
             " back to it by itself. Then it is switched off for good. It holds for the next switch.",
-            Kind.NUMBER,
+            SettingKind.NUMBER,
             Whose.PRODUCT,
             lambda: FALLBACK_HOURS,
             lambda: MOST_FALLBACK_HOURS,
@@ -164,7 +167,7 @@ SETTINGS: dict[str, Setting] = {
             "Days the audit trail is kept",
             "Older rows of this workspace's trail go when the operator runs prune_audit; a signed anchor stays in"
             " their place, and the trail verifies across it.",
-            Kind.NUMBER,
+            SettingKind.NUMBER,
             Whose.PRODUCT,
             lambda: RETENTION_DAYS,
             lambda: 3650,
@@ -176,7 +179,7 @@ SETTINGS: dict[str, Setting] = {
                 "MIME types",
                 provider.label,
                 f"Offered for what comes from {provider.label} without a type of its own.",
-                Kind.MIME_TYPE,
+                SettingKind.MIME_TYPE,
                 Whose.PROVIDER,
                 offered(provider.name),
             )

@@ -1,13 +1,11 @@
 """Reads: who may see which workspace, its members, its keys."""
 
-from datetime import timedelta
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ValidationError
 from django.db.models import Exists, OuterRef, QuerySet
 from django.shortcuts import get_object_or_404
-from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
 from fini_admin.workspaces import preferences, validators, vault
@@ -22,9 +20,6 @@ from fini_admin.workspaces.models import (
 )
 
 Visitor = User | AnonymousUser
-# A switch relies on what was found: older than this, the key may have changed in Fini.
-VERIFIED_FOR = timedelta(hours=1)
-SCOPES = ("read", "write")
 
 
 def workspaces_of(user: Visitor) -> QuerySet[Workspace]:
@@ -96,46 +91,6 @@ def read_key(workspace: Workspace) -> ApiKey | None:
         workspace=workspace, state=KeyState.WAITING, scopes="read", refused_at=None
     )
     return reading.filter(same_workspace=True).order_by("-verified_at").first()
-
-
-def facts(key: ApiKey) -> dict[str, str | None]:
-    """What a key is, as the trail keeps it when it is added."""
-    return {
-        "last_four": key.last_four,
-        "state": key.state,
-        "purpose": key.purpose,
-        "owner": key.owner,
-        "expires_on": key.expires_on.isoformat() if key.expires_on else None,
-    }
-
-
-def why_not_switch(key: ApiKey) -> str:
-    """Why calls may not go out with a key; empty when they may. A fallback key needs no new verification."""
-    if key.state == KeyState.OFF:
-        return f"The key {key.label} is off for good. Add a key instead."
-    if key.refused_at:
-        return (
-            f"Fini refused the key {key.label}. Verify it: when Fini takes it again, it can be switched to."
-        )
-    if key.same_workspace is False:
-        return (
-            f"The key {key.label} opens another Fini workspace: none of the sources here is in it. "
-            "Add a key that was made in this workspace."
-        )
-    return "" if key.fallback_until and key.fallback_until > timezone.now() else not_verified(key)
-
-
-def not_verified(key: ApiKey) -> str:
-    """What the last verification leaves open for a switch: its age, a scope; empty when nothing."""
-    if key.verified_at is None or key.verified_at < timezone.now() - VERIFIED_FOR:
-        return f"Verify the key {key.label} first: a switch needs a verification of the last hour."
-    missing = [scope for scope in SCOPES if scope not in key.scopes.split()]
-    if missing:
-        return (
-            f"The key {key.label} may not {' or '.join(missing)}. Make a key with the scopes read and write in "
-            "Fini, add it here and verify it."
-        )
-    return ""
 
 
 def keys(workspace: Workspace) -> QuerySet[ApiKey]:

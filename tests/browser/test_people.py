@@ -22,12 +22,13 @@ from tests.support.provider import running as provider_running
 PEOPLE = ("locked", "totp", "codes", "company", "table", "typist", "sessions")
 MAKE = """
 import django; django.setup()
-from fini_admin.workspaces import actions
+from fini_admin.workspaces.members import add_member, add_user
+from fini_admin.workspaces.workspaces import create_workspace
 who = {"actor": "test", "origin": "test"}
-acme = actions.create_workspace(**who, slug="acme", name="Acme")
+acme = create_workspace(**who, slug="acme", name="Acme")
 for name in %r:
-    person = actions.add_user(**who, email=f"{name}@acme.example", password=%r)
-    actions.add_member(**who, workspace=acme, user=person, role="admin")
+    person = add_user(**who, email=f"{name}@acme.example", password=%r)
+    add_member(**who, workspace=acme, user=person, role="admin")
 """
 # The clock of one person's sessions, put back: as if nothing had been done for so long.
 LEAVE_ALONE = """

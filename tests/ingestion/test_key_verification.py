@@ -10,10 +10,10 @@ from django.test import Client
 from huey.contrib.djhuey import HUEY
 
 from fini_admin.audit.models import Entry, OpenCall
-from fini_admin.ingestion import credentials, key_check
+from fini_admin.ingestion import key_check
 from fini_admin.ingestion.engine import loop
 from fini_admin.ingestion.models import Slot
-from fini_admin.workspaces import actions
+from fini_admin.workspaces.keys import note_use, switch_key, switch_off_key
 from fini_admin.workspaces.models import ApiKey, Workspace
 from tests.ingestion.conftest import Start, drive, requests, resources
 from tests.support import people
@@ -213,13 +213,13 @@ def test_a_switch_wakes_the_work_that_waited_for_another_key(
 
 def test_work_waits_while_no_key_is_live_and_loses_nothing(acme, main, sandbox, register):
     run = register(resources(2))
-    actions.switch_off_key(**BY, key=main)
+    switch_off_key(**BY, key=main)
     assert loop.due_workspaces() == []
     assert sandbox.log() == []
     second = people.key(acme, "second", "fini_second_key_of_the_sandbox")
     sandbox.add_key("fini_second_key_of_the_sandbox")
     key_check.verify(**BY, key=second)
-    actions.switch_key(**BY, key=second)
+    switch_key(**BY, key=second)
     drive(acme)
     run.refresh_from_db()
     assert run.state == "ended"
@@ -236,7 +236,7 @@ def test_a_second_verification_says_what_the_first_one_found(acme, main, sandbox
 def test_the_migration_gives_each_key_that_opens_its_fingerprint(acme, main):
     other = people.workspace("other")
     waiting = people.key(other, "waiting", "fini_waiting")
-    off = actions.switch_off_key(**BY, key=people.key(other, "off", "fini_off"))
+    off = switch_off_key(**BY, key=people.key(other, "off", "fini_off"))
     broken = people.key(other, "broken", "fini_broken")
     wanted = {main.pk: main.fingerprint, waiting.pk: waiting.fingerprint, off.pk: None, broken.pk: None}
     ApiKey.objects.update(fingerprint=None)
@@ -250,7 +250,7 @@ def test_a_keys_last_use_is_noted_at_most_once_a_minute(acme: Workspace) -> None
     at = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
     def noted(seconds: int) -> datetime | None:
-        credentials.note_use(str(key.pk), at + timedelta(seconds=seconds))
+        note_use(str(key.pk), at + timedelta(seconds=seconds))
         key.refresh_from_db()
         return key.last_used_at
 

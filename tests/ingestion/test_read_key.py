@@ -9,7 +9,7 @@ from django.test import Client
 from fini_admin.audit.models import Entry
 from fini_admin.ingestion import key_check, runs
 from fini_admin.ingestion.engine import loop
-from fini_admin.workspaces import actions
+from fini_admin.workspaces.keys import switch_off_key
 from fini_admin.workspaces.models import ApiKey, Workspace
 from tests.ingestion.conftest import Start, drive, ends, resources
 from tests.support import people
@@ -92,7 +92,7 @@ def test_verifying_the_read_key_again_leaves_it_one(acme, reader, register):
 
 
 def test_while_no_key_is_live_nothing_is_read_either(acme, reader, register):
-    actions.switch_off_key(**BY, key=ApiKey.objects.get(label="main"))
+    switch_off_key(**BY, key=ApiKey.objects.get(label="main"))
     runs.start_discover(**BY, workspace=acme, provider="notion")
     assert loop.due_workspaces() == []
 

@@ -7,7 +7,7 @@ import pytest
 from django.core import signing
 from django.test import Client
 
-from fini_admin.workspaces import actions
+from fini_admin.workspaces.members import add_member
 from fini_admin.workspaces.models import User, Workspace, WorkspaceSettings
 from fini_admin.workspaces.preferences import SETTINGS, own
 from tests.ingestion.scheduling import PAGE, changes, held, text
@@ -115,7 +115,7 @@ def test_without_what_it_showed_a_page_saves_all_that_stands_in_it(admin, acme, 
 
 def test_what_the_page_of_another_workspace_showed_counts_for_nothing(admin, acme):
     other = people.workspace("other", "Other Company")
-    actions.add_member(actor="test", origin="test", workspace=other, user=User.objects.get(), role="admin")
+    add_member(actor="test", origin="test", workspace=other, user=User.objects.get(), role="admin")
     foreign = shown(admin.get("/w/other/settings/"))
     admin.post(PAGE, shown(admin.get(PAGE)) | {"batch_size": "50"})
     assert admin.post(PAGE, foreign).status_code == 303

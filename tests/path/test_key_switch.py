@@ -12,12 +12,12 @@ WORKERS = 2
 NEXT = "fini_next_0123456789abcdefghijklmnopqrstuv"
 SWITCH = """
 from fini_admin.ingestion import key_check
-from fini_admin.workspaces import actions
+from fini_admin.workspaces.keys import switch_key
 from fini_admin.workspaces.models import ApiKey
 key = ApiKey.objects.get(label="next")
 by = {"actor": "ada@example.com", "origin": "test"}
 key_check.verify(**by, key=key)
-actions.switch_key(**by, key=key)
+switch_key(**by, key=key)
 """
 COUNT = (
     "SELECT key, outcome, count(*) AS n FROM trail_entry WHERE route = 'register' AND outcome IS NOT NULL"

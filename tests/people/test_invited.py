@@ -14,8 +14,8 @@ from django.test import Client
 from fini_admin.audit.models import Entry
 from fini_admin.people import invitations
 from fini_admin.people.models import Invitation
-from fini_admin.workspaces import actions
 from fini_admin.workspaces.models import Membership, User, Workspace
+from fini_admin.workspaces.workspaces import restore_workspace
 from tests.people.conftest import ADDRESS, by_provider, enrol, log_in, text
 from tests.support import people
 from tests.support.invitations import (
@@ -230,7 +230,7 @@ def test_a_restored_workspace_counts_again(acme):
     token = invite(acme)
     archive()
     assert opened(token)[1].status_code == 404
-    actions.restore_workspace(actor="test", origin="test", workspace=acme)
+    restore_workspace(actor="test", origin="test", workspace=acme)
     assert opened(token)[1].status_code == 200
 
 

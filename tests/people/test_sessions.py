@@ -10,8 +10,9 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from fini_admin.people import actions, sessions
+from fini_admin.people import access, sessions
 from fini_admin.people.browsers import in_words
+from fini_admin.people.second_factor import remove_second_factor
 from tests.people.conftest import ADDRESS, code, enrol, log_in, signed_in, text, trail
 from tests.support import people
 
@@ -263,7 +264,7 @@ class TestSwitchedOff:
         return people.user("root@example.com", superuser=True)
 
     def switch(self, how, user, actor="root@example.com"):
-        return getattr(actions, f"switch_{how}_user")(actor=actor, origin="browser", user=user)
+        return getattr(access, f"switch_{how}_user")(actor=actor, origin="browser", user=user)
 
     def test_every_session_ends_at_once_and_nobody_gets_in(self, client, ada, root):
         other = another()
@@ -325,7 +326,7 @@ class TestSwitchedOff:
         log_in(client)
         enrol(client)
         for _ in range(2):
-            actions.remove_second_factor(actor=root.email, origin="browser", user=ada)
+            remove_second_factor(actor=root.email, origin="browser", user=ada)
         assert not signed_in(client)
         log_in(client)
         assert signed_in(client)

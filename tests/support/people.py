@@ -9,8 +9,10 @@ from django.test import Client, RequestFactory
 from fini_admin.audit import chain
 from fini_admin.audit.models import Entry
 from fini_admin.audit.names import HEAD_RECORDED
-from fini_admin.workspaces import actions
+from fini_admin.workspaces.keys import add_key
+from fini_admin.workspaces.members import add_member, add_user
 from fini_admin.workspaces.models import ApiKey, User, Workspace
+from fini_admin.workspaces.workspaces import create_workspace
 
 PASSWORD = "seven green parcels"
 # Too short for the pattern of a key: only Secret, and the marks on functions, keep it out of an error report.
@@ -21,11 +23,11 @@ KEY = "fini_live_abcdefghijklmnopqrstuvwxyz1234"
 
 
 def user(email: str = "ada@example.com", **fields) -> User:
-    return actions.add_user(actor="test", origin="test", email=email, password=PASSWORD, **fields)
+    return add_user(actor="test", origin="test", email=email, password=PASSWORD, **fields)
 
 
 def workspace(slug: str = "acme", name: str = "Acme Corporation") -> Workspace:
-    return actions.create_workspace(actor="test", origin="test", slug=slug, name=name)
+    return create_workspace(actor="test", origin="test", slug=slug, name=name)
 
 
 def member(workspace: Workspace, role: str, email: str | None = None) -> User:
@@ -35,11 +37,11 @@ def member(workspace: Workspace, role: str, email: str | None = None) -> User:
 
 
 def join(person: User, workspace: Workspace, role: str = "viewer") -> None:
-    actions.add_member(actor="test", origin="test", workspace=workspace, user=person, role=role)
+    add_member(actor="test", origin="test", workspace=workspace, user=person, role=role)
 
 
 def key(workspace: Workspace, label: str = "main", plain: str = KEY) -> ApiKey:
-    return actions.add_key(actor="test", origin="test", workspace=workspace, label=label, plain=plain)
+    return add_key(actor="test", origin="test", workspace=workspace, label=label, plain=plain)
 
 
 def verified(key: ApiKey, scopes: str = "read write", *, same: bool | None = True) -> ApiKey:

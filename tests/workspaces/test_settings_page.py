@@ -10,9 +10,9 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from fini_admin.workspaces import actions
 from fini_admin.workspaces.models import Workspace, WorkspaceSettings
 from fini_admin.workspaces.preferences import SETTINGS, Value, own, preferences
+from fini_admin.workspaces.workspaces import change_settings
 from tests.support import people
 from tests.support.challenge import asks
 
@@ -34,7 +34,7 @@ def admin(client: Client, acme: Workspace) -> Client:
 
 
 def change(workspace: Workspace, **values: Value) -> bool:
-    return actions.change_settings(actor="test", origin="test", workspace=workspace, values=values)
+    return change_settings(actor="test", origin="test", workspace=workspace, values=values)
 
 
 def stored(workspace: Workspace) -> dict[str, Value]:

@@ -48,7 +48,7 @@ class Way:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class QuestionPlace:
     """Where the question stands: the address of its form, what that carries, and the page to go on to.
 
     `among`: its fields stand among those of another form, and have names of their own. `missing`: what is not carried.
@@ -72,7 +72,7 @@ def ways(user: User) -> list[Way]:
     return [Way(WAYS[one["id"]], str(one["description"])) for one in known if one["id"] in WAYS]
 
 
-def in_place_of_answer(request: HttpRequest) -> Place:
+def in_place_of_answer(request: HttpRequest) -> QuestionPlace:
     """The question as the answer to a form that was sent."""
     kept: list[tuple[str, str]] = []
     missing = set(request.POST.getlist(MISSING))
@@ -84,12 +84,12 @@ def in_place_of_answer(request: HttpRequest) -> Place:
             kept += [(name, value) for value in values]
         elif any(values):
             missing.add(name)
-    return Place(request.get_full_path(), kept, sorted(missing), among=True)
+    return QuestionPlace(request.get_full_path(), kept, sorted(missing), among=True)
 
 
-def on_its_own(request: HttpRequest, onward: str) -> Place:
+def on_its_own(request: HttpRequest, onward: str) -> QuestionPlace:
     """The question on its own page, or in the dialog; from the page one goes on to `onward`."""
-    return Place(request.path, [(REDIRECT_FIELD_NAME, onward)] if onward else [], onward=onward)
+    return QuestionPlace(request.path, [(REDIRECT_FIELD_NAME, onward)] if onward else [], onward=onward)
 
 
 def brings_answer(request: HttpRequest) -> bool:
@@ -106,7 +106,9 @@ def unwrap(request: HttpRequest) -> None:
     request.POST = kept  # type: ignore[assignment]  # the stubs want one that nobody may change
 
 
-def ask(request: HttpRequest, place: Place, way: str = "", *, answer: bool = False) -> HttpResponse | None:
+def ask(
+    request: HttpRequest, place: QuestionPlace, way: str = "", *, answer: bool = False
+) -> HttpResponse | None:
     """The question, as a page or as what the dialog holds; None once it is answered.
 
     `way` is the one that is offered first. `answer`: one was sent. A wrong one is 422, too many are 429; both ask
@@ -135,7 +137,7 @@ def ask(request: HttpRequest, place: Place, way: str = "", *, answer: bool = Fal
 
 
 @sensitive_variables()
-def tried(way: str, request: HttpRequest, place: Place) -> tuple[forms.Form | None, int, str]:
+def tried(way: str, request: HttpRequest, place: QuestionPlace) -> tuple[forms.Form | None, int, str]:
     """Check what was sent, and note it when it is right: the form, the status (ASKED when right), what went wrong."""
     if way == PROVIDER:  # it noted that itself when it led back here
         if reauthentication.recent(request):
@@ -153,7 +155,9 @@ def tried(way: str, request: HttpRequest, place: Place) -> tuple[forms.Form | No
     return form, ASKED, ""
 
 
-def form_of(way: str, request: HttpRequest, place: Place, data: QueryDict | None = None) -> forms.Form | None:
+def form_of(
+    way: str, request: HttpRequest, place: QuestionPlace, data: QueryDict | None = None
+) -> forms.Form | None:
     """The form for a password or a code; None for the log-in provider, which asks on pages of its own."""
     if way == PROVIDER:
         return None

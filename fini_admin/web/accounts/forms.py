@@ -130,7 +130,7 @@ def used_key(user: User, code: str) -> str:
     return f"code-used:{user.pk}:{normalize_user_code(code)}"
 
 
-class Checked:
+class CodeCheck:
     """What both forms that ask for a code do more than allauth's."""
 
     user: User
@@ -164,13 +164,13 @@ class Checked:
 HELP = "The six digits that your authenticator shows now, or one of your recovery codes."
 
 
-class CodeForm(KeylessForm, Checked, AuthenticateForm):  # type: ignore[misc]  # allauth has no types
+class CodeForm(KeylessForm, CodeCheck, AuthenticateForm):  # type: ignore[misc]  # allauth has no types
     """The code after the password."""
 
     code = code_field("Code", HELP)
 
 
-class AgainForm(KeylessForm, Checked, ReauthenticateForm):  # type: ignore[misc]  # allauth has no types
+class AgainForm(KeylessForm, CodeCheck, ReauthenticateForm):  # type: ignore[misc]  # allauth has no types
     """A code to show again who one is."""
 
     code = code_field("Code", HELP)

@@ -30,8 +30,11 @@ from django.views.generic.edit import FormView
 
 from fini_admin.audit.names import Activity
 from fini_admin.lib.paging import page as paged
-from fini_admin.people import actions, linking, reauthentication, second_factor, sessions, trail
+from fini_admin.people import linking, reauthentication, second_factor, sessions, trail
+from fini_admin.people.access import switch_off_user, switch_on_user
 from fini_admin.people.browsers import in_words
+from fini_admin.people.linking import link_login
+from fini_admin.people.second_factor import remove_second_factor
 from fini_admin.web.accounts import challenge
 from fini_admin.web.accounts.adapters import FAILED, refused
 from fini_admin.web.accounts.sensitive import begin_anew, reauthenticated
@@ -245,7 +248,7 @@ def to_provider(request: HttpRequest, **how: Any) -> HttpResponse:
 
 def factor(request: Request) -> HttpResponse:
     """What the person has as a second factor."""
-    context = {"state": second_factor.state(request.user), "provider": settings.OIDC_NAME}
+    context = {"state": second_factor.second_factor(request.user), "provider": settings.OIDC_NAME}
     return render(request, "mfa/index.html", context)
 
 
@@ -263,7 +266,7 @@ def own_sessions(request: Request) -> HttpResponse:
     """The person's open sessions; posted, all but this one end."""
     this = request.session.session_key
     if request.method == "POST":
-        ended = actions.end_other_sessions(
+        ended = sessions.end_other_sessions(
             actor=request.user.email, origin="browser", user=request.user, but=this
         )
         messages.success(request, f"{ended} other session{'' if ended == 1 else 's'} ended.")
@@ -284,7 +287,7 @@ def end_session(request: Request, number: int) -> HttpResponse:
     if request.method == "POST" and session.session_key == request.session.session_key:
         messages.error(request, THIS_ONE)
     elif request.method == "POST":
-        actions.end_session(actor=request.user.email, origin="browser", session=session)
+        sessions.end_session(actor=request.user.email, origin="browser", session=session)
         messages.success(request, f"The session in {in_words(session.user_agent)} ended.")
     return go(request, reverse("sessions"))
 
@@ -307,20 +310,20 @@ def person(request: Request, number: int) -> HttpResponse:
     who: dict[str, Any] = {"actor": request.user.email, "origin": "browser", "user": user}
     try:
         if do == "off":
-            alone = actions.switch_off_user(**who)
+            alone = switch_off_user(**who)
             messages.success(request, f"{user.email} is switched off; every session ended.")
             if alone:
                 messages.warning(request, f"No admin is left in {', '.join(alone)}. Make somebody else one.")
         elif do == "on":
-            actions.switch_on_user(**who)
+            switch_on_user(**who)
             messages.success(request, f"{user.email} can log in again.")
         elif do == "factor":
-            actions.remove_second_factor(**who)
+            remove_second_factor(**who)
             messages.success(
                 request, f"{user.email} logs in without a second factor until a new one is set up."
             )
         elif do == "link":
-            actions.link_login(**who, number=request.POST.get("which", ""))
+            link_login(**who, number=request.POST.get("which", ""))
             messages.success(
                 request, f"{user.email} can log in with that log-in at {settings.OIDC_NAME} too."
             )

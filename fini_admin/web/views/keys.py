@@ -20,7 +20,8 @@ from fini_admin.web.forms.workspaces import KeyForm, KeyWordsForm
 from fini_admin.web.key_guard import as_typed
 from fini_admin.web.pages import go, show
 from fini_admin.web.permissions import WorkspaceRequest, requires
-from fini_admin.workspaces import actions, queries
+from fini_admin.workspaces import queries
+from fini_admin.workspaces.keys import add_key, describe_key, switch_key, switch_off_key, why_not_switch
 from fini_admin.workspaces.models import ApiKey, KeyState
 from fini_admin.workspaces.permissions import Permission
 
@@ -61,7 +62,7 @@ def index(request: WorkspaceRequest) -> HttpResponse:
 def add(request: WorkspaceRequest, form: KeyForm) -> ApiKey | None:
     """The key that the form brings, also when it brings it for the second time; None, and why on the form."""
     try:
-        return actions.add_key(
+        return add_key(
             actor=request.user.email,
             origin="browser",
             workspace=request.workspace,
@@ -115,7 +116,7 @@ def switch(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
     key = queries.key(request.workspace, key_id)
     if request.method == "POST":
         try:
-            actions.switch_key(actor=request.user.email, origin="browser", key=key)
+            switch_key(actor=request.user.email, origin="browser", key=key)
         except ValidationError as error:
             messages.error(request, " ".join(error.messages))
         else:
@@ -130,7 +131,7 @@ def switch_off(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
     """Switch a key off for good; the page asked before."""
     key = queries.key(request.workspace, key_id)
     if request.method == "POST":
-        actions.switch_off_key(actor=request.user.email, origin="browser", key=key)
+        switch_off_key(actor=request.user.email, origin="browser", key=key)
         messages.success(request, f"The key {key.label} is off. Revoke it in Fini too: Deploy → API Keys.")
     return go(request, here(request))
 
@@ -143,9 +144,7 @@ def edit(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
     form = KeyWordsForm(request.POST if request.method == "POST" else None, initial=held)
     if request.method == "POST" and form.is_valid():
         try:
-            key = actions.describe_key(
-                actor=request.user.email, origin="browser", key=key, **form.cleaned_data
-            )
+            key = describe_key(actor=request.user.email, origin="browser", key=key, **form.cleaned_data)
         except ValidationError as error:
             refuse(form, error)
         else:
@@ -167,7 +166,7 @@ def page(request: WorkspaceRequest, *, form: KeyForm) -> HttpResponse:
             "may": MAY.get(key.scopes, ""),
             "belongs": belongs(key),
             "reads": key == reader,
-            "why_not": queries.why_not_switch(key) if key.state == KeyState.WAITING else "",
+            "why_not": why_not_switch(key) if key.state == KeyState.WAITING else "",
             "others": len(on) > 1,
         }
         for key in on

@@ -20,7 +20,8 @@ from fini_admin.web.forms.base import refuse
 from fini_admin.web.forms.workspaces import MemberForm, NewPersonForm, OwnForm, RoleForm
 from fini_admin.web.pages import go
 from fini_admin.web.permissions import WorkspaceRequest, requires
-from fini_admin.workspaces import actions, queries
+from fini_admin.workspaces import queries
+from fini_admin.workspaces.members import add_member, add_new_member, change_role, remove_member
 from fini_admin.workspaces.models import Membership, Role
 from fini_admin.workspaces.permissions import ALLOWED, Permission
 
@@ -95,13 +96,13 @@ def add(request: WorkspaceRequest, form: MemberForm) -> Membership:
     who: dict[str, Any] = {"actor": request.user.email, "origin": "browser", "workspace": request.workspace}
     person = queries.person(data["email"])
     if person is None:
-        return actions.add_new_member(**who, **data)
+        return add_new_member(**who, **data)
     member = queries.members(request.workspace).filter(user=person).first()
     if member and member.role != data["role"]:
         raise ValidationError(
             {"email": f"{person.email} is {member.role} here: change the role in the list."}
         )
-    return actions.add_member(**who, user=person, role=data["role"])
+    return add_member(**who, user=person, role=data["role"])
 
 
 @sensitive_variables("data")
@@ -138,7 +139,7 @@ def role(request: WorkspaceRequest, number: int) -> HttpResponse:
     form = RoleForm(request.POST, own=member.user_id == request.user.pk, auto_id=f"role-{number}_%s")
     if form.is_valid():
         try:
-            member = actions.change_role(
+            member = change_role(
                 actor=request.user.email,
                 origin="browser",
                 membership=member,
@@ -177,7 +178,7 @@ def remove(request: WorkspaceRequest, number: int) -> HttpResponse:
 def end(request: WorkspaceRequest, member: Membership) -> None:
     """End a membership, and with it an invitation that would let the person back in."""
     actor = request.user.email
-    actions.remove_member(actor=actor, origin="browser", membership=member)
+    remove_member(actor=actor, origin="browser", membership=member)
     invitations.withdraw(actor=actor, workspace=request.workspace, email=member.user.email)
 
 

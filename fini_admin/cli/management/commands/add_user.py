@@ -6,7 +6,8 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import transaction
 
 from fini_admin.cli import base as commands
-from fini_admin.workspaces import actions, validators
+from fini_admin.workspaces import validators
+from fini_admin.workspaces.members import add_member, add_user
 from fini_admin.workspaces.models import Role, User
 
 
@@ -44,12 +45,12 @@ class Command(commands.Command):
         user = user or self.added(email, name=options["name"], superuser=superuser)
         if place and role:
             who = commands.operator()
-            actions.add_member(actor=who, origin=commands.ORIGIN, workspace=place, user=user, role=role)
+            add_member(actor=who, origin=commands.ORIGIN, workspace=place, user=user, role=role)
         self.stdout.write(f"{user} is {role} of {place}." if place else f"{user} is a superuser.")
 
     def added(self, email: str, *, name: str, superuser: bool) -> User:
         """A new person, with the password from standard input."""
-        return actions.add_user(
+        return add_user(
             actor=commands.operator(),
             origin=commands.ORIGIN,
             email=email,

@@ -1,0 +1,118 @@
+"""Members: people added, with a role in a workspace, which is changed and taken away.
+
+Each write is one transaction with its audit entry inside, and raises ValidationError on bad input.
+"""
+
+from allauth.account.models import EmailAddress
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.views.decorators.debug import sensitive_variables
+
+from fini_admin.audit import chain
+from fini_admin.audit.names import Activity
+from fini_admin.workspaces import queries, validators
+from fini_admin.workspaces.models import Membership, Role, User, Workspace
+from fini_admin.workspaces.workspaces import lock_installation, lock_workspace, record_activity
+
+LAST_ADMIN = "This is the workspace's last admin. Make somebody else an admin first."
+
+
+@sensitive_variables("password")
+def add_user(
+    *, actor: str, origin: str, email: str, password: str, name: str = "", superuser: bool = False
+) -> User:
+    """A new person who can log in at once; a known address is refused (give that person a membership)."""
+    address = validators.email_address(email)
+    if User.objects.filter(email=address).exists():
+        raise ValidationError({"email": f"{address} is known already."})
+    user = User(
+        email=address, name=validators.plain_text("name", name) if name else "", is_superuser=superuser
+    )
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise ValidationError({"password": error.messages}) from None
+    user.set_password(password)
+    user.full_clean()
+    detail: dict[str, object] = {"email": address, "superuser": superuser}
+    # No decorator: in an error report its frame would show this function's arguments.
+    with transaction.atomic():
+        user.save()
+        # Whoever adds a person vouches for the address: without this row allauth would ask for proof first.
+        EmailAddress.objects.create(user=user, email=address, verified=True, primary=True)
+        chain.record(
+            chain=chain.INSTALLATION, kind=Activity.USER_ADDED, actor=actor, origin=origin, detail=detail
+        )
+    return user
+
+
+@sensitive_variables("password")
+def add_new_member(
+    *, actor: str, origin: str, workspace: Workspace, email: str, name: str, password: str, role: str
+) -> Membership:
+    """A person whom nobody here knew, with a role in a workspace: both or neither."""
+    with transaction.atomic():
+        lock_installation()
+        user = add_user(actor=actor, origin=origin, email=email, password=password, name=name)
+        return add_member(actor=actor, origin=origin, workspace=workspace, user=user, role=role)
+
+
+@transaction.atomic
+def add_member(*, actor: str, origin: str, workspace: Workspace, user: User, role: str) -> Membership:
+    """Give a person a role in a workspace; whoever has another one there changes to it."""
+    check_role(role)
+    lock_workspace(workspace)
+    membership, added = Membership.objects.get_or_create(
+        user=user, workspace=workspace, defaults={"role": role}
+    )
+    if added:
+        record_activity(workspace, Activity.MEMBER_ADDED, actor, origin, email=user.email, role=role)
+        return membership
+    return change_role(actor=actor, origin=origin, membership=membership, role=role)
+
+
+@transaction.atomic
+def change_role(*, actor: str, origin: str, membership: Membership, role: str) -> Membership:
+    """Another role for a member. The last admin stays one."""
+    check_role(role)
+    workspace = lock_workspace(membership.workspace)
+    member = queries.members(workspace).filter(pk=membership.pk).first()
+    if member is None:
+        raise ValidationError("This person is no longer a member.")
+    was = member.role
+    if was == role:
+        return member
+    keep_an_admin(member)
+    member.role = role
+    member.save(update_fields=["role"])
+    record_activity(
+        workspace, Activity.MEMBER_CHANGED, actor, origin, email=member.user.email, role=role, was=was
+    )
+    return member
+
+
+@transaction.atomic
+def remove_member(*, actor: str, origin: str, membership: Membership) -> None:
+    """End a membership; the person stays. The last admin cannot go. Asked for twice, it happens once."""
+    workspace = lock_workspace(membership.workspace)
+    member = queries.members(workspace).filter(pk=membership.pk).first()
+    if member is None:
+        return
+    keep_an_admin(member)
+    member.delete()
+    record_activity(
+        workspace, Activity.MEMBER_REMOVED, actor, origin, email=member.user.email, was=member.role
+    )
+
+
+def check_role(role: str) -> None:
+    """Raise for what is no role."""
+    if role not in Role.values:
+        raise ValidationError({"role": f"A role is one of {', '.join(Role.values)}."})
+
+
+def keep_an_admin(member: Membership) -> None:
+    """Raise when a workspace would be left without an admin who can log in. Under its lock."""
+    if member.role == Role.ADMIN and not queries.admins(member.workspace).exclude(pk=member.pk).exists():
+        raise ValidationError({"role": LAST_ADMIN})

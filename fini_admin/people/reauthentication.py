@@ -8,13 +8,12 @@ import time
 from typing import Any
 
 from allauth.account.adapter import get_adapter
-from allauth.account.authentication import get_authentication_records
-from allauth.account.internal.flows.login import record_authentication
 from allauth.socialaccount.models import SocialAccount
 from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
+from fini_admin.people.allauth_internals import authentication_records, record_authentication
 from fini_admin.workspaces.models import User
 
 PROVIDER = "socialaccount"
@@ -24,7 +23,7 @@ def recent(request: HttpRequest) -> bool:
     """Whether the person showed it within ACCOUNT_REAUTHENTICATION_TIMEOUT, in this session."""
     times = [
         record["at"]
-        for record in get_authentication_records(request, request.user)
+        for record in authentication_records(request, request.user)
         if record["method"] != PROVIDER or record.get("reauthenticated")
     ]
     return bool(times) and time.time() - max(times) < settings.ACCOUNT_REAUTHENTICATION_TIMEOUT

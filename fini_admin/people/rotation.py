@@ -20,11 +20,11 @@ from fini_admin.audit.names import Activity
 from fini_admin.lib import keyring
 from fini_admin.lib.paging import chunks
 from fini_admin.people import sealing
+from fini_admin.people.allauth_internals import SECRETS
 from fini_admin.workspaces import vault
 from fini_admin.workspaces.models import ApiKey
 
 BATCH = 100
-SECRETS = ("secret", "seed")  # what allauth keeps of a second factor
 
 
 class Sealed(Protocol):

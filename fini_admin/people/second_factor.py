@@ -4,9 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from allauth.account.authentication import get_authentication_records
 from allauth.mfa.models import Authenticator
-from allauth.mfa.totp.internal.auth import generate_totp_secret
 from django.conf import settings
 from django.contrib.sessions.backends.base import SessionBase
 from django.db import transaction
@@ -16,6 +14,7 @@ from django.http import HttpRequest
 from fini_admin.audit.names import Activity
 from fini_admin.people import letters, mail, sealing, sessions, trail
 from fini_admin.people.access import lock_people
+from fini_admin.people.allauth_internals import authentication_records, codes_used, new_totp_secret
 from fini_admin.workspaces.models import Role, User
 
 PENDING = "second factor"
@@ -33,7 +32,7 @@ def second_factor(user: User) -> SecondFactor:
     """What a person has; opens nothing."""
     rows = {row.type: row for row in Authenticator.objects.filter(user=user)}
     totp, codes = rows.get(Authenticator.Type.TOTP), rows.get(Authenticator.Type.RECOVERY_CODES)
-    used = int(codes.data["used_mask"]).bit_count() if codes else settings.MFA_RECOVERY_CODE_COUNT
+    used = codes_used(codes) if codes else settings.MFA_RECOVERY_CODE_COUNT
     return SecondFactor(totp.created_at if totp else None, settings.MFA_RECOVERY_CODE_COUNT - used)
 
 
@@ -51,7 +50,7 @@ def missing(request: HttpRequest) -> bool:
     user = request.user
     if not settings.SECOND_FACTOR_REQUIRED or not isinstance(user, User):
         return False
-    records = get_authentication_records(request, user)
+    records = authentication_records(request, user)
     if any(record["method"] == "socialaccount" and not record.get("reauthenticated") for record in records):
         return False
     if Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).exists():
@@ -64,7 +63,7 @@ def begin(session: SessionBase, user: User) -> str:
     found = pending(session, user)
     if found:
         return found
-    secret: str = generate_totp_secret()
+    secret = new_totp_secret()
     session[PENDING] = sealing.seal(secret, user=user.pk)
     return secret
 

@@ -6,7 +6,6 @@ When a session began and was last used stands in the session itself: no page ask
 import time
 from datetime import timedelta
 
-from allauth.core.internal.httpkit import get_client_ip
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib import messages
@@ -23,6 +22,7 @@ from django.utils.functional import SimpleLazyObject
 
 from fini_admin.audit.names import Activity
 from fini_admin.people import trail
+from fini_admin.people.allauth_internals import client_ip
 from fini_admin.workspaces.models import User
 
 BEGUN, USED = "begun", "used"
@@ -104,7 +104,7 @@ def use(request: HttpRequest) -> None:
     request.session[USED] = now
     request.session.modified = modified
     seen: dict[str, object] = {"last_seen_at": timezone.now()}
-    if ip := get_client_ip(request):
+    if ip := client_ip(request):
         seen["ip"] = ip
     UserSession.objects.filter(session_key=request.session.session_key).update(**seen)
 

@@ -3,7 +3,6 @@
 from typing import Any
 
 from allauth.account import signals as account
-from allauth.account.authentication import get_authentication_records
 from allauth.mfa import signals as mfa
 from allauth.socialaccount import signals as social
 from allauth.socialaccount.models import SocialLogin
@@ -13,6 +12,7 @@ from django.http import HttpRequest
 
 from fini_admin.audit.names import Activity
 from fini_admin.people import sessions, trail
+from fini_admin.people.allauth_internals import authentication_records
 from fini_admin.workspaces.models import User
 
 
@@ -30,7 +30,7 @@ def connect() -> None:
 def logged_in(*, user: User, request: HttpRequest, **_: Any) -> None:
     """Somebody is in; the session's clocks start."""
     sessions.begin(request.session)
-    how = [record.get("type") or record["method"] for record in get_authentication_records(request, user)]
+    how = [record.get("type") or record["method"] for record in authentication_records(request, user)]
     detail: dict[str, Any] = {"by": how} if how else {}
     trail.write(Activity.LOGGED_IN, user.email, **detail)
 

@@ -3,12 +3,12 @@
 import json
 from datetime import UTC, datetime
 
-from allauth.account.internal.flows.login import record_authentication
 from django.test import Client, RequestFactory
 
 from fini_admin.audit import chain
 from fini_admin.audit.models import Entry
 from fini_admin.audit.names import HEAD_RECORDED
+from fini_admin.people.allauth_internals import record_authentication
 from fini_admin.workspaces.keys import add_key
 from fini_admin.workspaces.members import add_member, add_user
 from fini_admin.workspaces.models import ApiKey, User, Workspace

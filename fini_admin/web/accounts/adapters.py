@@ -6,9 +6,7 @@ from functools import partial
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
-from allauth.account.internal.stagekit import clear_login
 from allauth.account.models import EmailAddress
-from allauth.core import context
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
@@ -27,6 +25,12 @@ from django.views.decorators.debug import sensitive_variables
 
 from fini_admin.audit.names import Activity
 from fini_admin.people import invitations, letters, linking, mail, reauthentication, sealing, trail
+from fini_admin.people.allauth_internals import (
+    CountedByAddress,
+    current_request,
+    forget_log_in,
+    person_logging_in,
+)
 from fini_admin.workspaces.models import User
 
 log = logging.getLogger(__name__)
@@ -46,7 +50,7 @@ CANCELLED = "You turned back at {name}. Nothing was done."
 FAILED = "{name} did not answer as it should. Nothing was done; it is safe to try again."
 
 
-class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
+class AccountAdapter(CountedByAddress, DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
     """Log-in only: an admin adds or invites people, nobody signs up."""
 
     error_messages = DefaultAccountAdapter.error_messages | {
@@ -60,12 +64,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
 
     def is_safe_url(self, url: str) -> bool:
         """Whether it leads to this very host. Allauth's takes every one of ALLOWED_HOSTS."""
-        here = context.request
+        here = current_request()
         return url_has_allowed_host_and_scheme(url, {here.get_host()}, require_https=here.is_secure())
-
-    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
-        """What failed log-ins are counted by: the address alone. Allauth adds the Host, whose port anybody chooses."""
-        return str(credentials.get("email", "")).lower()
 
     def pre_login(self, request: HttpRequest, user: User, **login: Any) -> HttpResponse | None:
         """As allauth's; what the password was then is noted, for a code may come only later."""
@@ -77,7 +77,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         """As allauth's, unless the password was changed, or the person switched off, since it was given."""
         known_by = request.session.pop(KNOWN_BY, "")
         if not user.is_active or not constant_time_compare(known_by, user.get_session_auth_hash()):
-            clear_login(request)
+            forget_log_in(request)
             messages.info(request, BEGIN_ANEW)
             raise ImmediateHttpResponse(redirect("account_login"))
         super().login(request, user)
@@ -95,7 +95,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
 
     def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
         """As everywhere here; allauth's own rule forgets the log-in, and never asks who has no password."""
-        return not reauthentication.recent(context.request)
+        return not reauthentication.recent(current_request())
 
     def get_reauthentication_methods(self, user: User) -> list[dict[str, Any]]:
         """As allauth's, then the log-in provider for whom it knows."""
@@ -133,10 +133,10 @@ class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth h
 
 def whose() -> int:
     """Whose second factor this request is about: who is logged in, or was until now known by a password only."""
-    request = context.request
+    request = current_request()
     if request.user.is_authenticated:
-        return int(request.user.pk)
-    return int(request._login_stage.login.user.pk)  # noqa: SLF001 - allauth puts it there for its own views
+        return request.user.pk
+    return person_logging_in(request).pk
 
 
 class ProviderAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  # allauth has no types

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from allauth.account.adapter import get_adapter
-from allauth.core import ratelimit
 from django import forms
 from django.conf import settings
 from django.contrib.auth import REDIRECT_FIELD_NAME
@@ -19,6 +18,7 @@ from django.shortcuts import render
 from django.views.decorators.debug import sensitive_variables
 
 from fini_admin.people import reauthentication
+from fini_admin.people.allauth_internals import within_rate
 from fini_admin.web.accounts.forms import AgainForm, AskForm
 from fini_admin.web.forms.base import MISSING
 from fini_admin.web.key_guard import fields_with_key
@@ -143,7 +143,7 @@ def tried(way: str, request: HttpRequest, place: QuestionPlace) -> tuple[forms.F
         if reauthentication.recent(request):
             return None, ASKED, ""
         return None, WRONG, NOT_YET.format(name=settings.OIDC_NAME)
-    if not ratelimit.consume(request, action="reauthenticate", user=request.user):
+    if not within_rate(request, "reauthenticate", user=cast(User, request.user)):
         return form_of(way, request, place), TOO_MANY, TRIES
     form = form_of(way, request, place, request.POST)
     if form is None or not form.is_valid():

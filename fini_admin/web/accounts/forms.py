@@ -12,8 +12,6 @@ from allauth.account.forms import (
 from allauth.account.forms import (
     ReauthenticateForm as PasswordAgainForm,
 )
-from allauth.core import context, ratelimit
-from allauth.core.internal.cryptokit import normalize_user_code
 from allauth.mfa.adapter import get_adapter as get_mfa_adapter
 from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
 from allauth.mfa.models import Authenticator
@@ -24,6 +22,7 @@ from django.core.exceptions import ValidationError
 from django.views.decorators.debug import sensitive_variables
 
 from fini_admin.people import letters, second_factor
+from fini_admin.people.allauth_internals import current_request, normalized_code, within_rate
 from fini_admin.people.sealing import UNREADABLE
 from fini_admin.web.forms.base import KeylessForm, hints
 from fini_admin.workspaces import passwords
@@ -127,7 +126,7 @@ def use_once(user: User, code: str) -> None:
 
 def used_key(user: User, code: str) -> str:
     """What stands in the cache for a code that was used, as long as it holds."""
-    return f"code-used:{user.pk}:{normalize_user_code(code)}"
+    return f"code-used:{user.pk}:{normalized_code(code)}"
 
 
 class CodeCheck:
@@ -143,9 +142,8 @@ class CodeCheck:
 
         Of a used one the person is told by mail.
         """
-        key = f"code {self.user.pk}"
-        limit: dict[str, Any] = {"action": "second_factor", "key": key}
-        if not ratelimit.consume(context.request, dry_run=True, **limit):
+        request, key = current_request(), f"code {self.user.pk}"
+        if not within_rate(request, "second_factor", key=key, dry_run=True):
             raise get_adapter().validation_error("too_many_login_attempts")
         try:
             code: str = super().clean_code()  # type: ignore[misc]  # allauth's form stands behind it
@@ -154,7 +152,7 @@ class CodeCheck:
         except UNREADABLE:
             raise ValidationError(CANNOT_OPEN) from None
         except ValidationError:
-            ratelimit.consume(context.request, **limit)
+            within_rate(request, "second_factor", key=key)
             if cache.get(used_key(self.user, self.cleaned_data["code"])):
                 get_adapter().send_notification_mail(letters.CODE_AGAIN, self.user)
             raise
@@ -185,7 +183,7 @@ class ActivateForm(KeylessForm, ActivateTOTPForm):  # type: ignore[misc]  # alla
         # Not allauth's own: it would keep the secret in the session as it is, and a new one with every look.
         forms.Form.__init__(self, *args, **kwargs)
         self.user = user
-        self.secret = second_factor.begin(context.request.session, user)
+        self.secret = second_factor.begin(current_request().session, user)
 
     @property
     def spelled(self) -> str:

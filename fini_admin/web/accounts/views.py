@@ -4,8 +4,6 @@ import logging
 from functools import wraps
 from typing import Any
 
-from allauth.account.mixins import NextRedirectMixin
-from allauth.account.utils import get_next_redirect_url
 from allauth.account.views import ConfirmEmailView, LoginView, PasswordChangeView, PasswordResetFromKeyView
 from allauth.decorators import rate_limit
 from allauth.mfa.adapter import get_adapter as get_mfa_adapter
@@ -32,6 +30,7 @@ from fini_admin.audit.names import Activity
 from fini_admin.lib.paging import page as paged
 from fini_admin.people import linking, reauthentication, second_factor, sessions, trail
 from fini_admin.people.access import switch_off_user, switch_on_user
+from fini_admin.people.allauth_internals import NextRedirectMixin, next_url
 from fini_admin.people.browsers import in_words
 from fini_admin.people.linking import link_login
 from fini_admin.people.second_factor import remove_second_factor
@@ -129,7 +128,7 @@ class Codes(ViewRecoveryCodesView):  # type: ignore[misc]  # allauth has no type
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(**kwargs)
-        return context | {"on": get_next_redirect_url(self.request) or reverse("home")}
+        return context | {"on": next_url(self.request) or reverse("home")}
 
     @transaction.atomic
     def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -186,7 +185,7 @@ def provider_login(request: HttpRequest) -> HttpResponse:
     """Off to the log-in provider."""
     if request.method != "POST":
         return redirect("account_login")
-    return to_provider(request, process=AuthProcess.LOGIN, next_url=get_next_redirect_url(request))
+    return to_provider(request, process=AuthProcess.LOGIN, next_url=next_url(request) or None)
 
 
 def provider_callback(request: HttpRequest, provider_id: str) -> HttpResponseBase:
@@ -202,7 +201,7 @@ def provider_callback(request: HttpRequest, provider_id: str) -> HttpResponseBas
 @as_typed("password")
 def reauthenticate(request: Request, way: str = challenge.PASSWORD) -> HttpResponseBase:
     """Show again who one is, on a page that leads on, or in the dialog: 204 when it is shown."""
-    posted, onward = request.method == "POST", get_next_redirect_url(request) or ""
+    posted, onward = request.method == "POST", next_url(request)
     if not challenge.ways(request.user):
         return begin_anew(request)
     shown = request.htmx and not posted and reauthentication.recent(request)
@@ -226,10 +225,10 @@ def provider_reauthenticate(request: Request) -> HttpResponseBase:
         raise Http404
     if request.method != "POST":
         return reauthenticate(request, challenge.PROVIDER)
-    next_url = get_next_redirect_url(request) or reverse("home")
+    onward = next_url(request) or reverse("home")
     again = {"prompt": "login", "max_age": "0"}
     return to_provider(
-        request, process=AuthProcess.REDIRECT, next_url=next_url, data="again", auth_params=again
+        request, process=AuthProcess.REDIRECT, next_url=onward, data="again", auth_params=again
     )
 
 

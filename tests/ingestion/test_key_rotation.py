@@ -10,14 +10,13 @@ from django.test import Client
 from fini_admin.audit.models import Entry, Head
 from fini_admin.cli.management.commands import run_worker
 from fini_admin.fini.errors import KeyRefused
-from fini_admin.ingestion import key_check
-from fini_admin.ingestion.engine import loop
+from fini_admin.ingestion.engine import key_check, loop
 from fini_admin.sources.models import Source
 from fini_admin.web.wording.home import needs_of_work
 from fini_admin.workspaces import queries
 from fini_admin.workspaces.keys import end_fallbacks, fallback, switch_key
 from fini_admin.workspaces.models import ApiKey, Workspace
-from tests.ingestion.conftest import Start, drive, ends, requests, resources
+from tests.ingestion.conftest import Start, drive, ends, requests, resources, verified
 from tests.support import people
 from tests.support.sandbox import Sandbox
 
@@ -53,7 +52,7 @@ def mirrored(acme: Workspace, register: Start) -> None:
     drive(acme)
 
 
-def verify(key: ApiKey) -> key_check.Found:
+def verify(key: ApiKey) -> key_check.Progress:
     return key_check.verify(**BY, key=key)
 
 
@@ -130,7 +129,7 @@ def test_what_a_verification_found_of_the_workspace_stands_on_the_page(
 ):
     people.sign_in(client, people.member(acme, "admin"))
     assert "opens this workspace" not in client.get(PAGE).content.decode()
-    client.post(f"{PAGE}{second.pk}/verify/")
+    verified(client, second)
     assert "It opens this workspace." in client.get(PAGE).content.decode()
 
 
@@ -138,8 +137,7 @@ def test_a_key_of_another_workspace_is_said_to_be_one_and_its_button_is_off(
     acme, client: Client, foreign, mirrored
 ):
     people.sign_in(client, people.member(acme, "admin"))
-    said = client.post(f"{PAGE}{foreign.pk}/verify/", follow=True).content.decode()
-    assert "none of the sources here is in it" in said
+    assert "none of the sources here is in it" in verified(client, foreign)
     row = next(row for row in client.get(PAGE).context["rows"] if row["key"] == foreign)
     assert "opens another Fini workspace" in row["why_not"]
     client.post(f"{PAGE}{foreign.pk}/switch/")

@@ -11,7 +11,7 @@ CALLS = 200
 WORKERS = 2
 NEXT = "fini_next_0123456789abcdefghijklmnopqrstuv"
 SWITCH = """
-from fini_admin.ingestion import key_check
+from fini_admin.ingestion.engine import key_check
 from fini_admin.workspaces.keys import switch_key
 from fini_admin.workspaces.models import ApiKey
 key = ApiKey.objects.get(label="next")

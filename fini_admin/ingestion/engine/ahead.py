@@ -13,9 +13,9 @@ from django.db.models import Model, Q
 from fini_admin.audit.models import OpenCall
 from fini_admin.audit.recording import LEASE
 from fini_admin.audit.transport import LONGEST_ADVICE
-from fini_admin.ingestion import budget, key_check
-from fini_admin.ingestion.engine import settle, walk
-from fini_admin.ingestion.models import Budget, Schedule, Slot, Step, StepState, Watch, Worker
+from fini_admin.ingestion import budget
+from fini_admin.ingestion.engine import key_check, settle, walk
+from fini_admin.ingestion.models import Budget, Schedule, Slot, Step, StepState, Verification, Watch, Worker
 from fini_admin.ingestion.queries import ALIVE, MARGIN
 from fini_admin.lib.cache import forget_ahead
 from fini_admin.sources.models import Source
@@ -58,6 +58,7 @@ TIMES = (
     Time(Watch, "news_at", at_most(NO_TIME)),
     Time(Watch, "whole_at", at_most(NO_TIME)),
     Time(Watch, "walk_started", at_most(NO_TIME)),
+    Time(Verification, "lease_until", at_most(LEASE)),
     Time(Budget, "blocked_until", at_most(ADVICE)),
     Time(Budget, "spent_until", at_most(budget.WINDOW + budget.AT_THE_LATEST)),
     Time(Budget, "served_at", at_most(NO_TIME)),

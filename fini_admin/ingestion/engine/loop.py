@@ -1,10 +1,11 @@
-"""What is due, and doing one piece of it: a step's call or a page of a walk."""
+"""What is due, and doing one piece of it: a call of a verification, a step's call or a page of a walk."""
 
 import logging
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -12,10 +13,21 @@ from django.db.models import Case, F, Q, QuerySet, When
 
 from fini_admin.audit import recording
 from fini_admin.audit.models import Head, OpenCall
-from fini_admin.ingestion import budget, schedules
-from fini_admin.ingestion.credentials import NoKey
-from fini_admin.ingestion.engine import send, walk
-from fini_admin.ingestion.models import Budget, Item, Kind, Outcome, Stage, Step, StepState, Watch, Worker
+from fini_admin.ingestion import budget, schedules, verifications
+from fini_admin.ingestion.engine import key_check, send, walk
+from fini_admin.ingestion.engine.credentials import NoKey
+from fini_admin.ingestion.models import (
+    Budget,
+    Item,
+    Kind,
+    Outcome,
+    Stage,
+    Step,
+    StepState,
+    Verification,
+    Watch,
+    Worker,
+)
 from fini_admin.ingestion.runs import end_items, finish
 from fini_admin.lib.keyring import UnknownKey
 from fini_admin.lib.outage import outage_of
@@ -27,6 +39,7 @@ from fini_admin.workspaces.models import Workspace
 from fini_admin.workspaces.queries import usable_key
 
 log = logging.getLogger(__name__)
+Leased = Step | Watch | Verification
 ROUND = 50
 PATIENT = timedelta(seconds=5)
 PAUSE = timedelta(seconds=10)
@@ -34,17 +47,17 @@ LATER = timedelta(minutes=1)
 FORGOTTEN = timedelta(days=1)
 # What a person waits for: a discovery that no schedule started.
 WAITED_FOR = Q(kind=Kind.DISCOVER) & ~Q(run__origin=schedules.ORIGIN)
-# What each thread of this process has in hand, a step or a workspace's watch: one at a time. Single operations on a
-# dict are safe between threads.
-IN_HAND: dict[int, int | UUID] = {}
+# What each thread of this process has in hand, by its table and number: one at a time. Single operations on a dict are
+# safe between threads.
+IN_HAND: dict[int, tuple[type[Leased], int | UUID]] = {}
 # Of each chain the row up to which every call has its outcome: what was looked at is not looked at again.
 ALL_ENDED: dict[str, int] = {}
 
 
 @contextmanager
-def in_hand(held: int | UUID) -> Iterator[None]:
-    """While this goes on, the heartbeat keeps the lease of a step or watch, and the call made for it."""
-    IN_HAND[threading.get_ident()] = held
+def in_hand(table: type[Leased], number: int | UUID) -> Iterator[None]:
+    """While this goes on, the heartbeat keeps the lease of a row, and the call made for it."""
+    IN_HAND[threading.get_ident()] = table, number
     try:
         yield
     finally:
@@ -79,7 +92,8 @@ def _due() -> QuerySet[Budget]:
     now = datetime.now(UTC)
     by_step = due_steps(now).order_by().values("run__workspace_id")
     by_watch = due_watches(now).order_by().values("workspace_id")
-    due = Budget.objects.filter(Q(pk__in=by_step) | Q(pk__in=by_watch))
+    asked_for = verifications.due(now).order_by().values("key__workspace_id")
+    due = Budget.objects.filter(Q(pk__in=by_step) | Q(pk__in=by_watch) | Q(pk__in=asked_for))
     return due.order_by(F("served_at").asc(nulls_first=True), "pk")
 
 
@@ -89,9 +103,14 @@ def anything_due() -> bool:
 
 
 def in_turn() -> Iterator[UUID]:
-    """The workspaces in the order of their turns: first where a person waits, then the one served longest ago."""
-    waited_for = due_steps(datetime.now(UTC)).filter(WAITED_FOR).order_by("due_at", "pk")
-    first = list(dict.fromkeys(waited_for.values_list("run__workspace_id", flat=True)[:ROUND]))
+    """The workspaces in the order of their turns: first where a person waits, then the one served longest ago.
+
+    A person waits for a verification of a key, and for a discovery that no schedule started, in this order.
+    """
+    now = datetime.now(UTC)
+    asked_for = verifications.due(now).values_list("key__workspace_id", flat=True)[:ROUND]
+    waited_for = due_steps(now).filter(WAITED_FOR).order_by("due_at", "pk")
+    first = list(dict.fromkeys([*asked_for, *waited_for.values_list("run__workspace_id", flat=True)[:ROUND]]))
     yield from first
     for workspace_id in due_workspaces():
         if workspace_id not in first:
@@ -109,6 +128,9 @@ def work(owner: str, stopping: threading.Event) -> bool:
 def work_once(workspace_id: UUID, owner: str) -> bool:
     """One piece of work in a workspace; False when nothing is due, or nothing may go out."""
     now = datetime.now(UTC)
+    verification = verifications.due(now).filter(key__workspace_id=workspace_id).first()
+    if verification:
+        return do_verification(verification.pk, owner)
     mine = due_steps(now).filter(run__workspace_id=workspace_id)
     step = mine.order_by(Case(When(WAITED_FOR, then=0), default=1), "due_at", "pk").first()
     try:
@@ -131,11 +153,28 @@ def hold_back(workspace_id: UUID, until: datetime) -> None:
     waiting.filter(due_at__lt=until).update(due_at=until)
 
 
+def do_verification(key_id: UUID, owner: str) -> bool:
+    """Lease a verification, make its next call, and let it go whatever happens."""
+    if not verifications.lease(key_id, owner):
+        return True
+    with in_hand(Verification, key_id):
+        try:
+            key_check.advance(key_id, owner)
+        except Exception as error:  # as below
+            if outage_of(error):
+                raise
+            log.exception("verification of key %s", key_id)
+            recover_verification(key_id)
+        finally:
+            verifications.release(key_id, owner)
+    return True
+
+
 def do_step(step_id: int, owner: str) -> bool:
     """Lease a step, perform it, and let it go whatever happens."""
     if not send.lease(step_id, owner):
         return True
-    with in_hand(step_id):
+    with in_hand(Step, step_id):
         try:
             send.perform(step_id, owner)
         except (budget.Spent, NoKey, UnknownKey):
@@ -154,7 +193,7 @@ def do_step(step_id: int, owner: str) -> bool:
 
 def do_watch(workspace_id: UUID, owner: str) -> bool:
     """One call of a leased watch, and let it go whatever happens."""
-    with in_hand(workspace_id):
+    with in_hand(Watch, workspace_id):
         try:
             walk.advance(workspace_id, owner)
         except (budget.Spent, NoKey, UnknownKey):
@@ -167,6 +206,15 @@ def do_watch(workspace_id: UUID, owner: str) -> bool:
         finally:
             walk.release(workspace_id, owner)
     return True
+
+
+def recover_verification(key_id: UUID) -> None:
+    """A verification that failed here ends: its call is lost, and the page says so."""
+    row = Verification.objects.select_related("key").get(pk=key_id)
+    with transaction.atomic():
+        if row.call and OpenCall.objects.filter(call=row.call).exists():
+            recover_call(row.call, str(row.key.workspace_id), died=False)
+        verifications.end(row, key_check.FAILED_HERE)
 
 
 def recover_step(step_id: int) -> None:
@@ -237,7 +285,9 @@ def recover_call(call: str, chain: str, *, died: bool) -> None:
         )
         if step:
             send.lost(step, call, died=died)
-        Watch.objects.filter(workspace=workspace, call=call).update(owner="", lease_until=None, call="")
+        free: dict[str, Any] = {"owner": "", "lease_until": None, "call": ""}
+        Watch.objects.filter(workspace=workspace, call=call).update(**free)
+        Verification.objects.filter(key__workspace=workspace, call=call).update(**free)
     recording.write_lost(call)
 
 
@@ -250,18 +300,18 @@ def beat(owner: str) -> None:
     until = now + recording.LEASE
     Worker.objects.filter(pk=owner).update(seen_at=now)
     held = list(IN_HAND.copy().values())
-    mine = Step.objects.filter(pk__in=[pk for pk in held if isinstance(pk, int)], owner=owner)
-    watches = Watch.objects.filter(pk__in=[pk for pk in held if isinstance(pk, UUID)], owner=owner)
-    recording.extend([*mine.values_list("call", flat=True), *watches.values_list("call", flat=True)])
-    mine.filter(state=StepState.READY, lease_until__isnull=False).update(lease_until=until)
-    watches.filter(lease_until__isnull=False).update(lease_until=until)
+    for table in (Step, Watch, Verification):
+        mine = table.objects.filter(pk__in=[pk for one, pk in held if one is table], owner=owner)
+        recording.extend(mine.values_list("call", flat=True))
+        mine.filter(lease_until__isnull=False).update(lease_until=until)
 
 
 def abandon(owner: str) -> None:
     """At the end of a process: what it holds is free for others at once."""
     recover(owner)
     Step.objects.filter(owner=owner, state=StepState.READY).update(owner="", lease_until=None)
-    Watch.objects.filter(owner=owner).update(owner="", lease_until=None, call="")
+    for table in (Watch, Verification):
+        table.objects.filter(owner=owner).update(owner="", lease_until=None, call="")
     Worker.objects.filter(pk=owner).delete()
 
 

@@ -19,10 +19,10 @@ from fini_admin.fini import routes
 from fini_admin.fini.client import Request
 from fini_admin.fini.errors import FiniError
 from fini_admin.fini.routes import InvalidRequest, Resource
-from fini_admin.ingestion import budget, credentials
-from fini_admin.ingestion.credentials import context_for
+from fini_admin.ingestion import budget
 from fini_admin.ingestion.eligibility import why_not
-from fini_admin.ingestion.engine import settle
+from fini_admin.ingestion.engine import credentials, settle
+from fini_admin.ingestion.engine.credentials import context_for
 from fini_admin.ingestion.models import Item, Kind, Lane, Outcome, QueueEntry, Stage, Step, StepState
 from fini_admin.ingestion.runs import end_items, finish
 from fini_admin.sources.models import Source

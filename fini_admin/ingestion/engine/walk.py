@@ -27,9 +27,9 @@ from fini_admin.fini.errors import (
     TimedOut,
 )
 from fini_admin.fini.wire import Document, ListPage
-from fini_admin.ingestion import budget, credentials, queue
-from fini_admin.ingestion.credentials import context
-from fini_admin.ingestion.engine import follow
+from fini_admin.ingestion import budget, queue
+from fini_admin.ingestion.engine import credentials, follow
+from fini_admin.ingestion.engine.credentials import context
 from fini_admin.ingestion.models import PAGE, Budget, Watch
 from fini_admin.ingestion.queries import running
 from fini_admin.ingestion.runs import finish

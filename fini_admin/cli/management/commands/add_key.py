@@ -6,7 +6,8 @@ from django.core.management.base import CommandError, CommandParser
 
 from fini_admin.cli import base as commands
 from fini_admin.fini.errors import FiniError
-from fini_admin.ingestion import budget, key_check
+from fini_admin.ingestion import budget
+from fini_admin.ingestion.engine import key_check
 from fini_admin.workspaces.keys import add_key
 from fini_admin.workspaces.models import ApiKey, KeyState
 

@@ -1,0 +1,56 @@
+"""Verifications of keys that people asked for: a worker makes their calls, first in turn, and the page follows them."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from fini_admin.audit.recording import LEASE
+from fini_admin.ingestion.budget import lock_budget
+from fini_admin.ingestion.models import Verification
+from fini_admin.ingestion.wakeup import wake
+from fini_admin.workspaces.models import ApiKey, Workspace
+
+
+@transaction.atomic
+def ask(*, actor: str, origin: str, key: ApiKey) -> bool:
+    """Have a worker verify a key; False when that is under way already. What the last one found goes."""
+    lock_budget(key.workspace)
+    if Verification.objects.filter(key=key, ended_at=None).exists():
+        return False
+    asked = {"actor": actor, "origin": origin, "asked_at": datetime.now(UTC), "progress": {}}
+    ended = {"ended_at": None, "error": "", "owner": "", "lease_until": None, "call": ""}
+    Verification.objects.update_or_create(key=key, defaults=asked | ended)
+    wake()
+    return True
+
+
+def of_workspace(workspace: Workspace) -> list[Verification]:
+    """The last verification of each key that was ever verified by a worker."""
+    return list(Verification.objects.filter(key__workspace=workspace))
+
+
+def due(now: datetime) -> QuerySet[Verification]:
+    """Verifications whose next call may go out, the one that was asked for first in front."""
+    waiting = Verification.objects.filter(ended_at=None, call="", key__workspace__archived_at=None)
+    return waiting.exclude(lease_until__gt=now).order_by("asked_at", "pk")
+
+
+def lease(key_id: UUID, owner: str) -> bool:
+    """Take a due verification by a conditional UPDATE; False when another process was quicker."""
+    now = datetime.now(UTC)
+    free = Verification.objects.filter(pk=key_id, ended_at=None, call="").exclude(lease_until__gt=now)
+    return bool(free.update(owner=owner, lease_until=now + LEASE))
+
+
+def release(key_id: UUID, owner: str) -> None:
+    """Let go of a verification that has no call open."""
+    Verification.objects.filter(pk=key_id, owner=owner, call="").update(owner="", lease_until=None)
+
+
+def end(verification: Verification, error: str = "") -> None:
+    """Give a verification its end, with why it found nothing, in words for people."""
+    Verification.objects.filter(pk=verification.pk).update(
+        ended_at=datetime.now(UTC), error=error, progress={}, owner="", lease_until=None, call=""
+    )

@@ -29,13 +29,14 @@ def main() -> None:
     django.setup()
     from django.conf import settings  # noqa: PLC0415 - after the set-up
 
+    from fini_admin.audit.names import By, Origin  # noqa: PLC0415 - settings first
     from fini_admin.audit.transport import exchange  # noqa: PLC0415 - settings first
     from fini_admin.fini import routes  # noqa: PLC0415 - settings first
     from fini_admin.ingestion.engine.credentials import context  # noqa: PLC0415 - settings first
     from fini_admin.workspaces.models import Workspace  # noqa: PLC0415 - settings first
 
     request = routes.list_sources(limit=10, cursor="")
-    who = context(Workspace.objects.get(), actor="bench", origin="bench", owner="bench")
+    who = context(Workspace.objects.get(), by=By("bench", Origin.COMMAND_LINE), owner="bench")
     session = requests.Session()
     session.trust_env = False
     bearer = {"Authorization": f"Bearer {who.secret.reveal()}"}

@@ -17,7 +17,7 @@ from django.db import DatabaseError, transaction
 
 from fini_admin.audit import heads, names
 from fini_admin.audit.models import Entry, Head
-from fini_admin.audit.names import HEAD_BROKEN, HEAD_RECORDED, OF_MEMBERS_AND_KEYS
+from fini_admin.audit.names import HEAD_BROKEN, HEAD_RECORDED, OF_MEMBERS_AND_KEYS, By
 from fini_admin.fini.wire import clean
 from fini_admin.lib import keyring
 from fini_admin.lib.outage import outage_of
@@ -143,13 +143,12 @@ def record(
     *,
     chain: str,
     kind: str,
-    actor: str,
-    origin: str,
+    by: By,
     detail: dict[str, object] | None = None,
     run: int | None = None,
 ) -> None:
     """Record something a person did, in the transaction that does it."""
-    values = {"kind": str(kind), "actor": actor, "origin": origin, "run": run}
+    values = {"kind": str(kind), "actor": by.actor, "origin": str(by.origin), "run": run}
     append(chain, values | {"detail": line(detail) if detail else None})
     if kind in OF_MEMBERS_AND_KEYS:
         record_head_on_commit(chain)

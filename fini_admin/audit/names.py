@@ -1,5 +1,6 @@
 """The names of what the audit trail records. A name is never used for something else later."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 INSTALLATION = "-"  # the chain of what belongs to no workspace; it also names every other chain (heads.py)
@@ -85,12 +86,32 @@ HEAD_BROKEN = (
 HEAD_RECORDED = "audit.head_recorded"  # in the installation's chain: where another chain's head was (P2)
 
 
+class Origin(StrEnum):
+    """Where something was done from; stored with every row of the trail and every run."""
+
+    BROWSER = "browser"
+    COMMAND_LINE = "command line"
+    WORKER = "worker"
+    SCHEDULE = "schedule"
+
+
+@dataclass(frozen=True, slots=True)
+class By:
+    """Who does something, and from where.
+
+    Made by `requires` and its siblings (`request.by`), by `cli.base.by`, and by what works without a person.
+    """
+
+    actor: str
+    origin: Origin
+
+
 def where_from(origin: str | None) -> str:
-    """Where a person stood, or who worked for them."""
-    known = {
-        "browser": "in the browser",
-        "worker": "by the worker",
-        "schedule": "by a schedule",
-        "command line": "",
+    """The words for an origin as it is stored; a value that this version does not know is shown as it is."""
+    known: dict[str, str] = {
+        Origin.BROWSER: "in the browser",
+        Origin.WORKER: "by the worker",
+        Origin.SCHEDULE: "by a schedule",
+        Origin.COMMAND_LINE: "",
     }
     return known.get(origin or "", f"by {origin}" if origin else "")

@@ -14,7 +14,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from fini_admin.audit import anchors, chain, heads
 from fini_admin.audit.models import Body, Entry, Head
-from fini_admin.audit.names import ANCHOR, OUTCOME_KINDS, CallKind
+from fini_admin.audit.names import ANCHOR, OUTCOME_KINDS, By, CallKind
 from fini_admin.audit.verify import own_head, verify
 
 BATCH = 1_000
@@ -89,7 +89,7 @@ def places(name: str) -> Iterator[Place]:
         after = page[-1].seq
 
 
-def anchor(name: str, wanted: Plan, *, days: int, actor: str, origin: str) -> None:
+def anchor(name: str, wanted: Plan, *, days: int, by: By) -> None:
     """The row that lets the others go, durable when this returns; none where an earlier one covers them all.
 
     Raises Broken when the head was changed since the chain was verified.
@@ -99,16 +99,22 @@ def anchor(name: str, wanted: Plan, *, days: int, actor: str, origin: str) -> No
         own_head(name)
         earlier = anchors.newest(name)
         if not earlier or earlier["covers"] < wanted.last:
-            write_anchor(name, wanted, days=days, actor=actor, origin=origin)
+            write_anchor(name, wanted, days=days, by=by)
 
 
-def write_anchor(name: str, wanted: Plan, *, days: int, actor: str, origin: str) -> None:
+def write_anchor(name: str, wanted: Plan, *, days: int, by: By) -> None:
     """That row itself, inside the caller's transaction; in the installation's chain behind what must not go."""
     if name == chain.INSTALLATION:
         keep_recorded_heads(wanted.last)
     facts = {"rows": wanted.rows, "since": wanted.since, "until": wanted.until, "days": days}
     detail = anchors.stated(name, wanted.last, wanted.hash, **facts)
-    values = {"kind": ANCHOR, "actor": actor, "origin": origin, "covers": wanted.last, "detail": detail}
+    values = {
+        "kind": ANCHOR,
+        "actor": by.actor,
+        "origin": str(by.origin),
+        "covers": wanted.last,
+        "detail": detail,
+    }
     chain.append(name, values)
 
 

@@ -17,7 +17,7 @@ from django.db.models import Exists, OuterRef
 from fini_admin.audit import bodies, chain
 from fini_admin.audit.expressions import IsOutcome
 from fini_admin.audit.models import Entry, Head, OpenCall
-from fini_admin.audit.names import CallKind
+from fini_admin.audit.names import By, CallKind
 from fini_admin.fini.client import Request
 from fini_admin.fini.errors import FiniError, Outcome
 from fini_admin.lib.key_text import without_keys
@@ -47,8 +47,7 @@ class Context:
     """
 
     chain: str
-    actor: str
-    origin: str
+    by: By
     key: str
     key_id: str
     secret: Revealable
@@ -111,8 +110,8 @@ def described(call: str, request: Request[Any], context: Context) -> dict[str, A
         "route": request.route,
         "path": request.target,
         "request_sha256": hashlib.sha256(request.payload).hexdigest(),
-        "actor": context.actor,
-        "origin": context.origin,
+        "actor": context.by.actor,
+        "origin": str(context.by.origin),
         "run": context.run,
         "key": context.key,
         "key_id": context.key_id,

@@ -11,12 +11,12 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 from django.views.decorators.debug import sensitive_variables
 
+from fini_admin.audit.names import By, Origin
 from fini_admin.lib import outage
 from fini_admin.lib.keyring import UnknownKey
 from fini_admin.workspaces.models import Workspace
 from fini_admin.workspaces.vault import SealBroken
 
-ORIGIN = "command line"
 KNOWN = (ValidationError, SealBroken, UnknownKey, DatabaseError)
 
 
@@ -73,13 +73,13 @@ def read_secret_from_stdin(prompt: str) -> str:
     return text.removesuffix("\n").removesuffix("\r")
 
 
-def operator() -> str:
+def by() -> By:
     """Who the audit trail names for a command: the process's user, whatever its environment says."""
     try:
         name = pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
         name = f"uid {os.getuid()}"
-    return f"{name} ({ORIGIN})"
+    return By(f"{name} ({Origin.COMMAND_LINE})", Origin.COMMAND_LINE)
 
 
 def workspace_or_error(slug: str, *, archived: bool = False) -> Workspace:

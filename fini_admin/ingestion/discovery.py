@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
+from fini_admin.audit.names import By
 from fini_admin.fini import errors
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.ingestion import runs
@@ -93,15 +94,13 @@ def last_provider(workspace: Workspace) -> str:
 
 
 @transaction.atomic
-def start(*, actor: str, origin: str, workspace: Workspace, provider: str, token: str) -> Run:
+def start(*, by: By, workspace: Workspace, provider: str, token: str) -> Run:
     """Ask a provider what can be imported, unless it is being asked: whoever comes second sees the same run."""
     lock_budget(workspace)
     found = stand(workspace, provider)
     if found.run and found.running:
         return found.run
-    return runs.start_discover(
-        actor=actor, origin=origin, workspace=workspace, provider=provider, token=token
-    )
+    return runs.start_discover(by=by, workspace=workspace, provider=provider, token=token)
 
 
 def explain(kind: str, label: str) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby, islice
 from typing import Any, Unpack
 
+from fini_admin.audit.names import By
 from fini_admin.fini import routes
 from fini_admin.fini.client import Request
 from fini_admin.fini.routes import Resource
@@ -237,8 +238,7 @@ def _wanted(preview: Preview, out: Collection[int], titles: Mapping[int, str]) -
 
 def confirm(
     *,
-    actor: str,
-    origin: str,
+    by: By,
     preview: Preview,
     left: Collection[int] = (),
     let_in: Collection[int] = (),
@@ -253,8 +253,7 @@ def confirm(
     extra["token"] = preview.token
     if preview.kind == Kind.REGISTER:
         run = start_register(
-            actor=actor,
-            origin=origin,
+            by=by,
             workspace=preview.workspace,
             provider=preview.provider,
             resources=_wanted(preview, set(left) | (twins(preview) - set(let_in)), titles or {}),
@@ -263,8 +262,7 @@ def confirm(
         )
     else:
         run = start_ingest(
-            actor=actor,
-            origin=origin,
+            by=by,
             workspace=preview.workspace,
             entries=preview.content["entries"],
             **extra,

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from fini_admin.audit import chain
-from fini_admin.audit.names import Activity
+from fini_admin.audit.names import Activity, By
 from fini_admin.ingestion.budget import lock_budget
 from fini_admin.ingestion.models import Item, Lane, QueueEntry, Run, Stage
 from fini_admin.lib.paging import CHUNK, chunks
@@ -100,7 +100,7 @@ class Moved:
     left: Counter[str] = field(default_factory=Counter)
 
 
-def remove(*, actor: str, origin: str, workspace: Workspace, entries: Collection[int]) -> Moved:
+def remove(*, by: By, workspace: Workspace, entries: Collection[int]) -> Moved:
     """Take these entries (their numbers) out of the queue; what a run has taken stays, and so does what is out."""
     moved = Moved()
     for portion in chunks(sorted(set(entries)), PORTION):
@@ -111,8 +111,8 @@ def remove(*, actor: str, origin: str, workspace: Workspace, entries: Collection
             for part in chunks([entry.pk for entry in going], CHUNK):
                 QueueEntry.objects.filter(pk__in=part).update(closed_at=now, closed_how=REMOVED)
             sources = [entry.source for entry in going]
-            settle(sources, f"Removed from the queue by {actor}", queued=False)
-            record(Activity.QUEUE_REMOVED, sources, workspace, actor, origin)
+            settle(sources, f"Removed from the queue by {by.actor}", queued=False)
+            record(Activity.QUEUE_REMOVED, sources, workspace, by)
         moved.sources += sources
     return moved
 
@@ -137,16 +137,18 @@ def removable(moved: Moved, workspace: Workspace, numbers: Sequence[int]) -> lis
     return going
 
 
-def put_back(*, actor: str, origin: str, workspace: Workspace, sources: Collection[int]) -> Moved:
+def put_back(*, by: By, workspace: Workspace, sources: Collection[int]) -> Moved:
     """Have these sources (their numbers) wait for ingestion again, but for those that are at it, gone or waiting."""
     moved = Moved()
     for portion in chunks(sorted(set(sources)), PORTION):
         with transaction.atomic():
             lock_budget(workspace)
             coming = [source for part in chunks(portion, CHUNK) for source in fit(moved, workspace, part)]
-            QueueEntry.objects.bulk_create([entry_for(source, actor) for source in coming], batch_size=CHUNK)
-            settle(coming, f"Put back into the queue by {actor}", queued=True)
-            record(Activity.QUEUE_PUT_BACK, coming, workspace, actor, origin)
+            QueueEntry.objects.bulk_create(
+                [entry_for(source, by.actor) for source in coming], batch_size=CHUNK
+            )
+            settle(coming, f"Put back into the queue by {by.actor}", queued=True)
+            record(Activity.QUEUE_PUT_BACK, coming, workspace, by)
         moved.sources += coming
     return moved
 
@@ -192,10 +194,10 @@ def settle(sources: list[Source], note: str, *, queued: bool) -> None:
             mirror.move_all(part, state, shown, note)
 
 
-def record(kind: Activity, sources: list[Source], workspace: Workspace, actor: str, origin: str) -> None:
+def record(kind: Activity, sources: list[Source], workspace: Workspace, by: By) -> None:
     """Say it in the audit trail, unless nothing was changed."""
     if not sources:
         return
     ids = [source.fini_id for source in sources]
     detail: dict[str, object] = {"number": len(ids), "ids": ids[:NAMED]}
-    chain.record(chain=str(workspace.pk), kind=kind, actor=actor, origin=origin, detail=detail)
+    chain.record(chain=str(workspace.pk), kind=kind, by=by, detail=detail)

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import F, Max, QuerySet
 
 from fini_admin.audit import chain
-from fini_admin.audit.names import Activity
+from fini_admin.audit.names import Activity, By
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.fini.routes import Resource
 from fini_admin.ingestion import queue
@@ -83,23 +83,20 @@ def started(workspace: Workspace, token: str | None) -> Run | None:
     return Run.objects.filter(workspace=workspace, token=token).first() if token else None
 
 
-def start_discover(
-    *, actor: str, origin: str, workspace: Workspace, provider: str, **extra: Unpack[Extra]
-) -> Run:
+def start_discover(*, by: By, workspace: Workspace, provider: str, **extra: Unpack[Extra]) -> Run:
     """Ask a provider what can be imported."""
     with transaction.atomic():
         lock_budget(workspace)
         if again := started(workspace, extra.get("token")):
             return again
-        run = new_run(workspace, Kind.DISCOVER, actor=actor, origin=origin, provider=provider, **extra)
+        run = new_run(workspace, Kind.DISCOVER, by=by, provider=provider, **extra)
         add_step(run, Kind.DISCOVER, provider, [])
     return run
 
 
 def start_register(
     *,
-    actor: str,
-    origin: str,
+    by: By,
     workspace: Workspace,
     provider: str,
     resources: Sequence[Resource],
@@ -117,8 +114,7 @@ def start_register(
         run = new_run(
             workspace,
             Kind.REGISTER,
-            actor=actor,
-            origin=origin,
+            by=by,
             provider=provider,
             total=len(resources),
             then_ingest=then_ingest,
@@ -142,8 +138,7 @@ def register_items(provider: str, resources: Sequence[Resource]) -> Iterator[Ite
 
 def start_ingest(
     *,
-    actor: str,
-    origin: str,
+    by: By,
     workspace: Workspace,
     entries: Sequence[int] | None = None,
     **extra: Unpack[Extra],
@@ -164,8 +159,7 @@ def start_ingest(
         run = new_run(
             workspace,
             Kind.INGEST,
-            actor=actor,
-            origin=origin,
+            by=by,
             total=len(taken),
             skipped=skipped,
             **extra,
@@ -218,15 +212,15 @@ def ingest_items(entries: Sequence[Wait]) -> Iterator[Item]:
         yield item
 
 
-def new_run(workspace: Workspace, kind: Kind, *, actor: str, origin: str, **fields: object) -> Run:
+def new_run(workspace: Workspace, kind: Kind, *, by: By, **fields: object) -> Run:
     """The next run of a workspace, with its entry in the audit trail."""
     last = Run.objects.filter(workspace=workspace).aggregate(Max("number"))["number__max"] or 0
     run = Run(
         workspace=workspace,
         number=last + 1,
         kind=kind,
-        actor=actor,
-        origin=origin,
+        actor=by.actor,
+        origin=by.origin,
         created_at=datetime.now(UTC),
     )
     for name, value in fields.items():
@@ -237,8 +231,7 @@ def new_run(workspace: Workspace, kind: Kind, *, actor: str, origin: str, **fiel
     chain.record(
         chain=str(workspace.pk),
         kind=Activity.RUN_STARTED,
-        actor=actor,
-        origin=origin,
+        by=by,
         run=run.number,
         detail=detail,
     )

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.shortcuts import get_object_or_404
 
-from fini_admin.audit.names import Activity
+from fini_admin.audit.names import Activity, By, Origin
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.ingestion import discovery, runs
 from fini_admin.ingestion.budget import lock_budget
@@ -22,7 +22,6 @@ from fini_admin.workspaces.queries import usable_key
 from fini_admin.workspaces.workspaces import record_activity
 
 log = logging.getLogger(__name__)
-ORIGIN = "schedule"
 WRONG = f"Enter a number from 1 to {MOST_HOURS}, or leave it empty."
 # After an error nobody tries again every second.
 PAUSE = timedelta(minutes=1)
@@ -83,7 +82,7 @@ def why_gone(*, active: bool | None, role: str | None, may_discover: Collection[
 
 
 @transaction.atomic
-def change(*, actor: str, origin: str, workspace: Workspace, hours: Hours) -> bool:
+def change(*, by: By, workspace: Workspace, hours: Hours) -> bool:
     """Discover these providers every so many hours from now on, None for never; whether any changed.
 
     Whoever changes one has set it, and its time begins anew; one that stays as it is keeps both. Raises
@@ -94,11 +93,11 @@ def change(*, actor: str, origin: str, workspace: Workspace, hours: Hours) -> bo
     held = dict(Schedule.objects.filter(workspace=workspace).values_list("provider", "every_hours"))
     after = {provider: every for provider, every in hours.items() if every != held.get(provider)}
     for provider, every in after.items():
-        put(workspace, provider, every, actor)
+        put(workspace, provider, every, by.actor)
     if after:
         before = {setting(provider): held.get(provider) for provider in after}
         named = {setting(provider): every for provider, every in after.items()}
-        record_activity(workspace, Activity.SETTINGS_CHANGED, actor, origin, before=before, after=named)
+        record_activity(workspace, Activity.SETTINGS_CHANGED, by, before=before, after=named)
     return bool(after)
 
 
@@ -129,19 +128,19 @@ def put(workspace: Workspace, provider: str, every: int | None, actor: str) -> N
 
 
 @transaction.atomic
-def take_over(*, actor: str, origin: str, workspace: Workspace, provider: str) -> None:
-    """A schedule runs in the name of `actor` from now on, at the times it had. Asked for twice, it happens once.
+def take_over(*, by: By, workspace: Workspace, provider: str) -> None:
+    """A schedule runs in the name of `by.actor` from now on, at the times it had. Asked for twice, it happens once.
 
     Raises Http404 when there is none.
     """
     lock_budget(workspace)
     schedule = get_object_or_404(Schedule, workspace=workspace, provider=provider)
-    if schedule.set_by == actor:
+    if schedule.set_by == by.actor:
         return
-    Schedule.objects.filter(pk=schedule.pk).update(set_by=actor)
+    Schedule.objects.filter(pk=schedule.pk).update(set_by=by.actor)
     name = f"discover_{provider}_set_by"
-    changed = {"before": {name: schedule.set_by}, "after": {name: actor}}
-    record_activity(workspace, Activity.SETTINGS_CHANGED, actor, origin, **changed)
+    changed = {"before": {name: schedule.set_by}, "after": {name: by.actor}}
+    record_activity(workspace, Activity.SETTINGS_CHANGED, by, **changed)
 
 
 def due(now: datetime) -> QuerySet[Schedule]:
@@ -181,7 +180,7 @@ def start(schedule: Schedule, now: datetime) -> Run | None:
     if found.running:
         return None
     actor = Schedule.objects.values_list("set_by", flat=True).get(pk=schedule.pk)
-    run = runs.start_discover(actor=actor, origin=ORIGIN, workspace=workspace, provider=schedule.provider)
+    run = runs.start_discover(by=By(actor, Origin.SCHEDULE), workspace=workspace, provider=schedule.provider)
     Schedule.objects.filter(pk=schedule.pk).update(last_run=run)
     return run
 

@@ -6,6 +6,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import QuerySet
 
+from fini_admin.audit.names import By
 from fini_admin.audit.recording import LEASE
 from fini_admin.ingestion.budget import lock_budget
 from fini_admin.ingestion.models import Verification
@@ -14,12 +15,12 @@ from fini_admin.workspaces.models import ApiKey, Workspace
 
 
 @transaction.atomic
-def ask(*, actor: str, origin: str, key: ApiKey) -> bool:
+def ask(*, by: By, key: ApiKey) -> bool:
     """Have a worker verify a key; False when that is under way already. What the last one found goes."""
     lock_budget(key.workspace)
     if Verification.objects.filter(key=key, ended_at=None).exists():
         return False
-    asked = {"actor": actor, "origin": origin, "asked_at": datetime.now(UTC), "progress": {}}
+    asked = {"actor": by.actor, "origin": by.origin, "asked_at": datetime.now(UTC), "progress": {}}
     ended = {"ended_at": None, "error": "", "owner": "", "lease_until": None, "call": ""}
     Verification.objects.update_or_create(key=key, defaults=asked | ended)
     wake()

@@ -3,7 +3,7 @@
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from fini_admin.audit.names import Activity
+from fini_admin.audit.names import Activity, By
 from fini_admin.people import sessions, trail
 from fini_admin.workspaces import queries
 from fini_admin.workspaces.models import Role, User, Workspace
@@ -15,7 +15,7 @@ LAST_SUPERUSER = "This is the last superuser who can log in. Make somebody else 
 
 
 @transaction.atomic
-def switch_off_user(*, actor: str, origin: str, user: User) -> list[str]:
+def switch_off_user(*, by: By, user: User) -> list[str]:
     """End every session of a person, who cannot log in from now on. Asked for twice, it happens once.
 
     The person's row stays, for the trail names it, and so do their schedules. Returns the slugs of the workspaces that
@@ -23,12 +23,12 @@ def switch_off_user(*, actor: str, origin: str, user: User) -> list[str]:
     ValidationError.
     """
     # Always in this order, and the workspaces as a change of role does: an admin may be demoted at the same time.
-    lock_people(actor)
+    lock_people(by)
     for workspace in Workspace.objects.filter(memberships__user=user).order_by("pk"):
         lock_workspace(workspace)
     supers = list(User.objects.select_for_update(no_key=True).filter(is_superuser=True).order_by("pk"))
     person = User.objects.select_for_update(no_key=True).get(pk=user.pk)
-    if person.email == actor:
+    if person.email == by.actor:
         raise ValidationError(YOURSELF)
     if not person.is_active:
         return []
@@ -39,29 +39,29 @@ def switch_off_user(*, actor: str, origin: str, user: User) -> list[str]:
     ended = sessions.close_all(person)
     alone = _without_admin(person)
     detail = {"email": person.email, "sessions_ended": ended, "without_admin": alone}
-    trail.write(Activity.USER_SWITCHED_OFF, actor, origin=origin, **detail)
+    trail.write(Activity.USER_SWITCHED_OFF, by, **detail)
     return alone
 
 
 @transaction.atomic
-def switch_on_user(*, actor: str, origin: str, user: User) -> None:
+def switch_on_user(*, by: By, user: User) -> None:
     """Let a person log in again, as before. Asked for twice, it happens once. Raises ValidationError."""
-    lock_people(actor)
+    lock_people(by)
     person = User.objects.select_for_update().get(pk=user.pk)
     if person.is_active:
         return
     person.is_active = True
     person.save(update_fields=["is_active"])
-    trail.write(Activity.USER_SWITCHED_ON, actor, origin=origin, email=person.email)
+    trail.write(Activity.USER_SWITCHED_ON, by, email=person.email)
 
 
-def lock_people(actor: str) -> None:
-    """Hold the lock of acts on people until the transaction ends. Raises ValidationError when `actor` is switched off.
+def lock_people(by: By) -> None:
+    """Hold the lock of acts on people until the transaction ends. Raises ValidationError when `by` is switched off.
 
     Of two superusers who switch each other off at once the second waits here, and is off when it is their turn.
     """
     lock_installation()
-    if User.objects.filter(email=actor, is_active=False).exists():
+    if User.objects.filter(email=by.actor, is_active=False).exists():
         raise ValidationError(SWITCHED_OFF)
 
 

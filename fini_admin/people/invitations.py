@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from fini_admin.audit.names import Activity
+from fini_admin.audit.names import Activity, By, Origin
 from fini_admin.people import mail
 from fini_admin.people.models import Invitation
 from fini_admin.workspaces import queries, validators
@@ -24,7 +24,6 @@ from fini_admin.workspaces.members import add_member, add_user, check_role
 from fini_admin.workspaces.models import Membership, User, Workspace
 from fini_admin.workspaces.workspaces import lock_installation, lock_workspace, record_activity
 
-ORIGIN = "browser"
 VALID_FOR = timedelta(days=7)
 # All of them stand on the members' page, and each may send a mail.
 MOST_OPEN = 50
@@ -77,7 +76,7 @@ def hashed(token: str) -> str:
 
 
 @sensitive_variables("token")
-def invite(*, actor: str, workspace: Workspace, email: str, role: str) -> tuple[Invitation, str]:
+def invite(*, by: By, workspace: Workspace, email: str, role: str) -> tuple[Invitation, str]:
     """An invitation and the token of its link, which nobody can see again. It takes the place of an open one."""
     address = validators.email_address(email)
     check_role(role)
@@ -89,17 +88,17 @@ def invite(*, actor: str, workspace: Workspace, email: str, role: str) -> tuple[
         if others.count() >= MOST_OPEN:
             raise ValidationError({"email": TOO_MANY})
         replaced = open_in(workspace).filter(email=address).update(withdrawn_at=now)
-        invitation = Invitation(workspace=workspace, email=address, role=role, invited_by=actor)
+        invitation = Invitation(workspace=workspace, email=address, role=role, invited_by=by.actor)
         invitation.token_hash, invitation.expires_at = hashed(token), now + VALID_FOR
         invitation.full_clean()
         invitation.save(force_insert=True)
         detail = {"expires_at": invitation.expires_at.isoformat(), "replaces": bool(replaced)}
-        record(invitation, Activity.MEMBER_INVITED, actor, **detail)
+        record(invitation, Activity.MEMBER_INVITED, by, **detail)
     return invitation, token
 
 
 @transaction.atomic
-def withdraw(*, actor: str, workspace: Workspace, email: str) -> bool:
+def withdraw(*, by: By, workspace: Workspace, email: str) -> bool:
     """The open invitation of this address counts no more; whether there was one."""
     workspace = lock_workspace(workspace)
     invitation = open_in(workspace).filter(email=email).first()
@@ -107,7 +106,7 @@ def withdraw(*, actor: str, workspace: Workspace, email: str) -> bool:
         return False
     invitation.withdrawn_at = timezone.now()
     invitation.save(update_fields=["withdrawn_at"])
-    record(invitation, Activity.INVITATION_WITHDRAWN, actor)
+    record(invitation, Activity.INVITATION_WITHDRAWN, by)
     return True
 
 
@@ -117,7 +116,7 @@ def accept_as_new(*, invitation: Invitation, name: str, password: str) -> User:
     with transaction.atomic():
         lock_installation()
         held = still_open(invitation)
-        user = add_user(actor=held.email, origin=ORIGIN, email=held.email, password=password, name=name)
+        user = add_user(by=By(held.email, Origin.BROWSER), email=held.email, password=password, name=name)
         settle(held, user)
     return user
 
@@ -142,20 +141,19 @@ def still_open(invitation: Invitation) -> Invitation:
 
 def settle(invitation: Invitation, user: User) -> Membership:
     """Accepted: the membership, unless there is one."""
+    by = By(user.email, Origin.BROWSER)
     workspace = invitation.workspace
     invitation.accepted_at = timezone.now()
     invitation.save(update_fields=["accepted_at"])
-    record(invitation, Activity.INVITATION_ACCEPTED, user.email)
+    record(invitation, Activity.INVITATION_ACCEPTED, by)
     member = queries.members(workspace).filter(user=user).first()
-    return member or add_member(
-        actor=user.email, origin=ORIGIN, workspace=workspace, user=user, role=invitation.role
-    )
+    return member or add_member(by=by, workspace=workspace, user=user, role=invitation.role)
 
 
-def record(invitation: Invitation, kind: Activity, actor: str, **more: object) -> None:
+def record(invitation: Invitation, kind: Activity, by: By, **more: object) -> None:
     """One activity in the workspace's chain: address and role, never the token."""
     detail = {"email": invitation.email, "role": invitation.role, **more}
-    record_activity(invitation.workspace, kind, actor, ORIGIN, **detail)
+    record_activity(invitation.workspace, kind, by, **detail)
 
 
 @sensitive_variables("link", "text")

@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from fini_admin.audit.names import Activity
+from fini_admin.audit.names import Activity, By
 from fini_admin.people import letters, mail, trail
 from fini_admin.people.access import lock_people
 from fini_admin.people.models import LinkRequest
@@ -55,12 +55,12 @@ def waiting(people: list[User]) -> dict[int, LinkRequest]:
 
 
 @transaction.atomic
-def link_login(*, actor: str, origin: str, user: User, number: str) -> None:
+def link_login(*, by: By, user: User, number: str) -> None:
     """Link the identifier of the request with this number to its person, beside the one that is linked.
 
     Recorded, and told by mail. Raises ValidationError when the request is gone, or it is somebody else's by now.
     """
-    lock_people(actor)
+    lock_people(by)
     asked = _requests_of(user).filter(pk=number).first() if number.isascii() and number.isdigit() else None
     if asked is None:
         raise ValidationError(GONE)
@@ -71,8 +71,8 @@ def link_login(*, actor: str, origin: str, user: User, number: str) -> None:
     asked.delete()
     if is_new:
         said = {"email": user.email, "provider": settings.OIDC_NAME, "subject": trail.shown(asked.uid)}
-        trail.write(Activity.LOGIN_CONNECTED, actor, origin=origin, **said)
-        told = letters.letter("socialaccount/email/account_connected", user.email, {"by": actor})
+        trail.write(Activity.LOGIN_CONNECTED, by, **said)
+        told = letters.letter("socialaccount/email/account_connected", user.email, {"by": by.actor})
         transaction.on_commit(partial(mail.send, told), robust=True)
 
 

@@ -16,7 +16,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from fini_admin.audit import chain
 from fini_admin.audit.models import Head
-from fini_admin.audit.names import Activity
+from fini_admin.audit.names import Activity, By
 from fini_admin.lib import keyring
 from fini_admin.lib.paging import chunks
 from fini_admin.people import sealing
@@ -139,7 +139,7 @@ class Result:
     problems: list[str] = field(default_factory=list)
 
 
-def rotate(*, actor: str, origin: str, batch: int = BATCH, told: Callable[[Result], None]) -> list[Result]:
+def rotate(*, by: By, batch: int = BATCH, told: Callable[[Result], None]) -> list[Result]:
     """Seal everything anew that an older key sealed; `told` hears of each batch. What does not open stays as it is."""
     results = []
     for kind in KINDS:
@@ -154,8 +154,7 @@ def rotate(*, actor: str, origin: str, batch: int = BATCH, told: Callable[[Resul
         chain.record(
             chain=chain.INSTALLATION,
             kind=Activity.ENCRYPTION_ROTATED,
-            actor=actor,
-            origin=origin,
+            by=by,
             detail=detail,
         )
     return results

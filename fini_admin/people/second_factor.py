@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 
-from fini_admin.audit.names import Activity
+from fini_admin.audit.names import Activity, By
 from fini_admin.people import letters, mail, sealing, sessions, trail
 from fini_admin.people.access import lock_people
 from fini_admin.people.allauth_internals import authentication_records, codes_used, new_totp_secret
@@ -82,16 +82,16 @@ def done(session: SessionBase) -> None:
 
 
 @transaction.atomic
-def remove_second_factor(*, actor: str, origin: str, user: User) -> None:
+def remove_second_factor(*, by: By, user: User) -> None:
     """Take a lost second factor away; every session of the person ends, and a mail tells them.
 
     Asked for twice, it happens once. Raises ValidationError.
     """
-    lock_people(actor)
+    lock_people(by)
     removed, _ = Authenticator.objects.filter(user=user).delete()
     if removed:
         ended = sessions.close_all(user)
         detail = {"email": user.email, "sessions_ended": ended}
-        trail.write(Activity.SECOND_FACTOR_REMOVED, actor, origin=origin, **detail)
-        told = letters.letter("mfa/email/totp_deactivated", user.email, {"by": actor})
+        trail.write(Activity.SECOND_FACTOR_REMOVED, by, **detail)
+        told = letters.letter("mfa/email/totp_deactivated", user.email, {"by": by.actor})
         transaction.on_commit(partial(mail.send, told), robust=True)

@@ -20,7 +20,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
-from fini_admin.audit.names import Activity
+from fini_admin.audit.names import Activity, By, Origin
 from fini_admin.people import trail
 from fini_admin.people.allauth_internals import client_ip
 from fini_admin.workspaces.models import User
@@ -67,7 +67,7 @@ def in_time(request: HttpRequest, known: User | AnonymousUser) -> User | Anonymo
         return known
     if why := over(request.session):
         if close([request.session.session_key or ""]):
-            trail.write(Activity.LOGGED_OUT, known.email, because=why)
+            trail.write(Activity.LOGGED_OUT, By(known.email, Origin.BROWSER), because=why)
         request.session.flush()
         messages.info(request, f"You were logged out: {in_words(why)}. Log in to go on.", fail_silently=True)
         return AnonymousUser()
@@ -150,16 +150,16 @@ def clear() -> int:
 
 
 @transaction.atomic
-def end_session(*, actor: str, origin: str, session: UserSession) -> None:
+def end_session(*, by: By, session: UserSession) -> None:
     """End one session, with its row in the trail."""
     if close([session.session_key]):
-        trail.write(Activity.SESSIONS_ENDED, actor, origin=origin, email=session.user.email, sessions=1)
+        trail.write(Activity.SESSIONS_ENDED, by, email=session.user.email, sessions=1)
 
 
 @transaction.atomic
-def end_other_sessions(*, actor: str, origin: str, user: User, but: str | None) -> int:
+def end_other_sessions(*, by: By, user: User, but: str | None) -> int:
     """End all of a person's sessions but the one with this key, with a row in the trail; returns how many."""
     ended = close_all(user, but=but)
     if ended:
-        trail.write(Activity.SESSIONS_ENDED, actor, origin=origin, email=user.email, sessions=ended)
+        trail.write(Activity.SESSIONS_ENDED, by, email=user.email, sessions=ended)
     return ended

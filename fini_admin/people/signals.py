@@ -10,7 +10,7 @@ from django.conf import settings
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.http import HttpRequest
 
-from fini_admin.audit.names import Activity
+from fini_admin.audit.names import Activity, By, Origin
 from fini_admin.people import sessions, trail
 from fini_admin.people.allauth_internals import authentication_records
 from fini_admin.workspaces.models import User
@@ -32,14 +32,14 @@ def logged_in(*, user: User, request: HttpRequest, **_: Any) -> None:
     sessions.begin(request.session)
     how = [record.get("type") or record["method"] for record in authentication_records(request, user)]
     detail: dict[str, Any] = {"by": how} if how else {}
-    trail.write(Activity.LOGGED_IN, user.email, **detail)
+    trail.write(Activity.LOGGED_IN, By(user.email, Origin.BROWSER), **detail)
 
 
 def logged_out(*, user: User | None, request: HttpRequest, **_: Any) -> None:
     """Somebody left; None when the session had ended before."""
     if user is not None:
         sessions.close([request.session.session_key or ""])
-        trail.write(Activity.LOGGED_OUT, user.email)
+        trail.write(Activity.LOGGED_OUT, By(user.email, Origin.BROWSER))
 
 
 def login_failed(*, credentials: dict[str, Any], **_: Any) -> None:
@@ -50,16 +50,18 @@ def login_failed(*, credentials: dict[str, Any], **_: Any) -> None:
 
 def code_refused(*, user: User, reauthentication: bool = False, **_: Any) -> None:
     """The password was right, or somebody is logged in; the code was wrong."""
-    actor = user.email if reauthentication else trail.NOBODY
-    trail.write(Activity.LOGIN_FAILED, actor, login=user.email, code="wrong")
+    by = By(user.email, Origin.BROWSER) if reauthentication else trail.NOBODY
+    trail.write(Activity.LOGIN_FAILED, by, login=user.email, code="wrong")
 
 
 def password_changed(*, user: User, request: HttpRequest, **_: Any) -> None:
     """Another password: whoever had the old one is out."""
     ended = sessions.close_all(user, but=request.session.session_key)
-    trail.write(Activity.PASSWORD_CHANGED, user.email, sessions_ended=ended)
+    trail.write(Activity.PASSWORD_CHANGED, By(user.email, Origin.BROWSER), sessions_ended=ended)
 
 
 def provider_connected(*, sociallogin: SocialLogin, **_: Any) -> None:
     """The log-in provider knows somebody from now on."""
-    trail.write(Activity.LOGIN_CONNECTED, sociallogin.user.email, provider=settings.OIDC_NAME)
+    trail.write(
+        Activity.LOGIN_CONNECTED, By(sociallogin.user.email, Origin.BROWSER), provider=settings.OIDC_NAME
+    )

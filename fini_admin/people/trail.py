@@ -3,18 +3,17 @@
 from django.db import transaction
 
 from fini_admin.audit import chain
-from fini_admin.audit.names import Activity
+from fini_admin.audit.names import Activity, By, Origin
 from fini_admin.lib.key_text import without_keys
 
-ORIGIN = "browser"
-NOBODY = "not logged in"
+NOBODY = By("not logged in", Origin.BROWSER)
 LONGEST_ADDRESS = 254
 
 
 @transaction.atomic
-def write(kind: Activity, actor: str, *, origin: str = ORIGIN, **detail: object) -> None:
+def write(kind: Activity, by: By, /, **detail: object) -> None:
     """One activity that belongs to no workspace."""
-    chain.record(chain=chain.INSTALLATION, kind=kind, actor=actor, origin=origin, detail=detail)
+    chain.record(chain=chain.INSTALLATION, kind=kind, by=by, detail=detail)
 
 
 def shown(typed: str) -> str:

@@ -20,6 +20,7 @@ from django.views.decorators.http import require_http_methods
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
+from fini_admin.audit.names import By, Origin
 from fini_admin.people import second_factor
 from fini_admin.people.sealing import UNREADABLE
 from fini_admin.web.middleware import keys_do_not_fit
@@ -40,6 +41,7 @@ class Request(HttpRequest):
     """A request of someone who is logged in."""
 
     user: User
+    by: By  # who it is, for the trail
     htmx: HtmxDetails
 
 
@@ -87,6 +89,7 @@ def requires(
             request.role, request.permissions = role, ALLOWED[role]
             if permission not in request.permissions:
                 raise PermissionDenied
+            request.by = By(request.user.email, Origin.BROWSER)
             return view(request, *args, **kwargs)
 
         return ruled(checked, permission)
@@ -98,7 +101,8 @@ def signed_in(view: View) -> View:
     """A view for everyone who is logged in (the middleware below sees to that), outside any workspace."""
 
     @wraps(view)
-    def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    def checked(request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        request.by = By(request.user.email, Origin.BROWSER)
         return view(request, *args, **kwargs)
 
     return ruled(checked, Rule.SIGNED_IN)
@@ -111,6 +115,7 @@ def superuser_only(view: View) -> View:
     def checked(request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.user.is_superuser:
             raise Http404
+        request.by = By(request.user.email, Origin.BROWSER)
         return view(request, *args, **kwargs)
 
     return ruled(checked, Rule.SUPERUSER)

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
 from fini_admin.audit import chain
-from fini_admin.audit.names import Activity
+from fini_admin.audit.names import Activity, By, Origin
 from fini_admin.lib.keyring import UnknownKey
 from fini_admin.lib.outage import outage_of
 from fini_admin.workspaces import preferences, queries, validators, vault
@@ -36,15 +36,13 @@ KEY_TWICE = (
     "The workspace holds this key already, as {}. Twice, it would stay in use after it was switched off."
 )
 # What changes a key without a person: the worker, after a refusal or when a fallback's time is over.
-BY = "Fini Admin"
-ORIGIN = "worker"
+BY = By("Fini Admin", Origin.WORKER)
 
 
 @sensitive_variables("plain", "text", "words", "typed")
 def add_key(
     *,
-    actor: str,
-    origin: str,
+    by: By,
     workspace: Workspace,
     label: str,
     plain: str,
@@ -57,7 +55,7 @@ def add_key(
     Its owner is whoever adds it, unless `owner` names somebody else.
     """
     text = _key_to_seal(plain)
-    words = {"label": label, "purpose": purpose, "owner": owner.strip() or actor}
+    words = {"label": label, "purpose": purpose, "owner": owner.strip() or by.actor}
     for name, typed in words.items():
         if text in typed:
             raise ValidationError({name: KEY_IN_TEXT.format(name)})
@@ -70,7 +68,7 @@ def add_key(
             here = holder.workspace_id == workspace.pk
             raise ValidationError({"key": KEY_TWICE.format(holder.label) if here else KEY_ELSEWHERE})
         first = not ApiKey.objects.filter(workspace=workspace).exists()
-        key = ApiKey(workspace=workspace, created_by=actor, expires_on=expires_on, **_words(**words))
+        key = ApiKey(workspace=workspace, created_by=by.actor, expires_on=expires_on, **_words(**words))
         _check_label(workspace, key.label)
         key.state = KeyState.LIVE if first else KeyState.WAITING
         key.last_four = text[-4:] if len(text) >= SHOWN_FROM else ""
@@ -78,7 +76,7 @@ def add_key(
         key.fingerprint = vault.fingerprints(text)[0]
         key.full_clean()
         key.save(force_insert=True)
-        _record(key, Activity.KEY_ADDED, actor, origin, **_facts(key))
+        _record(key, Activity.KEY_ADDED, by, **_facts(key))
     return key
 
 
@@ -93,8 +91,7 @@ def _key_to_seal(plain: str) -> str:
 @transaction.atomic
 def describe_key(
     *,
-    actor: str,
-    origin: str,
+    by: By,
     key: ApiKey,
     label: str,
     purpose: str = "",
@@ -125,12 +122,12 @@ def describe_key(
         setattr(key, name, value)
     key.full_clean()
     key.save(update_fields=list(after))
-    _record(key, Activity.KEY_CHANGED, actor, origin, before=_as_json(before), after=_as_json(after))
+    _record(key, Activity.KEY_CHANGED, by, before=_as_json(before), after=_as_json(after))
     return key
 
 
 @transaction.atomic
-def switch_key(*, actor: str, origin: str, key: ApiKey) -> ApiKey:
+def switch_key(*, by: By, key: ApiKey) -> ApiKey:
     """Make this key live. The one that was live becomes the fallback for a while, then it is switched off.
 
     A switch to the fallback undoes a switch: what was live in between waits, without an end.
@@ -152,7 +149,7 @@ def switch_key(*, actor: str, origin: str, key: ApiKey) -> ApiKey:
         detail["fallback_until"] = ends.isoformat(timespec="seconds") if ends else None
     key.state, key.fallback_until = KeyState.LIVE, None
     key.save(update_fields=["state", "fallback_until"])
-    _record(key, Activity.KEY_SWITCHED, actor, origin, state=key.state, was=KeyState.WAITING, **detail)
+    _record(key, Activity.KEY_SWITCHED, by, state=key.state, was=KeyState.WAITING, **detail)
     return key
 
 
@@ -186,7 +183,7 @@ def _not_verified(key: ApiKey) -> str:
 
 
 @transaction.atomic
-def switch_off_key(*, actor: str, origin: str, key: ApiKey) -> ApiKey:
+def switch_off_key(*, by: By, key: ApiKey) -> ApiKey:
     """Switch a key off for good: its text is erased here, its row stays. Asked for twice, it happens once."""
     lock_workspace(key.workspace)
     key = ApiKey.objects.get(pk=key.pk)
@@ -196,7 +193,7 @@ def switch_off_key(*, actor: str, origin: str, key: ApiKey) -> ApiKey:
     key.state, key.sealed, key.fingerprint = KeyState.OFF, b"", None
     key.fallback_until = key.fallen_back_at = None
     key.save(update_fields=["state", "sealed", "fingerprint", "fallback_until", "fallen_back_at"])
-    _record(key, Activity.KEY_SWITCHED_OFF, actor, origin, state=key.state, was=was)
+    _record(key, Activity.KEY_SWITCHED_OFF, by, state=key.state, was=was)
     return key
 
 
@@ -211,7 +208,7 @@ def mark_refused(workspace: Workspace, key_id: str, reason: str) -> None:
         ApiKey.objects.filter(pk=key.pk).update(refused_at=now, last_refused_at=now)
         detail: dict[str, object] = {"label": key.label, "reason": reason}
         chain.record(
-            chain=str(workspace.pk), kind=Activity.KEY_REFUSED, actor="Fini", origin=ORIGIN, detail=detail
+            chain=str(workspace.pk), kind=Activity.KEY_REFUSED, by=By("Fini", Origin.WORKER), detail=detail
         )
         fall_back(key)
 
@@ -223,7 +220,7 @@ def note_use(key_id: str, at: datetime) -> None:
 
 
 @transaction.atomic
-def note_verified(*, actor: str, origin: str, key: ApiKey, scopes: set[str], same: bool | None) -> bool:
+def note_verified(*, by: By, key: ApiKey, scopes: set[str], same: bool | None) -> bool:
     """Note what a verification found: the key's scopes, and whether it opens this workspace (None: nothing told).
 
     Fini takes the key, so an earlier refusal is over. True when the work waited for that.
@@ -243,7 +240,7 @@ def note_verified(*, actor: str, origin: str, key: ApiKey, scopes: set[str], sam
         "was_refused": before.refused_at is not None,
         "same_workspace": same,
     }
-    _record(before, Activity.KEY_VERIFIED, actor, origin, **detail)
+    _record(before, Activity.KEY_VERIFIED, by, **detail)
     return before.refused_at is not None and before.state == KeyState.LIVE
 
 
@@ -267,7 +264,7 @@ def fall_back(refused: ApiKey) -> ApiKey | None:
     ApiKey.objects.filter(pk=live.pk).update(state=KeyState.WAITING, fallen_back_at=now)
     ApiKey.objects.filter(pk=key.pk).update(state=KeyState.LIVE, fallback_until=None)
     detail = {"state": str(KeyState.LIVE), "before": live.label, "before_key": str(live.pk)}
-    _record(key, Activity.KEY_FALLEN_BACK, BY, ORIGIN, **detail)
+    _record(key, Activity.KEY_FALLEN_BACK, BY, **detail)
     return key
 
 
@@ -297,13 +294,13 @@ def end_fallback(key: ApiKey) -> bool:
     over = ApiKey.objects.filter(pk=key.pk, fallback_until__lte=timezone.now()).exists()
     if not over or live is None or live.refused_at:
         return False
-    switch_off_key(actor=BY, origin=ORIGIN, key=key)
+    switch_off_key(by=BY, key=key)
     return True
 
 
-def _record(key: ApiKey, kind: Activity, actor: str, origin: str, **detail: object) -> None:
+def _record(key: ApiKey, kind: Activity, by: By, /, **detail: object) -> None:
     """One activity about a key, which it names by ID and label."""
-    record_activity(key.workspace, kind, actor, origin, key=str(key.pk), label=key.label, **detail)
+    record_activity(key.workspace, kind, by, key=str(key.pk), label=key.label, **detail)
 
 
 def _facts(key: ApiKey) -> dict[str, str | None]:

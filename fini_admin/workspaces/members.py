@@ -10,7 +10,7 @@ from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
 from fini_admin.audit import chain
-from fini_admin.audit.names import Activity
+from fini_admin.audit.names import Activity, By
 from fini_admin.workspaces import queries, validators
 from fini_admin.workspaces.models import Membership, Role, User, Workspace
 from fini_admin.workspaces.workspaces import lock_installation, lock_workspace, record_activity
@@ -19,9 +19,7 @@ LAST_ADMIN = "This is the workspace's last admin. Make somebody else an admin fi
 
 
 @sensitive_variables("password")
-def add_user(
-    *, actor: str, origin: str, email: str, password: str, name: str = "", superuser: bool = False
-) -> User:
+def add_user(*, by: By, email: str, password: str, name: str = "", superuser: bool = False) -> User:
     """A new person who can log in at once; a known address is refused (give that person a membership)."""
     address = validators.email_address(email)
     if User.objects.filter(email=address).exists():
@@ -41,25 +39,23 @@ def add_user(
         user.save()
         # Whoever adds a person vouches for the address: without this row allauth would ask for proof first.
         EmailAddress.objects.create(user=user, email=address, verified=True, primary=True)
-        chain.record(
-            chain=chain.INSTALLATION, kind=Activity.USER_ADDED, actor=actor, origin=origin, detail=detail
-        )
+        chain.record(chain=chain.INSTALLATION, kind=Activity.USER_ADDED, by=by, detail=detail)
     return user
 
 
 @sensitive_variables("password")
 def add_new_member(
-    *, actor: str, origin: str, workspace: Workspace, email: str, name: str, password: str, role: str
+    *, by: By, workspace: Workspace, email: str, name: str, password: str, role: str
 ) -> Membership:
     """A person whom nobody here knew, with a role in a workspace: both or neither."""
     with transaction.atomic():
         lock_installation()
-        user = add_user(actor=actor, origin=origin, email=email, password=password, name=name)
-        return add_member(actor=actor, origin=origin, workspace=workspace, user=user, role=role)
+        user = add_user(by=by, email=email, password=password, name=name)
+        return add_member(by=by, workspace=workspace, user=user, role=role)
 
 
 @transaction.atomic
-def add_member(*, actor: str, origin: str, workspace: Workspace, user: User, role: str) -> Membership:
+def add_member(*, by: By, workspace: Workspace, user: User, role: str) -> Membership:
     """Give a person a role in a workspace; whoever has another one there changes to it."""
     check_role(role)
     lock_workspace(workspace)
@@ -67,13 +63,13 @@ def add_member(*, actor: str, origin: str, workspace: Workspace, user: User, rol
         user=user, workspace=workspace, defaults={"role": role}
     )
     if added:
-        record_activity(workspace, Activity.MEMBER_ADDED, actor, origin, email=user.email, role=role)
+        record_activity(workspace, Activity.MEMBER_ADDED, by, email=user.email, role=role)
         return membership
-    return change_role(actor=actor, origin=origin, membership=membership, role=role)
+    return change_role(by=by, membership=membership, role=role)
 
 
 @transaction.atomic
-def change_role(*, actor: str, origin: str, membership: Membership, role: str) -> Membership:
+def change_role(*, by: By, membership: Membership, role: str) -> Membership:
     """Another role for a member. The last admin stays one."""
     check_role(role)
     workspace = lock_workspace(membership.workspace)
@@ -86,14 +82,12 @@ def change_role(*, actor: str, origin: str, membership: Membership, role: str) -
     keep_an_admin(member)
     member.role = role
     member.save(update_fields=["role"])
-    record_activity(
-        workspace, Activity.MEMBER_CHANGED, actor, origin, email=member.user.email, role=role, was=was
-    )
+    record_activity(workspace, Activity.MEMBER_CHANGED, by, email=member.user.email, role=role, was=was)
     return member
 
 
 @transaction.atomic
-def remove_member(*, actor: str, origin: str, membership: Membership) -> None:
+def remove_member(*, by: By, membership: Membership) -> None:
     """End a membership; the person stays. The last admin cannot go. Asked for twice, it happens once."""
     workspace = lock_workspace(membership.workspace)
     member = queries.members(workspace).filter(pk=membership.pk).first()
@@ -101,9 +95,7 @@ def remove_member(*, actor: str, origin: str, membership: Membership) -> None:
         return
     keep_an_admin(member)
     member.delete()
-    record_activity(
-        workspace, Activity.MEMBER_REMOVED, actor, origin, email=member.user.email, was=member.role
-    )
+    record_activity(workspace, Activity.MEMBER_REMOVED, by, email=member.user.email, was=member.role)
 
 
 def check_role(role: str) -> None:

@@ -11,13 +11,13 @@ from django.utils import timezone
 
 from fini_admin.audit import chain
 from fini_admin.audit.models import Head
-from fini_admin.audit.names import Activity
+from fini_admin.audit.names import Activity, By
 from fini_admin.workspaces import preferences, validators
 from fini_admin.workspaces.models import Workspace, WorkspaceSettings
 
 
 @transaction.atomic
-def create_workspace(*, actor: str, origin: str, slug: str, name: str) -> Workspace:
+def create_workspace(*, by: By, slug: str, name: str) -> Workspace:
     """A new workspace and its chain in the audit trail."""
     workspace = Workspace(slug=validators.slug(slug), name=validators.plain_text("name", name))
     lock_installation()
@@ -27,12 +27,12 @@ def create_workspace(*, actor: str, origin: str, slug: str, name: str) -> Worksp
     workspace.save(force_insert=True)
     chain.start(str(workspace.pk))
     detail = {"slug": workspace.slug, "name": workspace.name}
-    record_activity(workspace, Activity.WORKSPACE_CREATED, actor, origin, **detail)
+    record_activity(workspace, Activity.WORKSPACE_CREATED, by, **detail)
     return workspace
 
 
 @transaction.atomic
-def rename_workspace(*, actor: str, origin: str, workspace: Workspace, name: str) -> None:
+def rename_workspace(*, by: By, workspace: Workspace, name: str) -> None:
     """Another name for a workspace; its slug stays, for addresses and scripts rely on it."""
     workspace = lock_workspace(workspace)
     was, workspace.name = workspace.name, validators.plain_text("name", name)
@@ -40,39 +40,33 @@ def rename_workspace(*, actor: str, origin: str, workspace: Workspace, name: str
         return
     workspace.full_clean()
     workspace.save(update_fields=["name"])
-    record_activity(workspace, Activity.WORKSPACE_RENAMED, actor, origin, name=workspace.name, was=was)
+    record_activity(workspace, Activity.WORKSPACE_RENAMED, by, name=workspace.name, was=was)
 
 
 @transaction.atomic
-def archive_workspace(*, actor: str, origin: str, workspace: Workspace) -> None:
+def archive_workspace(*, by: By, workspace: Workspace) -> None:
     """Out of everybody's sight; its work waits, and nothing of it goes. Asked for twice, it happens once."""
     workspace = lock_workspace(workspace)
     if workspace.archived_at:
         return
     workspace.archived_at = timezone.now()
     workspace.save(update_fields=["archived_at"])
-    record_activity(
-        workspace, Activity.WORKSPACE_ARCHIVED, actor, origin, slug=workspace.slug, name=workspace.name
-    )
+    record_activity(workspace, Activity.WORKSPACE_ARCHIVED, by, slug=workspace.slug, name=workspace.name)
 
 
 @transaction.atomic
-def restore_workspace(*, actor: str, origin: str, workspace: Workspace) -> None:
+def restore_workspace(*, by: By, workspace: Workspace) -> None:
     """Back in the sight of its members; its work goes on. Asked for twice, it happens once."""
     workspace = lock_workspace(workspace)
     if not workspace.archived_at:
         return
     workspace.archived_at = None
     workspace.save(update_fields=["archived_at"])
-    record_activity(
-        workspace, Activity.WORKSPACE_RESTORED, actor, origin, slug=workspace.slug, name=workspace.name
-    )
+    record_activity(workspace, Activity.WORKSPACE_RESTORED, by, slug=workspace.slug, name=workspace.name)
 
 
 @transaction.atomic
-def change_settings(
-    *, actor: str, origin: str, workspace: Workspace, values: Mapping[str, preferences.Value]
-) -> bool:
+def change_settings(*, by: By, workspace: Workspace, values: Mapping[str, preferences.Value]) -> bool:
     """Set these, None for the default; whether any changed. The trail has those that did, before and after."""
     preferences.check(values)
     workspace = lock_workspace(workspace)
@@ -86,13 +80,13 @@ def change_settings(
     preferences.put(row, after)
     row.save()
     before = {name: held[name] for name in after}
-    record_activity(workspace, Activity.SETTINGS_CHANGED, actor, origin, before=before, after=after)
+    record_activity(workspace, Activity.SETTINGS_CHANGED, by, before=before, after=after)
     return True
 
 
-def record_activity(workspace: Workspace, kind: Activity, actor: str, origin: str, **detail: object) -> None:
+def record_activity(workspace: Workspace, kind: Activity, by: By, /, **detail: object) -> None:
     """One activity in a workspace's chain."""
-    chain.record(chain=str(workspace.pk), kind=kind, actor=actor, origin=origin, detail=detail)
+    chain.record(chain=str(workspace.pk), kind=kind, by=by, detail=detail)
 
 
 def lock_installation() -> None:

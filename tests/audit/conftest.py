@@ -18,6 +18,7 @@ from tests.audit.pruned import Clock
 from tests.support import people
 from tests.support.sandbox import Sandbox
 from tests.support.triggers import drop
+from tests.support.who import by
 
 Send = Callable[..., Exchange[Any]]
 
@@ -44,7 +45,7 @@ def acme(db: None) -> Workspace:
 
 @pytest.fixture
 def context(acme: Workspace) -> Context:
-    return Context(str(acme.pk), "ada@example.com", "browser", "main", "key-1", Secret(people.KEY), run=7)
+    return Context(str(acme.pk), by("ada@example.com", "browser"), "main", "key-1", Secret(people.KEY), run=7)
 
 
 @pytest.fixture

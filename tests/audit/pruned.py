@@ -14,6 +14,7 @@ from fini_admin.audit.models import Body, Entry
 from fini_admin.audit.names import ANCHOR
 from fini_admin.audit.verify import Broken, verify
 from tests.support.triggers import drop
+from tests.support.who import by
 
 LEFT = 5  # rows of `trail` once it is pruned: two calls, and the anchor
 
@@ -71,6 +72,6 @@ def half(name: str, gone: int) -> pruning.Plan:
     plan = pruning.plan(name, 400)
     assert plan
     with transaction.atomic():
-        pruning.write_anchor(name, plan, days=400, actor="ada", origin="test")
+        pruning.write_anchor(name, plan, days=400, by=by("ada"))
     Entry.objects.filter(chain=name, seq__lte=gone).delete()
     return plan

@@ -8,6 +8,7 @@ from django.db import connection, transaction
 from fini_admin.audit import chain
 from fini_admin.audit.models import Entry
 from fini_admin.audit.names import HEAD_RECORDED
+from tests.support.who import by
 
 SQLITE = connection.vendor == "sqlite"
 RECORDED_AT = 5
@@ -22,7 +23,7 @@ def recorded(name: str) -> list[int]:
 
 def activity(name: str, kind: str = "run.started") -> None:
     with transaction.atomic():
-        chain.record(chain=name, kind=kind, actor="ada", origin="browser")
+        chain.record(chain=name, kind=kind, by=by("ada", "browser"))
 
 
 def sql(statement: str, *params: Any) -> None:

@@ -9,6 +9,7 @@ from fini_admin.audit.names import Activity
 from fini_admin.web.wording.activity import pairs
 from tests.audit import rows
 from tests.support import people
+from tests.support.who import by
 
 URL = "/w/acme/activity/"
 HTMX = {"HTTP_HX_REQUEST": "true"}
@@ -22,7 +23,7 @@ def admin(client, acme):
 
 def write(acme, kind=Activity.KEY_ADDED, actor="ada@example.com", run=None, **detail):
     with transaction.atomic():
-        chain.record(chain=str(acme.pk), kind=kind, actor=actor, origin="browser", detail=detail, run=run)
+        chain.record(chain=str(acme.pk), kind=kind, by=by(actor, "browser"), detail=detail, run=run)
 
 
 def told(answer):

@@ -17,6 +17,7 @@ from fini_admin.audit.verify import Broken, page_after, verify
 from fini_admin.people import rotation
 from tests.audit.pruned import LEFT, broken, half, numbers, prune, sql
 from tests.support.triggers import drop
+from tests.support.who import by
 
 some_examples = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -44,7 +45,7 @@ def test_anyone_with_the_public_key_can_check_what_an_anchor_states(trail):
 def test_after_a_rotation_a_pruned_chain_verifies_without_the_old_key(trail, settings):
     prune()
     settings.ENCRYPTION_KEYS = [b"n" * 32, *settings.ENCRYPTION_KEYS]
-    rotation.rotate(actor="ada", origin="test", told=lambda _: None)
+    rotation.rotate(by=by("ada"), told=lambda _: None)
     settings.ENCRYPTION_KEYS = [b"n" * 32]
     assert verify(trail, with_bodies=True) == LEFT
     assert prune() == "acme: no row is older than 400 days"

@@ -11,6 +11,7 @@ from fini_admin.fini import routes
 from fini_admin.fini.routes import Resource
 from tests.audit import rows
 from tests.support import people
+from tests.support.who import by
 
 URL = "/w/acme/audit/"
 HTMX = {"HTTP_HX_REQUEST": "true"}
@@ -105,7 +106,7 @@ def test_a_wrong_filter_is_said_at_its_field_and_the_others_hold(viewer, context
 
 def test_only_who_may_search_for_people_can(viewer, context, acme):
     rows.answered(context)
-    rows.answered(replace(context, actor="bob@example.com"))
+    rows.answered(replace(context, by=by("bob@example.com", "browser")))
     for role, found in (("viewer", 2), ("editor", 2), ("admin", 1)):
         if role != "viewer":
             viewer.force_login(people.member(acme, role))

@@ -17,6 +17,7 @@ from fini_admin.fini import routes
 from fini_admin.lib import keyring
 from tests.support import people
 from tests.support.triggers import drop
+from tests.support.who import by
 
 SQLITE = connection.vendor == "sqlite"
 STATED = "seq at kind call method path request_sha256 status outcome actor origin run key prev hash".split()  # noqa: SIM905 - read as one line
@@ -32,8 +33,7 @@ def filled(context):
         chain.record(
             chain=context.chain,
             kind="run.ended",
-            actor='Ada "é" \U0001f600',
-            origin="browser",
+            by=by('Ada "é" \U0001f600', "browser"),
             detail={"b": "ü"},
         )
     return context.chain

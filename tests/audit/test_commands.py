@@ -21,6 +21,7 @@ from fini_admin.audit.models import Entry, Head
 from fini_admin.fini import routes
 from tests.support import people
 from tests.support.triggers import drop
+from tests.support.who import by
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -30,7 +31,7 @@ def filled(context):
     with transaction.atomic():
         recording.write_asked("call-1", routes.crawl(["https://a.example"]), context)
         recording.write_lost("call-1")
-        chain.record(chain=context.chain, kind="run.ended", actor="=1+1", origin="browser")
+        chain.record(chain=context.chain, kind="run.ended", by=by("=1+1", "browser"))
     return context.chain
 
 
@@ -71,7 +72,7 @@ def test_csv_has_the_same_names_and_no_cell_that_a_spreadsheet_runs(filled):
     chain_names = set(lines("acme")[0])
     with transaction.atomic():
         for text in ("=1", "+1", "-1", "@x", "\tx", "plain"):
-            chain.record(chain=filled, kind="x", actor=text, origin="browser")
+            chain.record(chain=filled, kind="x", by=by(text, "browser"))
     rows = list(csv.DictReader(io.StringIO(run("export_audit", "acme", format="csv"), newline="")))
     assert set(rows[0]) == chain_names
     assert [row["actor"] for row in rows if row["kind"] in ("x", "run.ended")] == [
@@ -94,7 +95,7 @@ def test_csv_keeps_a_cell_with_a_line_end_in_one_cell(filled, text):
 def csv_actors_of(filled: str, text: str) -> list[str]:
     """Who the CSV names after a row by `text`."""
     with transaction.atomic():
-        chain.record(chain=filled, kind="x", actor=text, origin="browser")
+        chain.record(chain=filled, kind="x", by=by(text, "browser"))
     rows = list(csv.DictReader(io.StringIO(run("export_audit", "acme", format="csv"), newline="")))
     return [row["actor"].removeprefix("'") for row in rows if row["kind"] == "x"]
 

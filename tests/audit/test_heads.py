@@ -18,6 +18,7 @@ from tests.audit import rows
 from tests.audit.put_back import RECORDED_AT, SQLITE, activity, recorded
 from tests.support import people
 from tests.support.triggers import drop
+from tests.support.who import by
 
 
 def test_a_chain_is_named_when_it_starts(acme):
@@ -50,14 +51,14 @@ def test_the_head_is_recorded_with_each_act_on_members_and_keys(
 
 
 def test_acts_in_one_transaction_are_one_record(acme, django_capture_on_commit_callbacks):
-    who: dict[str, Any] = {"actor": "ada", "origin": "browser", "workspace": acme}
+    who: dict[str, Any] = {"by": by("ada", "browser"), "workspace": acme}
     with django_capture_on_commit_callbacks(execute=True):
         member = add_new_member(
             **who, email="bob@example.com", name="Bob", password=people.PASSWORD, role="viewer"
         )
         people.key(acme)
     with django_capture_on_commit_callbacks(execute=True):
-        remove_member(actor="ada", origin="browser", membership=member)
+        remove_member(by=by("ada", "browser"), membership=member)
     assert recorded(str(acme.pk)) == [0, 3, 4]
 
 

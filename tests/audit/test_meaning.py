@@ -10,6 +10,7 @@ from fini_admin.fini import routes
 from fini_admin.fini.client import Request
 from fini_admin.web.wording.calls import NOT_REPEATABLE, READS, meaning
 from tests.audit import rows
+from tests.support.who import by
 
 REQUESTS: dict[str, Request[Any]] = {
     "list": rows.LIST,
@@ -72,7 +73,7 @@ def test_a_refused_ingest_may_have_been_taken_in_part(context):
 
 
 def test_only_the_workers_calls_are_said_to_be_tried_again_by_themselves(context):
-    by_worker = rows.unsent(replace(context, origin="worker"))
+    by_worker = rows.unsent(replace(context, by=by("ada@example.com", "worker")))
     assert "by itself" in of(context, by_worker).retry
     assert "by itself" not in of(context, rows.unsent(context)).retry
 

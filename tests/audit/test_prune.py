@@ -16,6 +16,7 @@ from tests.audit import rows
 from tests.audit.pruned import LEFT, anchored, half, held, numbers, prune, sql
 from tests.support import people
 from tests.support.triggers import drop
+from tests.support.who import by
 
 
 def test_what_is_older_goes_and_an_anchor_stands_for_it(trail):
@@ -78,7 +79,7 @@ def test_the_installations_own_chain_is_kept_for_the_default(db, clock):
     for days in (401, 399):
         clock.days = days
         with transaction.atomic():
-            chain.record(chain="-", kind="login.succeeded", actor="ada", origin="browser")
+            chain.record(chain="-", kind="login.succeeded", by=by("ada", "browser"))
     clock.days = 0
     before = len(numbers("-"))
     assert prune("-").startswith("-: ")
@@ -138,7 +139,7 @@ def test_the_newest_row_stays_however_old(aged, clock):
     clock.days = 500
     rows.lost(aged)
     with transaction.atomic():
-        chain.record(chain=aged.chain, kind="run.ended", actor="ada", origin="browser")
+        chain.record(chain=aged.chain, kind="run.ended", by=by("ada", "browser"))
     clock.days = 0
     assert "up to row 3" in prune()
     assert numbers(aged.chain) == [4, 5]
@@ -150,7 +151,7 @@ def test_nothing_is_anchored_to_a_head_that_was_changed_since(trail):
     Head.objects.filter(chain=trail).update(mac="00" * 36)
     before = held(trail)
     with pytest.raises(Broken, match="the head was changed"):
-        pruning.anchor(trail, plan, days=400, actor="ada", origin="test")
+        pruning.anchor(trail, plan, days=400, by=by("ada"))
     assert held(trail) == before
 
 

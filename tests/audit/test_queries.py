@@ -13,6 +13,7 @@ from fini_admin.audit.recording import Context
 from fini_admin.fini import routes
 from tests.audit import rows
 from tests.support import people
+from tests.support.who import by
 
 WALKS_THE_CHAIN = "(chain=?)"
 NEVER = datetime(2001, 1, 1, tzinfo=UTC)
@@ -22,7 +23,7 @@ SOON = timedelta(minutes=1)
 
 @pytest.fixture
 def bob(context: Context) -> Context:
-    return replace(context, actor="bob@example.com", key="second", run=8)
+    return replace(context, by=by("bob@example.com", "browser"), key="second", run=8)
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from fini_admin.fini import routes
 from fini_admin.fini.routes import Resource
 from fini_admin.lib.keyring import UnknownKey
 from tests.support.triggers import drop
+from tests.support.who import by
 
 SQLITE = connection.vendor == "sqlite"
 COLUMNS = [field.column for field in Entry._meta.concrete_fields]
@@ -53,7 +54,7 @@ def trail(context: Context) -> str:
         )
         recording.write_asked("call-2", routes.list_sources(limit=1), context)
         recording.write_lost("call-2")
-        chain.record(chain=context.chain, kind="run.ended", actor="ada", origin="browser", detail={"run": 7})
+        chain.record(chain=context.chain, kind="run.ended", by=by("ada", "browser"), detail={"run": 7})
     drop(connection)
     return context.chain
 
@@ -163,7 +164,7 @@ def test_newest_rows_deleted_the_head_moved_back_and_then_written_on(trail):
         sql("DELETE FROM trail_entry WHERE chain = %s AND seq = %s", trail, ROWS)
         Head.objects.filter(chain=trail).update(seq=ROWS - 1, hash=before.hash)
         for _ in range(2):
-            chain.record(chain=trail, kind="run.ended", actor="eve", origin="browser")
+            chain.record(chain=trail, kind="run.ended", by=by("eve", "browser"))
 
     assert f"the head was changed before row {ROWS} was written" in broken(trail, act)
 
@@ -171,7 +172,7 @@ def test_newest_rows_deleted_the_head_moved_back_and_then_written_on(trail):
 def test_a_head_whose_signature_is_garbage_stops_nothing_and_is_found(trail):
     def act() -> None:
         Head.objects.filter(chain=trail).update(mac="nonsense")
-        chain.record(chain=trail, kind="run.ended", actor="ada", origin="browser")
+        chain.record(chain=trail, kind="run.ended", by=by("ada", "browser"))
 
     assert f"the head was changed before row {ROWS + 1} was written" in broken(trail, act)
 
@@ -179,7 +180,7 @@ def test_a_head_whose_signature_is_garbage_stops_nothing_and_is_found(trail):
 def test_with_wrong_encryption_keys_nothing_is_written_and_nothing_is_blamed(trail, settings):
     right, settings.ENCRYPTION_KEYS = settings.ENCRYPTION_KEYS, [b"another key that is 32 bytes long"[:32]]
     with pytest.raises(UnknownKey), transaction.atomic():
-        chain.record(chain=trail, kind="run.ended", actor="ada", origin="browser")
+        chain.record(chain=trail, kind="run.ended", by=by("ada", "browser"))
     settings.ENCRYPTION_KEYS = right
     assert verify(trail) == ROWS
 
@@ -366,7 +367,7 @@ def test_rows_that_are_appended_meanwhile_are_no_break(trail, context, monkeypat
     def appended_before(name: str) -> Head:
         if names:
             with transaction.atomic():
-                chain.record(chain=name, kind=names.pop(), actor="ada", origin="browser")
+                chain.record(chain=name, kind=names.pop(), by=by("ada", "browser"))
         return plain(name)
 
     monkeypatch.setattr("fini_admin.audit.verify.own_head", appended_before)

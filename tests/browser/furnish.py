@@ -9,6 +9,8 @@ from typing import Any
 
 import django
 
+from tests.support.who import by
+
 django.setup()
 
 from fini_admin.fini.routes import Resource  # noqa: E402 - needs django.setup()
@@ -19,7 +21,7 @@ from fini_admin.workspaces.members import add_member, add_user  # noqa: E402 - t
 from fini_admin.workspaces.models import User, Workspace  # noqa: E402 - the same
 from fini_admin.workspaces.workspaces import create_workspace  # noqa: E402 - the same
 
-WHO: dict[str, Any] = {"actor": "test", "origin": "test"}
+WHO = by()
 
 
 def main(wanted: dict[str, Any]) -> dict[str, object]:
@@ -27,17 +29,17 @@ def main(wanted: dict[str, Any]) -> dict[str, object]:
     slug = wanted["slug"]
     workspace = Workspace.objects.filter(slug=slug).first()
     if workspace is None:
-        workspace = create_workspace(**WHO, slug=slug, name=wanted["name"])
+        workspace = create_workspace(by=WHO, slug=slug, name=wanted["name"])
     for role, (email, name) in wanted["people"].items():
         join(workspace, role, email, name, wanted["password"])
     if wanted.get("key"):
-        add_key(**WHO, workspace=workspace, label="main", plain=wanted["key"])
-    who = WHO | {"actor": wanted.get("actor", WHO["actor"])}
+        add_key(by=WHO, workspace=workspace, label="main", plain=wanted["key"])
+    who = by(wanted.get("actor", "test"))
     for provider in wanted.get("discover", []):
-        runs.start_discover(**who, workspace=workspace, provider=provider)
+        runs.start_discover(by=who, workspace=workspace, provider=provider)
     for register in wanted.get("register", []):
         resources = [Resource(**fields) for fields in register.pop("resources")]
-        runs.start_register(**who, workspace=workspace, resources=resources, **register)
+        runs.start_register(by=who, workspace=workspace, resources=resources, **register)
     if not wanted.get("preview"):
         return {}
     entries = QueueEntry.objects.filter(workspace=workspace, closed_at=None).select_related("source")
@@ -50,10 +52,10 @@ def join(workspace: Workspace, role: str, email: str, name: str, password: str) 
     """A person, new or known, with a role in the workspace; a superuser needs none."""
     superuser = role == "superuser"
     person = User.objects.filter(email=email).first() or add_user(
-        **WHO, email=email, name=name, password=password, superuser=superuser
+        by=WHO, email=email, name=name, password=password, superuser=superuser
     )
     if not superuser:
-        add_member(**WHO, workspace=workspace, user=person, role=role)
+        add_member(by=WHO, workspace=workspace, user=person, role=role)
 
 
 if __name__ == "__main__":

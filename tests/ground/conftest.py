@@ -23,6 +23,7 @@ from fini_admin.workspaces.models import User, Workspace
 from tests.ingestion.conftest import QUICK, drive
 from tests.support import people
 from tests.support.sandbox import Sandbox
+from tests.support.who import by
 
 # What a person may type: a name holds nothing that does not print.
 TYPED = "{{ evil }}\"'><evil evil=1>{% evil %}&lt;"
@@ -107,7 +108,7 @@ def furnished(db: None, sandbox_process: Sandbox, settings: Any) -> Iterator[Fur
     people.key(workspace, label=TYPED, plain=sandbox_process.key)
     root = people.user("root@example.com", name=TYPED, superuser=True)
     people.join(people.user("ada@example.com", name=TYPED), workspace, "admin")
-    who: dict[str, Any] = {"actor": "ada@example.com", "origin": "browser", "workspace": workspace}
+    who: dict[str, Any] = {"by": by("ada@example.com", "browser"), "workspace": workspace}
     # A discovery of each kind of tree, and resources whose every text is hostile: in bodies, mirror and history.
     runs.start_discover(**who, provider="notion")
     runs.start_register(**who, provider="zendesk", resources=hostile("sent"), then_ingest=True)

@@ -16,6 +16,7 @@ from fini_admin.lib.download import csv_lines, harmless, unharmed
 from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import Workspace
 from tests.ground.conftest import Furnished
+from tests.support.who import by
 
 BEGINS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠", " =", "  +")
 
@@ -85,4 +86,4 @@ def test_actors_and_bodies_in_the_trails_file_are_no_formulas(waiting: Workspace
 def record(workspace: Workspace, text: str) -> None:
     """A row whose actor is called so."""
     with transaction.atomic():
-        chain.record(chain=str(workspace.pk), kind="key.added", actor=text, origin=text)
+        chain.record(chain=str(workspace.pk), kind="key.added", by=by(text, text))

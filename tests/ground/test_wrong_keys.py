@@ -16,11 +16,12 @@ from fini_admin.workspaces.models import ApiKey, User, Workspace
 from tests.ground.conftest import Furnished
 from tests.people.conftest import code, enrol
 from tests.support import people
+from tests.support.who import by
 
 OTHER = bytes(reversed(range(32)))
 SAYS = "This installation lacks an encryption key"
 LINE = "sealed with a key that ENCRYPTION_KEYS does not hold"
-WHO: dict[str, Any] = {"actor": "ada@example.com", "origin": "test"}
+WHO = by("ada@example.com")
 KEY = {"label": "another", "key": "fini_live_zzzzzzzzzzzzzzzzzzzzzzzzzz9876"}
 
 
@@ -113,7 +114,7 @@ def test_a_session_that_timed_out_says_so(waiting: Workspace, client: Client, lo
 
 
 def test_a_run_waits_and_the_worker_says_why_in_a_line(waiting: Workspace, lost, caplog):
-    run = runs.start_discover(**WHO, workspace=waiting, provider="notion")
+    run = runs.start_discover(by=WHO, workspace=waiting, provider="notion")
     lost()
     before = held()
     with caplog.at_level(logging.WARNING):
@@ -128,7 +129,7 @@ def test_a_run_waits_and_the_worker_says_why_in_a_line(waiting: Workspace, lost,
 
 
 def test_a_chain_that_cannot_be_signed_stops_its_step_before_it_is_sent(waiting: Workspace, settings, caplog):
-    runs.start_discover(**WHO, workspace=waiting, provider="notion")
+    runs.start_discover(by=WHO, workspace=waiting, provider="notion")
     # The API key was sealed with a key that is still there; the chain's head was written with one that is not.
     kept = settings.ENCRYPTION_KEYS
     settings.ENCRYPTION_KEYS = [OTHER, *kept]

@@ -21,6 +21,7 @@ from fini_admin.workspaces.models import ApiKey, Workspace
 from tests.ingestion.queue_page import waiting
 from tests.support import people
 from tests.support.sandbox import Sandbox
+from tests.support.who import by
 
 OWNER = "00000000-0000-0000-0000-000000000001"
 QUICK = {"pending_seconds": [0, 0.02], "running_seconds": [0, 0.05], "weights": {"usable": 1}}
@@ -71,8 +72,7 @@ Start = Callable[..., Run]
 def register(acme: Workspace) -> Start:
     def start(items: list[Resource], *, then_ingest: bool = False, provider: str = "notion") -> Run:
         return runs.start_register(
-            actor="ada@example.com",
-            origin="test",
+            by=by("ada@example.com"),
             workspace=acme,
             provider=provider,
             resources=items,
@@ -84,7 +84,7 @@ def register(acme: Workspace) -> Start:
 
 @pytest.fixture
 def ingest(acme: Workspace) -> Start:
-    return lambda: runs.start_ingest(actor="ada@example.com", origin="test", workspace=acme)
+    return lambda: runs.start_ingest(by=by("ada@example.com"), workspace=acme)
 
 
 @pytest.fixture

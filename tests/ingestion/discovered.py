@@ -14,6 +14,7 @@ from fini_admin.sources.mirror import list_resources
 from fini_admin.sources.models import Resource
 from fini_admin.workspaces.models import Workspace
 from tests.ingestion.conftest import OWNER
+from tests.support.who import by
 
 TOKEN = "a-token-of-a-form-000001"
 ZENDESK = "/w/acme/discover/zendesk/"
@@ -31,7 +32,7 @@ def section(name: str, *children: Node) -> Node:
 
 def listed(workspace: Workspace, nodes: list[Node], provider: str = "zendesk") -> Run:
     """What a discover run leaves behind."""
-    run = runs.start_discover(actor="ada", origin="test", workspace=workspace, provider=provider)
+    run = runs.start_discover(by=by("ada"), workspace=workspace, provider=provider)
     list_resources(workspace, provider, nodes, run.number)
     Step.objects.filter(run=run).update(state="done")
     Run.objects.filter(pk=run.pk).update(state=RunState.ENDED, ended_at=run.created_at, total=len(nodes))

@@ -5,19 +5,20 @@ from datetime import UTC, datetime, timedelta
 from html import unescape
 from typing import Any
 
+from fini_admin.audit.names import Origin
 from fini_admin.ingestion import schedules
 from fini_admin.ingestion.models import Run, RunState, Schedule
 from fini_admin.workspaces.models import Workspace
 from tests.support import people
+from tests.support.who import by
 
 PAGE = "/w/acme/settings/"
 HOUR = timedelta(hours=1)
-WHO: dict[str, Any] = {"origin": "test"}
 
 
 def scheduled(workspace: Workspace, actor: str = "ada@example.com", **hours: int | None) -> None:
     """Set, and due an hour ago."""
-    assert schedules.change(**WHO, actor=actor, workspace=workspace, hours=hours)
+    assert schedules.change(by=by(actor), workspace=workspace, hours=hours)
     come()
 
 
@@ -34,7 +35,7 @@ def pass_by(time: timedelta) -> None:
 
 def started(workspace: Workspace) -> list[tuple[str, str]]:
     """What schedules started: which provider, in whose name."""
-    mine = Run.objects.filter(workspace=workspace, origin=schedules.ORIGIN).order_by("number")
+    mine = Run.objects.filter(workspace=workspace, origin=Origin.SCHEDULE).order_by("number")
     return list(mine.values_list("provider", "actor"))
 
 

@@ -17,6 +17,7 @@ from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import Workspace
 from tests.ingestion.conftest import OWNER, Start, bodies, ends, resources
 from tests.support.sandbox import Sandbox
+from tests.support.who import by
 
 YEAR = timedelta(days=365)
 ANOTHER = "00000000-0000-0000-0000-000000000002"
@@ -144,9 +145,7 @@ def test_pauses_and_slots_of_the_future_hold_nobody_back(acme: Workspace, regist
 
 
 def test_a_schedule_starts_and_one_that_is_only_slow_does_not(acme: Workspace):
-    schedules.change(
-        actor="ada@example.com", origin="test", workspace=acme, hours={"notion": 1, "zendesk": 720}
-    )
+    schedules.change(by=by("ada@example.com"), workspace=acme, hours={"notion": 1, "zendesk": 720})
     now = datetime.now(UTC)
     Schedule.objects.filter(provider="notion").update(next_at=now + timedelta(hours=3))
     ahead.bring_back()

@@ -31,6 +31,7 @@ from tests.ingestion.discovered import (
 )
 from tests.support import people
 from tests.support.sandbox import Sandbox
+from tests.support.who import by
 
 
 @pytest.fixture
@@ -89,7 +90,7 @@ def test_two_people_who_press_discover_at_once_see_one_run() -> None:
     acme, seen = people.workspace(), []
 
     def press(who: str) -> None:
-        run = discovery.start(actor=who, origin="test", workspace=acme, provider="notion", token=who)
+        run = discovery.start(by=by(who), workspace=acme, provider="notion", token=who)
         seen.append(run.number)
 
     def second() -> None:

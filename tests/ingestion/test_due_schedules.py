@@ -19,7 +19,6 @@ from tests.ingestion.conftest import drive, requests
 from tests.ingestion.scheduling import (
     HOUR,
     PAGE,
-    WHO,
     come,
     due_in,
     end_runs,
@@ -30,6 +29,7 @@ from tests.ingestion.scheduling import (
 )
 from tests.support import people
 from tests.support.sandbox import Sandbox
+from tests.support.who import by
 
 
 def test_when_its_time_comes_it_starts_one_run_in_the_name_of_whoever_set_it(
@@ -50,7 +50,7 @@ def test_when_its_time_comes_it_starts_one_run_in_the_name_of_whoever_set_it(
 
 
 def test_before_its_time_nothing_is_started_and_the_clock_asks_once(acme: Workspace) -> None:
-    schedules.change(**WHO, actor="ada@example.com", workspace=acme, hours={"notion": 1, "zendesk": 720})
+    schedules.change(by=by("ada@example.com"), workspace=acme, hours={"notion": 1, "zendesk": 720})
     with CaptureQueriesContext(connection) as captured:
         schedules.start_due()
     assert (len(captured), started(acme)) == (1, [])
@@ -73,10 +73,10 @@ def test_without_a_key_it_waits_and_with_one_it_starts_once(acme: Workspace, adm
 
 def test_in_an_archived_workspace_nothing_is_started_and_restored_one(acme: Workspace) -> None:
     scheduled(acme, notion=1)
-    archive_workspace(actor="root", origin="test", workspace=acme)
+    archive_workspace(by=by("root"), workspace=acme)
     schedules.start_due()
     assert started(acme) == []
-    restore_workspace(actor="root", origin="test", workspace=acme)
+    restore_workspace(by=by("root"), workspace=acme)
     schedules.start_due()
     end_runs()
     schedules.start_due()
@@ -94,7 +94,7 @@ def test_after_a_long_time_without_a_worker_it_starts_once(acme: Workspace) -> N
 
 
 def test_what_is_being_discovered_is_not_started_again_and_the_next_time_comes(acme: Workspace) -> None:
-    by_hand = runs.start_discover(actor="bob", origin="browser", workspace=acme, provider="notion")
+    by_hand = runs.start_discover(by=by("bob", "browser"), workspace=acme, provider="notion")
     scheduled(acme, notion=1)
     schedules.start_due()
     assert started(acme) == []
@@ -106,7 +106,7 @@ def test_what_is_being_discovered_is_not_started_again_and_the_next_time_comes(a
 
 
 def test_fifty_ticks_give_as_many_runs_as_intervals(acme: Workspace) -> None:
-    schedules.change(**WHO, actor="ada@example.com", workspace=acme, hours={"notion": 1})
+    schedules.change(by=by("ada@example.com"), workspace=acme, hours={"notion": 1})
     for _ in range(50):
         pass_by(timedelta(minutes=12))
         schedules.start_due()
@@ -178,11 +178,11 @@ def test_saving_taking_over_and_starting_at_once_do_not_wait_for_each_other_for_
 
     def save(number: int) -> None:
         settings_page.save(
-            **WHO, actor="ada", workspace=acme, values={"batch_size": number}, hours={"notion": number}
+            by=by("ada"), workspace=acme, values={"batch_size": number}, hours={"notion": number}
         )
 
     def take(number: int) -> None:
-        schedules.take_over(**WHO, actor=f"bob{number}", workspace=acme, provider="notion")
+        schedules.take_over(by=by(f"bob{number}"), workspace=acme, provider="notion")
 
     def begin(_: int) -> None:
         come()

@@ -15,6 +15,7 @@ from fini_admin.workspaces.models import ApiKey, Workspace
 from tests.ingestion.conftest import Start, drive, resources
 from tests.support import people
 from tests.support.sandbox import Sandbox
+from tests.support.who import by
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ def test_the_first_steps_complete_themselves_and_go(
     assert done() == [True, False, False, False, False]
     ApiKey.objects.update(verified_at=datetime.now(UTC))
     assert done() == [True, True, False, False, False]
-    runs.start_discover(actor="ada", origin="test", workspace=acme, provider="notion")
+    runs.start_discover(by=by("ada"), workspace=acme, provider="notion")
     drive(acme)
     assert done() == [True, True, True, False, False]
     register(resources(2))

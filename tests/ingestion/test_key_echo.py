@@ -23,6 +23,7 @@ from tests.ingestion.conftest import drive, resources
 from tests.support import people, tables
 from tests.support.markup import Page
 from tests.support.sandbox import Sandbox
+from tests.support.who import by
 
 ORDINARY = "fini_RepzQxBySomebodyGzKwItself"
 # Quotes, brackets and signs are written differently in JSON, HTML and addresses.
@@ -116,7 +117,7 @@ def answers(sandbox: Sandbox, key: str) -> None:
 
 def story(sandbox: Sandbox, acme: Workspace, key: str) -> None:
     """Discover, register, ingest and follow while Fini repeats the key at every turn."""
-    who: dict[str, Any] = {"actor": "ada@example.com", "origin": "test", "workspace": acme}
+    who: dict[str, Any] = {"by": by("ada@example.com"), "workspace": acme}
     for number, written in enumerate(spellings(key)):
         item = {"externalId": f"d-{number}", "title": written, "originalUrl": f"https://x.example/{written}"}
         sandbox.fault(

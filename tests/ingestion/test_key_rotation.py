@@ -1,7 +1,6 @@
 """Changing keys: whose key it is, when it may be switched to, and the way back when Fini refuses it."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -19,8 +18,9 @@ from fini_admin.workspaces.models import ApiKey, Workspace
 from tests.ingestion.conftest import Start, drive, ends, requests, resources, verified
 from tests.support import people
 from tests.support.sandbox import Sandbox
+from tests.support.who import by
 
-BY: Any = {"actor": "ada@example.com", "origin": "browser"}
+BY = by("ada@example.com", "browser")
 PAGE = "/w/acme/keys/"
 LIST = "/v2/documents/public"
 
@@ -53,7 +53,7 @@ def mirrored(acme: Workspace, register: Start) -> None:
 
 
 def verify(key: ApiKey) -> key_check.Progress:
-    return key_check.verify(**BY, key=key)
+    return key_check.verify(by=BY, key=key)
 
 
 def stored(key: ApiKey) -> ApiKey:
@@ -76,7 +76,7 @@ def test_a_key_that_opens_another_workspace_is_found_out_and_cannot_be_switched_
     assert verify(foreign).same is False
     assert people.trail(acme)[-1][2]["same_workspace"] is False
     with pytest.raises(ValidationError, match="opens another Fini workspace"):
-        switch_key(**BY, key=foreign)
+        switch_key(by=BY, key=foreign)
     assert states() == {"main": "live", "foreign": "waiting"}
 
 
@@ -115,7 +115,7 @@ def test_without_a_mirror_and_a_live_key_that_fini_takes_nothing_tells(main, sec
     assert verify(second).same is None
     assert stored(main).refused_at
     assert stored(second).verified_at
-    switch_key(**BY, key=second)
+    switch_key(by=BY, key=second)
     assert states() == {"main": "waiting", "second": "live"}
 
 
@@ -161,19 +161,19 @@ def test_a_switch_needs_a_fresh_verification_that_found_read_and_write(acme, sec
     ApiKey.objects.filter(pk=second.pk).update(**changes)
     before = people.trail(acme)
     with pytest.raises(ValidationError, match=said):
-        switch_key(**BY, key=second)
+        switch_key(by=BY, key=second)
     assert states() == {"main": "live", "second": "waiting"}
     assert people.trail(acme) == before
 
 
 def test_a_key_whose_workspace_nothing_tells_may_be_switched_to(second):
-    switch_key(**BY, key=people.verified(second, same=None))
+    switch_key(by=BY, key=people.verified(second, same=None))
     assert states() == {"main": "waiting", "second": "live"}
 
 
 def test_the_key_before_is_the_fallback_for_an_hour_and_the_page_says_so(acme, client: Client, main, second):
     people.sign_in(client, people.member(acme, "admin"))
-    switch_key(**BY, key=people.verified(second))
+    switch_key(by=BY, key=people.verified(second))
     until = stored(main).fallback_until
     assert until
     assert timedelta(minutes=59) < until - datetime.now(UTC) <= timedelta(hours=1)
@@ -183,29 +183,29 @@ def test_the_key_before_is_the_fallback_for_an_hour_and_the_page_says_so(acme, c
 
 
 def test_a_fallback_whose_time_is_over_needs_a_verification_as_every_key(main, second):
-    switch_key(**BY, key=people.verified(second))
+    switch_key(by=BY, key=people.verified(second))
     passed = datetime.now(UTC) - timedelta(minutes=1)
     ApiKey.objects.filter(pk=main.pk).update(fallback_until=passed)
     with pytest.raises(ValidationError, match="Verify the key main first"):
-        switch_key(**BY, key=main)
+        switch_key(by=BY, key=main)
     assert states() == {"main": "waiting", "second": "live"}
 
 
 def test_a_switch_back_leaves_no_end_on_either_key(main, second):
-    switch_key(**BY, key=people.verified(second))
-    switch_key(**BY, key=main)
+    switch_key(by=BY, key=people.verified(second))
+    switch_key(by=BY, key=main)
     assert states() == {"main": "live", "second": "waiting"}
     assert not ApiKey.objects.exclude(fallback_until=None).exists()
 
 
 def test_a_refused_key_is_no_fallback(main, second):
     ApiKey.objects.filter(pk=main.pk).update(refused_at=datetime.now(UTC))
-    switch_key(**BY, key=people.verified(second))
+    switch_key(by=BY, key=people.verified(second))
     assert stored(main).fallback_until is None
 
 
 def test_when_its_time_is_over_the_fallback_is_off_and_recorded(acme, main, second):
-    switch_key(**BY, key=people.verified(second))
+    switch_key(by=BY, key=people.verified(second))
     run_worker.sweep()
     assert states() == {"main": "waiting", "second": "live"}
     ApiKey.objects.filter(pk=main.pk).update(fallback_until=datetime.now(UTC))
@@ -228,7 +228,7 @@ def test_a_fallback_that_cannot_end_stops_no_other_workspace(acme, main, second)
     people.key(other, plain="fini_other_aaaaaaaaaaaaaaaaaaaaaaaa")
     its_second = people.key(other, "second", "fini_other_bbbbbbbbbbbbbbbbbbbbbbbb")
     for key in (second, its_second):
-        switch_key(**BY, key=people.verified(key))
+        switch_key(by=BY, key=people.verified(key))
     ApiKey.objects.exclude(fallback_until=None).update(fallback_until=datetime.now(UTC))
     Head.objects.filter(chain=str(acme.pk)).update(mac="0" * 72)
     assert end_fallbacks() == 1
@@ -240,7 +240,7 @@ def test_a_fallback_that_cannot_end_stops_no_other_workspace(acme, main, second)
 
 @pytest.mark.parametrize("changes", [{"refused_at": datetime.now(UTC)}, {"state": "off"}])
 def test_the_last_key_there_is_does_not_go_off_by_itself(main, second, changes):
-    switch_key(**BY, key=people.verified(second))
+    switch_key(by=BY, key=people.verified(second))
     ApiKey.objects.filter(pk=main.pk).update(fallback_until=datetime.now(UTC))
     ApiKey.objects.filter(pk=second.pk).update(**changes)
     assert end_fallbacks() == 0
@@ -250,7 +250,7 @@ def test_the_last_key_there_is_does_not_go_off_by_itself(main, second, changes):
 def test_refused_by_fini_the_work_goes_back_to_the_key_before_by_itself(
     acme, client: Client, main, second, sandbox, register
 ):
-    switch_key(**BY, key=people.verified(second))
+    switch_key(by=BY, key=people.verified(second))
     sandbox.revoke(people.KEY)
     run = register(resources(3), then_ingest=True)
     drive(acme)
@@ -283,7 +283,7 @@ def test_a_refused_ingest_goes_out_again_with_the_key_before_and_only_once(
 ):
     register(resources(2))
     drive(acme)
-    switch_key(**BY, key=people.verified(second))
+    switch_key(by=BY, key=people.verified(second))
     sandbox.revoke(people.KEY)
     run = ingest()
     drive(acme)
@@ -293,7 +293,7 @@ def test_a_refused_ingest_goes_out_again_with_the_key_before_and_only_once(
 
 
 def test_without_a_fallback_the_work_waits(acme, main, second, sandbox, register):
-    switch_key(**BY, key=people.verified(second))
+    switch_key(by=BY, key=people.verified(second))
     ApiKey.objects.filter(pk=main.pk).update(fallback_until=datetime.now(UTC) - timedelta(seconds=1))
     sandbox.revoke(people.KEY)
     register(resources(1))
@@ -305,7 +305,7 @@ def test_without_a_fallback_the_work_waits(acme, main, second, sandbox, register
 
 
 def test_an_answer_that_refuses_the_key_before_changes_nothing_for_the_new_one(acme, main, second, sandbox):
-    switch_key(**BY, key=people.verified(second))
+    switch_key(by=BY, key=people.verified(second))
     sandbox.revoke(sandbox.key)
     with pytest.raises(KeyRefused):
         verify(main)
@@ -314,7 +314,7 @@ def test_an_answer_that_refuses_the_key_before_changes_nothing_for_the_new_one(a
 
 
 def test_taken_by_fini_again_the_mark_of_the_way_back_goes(acme, main, second, sandbox, register):
-    switch_key(**BY, key=people.verified(second))
+    switch_key(by=BY, key=people.verified(second))
     sandbox.revoke(people.KEY)
     register(resources(1))
     drive(acme)
@@ -324,5 +324,5 @@ def test_taken_by_fini_again_the_mark_of_the_way_back_goes(acme, main, second, s
     verify(second)
     assert (stored(second).fallen_back_at, stored(second).refused_at) == (None, None)
     assert stored(second).last_refused_at
-    switch_key(**BY, key=second)
+    switch_key(by=BY, key=second)
     assert states() == {"main": "waiting", "second": "live"}

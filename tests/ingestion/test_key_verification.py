@@ -17,9 +17,10 @@ from fini_admin.workspaces.keys import note_use, switch_key, switch_off_key
 from fini_admin.workspaces.models import ApiKey, Workspace
 from tests.ingestion.conftest import OWNER, Start, drive, requests, resources, verified
 from tests.support import people
+from tests.support.who import by
 
 PAGE = "/w/acme/keys/"
-BY = {"actor": "ada@example.com", "origin": "browser"}
+BY = by("ada@example.com", "browser")
 
 
 @pytest.fixture
@@ -147,7 +148,7 @@ def test_without_a_worker_an_answer_after_the_call_was_closed_is_told(main, sand
 
     monkeypatch.setattr("fini_admin.ingestion.engine.credentials.settle", close)
     with pytest.raises(TimedOut, match="the answer came when the call was closed already"):
-        key_check.verify(**BY, key=main)
+        key_check.verify(by=BY, key=main)
     assert stored(main) == ("", False, False)
 
 
@@ -158,7 +159,7 @@ def test_the_lease_of_the_call_outlasts_the_longest_answer(main, sandbox, settin
         "fini_admin.ingestion.engine.credentials.settle",
         lambda *_: leases.append(OpenCall.objects.get().lease_until),
     )
-    key_check.verify(**BY, key=main)
+    key_check.verify(by=BY, key=main)
     assert leases[0] > datetime.now(UTC) + timedelta(seconds=60)
 
 
@@ -211,22 +212,22 @@ def test_a_switch_wakes_the_work_that_waited_for_another_key(
 
 def test_work_waits_while_no_key_is_live_and_loses_nothing(acme, main, sandbox, register):
     run = register(resources(2))
-    switch_off_key(**BY, key=main)
+    switch_off_key(by=BY, key=main)
     assert loop.due_workspaces() == []
     assert sandbox.log() == []
     second = people.key(acme, "second", "fini_second_key_of_the_sandbox")
     sandbox.add_key("fini_second_key_of_the_sandbox")
-    key_check.verify(**BY, key=second)
-    switch_key(**BY, key=second)
+    key_check.verify(by=BY, key=second)
+    switch_key(by=BY, key=second)
     drive(acme)
     run.refresh_from_db()
     assert run.state == "ended"
 
 
 def test_a_second_verification_says_what_the_first_one_found(acme, main, sandbox):
-    key_check.verify(**BY, key=main)
+    key_check.verify(by=BY, key=main)
     sandbox.add_key(sandbox.key, scopes=["read"])
-    key_check.verify(**BY, key=main)
+    key_check.verify(by=BY, key=main)
     detail = found(acme)[2]
     assert (detail["scopes"], detail["was"]) == (["read"], ["read", "write"])
 
@@ -234,7 +235,7 @@ def test_a_second_verification_says_what_the_first_one_found(acme, main, sandbox
 def test_the_migration_gives_each_key_that_opens_its_fingerprint(acme, main):
     other = people.workspace("other")
     waiting = people.key(other, "waiting", "fini_waiting")
-    off = switch_off_key(**BY, key=people.key(other, "off", "fini_off"))
+    off = switch_off_key(by=BY, key=people.key(other, "off", "fini_off"))
     broken = people.key(other, "broken", "fini_broken")
     wanted = {main.pk: main.fingerprint, waiting.pk: waiting.fingerprint, off.pk: None, broken.pk: None}
     ApiKey.objects.update(fingerprint=None)

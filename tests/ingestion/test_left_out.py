@@ -15,6 +15,7 @@ from fini_admin.workspaces.models import Workspace
 from tests.ingestion.conftest import drive, ends
 from tests.ingestion.discovered import ZENDESK, text
 from tests.support.sandbox import Sandbox
+from tests.support.who import by
 
 FILES = Path(__file__).parents[1] / "files"
 
@@ -22,7 +23,7 @@ FILES = Path(__file__).parents[1] / "files"
 def discovered(acme: Workspace, sandbox: Sandbox, body: str) -> Run:
     """The run of a discovery that is answered so."""
     sandbox.fault(method="GET", path="/resources/zendesk", body=body)
-    run = runs.start_discover(actor="ada", origin="test", workspace=acme, provider="zendesk")
+    run = runs.start_discover(by=by("ada"), workspace=acme, provider="zendesk")
     drive(acme)
     run.refresh_from_db()
     assert run.error == ""

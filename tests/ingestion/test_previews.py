@@ -24,6 +24,7 @@ from tests.ingestion.conftest import Start, bodies, drive, ends, resources
 from tests.ingestion.queue_page import many
 from tests.support import people
 from tests.support.sandbox import Sandbox
+from tests.support.who import by
 
 KEY = "fini_live_abcdefghijklmnopqrstuvwxyz1234"
 
@@ -136,8 +137,8 @@ def test_confirmed_twice_it_leads_to_the_same_run(acme: Workspace, editor: Clien
 def test_two_confirmations_at_once_make_one_run(acme: Workspace) -> None:
     preview = frozen(acme)
     twin = Preview.objects.get(pk=preview.pk)
-    first = previews.confirm(actor="ada", origin="test", preview=preview)
-    second = previews.confirm(actor="ada", origin="test", preview=twin)
+    first = previews.confirm(by=by("ada"), preview=preview)
+    second = previews.confirm(by=by("ada"), preview=twin)
     assert first == second
     assert Run.objects.count() == 1
 
@@ -150,7 +151,7 @@ def test_nothing_is_sent_that_the_preview_did_not_hold(
     register(resources(2, "late"))
     drive(acme)
     queue.close([entries[0].source], "removed")
-    run = previews.confirm(actor="ada", origin="test", preview=preview)
+    run = previews.confirm(by=by("ada"), preview=preview)
     drive(acme)
     sent = [item.external_id for item in run.items.order_by("position")]
     assert sent == [entry.source.external_id for entry in entries[::-1]]

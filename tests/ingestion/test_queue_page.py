@@ -29,6 +29,7 @@ from tests.ingestion.queue_page import (
 )
 from tests.support import people
 from tests.support.sandbox import Sandbox
+from tests.support.who import by
 
 KEY = "fini_live_abcdefghijklmnopqrstuvwxyz1234"
 
@@ -79,8 +80,7 @@ def test_each_filter_finds_its_own(editor: Client, acme: Workspace, register: St
     register(resources(1, "z"), provider="zendesk")
     drive(acme)
     runs.start_register(
-        actor="nightly",
-        origin="test",
+        by=by("nightly"),
         workspace=acme,
         provider="notion",
         resources=resources(1, "late"),

@@ -1,7 +1,6 @@
 """Least privilege: reads go out with a key that may only read, writes with the live one."""
 
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from django.test import Client
@@ -14,8 +13,9 @@ from fini_admin.workspaces.models import ApiKey, Workspace
 from tests.ingestion.conftest import Start, drive, ends, resources, verified
 from tests.support import people
 from tests.support.sandbox import Sandbox
+from tests.support.who import by
 
-BY: Any = {"actor": "ada@example.com", "origin": "browser"}
+BY = by("ada@example.com", "browser")
 PAGE = "/w/acme/keys/"
 READS = {"list", "get", "discover"}
 
@@ -27,7 +27,7 @@ def reader(acme: Workspace, sandbox: Sandbox, register: Start) -> ApiKey:
     drive(acme)
     sandbox.add_key(people.KEY, scopes=["read"])
     key = people.key(acme, "reader")
-    key_check.verify(**BY, key=key)
+    key_check.verify(by=BY, key=key)
     sandbox.clear_log()
     return key
 
@@ -36,7 +36,7 @@ def work_through(acme: Workspace, register: Start) -> list[tuple[str, str]]:
     """Discover, register, ingest and follow; the routes and keys of all calls since."""
     since = Entry.objects.filter(chain=str(acme.pk)).latest("seq").seq
     started = [
-        runs.start_discover(**BY, workspace=acme, provider="notion"),
+        runs.start_discover(by=BY, workspace=acme, provider="notion"),
         register(resources(3), then_ingest=True),
     ]
     drive(acme)
@@ -86,14 +86,14 @@ def test_when_the_read_key_may_not_read_any_more_the_live_one_reads(acme, reader
 
 
 def test_verifying_the_read_key_again_leaves_it_one(acme, reader, register):
-    key_check.verify(**BY, key=reader)
+    key_check.verify(by=BY, key=reader)
     assert ApiKey.objects.get(pk=reader.pk).refused_at is None
     assert "reader" in {key for _, key in work_through(acme, register)}
 
 
 def test_while_no_key_is_live_nothing_is_read_either(acme, reader, register):
-    switch_off_key(**BY, key=ApiKey.objects.get(label="main"))
-    runs.start_discover(**BY, workspace=acme, provider="notion")
+    switch_off_key(by=BY, key=ApiKey.objects.get(label="main"))
+    runs.start_discover(by=BY, workspace=acme, provider="notion")
     assert loop.due_workspaces() == []
 
 

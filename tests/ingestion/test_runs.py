@@ -22,6 +22,7 @@ from fini_admin.workspaces.models import ApiKey, Workspace
 from tests.ingestion.conftest import OWNER, Start, drive, ends, hurry, requests, resources
 from tests.support import people
 from tests.support.sandbox import Sandbox
+from tests.support.who import by
 
 LIST = "/v2/documents/public"
 NOTION = "/v2/documents/public/resources/notion"
@@ -221,7 +222,7 @@ def test_a_key_without_the_write_scope_is_told_once_for_the_whole_run(
 
 def test_a_workspace_without_a_key_waits(db: None, sandbox: Sandbox) -> None:
     bare = people.workspace("bare")
-    runs.start_discover(actor="ada", origin="test", workspace=bare, provider="notion")
+    runs.start_discover(by=by("ada"), workspace=bare, provider="notion")
     assert loop.due_workspaces() == []
     assert not loop.work_once(bare.pk, OWNER)
     assert sandbox.log() == []
@@ -337,7 +338,7 @@ def test_a_missing_item_is_read_back_before_it_is_sent_again(
     ids = list(Source.objects.filter(provider="notion").values_list("fini_id", flat=True))
     answer = f'{{"addedDocumentIds": ["{ids[0]}"], "updatedDocumentIds": []}}'
     sandbox.fault(method="POST", path=f"{LIST}$", body=answer)
-    run = runs.start_ingest(actor="ada", origin="test", workspace=acme)
+    run = runs.start_ingest(by=by("ada"), workspace=acme)
     reach_ingest(acme)
     loop.work_once(acme.pk, OWNER)
     assert Item.objects.filter(run=run, stage="follow").count() == 1

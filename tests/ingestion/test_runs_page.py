@@ -15,6 +15,7 @@ from tests.ingestion.conftest import Start, drive, resources
 from tests.support import people
 from tests.support.people import KEY
 from tests.support.sandbox import Sandbox
+from tests.support.who import by
 
 
 @pytest.fixture
@@ -120,7 +121,7 @@ def test_a_register_that_ended_says_that_its_sources_wait(
 def test_the_list_filters_by_kind_and_state(viewer: Client, acme: Workspace, register: Start) -> None:
     register(resources(1))
     drive(acme)
-    runs.start_discover(actor="ada", origin="test", workspace=acme, provider="notion")
+    runs.start_discover(by=by("ada"), workspace=acme, provider="notion")
 
     def numbers(query: str) -> list[int]:
         return [run.number for run in viewer.get(f"/w/acme/runs/?{query}").context["runs"]]

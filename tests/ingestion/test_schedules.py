@@ -18,9 +18,10 @@ from fini_admin.workspaces.members import remove_member
 from fini_admin.workspaces.models import Membership, User, Workspace, WorkspaceSettings
 from fini_admin.workspaces.permissions import Permission, roles_with
 from tests.ingestion.conftest import drive
-from tests.ingestion.scheduling import PAGE, WHO, changes, due_in, held, scheduled, started, text
+from tests.ingestion.scheduling import PAGE, changes, due_in, held, scheduled, started, text
 from tests.support import people
 from tests.support.sandbox import Sandbox
+from tests.support.who import by
 
 TAKE_OVER = "/w/acme/settings/schedules/notion/take-over/"
 ADVICE = "It runs on: take it over or end it in Settings."
@@ -135,7 +136,7 @@ def test_the_action_holds_the_same_bounds_without_the_form(
     acme: Workspace, hours: dict[str, int | None]
 ) -> None:
     with pytest.raises(ValidationError):
-        schedules.change(**WHO, actor="ada@example.com", workspace=acme, hours=hours)
+        schedules.change(by=by("ada@example.com"), workspace=acme, hours=hours)
     assert (held(), changes(acme)) == ({}, [])
 
 
@@ -154,7 +155,7 @@ def test_of_somebody_who_is_switched_off_it_runs_on_and_the_home_says_so_until_i
     bob = people.member(acme, "admin", "bob@example.com")
     scheduled(acme, bob.email, notion=24)
     assert needs(admin) == []
-    switch_off_user(actor="root", origin="test", user=bob)
+    switch_off_user(by=by("root"), user=bob)
     assert needs(admin) == [
         (
             f"The discovery of Notion every 24 hours was set by {bob.email}, who is switched off. {ADVICE}",
@@ -202,7 +203,7 @@ def test_what_is_in_the_way_of_an_owner_is_named(acme: Workspace, admin: Client)
     assert gone() == ""
     Membership.objects.filter(user=bob).update(role="viewer")
     assert gone() == "who may no longer discover here"
-    remove_member(**WHO, actor="ada", membership=queries.members(acme).get(user=bob))
+    remove_member(by=by("ada"), membership=queries.members(acme).get(user=bob))
     assert gone() == "who is no longer a member"
     User.objects.filter(pk=bob.pk).update(is_superuser=True)
     assert gone() == ""

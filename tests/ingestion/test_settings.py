@@ -30,8 +30,9 @@ from tests.ingestion.queue_page import waiting
 from tests.support import people
 from tests.support.register import ROW, imported, preview_of
 from tests.support.sandbox import Sandbox
+from tests.support.who import by
 
-WHO: dict[str, Any] = {"actor": "ada@example.com", "origin": "test"}
+WHO = by("ada@example.com")
 REGISTER = "/v2/knowledge/sources/public/register"
 
 
@@ -45,7 +46,7 @@ def other(acme: Workspace, sandbox: Sandbox) -> Workspace:
 
 
 def change(workspace: Workspace, **values: Value) -> None:
-    assert change_settings(**WHO, workspace=workspace, values=values)
+    assert change_settings(by=WHO, workspace=workspace, values=values)
 
 
 def asked(workspace: Workspace) -> int:
@@ -62,7 +63,7 @@ def exhaust(workspace: Workspace) -> None:
 
 def register(workspace: Workspace, count: int, **extra: Any) -> Run:
     return runs.start_register(
-        **WHO,
+        by=WHO,
         workspace=workspace,
         provider="notion",
         resources=resources(count, workspace.slug),
@@ -155,7 +156,7 @@ def test_each_workspace_cuts_its_calls_by_its_own_batch_size(
     drive(other)
     assert [len(body["resources"]) for body in bodies(acme, "register")] == [2, 2, 1]
     assert [len(body["resources"]) for body in bodies(other, "register")] == [5]
-    runs.start_ingest(**WHO, workspace=acme)
+    runs.start_ingest(by=WHO, workspace=acme)
     assert Step.objects.filter(run__workspace=acme, kind="ingest").count() == 3
 
 
@@ -264,14 +265,14 @@ def test_an_archived_workspaces_work_waits_and_goes_on_when_it_is_restored(
 ) -> None:
     run = register(acme, 2)
     theirs = register(other, 2)
-    archive_workspace(**WHO, workspace=acme)
+    archive_workspace(by=WHO, workspace=acme)
     assert loop.due_workspaces() == [other.pk]
     exhaust(acme)
     assert requests(sandbox, "POST", REGISTER) == []
     drive(other)
     assert ends(theirs) == {"done": 2}
     assert Step.objects.filter(run=run, state=StepState.READY).count() == 1
-    restore_workspace(**WHO, workspace=acme)
+    restore_workspace(by=WHO, workspace=acme)
     drive(acme)
     assert ends(run) == {"done": 2}
 
@@ -286,20 +287,20 @@ def test_the_walk_of_an_archived_workspace_waits_too_and_nothing_in_it_gets_stuc
         assert time.monotonic() < deadline
         hurry(acme)
         loop.work_once(acme.pk, OWNER)
-    archive_workspace(**WHO, workspace=acme)
+    archive_workspace(by=WHO, workspace=acme)
     before = len(sandbox.log())
     exhaust(acme)
     assert len(sandbox.log()) == before
     Source.objects.update(sent_at=datetime.now(UTC) - timedelta(hours=25))
     loop.mark_stuck()
     assert ends(run) == {}
-    restore_workspace(**WHO, workspace=acme)
+    restore_workspace(by=WHO, workspace=acme)
     loop.mark_stuck()
     assert Source.objects.get(provider="notion").state == State.STUCK
 
 
 def test_a_command_that_waits_says_that_the_workspace_was_archived(acme: Workspace) -> None:
-    run = runs.start_discover(**WHO, workspace=acme, provider="zendesk")
-    archive_workspace(**WHO, workspace=acme)
+    run = runs.start_discover(by=WHO, workspace=acme, provider="zendesk")
+    archive_workspace(by=WHO, workspace=acme)
     with pytest.raises(Exception, match="run 1 waits: the workspace is archived"):
         Command().follow(run)

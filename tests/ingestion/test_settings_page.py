@@ -12,6 +12,7 @@ from fini_admin.workspaces.models import User, Workspace, WorkspaceSettings
 from fini_admin.workspaces.preferences import SETTINGS, own
 from tests.ingestion.scheduling import PAGE, changes, held, text
 from tests.support import people
+from tests.support.who import by
 
 pytestmark = pytest.mark.django_db
 FIELDS = [*SETTINGS, "discover_notion_hours", "discover_zendesk_hours", "discover_confluence_hours"]
@@ -115,7 +116,7 @@ def test_without_what_it_showed_a_page_saves_all_that_stands_in_it(admin, acme, 
 
 def test_what_the_page_of_another_workspace_showed_counts_for_nothing(admin, acme):
     other = people.workspace("other", "Other Company")
-    add_member(actor="test", origin="test", workspace=other, user=User.objects.get(), role="admin")
+    add_member(by=by(), workspace=other, user=User.objects.get(), role="admin")
     foreign = shown(admin.get("/w/other/settings/"))
     admin.post(PAGE, shown(admin.get(PAGE)) | {"batch_size": "50"})
     assert admin.post(PAGE, foreign).status_code == 303

@@ -16,6 +16,7 @@ from fini_admin.sources.models import Resource, Source
 from fini_admin.workspaces.models import Workspace
 from tests.ingestion.conftest import OWNER, Start, bodies, drive, ends, hurry, requests, resources
 from tests.support.sandbox import Sandbox
+from tests.support.who import by
 
 LIST = "/v2/documents/public"
 NOTION = "/v2/documents/public/resources/notion"
@@ -175,7 +176,7 @@ def test_trap_4_after_a_refused_ingest_a_half_is_sent_only_after_a_read(
     drive(acme)
     poisoned = Source.objects.get(external_id="m-2").fini_id
     sandbox.settings(poisoned=[poisoned])
-    run = runs.start_ingest(actor="ada", origin="test", workspace=acme)
+    run = runs.start_ingest(by=by("ada"), workspace=acme)
     drive(acme)
     assert ends(run) == {"done": 3, "refused": 1}
     order = [
@@ -327,7 +328,7 @@ def test_trap_9_discovery_is_read_whatever_its_keys_and_gets_a_default_mime_type
 ) -> None:
     sandbox.settings(nested_keys={"zendesk": ["parts", "parts"]})
     sandbox.settings(leaf_keys={"externalId": "id", "originalUrl": "htmlUrl"})
-    run = runs.start_discover(actor="ada", origin="test", workspace=acme, provider="zendesk")
+    run = runs.start_discover(by=by("ada"), workspace=acme, provider="zendesk")
     drive(acme)
     leaves = Resource.objects.filter(workspace=acme, leaf=True)
     assert (leaves.count(), set(leaves.values_list("mime_type", flat=True))) == (380, {"text/html"})

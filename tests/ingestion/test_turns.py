@@ -4,13 +4,15 @@ import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from fini_admin.ingestion import runs, schedules
+from fini_admin.audit.names import Origin
+from fini_admin.ingestion import runs
 from fini_admin.ingestion.engine import loop
 from fini_admin.ingestion.models import Budget, Run, Step
 from fini_admin.workspaces.models import ApiKey, Workspace
 from tests.ingestion.conftest import OWNER, resources
 from tests.support import people
 from tests.support.sandbox import Sandbox
+from tests.support.who import by
 
 GO = threading.Event()
 
@@ -25,8 +27,7 @@ def place(number: int, sandbox: Sandbox) -> Workspace:
 
 def register(workspace: Workspace, count: int) -> Run:
     return runs.start_register(
-        actor="ada",
-        origin="test",
+        by=by("ada"),
         workspace=workspace,
         provider="notion",
         resources=resources(count, workspace.slug),
@@ -62,9 +63,9 @@ def test_a_discovery_that_a_person_waits_for_comes_first_and_a_scheduled_one_in_
     settings.FINI_BATCH_SIZE = 1
     register(acme, 5)
     Step.objects.update(due_at=datetime.now(UTC) - timedelta(minutes=5))
-    runs.start_discover(actor="ada", origin=schedules.ORIGIN, workspace=acme, provider="notion")
+    runs.start_discover(by=by("ada", Origin.SCHEDULE), workspace=acme, provider="notion")
     loop.work(OWNER, GO)
-    runs.start_discover(actor="ada", origin="browser", workspace=acme, provider="zendesk")
+    runs.start_discover(by=by("ada", "browser"), workspace=acme, provider="zendesk")
     loop.work(OWNER, GO)
     assert routes(sandbox) == ["POST notion", "GET zendesk"]
 

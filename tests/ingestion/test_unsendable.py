@@ -14,6 +14,7 @@ from fini_admin.workspaces.models import Workspace
 from tests.ingestion.conftest import Start, bodies, drive, ends
 from tests.ingestion.queue_page import pks, post, preview_of, said, waiting
 from tests.support.sandbox import Sandbox
+from tests.support.who import by
 
 ADDRESS = "https://help.acme.example/refunds"
 
@@ -56,7 +57,7 @@ def test_a_source_of_a_type_that_the_api_does_not_ingest_is_left_out_and_said(
     assert preview.content["entries"] == pks(three)[1:]
     alone = post(editor, "send", pks(entries)[2:])
     assert said(alone) == f"Nothing of this can be sent now: {said_of_it}."
-    run = runs.start_ingest(actor="ada", origin="test", workspace=acme)
+    run = runs.start_ingest(by=by("ada"), workspace=acme)
     drive(acme)
     assert ends(run) == {"done": 2, "skipped": 1}
     assert run.items.get(outcome=Outcome.SKIPPED).reason == said_of_it

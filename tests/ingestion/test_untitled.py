@@ -17,6 +17,7 @@ from tests.ingestion.conftest import bodies, drive
 from tests.ingestion.discovered import KEY, leaf, listed, register
 from tests.support.register import errors, known, text_of
 from tests.support.sandbox import Sandbox
+from tests.support.who import by
 
 UNSEEN = "\u200b \u2800"
 
@@ -61,7 +62,7 @@ def test_an_untitled_page_goes_from_discovery_into_fini_with_the_title_that_was_
         for number, title in enumerate([None, "Known", UNSEEN])
     ]
     sandbox.fault(method="GET", path="/resources/notion", body=json.dumps(pages))
-    runs.start_discover(actor="ada", origin="test", workspace=acme, provider="notion")
+    runs.start_discover(by=by("ada"), workspace=acme, provider="notion")
     drive(acme)
     chosen = {"do": "register", "id": every_leaf(acme), "mime_type": "text/markdown"}
     preview = editor.post("/w/acme/discover/notion/", chosen).headers["Location"]

@@ -19,8 +19,9 @@ from fini_admin.workspaces.models import ApiKey, Workspace
 from tests.ingestion.conftest import OWNER, Start, resources, verified
 from tests.support import people
 from tests.support.sandbox import Sandbox
+from tests.support.who import by
 
-BY: Any = {"actor": "ada@example.com", "origin": "browser"}
+BY = by("ada@example.com", "browser")
 PAGE = "/w/acme/keys/"
 ANOTHER = "00000000-0000-0000-0000-000000000002"
 
@@ -75,11 +76,11 @@ def test_pressed_twice_a_key_is_verified_once(admin, main, sandbox):
 
 def test_it_comes_before_a_discovery_and_each_call_is_a_piece(acme, main, sandbox, register: Start):
     register(resources(2))
-    runs.start_discover(**BY, workspace=acme, provider="notion")
+    runs.start_discover(by=BY, workspace=acme, provider="notion")
     other = people.workspace("other")
     sandbox.add_key(people.KEY, "other")
-    verifications.ask(**BY, key=people.key(other))
-    verifications.ask(**BY, key=main)
+    verifications.ask(by=BY, key=people.key(other))
+    verifications.ask(by=BY, key=main)
     assert list(loop.in_turn())[:2] == [other.pk, acme.pk]
     for number in (1, 2):
         assert loop.work_once(acme.pk, OWNER)
@@ -93,14 +94,14 @@ def test_it_comes_before_a_discovery_and_each_call_is_a_piece(acme, main, sandbo
 def test_a_first_key_in_a_new_workspace_is_due_at_once(db: None, sandbox: Sandbox):
     acme = people.workspace()
     assert not loop.anything_due()
-    verifications.ask(**BY, key=people.key(acme, plain=sandbox.key))
+    verifications.ask(by=BY, key=people.key(acme, plain=sandbox.key))
     assert loop.anything_due()
     assert loop.due_workspaces() == [acme.pk]
 
 
 @pytest.mark.parametrize("calls", [0, 1])
 def test_a_killed_workers_is_taken_up_where_it_was(acme, admin, main, sandbox, monkeypatch, calls: int):
-    verifications.ask(**BY, key=main)
+    verifications.ask(by=BY, key=main)
     for _ in range(calls):
         loop.work_once(acme.pk, OWNER)
 
@@ -125,7 +126,7 @@ def test_a_killed_workers_is_taken_up_where_it_was(acme, admin, main, sandbox, m
 
 
 def test_a_worker_that_died_before_its_call_holds_nobody_up(acme, main, sandbox):
-    verifications.ask(**BY, key=main)
+    verifications.ask(by=BY, key=main)
     assert verifications.lease(main.pk, OWNER)
     assert not verifications.lease(main.pk, ANOTHER)
     assert not loop.anything_due()
@@ -165,13 +166,13 @@ def test_the_heartbeat_keeps_what_is_in_hand(acme, main, sandbox, monkeypatch):
         return plain(*args)
 
     monkeypatch.setattr(transport, "attempt", slow)
-    verifications.ask(**BY, key=main)
+    verifications.ask(by=BY, key=main)
     loop.work_once(acme.pk, OWNER)
     assert outcomes() == [("list", "call.answered")]
 
 
 def test_a_worker_that_is_told_to_stop_leaves_it_to_the_next(acme, main, sandbox):
-    verifications.ask(**BY, key=main)
+    verifications.ask(by=BY, key=main)
     assert verifications.lease(main.pk, OWNER)
     loop.abandon(OWNER)
     assert loop.work_once(acme.pk, ANOTHER)
@@ -186,15 +187,15 @@ def test_a_fault_of_ours_ends_it_and_the_page_says_so(acme, admin, main, sandbox
 
 
 def test_a_key_that_is_switched_off_meanwhile_is_not_asked_about(acme, main, sandbox):
-    verifications.ask(**BY, key=main)
-    switch_off_key(**BY, key=main)
+    verifications.ask(by=BY, key=main)
+    switch_off_key(by=BY, key=main)
     assert loop.work_once(acme.pk, OWNER)
     assert "off for good" in Verification.objects.get().error
     assert sandbox.log() == []
 
 
 def test_nothing_is_asked_in_an_archived_workspace(acme, main):
-    verifications.ask(**BY, key=main)
+    verifications.ask(by=BY, key=main)
     Workspace.objects.update(archived_at=F("created_at"))
     assert not loop.anything_due()
 

@@ -15,6 +15,7 @@ from fini_admin.workspaces.models import ApiKey, Workspace
 from tests.ingestion.conftest import OWNER, Start, drive, ends, hurry, requests, resources
 from tests.support import people
 from tests.support.sandbox import Sandbox
+from tests.support.who import by
 
 LIST = "/v2/documents/public"
 LATER = datetime.now(UTC) + timedelta(days=1)
@@ -197,7 +198,7 @@ def test_a_list_that_cannot_be_read_is_told_with_cause_and_next_step(
     else:
         sandbox.fault(method="GET", path=rf"{LIST}\?", status=status, count=None)
     run = register(resources(2))
-    discovery = runs.start_discover(actor="ada", origin="test", workspace=acme, provider="notion")
+    discovery = runs.start_discover(by=by("ada"), workspace=acme, provider="notion")
     work_until(acme, lambda: len(requests(sandbox, "GET", LIST)) == 2)
     assert said(editor, run) == ([], [])
     work_until(acme, lambda: len(requests(sandbox, "GET", LIST)) == 5)

@@ -23,6 +23,7 @@ from fini_admin.workspaces.models import ApiKey, Workspace
 from tests.ingestion.conftest import OWNER, Start, drive, ends, hurry, resources
 from tests.support import people
 from tests.support.sandbox import Sandbox
+from tests.support.who import by
 
 ANOTHER = "00000000-0000-0000-0000-000000000002"
 
@@ -165,7 +166,7 @@ def test_a_call_that_cannot_be_closed_stops_neither_the_clock_nor_the_other_work
         monkeypatch.setattr(send, "lost", lambda *_, **__: 1 / 0)
     other = people.workspace("other")
     people.key(other)
-    runs.start_discover(actor="ada", origin="test", workspace=other, provider="notion")
+    runs.start_discover(by=by("ada"), workspace=other, provider="notion")
     OpenCall.objects.update(lease_until=datetime.now(UTC))
     caplog.clear()
     HUEY.flush()
@@ -199,7 +200,7 @@ def test_what_cannot_be_marked_stuck_stops_no_other_workspace(monkeypatch: pytes
 def test_a_discovery_whose_key_does_not_open_is_tried_now_and_then(
     acme: Workspace, sandbox: Sandbox, caplog: pytest.LogCaptureFixture, missing: str
 ) -> None:
-    run = runs.start_discover(actor="ada", origin="test", workspace=acme, provider="notion")
+    run = runs.start_discover(by=by("ada"), workspace=acme, provider="notion")
     sealed = ApiKey.objects.get().sealed
     mac = Head.objects.get(chain=str(acme.pk)).mac
     if missing == "key":

@@ -11,13 +11,14 @@ CALLS = 200
 WORKERS = 2
 NEXT = "fini_next_0123456789abcdefghijklmnopqrstuv"
 SWITCH = """
+from fini_admin.audit.names import By, Origin
 from fini_admin.ingestion.engine import key_check
 from fini_admin.workspaces.keys import switch_key
 from fini_admin.workspaces.models import ApiKey
 key = ApiKey.objects.get(label="next")
-by = {"actor": "ada@example.com", "origin": "test"}
-key_check.verify(**by, key=key)
-switch_key(**by, key=key)
+by = By("ada@example.com", Origin.COMMAND_LINE)
+key_check.verify(by=by, key=key)
+switch_key(by=by, key=key)
 """
 COUNT = (
     "SELECT key, outcome, count(*) AS n FROM trail_entry WHERE route = 'register' AND outcome IS NOT NULL"

@@ -33,6 +33,7 @@ from tests.support.invitations import (
     use,
     withdraw,
 )
+from tests.support.who import by
 
 
 @pytest.fixture
@@ -230,7 +231,7 @@ def test_a_restored_workspace_counts_again(acme):
     token = invite(acme)
     archive()
     assert opened(token)[1].status_code == 404
-    restore_workspace(actor="test", origin="test", workspace=acme)
+    restore_workspace(by=by(), workspace=acme)
     assert opened(token)[1].status_code == 200
 
 

@@ -19,6 +19,7 @@ from fini_admin.workspaces.models import User
 from tests.people.conftest import ADDRESS, by_provider, log_in, signed_in, text, trail
 from tests.support import people
 from tests.support.challenge import asks, confirm
+from tests.support.who import by
 
 PAGE = "/people/"
 ROOT = "root@example.com"
@@ -137,8 +138,8 @@ def test_of_two_superusers_who_switch_each_other_off_at_once_the_second_is_refus
     for n in range(others):
         people.user(f"other{n}@example.com", superuser=True)
 
-    def off(by: User, whom: User) -> Callable[[], object]:
-        return lambda: switch_off_user(actor=by.email, origin="browser", user=whom)
+    def off(root: User, whom: User) -> Callable[[], object]:
+        return lambda: switch_off_user(by=by(root.email, "browser"), user=whom)
 
     outcomes = at_once(off(one, two), off(two, one))
     assert sorted(outcomes) == sorted(["done", SWITCHED_OFF])
@@ -150,7 +151,7 @@ def test_of_two_superusers_who_switch_each_other_off_at_once_the_second_is_refus
 def test_who_was_switched_off_meanwhile_does_nothing_to_people_any_more(ada):
     root = people.user(ROOT, superuser=True)
     User.objects.filter(pk=root.pk).update(is_active=False)
-    who = {"actor": ROOT, "origin": "browser", "user": ada}
+    who = {"by": by(ROOT, "browser"), "user": ada}
     acts: list[Callable[[], object]] = [
         lambda: switch_off_user(**who),
         lambda: switch_on_user(**who),

@@ -14,6 +14,7 @@ from fini_admin.people import rotation, sealing
 from fini_admin.workspaces.models import ApiKey
 from fini_admin.workspaces.vault import SealBroken, open_key
 from tests.support import people
+from tests.support.who import by
 
 NEW = secrets.token_bytes(32)
 SECRET = "JBSWY3DPEHPK3PXP"
@@ -43,7 +44,7 @@ def with_new(settings, old, filled):
 
 
 def rotate(**options):
-    return rotation.rotate(actor="ada", origin="test", told=options.pop("told", lambda _: None), **options)
+    return rotation.rotate(by=by("ada"), told=options.pop("told", lambda _: None), **options)
 
 
 def test_afterwards_the_new_key_alone_opens_everything_and_the_old_one_nothing(

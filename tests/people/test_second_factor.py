@@ -18,6 +18,7 @@ from tests.people.conftest import ADDRESS, by_provider, code, enrol, log_in, sig
 from tests.support import people
 from tests.support.invitations import invite, members, only, opened, send
 from tests.support.markup import Page
+from tests.support.who import by
 
 CODE = "/accounts/2fa/code/"
 OTHER_KEY = bytes(range(100, 132))
@@ -119,10 +120,10 @@ def test_a_log_in_begun_with_a_password_that_was_changed_meanwhile_begins_anew(c
 def test_who_is_switched_off_before_the_code_comes_gets_no_session_to_live_on(client, ada, enrolled):
     secret, _ = enrolled
     log_in(client)
-    switch_off_user(actor="root@example.com", origin="test", user=ada)
+    switch_off_user(by=by("root@example.com"), user=ada)
     before = len(trail("login.succeeded"))
     assert client.post(CODE, {"code": code(secret, 1)}).url == "/accounts/login/"
-    switch_on_user(actor="root@example.com", origin="test", user=ada)
+    switch_on_user(by=by("root@example.com"), user=ada)
     assert not signed_in(client)
     assert len(trail("login.succeeded")) == before
 

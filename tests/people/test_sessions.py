@@ -15,6 +15,7 @@ from fini_admin.people.browsers import in_words
 from fini_admin.people.second_factor import remove_second_factor
 from tests.people.conftest import ADDRESS, code, enrol, log_in, signed_in, text, trail
 from tests.support import people
+from tests.support.who import by
 
 PAGE = "/accounts/sessions/"
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
@@ -264,7 +265,7 @@ class TestSwitchedOff:
         return people.user("root@example.com", superuser=True)
 
     def switch(self, how, user, actor="root@example.com"):
-        return getattr(access, f"switch_{how}_user")(actor=actor, origin="browser", user=user)
+        return getattr(access, f"switch_{how}_user")(by=by(actor, "browser"), user=user)
 
     def test_every_session_ends_at_once_and_nobody_gets_in(self, client, ada, root):
         other = another()
@@ -326,7 +327,7 @@ class TestSwitchedOff:
         log_in(client)
         enrol(client)
         for _ in range(2):
-            remove_second_factor(actor=root.email, origin="browser", user=ada)
+            remove_second_factor(by=by(root.email, "browser"), user=ada)
         assert not signed_in(client)
         log_in(client)
         assert signed_in(client)

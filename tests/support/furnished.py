@@ -48,6 +48,7 @@ from fini_admin.workspaces.vault import Secret
 from tests.audit import rows
 from tests.ingestion.discovered import listed
 from tests.support import people
+from tests.support.who import by
 
 ROLES = ("viewer", "editor", "admin")
 MIME_TYPE = "text/html"
@@ -81,7 +82,7 @@ class Furnished:
     @property
     def who(self) -> dict[str, Any]:
         """The same, as actions take it."""
-        return {"actor": self.actor, "origin": "browser"}
+        return {"by": by(self.actor, "browser")}
 
     @property
     def sources(self) -> list[Source]:
@@ -117,7 +118,7 @@ def furnish(slug: str, mark: str, *, more_runs: int = 0) -> Furnished:
     Authenticator.objects.create(user=leaving, type=Authenticator.Type.TOTP, data={"secret": ""})
     EmailAddress.objects.create(user=leaving, email=f"new.{mark}@example.com".lower(), verified=False)
     made.invitation, made.invited = invitations.invite(
-        actor=made.actor, workspace=made.workspace, email=f"guest.{mark}@example.com".lower(), role="viewer"
+        **made.who, workspace=made.workspace, email=f"guest.{mark}@example.com".lower(), role="viewer"
     )
     add_keys(made)
     add_resources(made)
@@ -237,7 +238,7 @@ def add_calls(made: Furnished) -> None:
     key = made.keys["live"]
     run = made.runs["register"]
     context = Context(
-        str(made.workspace.pk), made.actor, "worker", key.label, str(key.pk), Secret("-"), run=run.number
+        str(made.workspace.pk), by(made.actor, "worker"), key.label, str(key.pk), Secret("-"), run=run.number
     )
     request = routes.register("zendesk", resources(made, 1, 2))
     made.calls["answered"] = rows.answered(context, request, status=201, kept=f'["{made.mark}"]')

@@ -11,6 +11,7 @@ from fini_admin.people.models import Invitation
 from fini_admin.workspaces.models import Workspace
 from fini_admin.workspaces.workspaces import archive_workspace
 from tests.support import people
+from tests.support.who import by
 
 NEW = "new@example.com"
 HERE = "/invitations/"
@@ -21,7 +22,7 @@ LINK = re.compile(r"http://testserver/invitations/([\w-]{43})/")
 def invite(workspace: Workspace, email: str = NEW, role: str = "editor") -> str:
     """An invitation; the token of its link."""
     invited: dict[str, Any] = {"workspace": workspace, "email": email, "role": role}
-    return invitations.invite(actor="admin@example.com", **invited)[1]
+    return invitations.invite(by=by("admin@example.com", "browser"), **invited)[1]
 
 
 def opened(token: str, client: Any = None) -> tuple[Any, Any]:
@@ -57,7 +58,7 @@ def expire() -> None:
 
 
 def withdraw() -> None:
-    invitations.withdraw(actor="admin@example.com", workspace=only().workspace, email=NEW)
+    invitations.withdraw(by=by("admin@example.com", "browser"), workspace=only().workspace, email=NEW)
 
 
 def use() -> None:
@@ -65,4 +66,4 @@ def use() -> None:
 
 
 def archive() -> None:
-    archive_workspace(actor="test", origin="test", workspace=only().workspace)
+    archive_workspace(by=by(), workspace=only().workspace)

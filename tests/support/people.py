@@ -13,6 +13,7 @@ from fini_admin.workspaces.keys import add_key
 from fini_admin.workspaces.members import add_member, add_user
 from fini_admin.workspaces.models import ApiKey, User, Workspace
 from fini_admin.workspaces.workspaces import create_workspace
+from tests.support.who import by
 
 PASSWORD = "seven green parcels"
 # Too short for the pattern of a key: only Secret, and the marks on functions, keep it out of an error report.
@@ -23,11 +24,11 @@ KEY = "fini_live_abcdefghijklmnopqrstuvwxyz1234"
 
 
 def user(email: str = "ada@example.com", **fields) -> User:
-    return add_user(actor="test", origin="test", email=email, password=PASSWORD, **fields)
+    return add_user(by=by(), email=email, password=PASSWORD, **fields)
 
 
 def workspace(slug: str = "acme", name: str = "Acme Corporation") -> Workspace:
-    return create_workspace(actor="test", origin="test", slug=slug, name=name)
+    return create_workspace(by=by(), slug=slug, name=name)
 
 
 def member(workspace: Workspace, role: str, email: str | None = None) -> User:
@@ -37,11 +38,11 @@ def member(workspace: Workspace, role: str, email: str | None = None) -> User:
 
 
 def join(person: User, workspace: Workspace, role: str = "viewer") -> None:
-    add_member(actor="test", origin="test", workspace=workspace, user=person, role=role)
+    add_member(by=by(), workspace=workspace, user=person, role=role)
 
 
 def key(workspace: Workspace, label: str = "main", plain: str = KEY) -> ApiKey:
-    return add_key(actor="test", origin="test", workspace=workspace, label=label, plain=plain)
+    return add_key(by=by(), workspace=workspace, label=label, plain=plain)
 
 
 def verified(key: ApiKey, scopes: str = "read write", *, same: bool | None = True) -> ApiKey:

@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command, get_commands, load_command_class
 from django.db import OperationalError
 
+from fini_admin.audit.names import By, Origin
 from fini_admin.cli import base
 from fini_admin.workspaces import vault
 from fini_admin.workspaces.models import ApiKey, KeyState, Membership, User, Workspace
@@ -226,7 +227,7 @@ def test_standard_input_that_is_no_text_is_one_line(monkeypatch):
 def test_the_operator_is_the_processes_user_whatever_the_environment_says(monkeypatch):
     monkeypatch.setenv("USER", "somebody-else")
     monkeypatch.setenv("LOGNAME", "somebody-else")
-    assert base.operator() == operator()
+    assert base.by() == By(operator(), Origin.COMMAND_LINE)
 
 
 def test_a_failed_command_exits_1_with_one_line_as_a_process(tmp_path):

@@ -17,6 +17,7 @@ from fini_admin.web.wording.home import needs_of_work
 from fini_admin.workspaces.keys import add_key, switch_key, switch_off_key
 from fini_admin.workspaces.models import ApiKey, Workspace
 from tests.support import people
+from tests.support.who import by
 
 pytestmark = pytest.mark.django_db
 PAGE = "/w/acme/keys/"
@@ -74,7 +75,7 @@ def test_what_may_not_stand_there_is_refused_beside_the_field(admin, field, valu
 def test_a_short_key_in_another_field_is_refused_by_the_action_too(acme, field):
     words: Any = {field: "is fini_x"}
     with pytest.raises(ValidationError) as found:
-        add_key(actor="a", origin="t", workspace=acme, label="main", plain="fini_x", **words)
+        add_key(by=by("a", "t"), workspace=acme, label="main", plain="fini_x", **words)
     assert set(found.value.message_dict) == {field}
 
 
@@ -102,9 +103,9 @@ def test_home_reminds_from_14_days_before_and_after(acme, days, said):
 def test_home_reminds_of_no_key_that_is_off_or_goes_off_anyhow(acme):
     key, later = people.key(acme), people.verified(people.key(acme, "later", OTHER))
     ApiKey.objects.update(expires_on=timezone.localdate())
-    switch_key(actor="a", origin="t", key=later)
+    switch_key(by=by("a", "t"), key=later)
     assert [need.text for need in needs_of_work(acme) if "The key main" in need.text] == []
-    switch_off_key(actor="a", origin="t", key=key)
+    switch_off_key(by=by("a", "t"), key=key)
     assert [need.text for need in needs_of_work(acme) if "The key main" in need.text] == []
 
 
@@ -128,7 +129,7 @@ def test_without_script_a_link_counts_them(admin, acme):
 
 def test_what_breaks_without_a_key_is_told_in_its_panel(admin, acme):
     key, waiting = people.key(acme), people.key(acme, "waiting", OTHER)
-    run = runs.start_discover(actor="ada@example.com", origin="test", workspace=acme, provider="notion")
+    run = runs.start_discover(by=by("ada@example.com"), workspace=acme, provider="notion")
     told = admin.get(f"{PAGE}?part=breaks&key={key.pk}", headers=HTMX)
     assert f"Run {run.number} , discover, waits until another key is live." in text(told.content)
     assert "Nobody used it in the last 30 days." in text(told.content)

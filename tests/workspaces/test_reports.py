@@ -15,6 +15,7 @@ from fini_admin.lib.redaction import Line, Report
 from fini_admin.workspaces import vault
 from fini_admin.workspaces.keys import add_key
 from tests.support import people
+from tests.support.who import by
 
 WORKSPACE, ROW = uuid.uuid4(), uuid.uuid4()
 TOKEN = "T" * 43
@@ -131,7 +132,7 @@ def test_the_vault_and_the_action_show_no_key_when_they_fail(db, settings, debug
     settings.ENCRYPTION_KEYS = [people.PRINTABLE, *settings.ENCRYPTION_KEYS]
     acme = people.workspace()
     monkeypatch.setattr("fini_admin.lib.keyring.derived", lambda key, purpose: 1 // 0)
-    failed = caught(add_key, actor="a", origin="b", workspace=acme, label="main", plain=people.SHORT_KEY)
+    failed = caught(add_key, by=by("a", "b"), workspace=acme, label="main", plain=people.SHORT_KEY)
     assert failed[0] is ZeroDivisionError
     page = Report(None, *failed).get_traceback_html()
     frames = page.split('<li class="frame')

@@ -15,6 +15,7 @@ from fini_admin.workspaces.preferences import SETTINGS, Value, own, preferences
 from fini_admin.workspaces.workspaces import change_settings
 from tests.support import people
 from tests.support.challenge import asks
+from tests.support.who import by
 
 pytestmark = pytest.mark.django_db
 PAGE = "/w/acme/settings/"
@@ -34,7 +35,7 @@ def admin(client: Client, acme: Workspace) -> Client:
 
 
 def change(workspace: Workspace, **values: Value) -> bool:
-    return change_settings(actor="test", origin="test", workspace=workspace, values=values)
+    return change_settings(by=by(), workspace=workspace, values=values)
 
 
 def stored(workspace: Workspace) -> dict[str, Value]:

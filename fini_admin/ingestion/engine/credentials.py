@@ -3,6 +3,7 @@
 from contextlib import suppress
 from typing import Any
 
+from fini_admin.audit.names import By, Origin
 from fini_admin.audit.recording import Context
 from fini_admin.audit.transport import Exchange
 from fini_admin.fini.errors import KeyRefused, ScopeMissing
@@ -45,8 +46,7 @@ def context_for(run: Run, *, owner: str, attempt: int = 1, reads: bool = False) 
     """The context of a call for a run; raises NoKey."""
     return context(
         run.workspace,
-        actor=run.actor,
-        origin="worker",
+        by=By(run.actor, Origin.WORKER),
         run=run.number,
         owner=owner,
         attempt=attempt,
@@ -57,8 +57,7 @@ def context_for(run: Run, *, owner: str, attempt: int = 1, reads: bool = False) 
 def context(
     workspace: Workspace,
     *,
-    actor: str,
-    origin: str,
+    by: By,
     owner: str,
     run: int | None = None,
     attempt: int = 1,
@@ -68,8 +67,7 @@ def context(
     key, secret = opened(workspace, reads=reads)
     return Context(
         chain=str(workspace.pk),
-        actor=actor,
-        origin=origin,
+        by=by,
         key=key.label,
         key_id=str(key.pk),
         secret=secret,

@@ -16,6 +16,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 
+from fini_admin.audit.names import By, Origin
 from fini_admin.audit.recording import LEASE, Context, Superseded
 from fini_admin.audit.transport import Exchange, exchange
 from fini_admin.fini.client import Request
@@ -163,7 +164,7 @@ def _ids_of(head: Exchange[Any]) -> set[str]:
     return {document.id for document in head.value.documents} if head.value else set()
 
 
-def verify(*, actor: str, origin: str, key: ApiKey) -> Progress:
+def verify(*, by: By, key: ApiKey) -> Progress:
     """Verify a key in this process, without a worker; what was found is noted on the key and recorded.
 
     Raises FiniError or one of NOT_ASKED when Fini refuses the key or nothing was found out.
@@ -171,7 +172,7 @@ def verify(*, actor: str, origin: str, key: ApiKey) -> Progress:
     progress = Progress()
     while asked := question(key, progress):
         # Nobody sends a heartbeat for a call outside the worker: the lease must outlast the longest one.
-        context = _context(asked.asking, actor=actor, origin=origin, lease=lease())
+        context = _context(asked.asking, by=by, lease=lease())
         try:
             done = exchange(
                 asked.request,
@@ -182,7 +183,7 @@ def verify(*, actor: str, origin: str, key: ApiKey) -> Progress:
         except Superseded:
             raise TimedOut("the answer came when the call was closed already") from None
         asked.read(progress, done)
-    _note(key, progress, actor=actor, origin=origin)
+    _note(key, progress, by=by)
     return progress
 
 
@@ -198,9 +199,9 @@ def _context(key: ApiKey, **who: Any) -> Context:
     )
 
 
-def _note(key: ApiKey, progress: Progress, *, actor: str, origin: str) -> None:
+def _note(key: ApiKey, progress: Progress, *, by: By) -> None:
     """Note what was found; work that waited for Fini to take the live key goes on."""
-    if keys.note_verified(actor=actor, origin=origin, key=key, scopes=progress.scopes, same=progress.same):
+    if keys.note_verified(by=by, key=key, scopes=progress.scopes, same=progress.same):
         wake()
 
 
@@ -223,7 +224,7 @@ def advance(key_id: UUID, owner: str) -> None:
     try:
         exchange(
             asked.request,
-            _context(asked.asking, actor=row.actor, origin=row.origin, owner=owner),
+            _context(asked.asking, by=By(row.actor, Origin(row.origin)), owner=owner),
             claim=partial(_claim, row, owner),
             settle=partial(_settle, row, asked, progress),
         )
@@ -260,7 +261,7 @@ def _settle(row: Verification, asked: Question, progress: Progress, done: Exchan
 
 def _complete(row: Verification, progress: Progress) -> None:
     """Note what was found; the verification has its end."""
-    _note(row.key, progress, actor=row.actor, origin=row.origin)
+    _note(row.key, progress, by=By(row.actor, Origin(row.origin)))
     verifications.end(row)
 
 

@@ -13,7 +13,8 @@ from django.db.models import Case, F, Q, QuerySet, When
 
 from fini_admin.audit import recording
 from fini_admin.audit.models import Head, OpenCall
-from fini_admin.ingestion import budget, schedules, verifications
+from fini_admin.audit.names import Origin
+from fini_admin.ingestion import budget, verifications
 from fini_admin.ingestion.engine import key_check, send, walk
 from fini_admin.ingestion.engine.credentials import NoKey
 from fini_admin.ingestion.models import (
@@ -32,7 +33,6 @@ from fini_admin.ingestion.runs import end_items, finish
 from fini_admin.lib.keyring import UnknownKey
 from fini_admin.lib.outage import outage_of
 from fini_admin.sources import mirror
-from fini_admin.sources.mirror import Origin
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import BUSY, State
 from fini_admin.workspaces.models import Workspace
@@ -46,7 +46,7 @@ PAUSE = timedelta(seconds=10)
 LATER = timedelta(minutes=1)
 FORGOTTEN = timedelta(days=1)
 # What a person waits for: a discovery that no schedule started.
-WAITED_FOR = Q(kind=Kind.DISCOVER) & ~Q(run__origin=schedules.ORIGIN)
+WAITED_FOR = Q(kind=Kind.DISCOVER) & ~Q(run__origin=Origin.SCHEDULE)
 # What each thread of this process has in hand, by its table and number: one at a time. Single operations on a dict are
 # safe between threads.
 IN_HAND: dict[int, tuple[type[Leased], int | UUID]] = {}
@@ -341,7 +341,7 @@ def mark_stuck_in(workspace: Workspace, old: QuerySet[Source]) -> None:
     """Those of these sources that are a workspace's, at most 500 at once."""
     budget.lock_budget(workspace)
     stuck = list(old.filter(workspace=workspace)[:500])
-    mirror.move_all(stuck, State.STUCK, Origin("", datetime.now(UTC)), "No end after 24 hours")
+    mirror.move_all(stuck, State.STUCK, mirror.Origin("", datetime.now(UTC)), "No end after 24 hours")
     for item in Item.objects.filter(source__in=stuck, stage=Stage.FOLLOW).select_related("run"):
         end_items(item.run, [item], Outcome.UNKNOWN, "No end after 24 hours")
     finish(workspace)

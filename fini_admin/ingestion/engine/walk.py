@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import F, Min, Q, QuerySet
 from django.db.models.functions import Greatest
 
+from fini_admin.audit.names import By, Origin
 from fini_admin.audit.recording import ERROR_LIMIT, LEASE, Context, Superseded
 from fini_admin.audit.transport import Exchange, exchange
 from fini_admin.fini import routes
@@ -33,9 +34,11 @@ from fini_admin.ingestion.engine.credentials import context
 from fini_admin.ingestion.models import PAGE, Budget, Watch
 from fini_admin.ingestion.queries import running
 from fini_admin.ingestion.runs import finish
-from fini_admin.sources.mirror import Origin, observe
+from fini_admin.sources import mirror
+from fini_admin.sources.mirror import observe
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import State
+from fini_admin.workspaces import keys
 
 YOUNG = timedelta(minutes=2)
 QUIET = timedelta(seconds=60)
@@ -101,12 +104,11 @@ def rest(watch: Watch) -> None:
 def who(watch: Watch, owner: str) -> Context:
     """The call is made for the oldest run that is going on."""
     run = running(watch.workspace).first()
-    actor = run.actor if run else "Fini Admin"
+    by = By(run.actor, Origin.WORKER) if run else keys.BY
     number = run.number if run else None
     return context(
         watch.workspace,
-        actor=actor,
-        origin="worker",
+        by=by,
         run=number,
         owner=owner,
         attempt=watch.tries + 1,
@@ -181,10 +183,10 @@ def see(watch: Watch, documents: list[Document], done: Exchange[Any]) -> bool:
     return bool(changed)
 
 
-def origin_of(watch: Watch, done: Exchange[Any]) -> Origin:
+def origin_of(watch: Watch, done: Exchange[Any]) -> mirror.Origin:
     """What told of a record: this call, made for the oldest run that is going on."""
     number = running(watch.workspace).values_list("number", flat=True).first()
-    return Origin(done.call, done.asked_at, number)
+    return mirror.Origin(done.call, done.asked_at, number)
 
 
 def must_be_seen(watch: Watch, *, everything: bool = False) -> QuerySet[Source]:

@@ -23,7 +23,7 @@ from django.utils.crypto import constant_time_compare
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.debug import sensitive_variables
 
-from fini_admin.audit.names import Activity
+from fini_admin.audit.names import Activity, By, Origin
 from fini_admin.people import invitations, letters, linking, mail, reauthentication, sealing, trail
 from fini_admin.people.allauth_internals import (
     CountedByAddress,
@@ -207,7 +207,7 @@ class ProviderAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  # all
         user.email = sociallogin.email_addresses[0].email.lower()
         made: User = super().save_user(request, sociallogin, form)
         detail = {"email": user.email, "superuser": False, "provider": settings.OIDC_NAME}
-        trail.write(Activity.USER_ADDED, user.email, **detail)
+        trail.write(Activity.USER_ADDED, By(user.email, Origin.BROWSER), **detail)
         return made
 
     def on_authentication_error(

@@ -105,7 +105,7 @@ class SetUp(NextRedirectMixin, ActivateTOTPView):  # type: ignore[misc]  # allau
     def form_valid(self, form: Form) -> HttpResponse:
         answer: HttpResponse = super().form_valid(form)
         second_factor.done(self.request.session)
-        trail.write(Activity.SECOND_FACTOR_ADDED, self.request.user.email)
+        trail.write(Activity.SECOND_FACTOR_ADDED, self.request.by)
         return answer
 
 
@@ -115,7 +115,7 @@ class TakeAway(DeactivateTOTPView):  # type: ignore[misc]  # allauth has no type
     @transaction.atomic
     def form_valid(self, form: Form) -> HttpResponse:
         answer: HttpResponse = super().form_valid(form)
-        trail.write(Activity.SECOND_FACTOR_REMOVED, self.request.user.email)
+        trail.write(Activity.SECOND_FACTOR_REMOVED, self.request.by)
         return answer
 
 
@@ -144,7 +144,7 @@ class NewCodes(GenerateRecoveryCodesView):  # type: ignore[misc]  # allauth has 
     @transaction.atomic
     def form_valid(self, form: Form) -> HttpResponse:
         answer: HttpResponse = super().form_valid(form)
-        trail.write(Activity.RECOVERY_CODES_RENEWED, self.request.user.email)
+        trail.write(Activity.RECOVERY_CODES_RENEWED, self.request.by)
         return answer
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
@@ -265,9 +265,7 @@ def own_sessions(request: Request) -> HttpResponse:
     """The person's open sessions; posted, all but this one end."""
     this = request.session.session_key
     if request.method == "POST":
-        ended = sessions.end_other_sessions(
-            actor=request.user.email, origin="browser", user=request.user, but=this
-        )
+        ended = sessions.end_other_sessions(by=request.by, user=request.user, but=this)
         messages.success(request, f"{ended} other session{'' if ended == 1 else 's'} ended.")
         return go(request, reverse("sessions"))
     rows = [
@@ -286,7 +284,7 @@ def end_session(request: Request, number: int) -> HttpResponse:
     if request.method == "POST" and session.session_key == request.session.session_key:
         messages.error(request, THIS_ONE)
     elif request.method == "POST":
-        sessions.end_session(actor=request.user.email, origin="browser", session=session)
+        sessions.end_session(by=request.by, session=session)
         messages.success(request, f"The session in {in_words(session.user_agent)} ended.")
     return go(request, reverse("sessions"))
 
@@ -306,7 +304,7 @@ def person(request: Request, number: int) -> HttpResponse:
     """Switch somebody off or on, take a lost second factor away, link a log-in; the page asked before."""
     user = get_object_or_404(User, pk=number)
     do = request.POST.get("do") if request.method == "POST" else None
-    who: dict[str, Any] = {"actor": request.user.email, "origin": "browser", "user": user}
+    who: dict[str, Any] = {"by": request.by, "user": user}
     try:
         if do == "off":
             alone = switch_off_user(**who)

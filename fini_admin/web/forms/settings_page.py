@@ -7,6 +7,7 @@ from django.core import signing
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from fini_admin.audit.names import By
 from fini_admin.ingestion import schedules
 from fini_admin.ingestion.budget import lock_budget
 from fini_admin.ingestion.models import Schedule
@@ -54,8 +55,7 @@ def salt(workspace: Workspace) -> str:
 @transaction.atomic
 def save(
     *,
-    actor: str,
-    origin: str,
+    by: By,
     workspace: Workspace,
     values: Values,
     hours: schedules.Hours,
@@ -72,7 +72,7 @@ def save(
     mine = {name for name in typed if before is None or typed[name] != before.get(name)}
     if before is not None:
         check_meanwhile({name: typed[name] for name in mine}, before, held(workspace))
-    who: dict[str, Any] = {"actor": actor, "origin": origin, "workspace": workspace}
+    who: dict[str, Any] = {"by": by, "workspace": workspace}
     kept = {name: value for name, value in values.items() if name in mine}
     planned = {provider: every for provider, every in hours.items() if schedules.setting(provider) in mine}
     changed = change_settings(**who, values=kept)

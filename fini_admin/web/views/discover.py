@@ -132,8 +132,7 @@ def start(request: WorkspaceRequest, provider: str) -> HttpResponse:
     good = TOKEN.fullmatch(token)
     if good:
         discovery.start(
-            actor=request.user.email,
-            origin="browser",
+            by=request.by,
             workspace=request.workspace,
             provider=provider,
             token=token,

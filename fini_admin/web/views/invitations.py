@@ -148,8 +148,7 @@ def withdraw(request: WorkspaceRequest, number: int) -> HttpResponse:
     """The link counts no more."""
     found = one(request, number)
     if request.method == "POST":
-        actor = request.user.email
-        invitations.withdraw(actor=actor, workspace=request.workspace, email=found.email)
+        invitations.withdraw(by=request.by, workspace=request.workspace, email=found.email)
         messages.success(request, f"The invitation of {found.email} is withdrawn; its link leads nowhere.")
     return go(request, members.here(request))
 

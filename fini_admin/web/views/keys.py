@@ -50,8 +50,7 @@ def add(request: WorkspaceRequest, form: KeyForm) -> ApiKey | None:
     """The key that the form brings, also when it brings it for the second time; None, and why on the form."""
     try:
         return add_key(
-            actor=request.user.email,
-            origin="browser",
+            by=request.by,
             workspace=request.workspace,
             plain=form.cleaned_data["key"],
             **{name: form.cleaned_data[name] for name in ("label", "purpose", "owner", "expires_on")},
@@ -72,7 +71,7 @@ def verify(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
     if request.method == "POST" and key.state == KeyState.OFF:
         messages.error(request, f"The key {key.label} is off for good. Nothing was asked.")
     elif request.method == "POST":
-        verifications.ask(actor=request.user.email, origin="browser", key=key)
+        verifications.ask(by=request.by, key=key)
     return go(request, here(request))
 
 
@@ -83,7 +82,7 @@ def switch(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
     key = queries.key(request.workspace, key_id)
     if request.method == "POST":
         try:
-            switch_key(actor=request.user.email, origin="browser", key=key)
+            switch_key(by=request.by, key=key)
         except ValidationError as error:
             messages.error(request, " ".join(error.messages))
         else:
@@ -98,7 +97,7 @@ def switch_off(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
     """Switch a key off for good; the page asked before."""
     key = queries.key(request.workspace, key_id)
     if request.method == "POST":
-        switch_off_key(actor=request.user.email, origin="browser", key=key)
+        switch_off_key(by=request.by, key=key)
         messages.success(request, f"The key {key.label} is off. Revoke it in Fini too: Deploy → API Keys.")
     return go(request, here(request))
 
@@ -111,7 +110,7 @@ def edit(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
     form = KeyWordsForm(request.POST if request.method == "POST" else None, initial=held)
     if request.method == "POST" and form.is_valid():
         try:
-            key = describe_key(actor=request.user.email, origin="browser", key=key, **form.cleaned_data)
+            key = describe_key(by=request.by, key=key, **form.cleaned_data)
         except ValidationError as error:
             refuse(form, error)
         else:

@@ -93,7 +93,7 @@ def adding(request: WorkspaceRequest, *, bound: bool = True) -> MemberForm:
 def add(request: WorkspaceRequest, form: MemberForm) -> Membership:
     """The membership; raises ValidationError when it cannot be had like this."""
     data = form.cleaned_data
-    who: dict[str, Any] = {"actor": request.user.email, "origin": "browser", "workspace": request.workspace}
+    who: dict[str, Any] = {"by": request.by, "workspace": request.workspace}
     person = queries.person(data["email"])
     if person is None:
         return add_new_member(**who, **data)
@@ -119,9 +119,7 @@ def invites(form: MemberForm) -> bool:
 @sensitive_variables("token", "link", "fresh")
 def invite(request: WorkspaceRequest, *, email: str, role: str) -> HttpResponse:
     """The page with a new invitation's link on it, this once; raises ValidationError."""
-    invitation, token = invitations.invite(
-        actor=request.user.email, workspace=request.workspace, email=email, role=role
-    )
+    invitation, token = invitations.invite(by=request.by, workspace=request.workspace, email=email, role=role)
     link = request.build_absolute_uri(reverse("invitation_link", args=[token]))
     fresh = Fresh(invitation, link, mailed=invitations.send(invitation, link))
     answer = page(request, form=adding(request, bound=False), fresh=fresh)
@@ -140,8 +138,7 @@ def role(request: WorkspaceRequest, number: int) -> HttpResponse:
     if form.is_valid():
         try:
             member = change_role(
-                actor=request.user.email,
-                origin="browser",
+                by=request.by,
                 membership=member,
                 role=form.cleaned_data["role"],
             )
@@ -177,9 +174,8 @@ def remove(request: WorkspaceRequest, number: int) -> HttpResponse:
 @transaction.atomic
 def end(request: WorkspaceRequest, member: Membership) -> None:
     """End a membership, and with it an invitation that would let the person back in."""
-    actor = request.user.email
-    remove_member(actor=actor, origin="browser", membership=member)
-    invitations.withdraw(actor=actor, workspace=request.workspace, email=member.user.email)
+    remove_member(by=request.by, membership=member)
+    invitations.withdraw(by=request.by, workspace=request.workspace, email=member.user.email)
 
 
 def onward(request: WorkspaceRequest, member: Membership, *, still: bool) -> str:

@@ -107,8 +107,7 @@ def confirm(request: WorkspaceRequest, found: Preview, form: ConfirmForm) -> Htt
         return page(request, found, form, answer)
     try:
         run = previews.confirm(
-            actor=request.user.email,
-            origin="browser",
+            by=request.by,
             preview=found,
             left=answer.left,
             let_in=answer.let_in,

@@ -129,14 +129,14 @@ def freeze(request: WorkspaceRequest, entries: list[QueueEntry]) -> HttpResponse
 def take_out(request: WorkspaceRequest, form: QueueFilters) -> HttpResponse:
     """Remove the selected ones."""
     entries = selected(request)
-    moved = remove(actor=request.user.email, origin="browser", workspace=request.workspace, entries=entries)
+    moved = remove(by=request.by, workspace=request.workspace, entries=entries)
     return say(request, moved, "removed from the queue")
 
 
 def bring_back(request: WorkspaceRequest, form: QueueFilters) -> HttpResponse:
     """Put the selected ones back."""
     sources = selected(request)
-    moved = put_back(actor=request.user.email, origin="browser", workspace=request.workspace, sources=sources)
+    moved = put_back(by=request.by, workspace=request.workspace, sources=sources)
     return say(request, moved, "put back into the queue")
 
 

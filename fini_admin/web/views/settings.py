@@ -48,8 +48,7 @@ def change(
 ) -> bool:
     """Save it. Work that waited for the old budget looks again at once."""
     changed = settings_page.save(
-        actor=request.user.email,
-        origin="browser",
+        by=request.by,
         workspace=request.workspace,
         values=form.values(),
         hours=planned.hours(),
@@ -65,9 +64,7 @@ def change(
 def take_over(request: WorkspaceRequest, provider: str) -> HttpResponse:
     """A schedule runs in the reader's name; for htmx what is said of it then, so that what was typed stays."""
     if request.method == "POST":
-        schedules.take_over(
-            actor=request.user.email, origin="browser", workspace=request.workspace, provider=provider
-        )
+        schedules.take_over(by=request.by, workspace=request.workspace, provider=provider)
         if request.htmx:
             rows = ScheduleForm().rows(schedules.standing(request.workspace, MAY_DISCOVER))
             mine = next(row for row in rows if row["name"] == provider)

@@ -33,7 +33,7 @@ def index(request: Request) -> HttpResponse:
     form = WorkspaceForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
-            workspace = create_workspace(actor=request.user.email, origin="browser", **form.cleaned_data)
+            workspace = create_workspace(by=request.by, **form.cleaned_data)
         except ValidationError as error:
             refuse(form, error)
         else:
@@ -51,9 +51,7 @@ def rename(request: Request, workspace_id: UUID) -> HttpResponse:
     form = naming(workspace, request)
     if form.is_valid():
         try:
-            rename_workspace(
-                actor=request.user.email, origin="browser", workspace=workspace, **form.cleaned_data
-            )
+            rename_workspace(by=request.by, workspace=workspace, **form.cleaned_data)
         except ValidationError as error:
             refuse(form, error)
         else:
@@ -68,7 +66,7 @@ def archive(request: Request, workspace_id: UUID) -> HttpResponse:
     """What archiving does; posted, it is done."""
     workspace = get_object_or_404(queries.workspaces_of(request.user), pk=workspace_id)
     if request.method == "POST":
-        archive_workspace(actor=request.user.email, origin="browser", workspace=workspace)
+        archive_workspace(by=request.by, workspace=workspace)
         messages.success(request, f"{workspace.name} is archived. Restore it here.")
         return go(request, reverse("workspaces"))
     context = {
@@ -84,7 +82,7 @@ def restore(request: Request, workspace_id: UUID) -> HttpResponse:
     """An archived workspace is there again."""
     workspace = get_object_or_404(Workspace, pk=workspace_id)
     if request.method == "POST":
-        restore_workspace(actor=request.user.email, origin="browser", workspace=workspace)
+        restore_workspace(by=request.by, workspace=workspace)
         wake()
         messages.success(request, f"{workspace.name} is restored. Its work goes on.")
     return go(request, reverse("workspaces"))

@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 
 from fini_admin.audit.models import Entry
-from fini_admin.audit.names import CallKind
+from fini_admin.audit.names import CallKind, Origin
 from fini_admin.fini.errors import Outcome
 
 # What Fini may do twice when it is sent twice (trap 3); a test holds it against the routes.
 NOT_REPEATABLE = ("ingest", "refresh", "delete")
 READS = ("list", "get", "discover")
-BY_ITSELF = "worker"
 
 DONE = {
     "list": "Fini listed a page of its sources.",
@@ -122,4 +121,4 @@ def unknown(entry: Entry) -> Meaning:
 
 def by_itself(entry: Entry) -> str:
     """Whether anybody has to do it."""
-    return " and comes by itself" if entry.origin == BY_ITSELF else ""
+    return " and comes by itself" if entry.origin == Origin.WORKER else ""

@@ -39,7 +39,7 @@ class Command(commands.Command):
     def verify(self, key: ApiKey) -> None:
         """Say what the key may do; exit 1 when Fini does not take it, or it lacks a scope."""
         try:
-            found = key_check.verify(actor=commands.operator(), origin=commands.ORIGIN, key=key)
+            found = key_check.verify(by=commands.by(), key=key)
         except (FiniError, budget.Spent) as error:
             raise CommandError(f"the key was added, but not verified: {error}") from error
         missing = {"read", "write"} - found.scopes
@@ -52,8 +52,7 @@ class Command(commands.Command):
     def added(self, slug: str, label: str) -> ApiKey:
         """The sealed key."""
         return add_key(
-            actor=commands.operator(),
-            origin=commands.ORIGIN,
+            by=commands.by(),
             workspace=commands.workspace_or_error(slug),
             label=label,
             plain=commands.read_secret_from_stdin("API key"),

@@ -44,15 +44,13 @@ class Command(commands.Command):
             raise CommandError(f"{user} is known already; --superuser is for a new address")
         user = user or self.added(email, name=options["name"], superuser=superuser)
         if place and role:
-            who = commands.operator()
-            add_member(actor=who, origin=commands.ORIGIN, workspace=place, user=user, role=role)
+            add_member(by=commands.by(), workspace=place, user=user, role=role)
         self.stdout.write(f"{user} is {role} of {place}." if place else f"{user} is a superuser.")
 
     def added(self, email: str, *, name: str, superuser: bool) -> User:
         """A new person, with the password from standard input."""
         return add_user(
-            actor=commands.operator(),
-            origin=commands.ORIGIN,
+            by=commands.by(),
             email=email,
             password=commands.read_secret_from_stdin("Password"),
             name=name,

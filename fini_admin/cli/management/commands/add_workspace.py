@@ -22,5 +22,5 @@ class Command(commands.Command):
 
     def handle(self, *, slug: str, name: str, **_: Any) -> None:
         """Make it, say so."""
-        create_workspace(actor=commands.operator(), origin=commands.ORIGIN, slug=slug, name=name)
+        create_workspace(by=commands.by(), slug=slug, name=name)
         self.stdout.write(f"Workspace {slug} made.")

@@ -26,6 +26,4 @@ class Command(RunCommand):
 
     def start(self, workspace: Workspace, *, provider: str = "", **_: Any) -> Run:
         """Write the run."""
-        return start_discover(
-            actor=commands.operator(), origin=commands.ORIGIN, workspace=workspace, provider=provider
-        )
+        return start_discover(by=commands.by(), workspace=workspace, provider=provider)

@@ -57,8 +57,7 @@ class Command(commands.Command):
             chain.record(
                 chain=name,
                 kind=Activity.AUDIT_EXPORTED,
-                actor=commands.operator(),
-                origin=commands.ORIGIN,
+                by=commands.by(),
                 detail=detail,
             )
         rows = followed(name, start, stop) if follow else export.rows(name, since=start, until=stop)

@@ -19,8 +19,7 @@ class Command(RunCommand):
         """Write the run, with what the workspace sends along by default."""
         held = preferences(workspace)
         return start_ingest(
-            actor=base.operator(),
-            origin=base.ORIGIN,
+            by=base.by(),
             workspace=workspace,
             english=held.english,
             baser=held.baser,

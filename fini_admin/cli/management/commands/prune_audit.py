@@ -45,7 +45,7 @@ class Command(commands.Command):
         if dry_run:
             return f"{plan.rows:,} rows would go, up to row {plan.last:,}" if plan else nothing(days)
         if plan:
-            pruning.anchor(name, plan, days=days, actor=commands.operator(), origin=commands.ORIGIN)
+            pruning.anchor(name, plan, days=days, by=commands.by())
             pruning.remove_rows(name, plan, lambda done: self.show(label, done, plan.rows))
         bodies = pruning.remove_bodies(name)
         said = f"{plan.rows:,} rows went, up to row {plan.last:,}" if plan else nothing(days)

@@ -83,8 +83,7 @@ class Command(RunCommand):
         if problems:
             self.stderr.write(f"left out: {named(reading.unit, problems)}")
         return start_register(
-            actor=commands.operator(),
-            origin=commands.ORIGIN,
+            by=commands.by(),
             workspace=workspace,
             provider=provider,
             resources=resources,

@@ -20,7 +20,7 @@ class Command(commands.Command):
 
     def handle(self, **_: Any) -> None:
         """Seal, then prove."""
-        results = rotation.rotate(actor=commands.operator(), origin=commands.ORIGIN, told=self.bar)
+        results = rotation.rotate(by=commands.by(), told=self.bar)
         for result in results:
             self.stdout.write(
                 f"{result.name}: {result.renewed} sealed anew, {result.already} were so already"

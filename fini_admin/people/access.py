@@ -1,4 +1,4 @@
-"""Who may log in: people are switched off and on by superusers."""
+"""Who may log in: superusers switch people off and on."""
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -16,7 +16,7 @@ LAST_SUPERUSER = "This is the last superuser who can log in. Make somebody else 
 
 @transaction.atomic
 def switch_off_user(*, by: By, user: User) -> list[str]:
-    """End every session of a person, who cannot log in from now on. Asked for twice, it happens once.
+    """End every session of a person, who cannot log in from now on. Safe to repeat.
 
     The person's row stays, for the trail names it, and so do their schedules. Returns the slugs of the workspaces that
     are left without an admin: that does not keep anybody in, and a superuser gives those another. Raises
@@ -45,7 +45,7 @@ def switch_off_user(*, by: By, user: User) -> list[str]:
 
 @transaction.atomic
 def switch_on_user(*, by: By, user: User) -> None:
-    """Let a person log in again, as before. Asked for twice, it happens once. Raises ValidationError."""
+    """Let a person log in again, as before. Safe to repeat. Raises ValidationError."""
     lock_people(by)
     person = User.objects.select_for_update().get(pk=user.pk)
     if person.is_active:

@@ -1,4 +1,4 @@
-"""A key's state and how it changes: added, described, switched to, refused, fallen back from, verified, switched off.
+"""A key's state, and everything that changes it: add, describe, switch to, refuse, fall back, verify, switch off.
 
 Each write is one transaction with its audit entry inside. What a person typed raises ValidationError when it will not
 do. Locks are taken in one order, so that nobody waits crosswise: the workspace, the key's row, the chain's head.
@@ -35,7 +35,7 @@ KEY_ELSEWHERE = "Another workspace here holds this key. A key belongs to one: tw
 KEY_TWICE = (
     "The workspace holds this key already, as {}. Twice, it would stay in use after it was switched off."
 )
-# What changes a key without a person: the worker, after a refusal or when a fallback's time is over.
+# Who changes a key after a refusal, or when a fallback's time is over, and reads what nobody asked for.
 BY = By("Fini Admin", Origin.WORKER)
 
 
@@ -82,7 +82,7 @@ def add_key(
 
 @sensitive_variables("plain")
 def _key_to_seal(plain: str) -> str:
-    """A typed key as it is kept, if there is an encryption key that only this installation knows."""
+    """A typed key without what it was copied with. Refused while the encryption key is one that everybody knows."""
     if settings.ENCRYPTION_KEY_IS_PUBLIC:
         raise ValidationError({"key": PUBLIC_KEY})
     return validators.key_text(plain)
@@ -184,7 +184,7 @@ def _not_verified(key: ApiKey) -> str:
 
 @transaction.atomic
 def switch_off_key(*, by: By, key: ApiKey) -> ApiKey:
-    """Switch a key off for good: its text is erased here, its row stays. Asked for twice, it happens once."""
+    """Switch a key off for good: its text is erased here, its row stays. Safe to repeat."""
     lock_workspace(key.workspace)
     key = ApiKey.objects.get(pk=key.pk)
     was = key.state
@@ -210,11 +210,11 @@ def mark_refused(workspace: Workspace, key_id: str, reason: str) -> None:
         chain.record(
             chain=str(workspace.pk), kind=Activity.KEY_REFUSED, by=By("Fini", Origin.WORKER), detail=detail
         )
-        fall_back(key)
+        _fall_back(key)
 
 
 def note_use(key_id: str, at: datetime) -> None:
-    """When a key was last used, written at most once a minute."""
+    """Note when a key was last used, at most once a minute."""
     key = ApiKey.objects.filter(pk=key_id).exclude(last_used_at__gt=at - timedelta(minutes=1))
     key.update(last_used_at=at)
 
@@ -245,16 +245,16 @@ def note_verified(*, by: By, key: ApiKey, scopes: set[str], same: bool | None) -
 
 
 def fallback(workspace: Workspace) -> ApiKey | None:
-    """The key to go back to, None when there is none; of several the one that was live last."""
+    """The key to go back to when Fini refuses the live one; of several the one that was live last."""
     waiting = ApiKey.objects.filter(workspace=workspace, fallback_until__gt=timezone.now(), refused_at=None)
     return waiting.order_by("-fallback_until").first()
 
 
 @transaction.atomic
-def fall_back(refused: ApiKey) -> ApiKey | None:
-    """Fini refused this key: when it is the live one and there is a fallback, that one is live again.
+def _fall_back(refused: ApiKey) -> ApiKey | None:
+    """Make the fallback live again in place of the live key, which Fini refused; None when nothing changed.
 
-    None when nothing changed. The refused key waits; it stays marked until Fini takes it again.
+    The refused key waits, and stays marked until Fini takes it again.
     """
     workspace = lock_workspace(refused.workspace)
     live, key = queries.live_key(workspace), fallback(workspace)
@@ -276,7 +276,7 @@ def end_fallbacks() -> int:
     ended = 0
     for key in ApiKey.objects.filter(fallback_until__lte=timezone.now()).select_related("workspace"):
         try:
-            ended += end_fallback(key)
+            ended += _end_fallback(key)
         except UnknownKey as error:
             log.warning("fallback of %s: %s", key.workspace, error)
         except Exception as error:  # a fault in one workspace must stop neither the clock nor the others
@@ -287,7 +287,7 @@ def end_fallbacks() -> int:
 
 
 @transaction.atomic
-def end_fallback(key: ApiKey) -> bool:
+def _end_fallback(key: ApiKey) -> bool:
     """Switch off one of them; never the last key that the work could go out with."""
     workspace = lock_workspace(key.workspace)
     live = queries.live_key(workspace)

@@ -1,4 +1,4 @@
-"""Members: people added, with a role in a workspace, which is changed and taken away.
+"""Add people, and give them a role in a workspace, change it and take it away.
 
 Each write is one transaction with its audit entry inside, and raises ValidationError on bad input.
 """
@@ -20,7 +20,7 @@ LAST_ADMIN = "This is the workspace's last admin. Make somebody else an admin fi
 
 @sensitive_variables("password")
 def add_user(*, by: By, email: str, password: str, name: str = "", superuser: bool = False) -> User:
-    """A new person who can log in at once; a known address is refused (give that person a membership)."""
+    """Add a person, who can log in at once. A known address is refused: add that person as a member instead."""
     address = validators.email_address(email)
     if User.objects.filter(email=address).exists():
         raise ValidationError({"email": f"{address} is known already."})
@@ -47,7 +47,7 @@ def add_user(*, by: By, email: str, password: str, name: str = "", superuser: bo
 def add_new_member(
     *, by: By, workspace: Workspace, email: str, name: str, password: str, role: str
 ) -> Membership:
-    """A person whom nobody here knew, with a role in a workspace: both or neither."""
+    """Add a person and make them a member, in one transaction."""
     with transaction.atomic():
         lock_installation()
         user = add_user(by=by, email=email, password=password, name=name)
@@ -56,7 +56,7 @@ def add_new_member(
 
 @transaction.atomic
 def add_member(*, by: By, workspace: Workspace, user: User, role: str) -> Membership:
-    """Give a person a role in a workspace; whoever has another one there changes to it."""
+    """Give a person a role in a workspace, in place of one they have there."""
     check_role(role)
     lock_workspace(workspace)
     membership, added = Membership.objects.get_or_create(
@@ -70,7 +70,7 @@ def add_member(*, by: By, workspace: Workspace, user: User, role: str) -> Member
 
 @transaction.atomic
 def change_role(*, by: By, membership: Membership, role: str) -> Membership:
-    """Another role for a member. The last admin stays one."""
+    """Change a member's role. The last admin's cannot be changed."""
     check_role(role)
     workspace = lock_workspace(membership.workspace)
     member = queries.members(workspace).filter(pk=membership.pk).first()
@@ -79,7 +79,7 @@ def change_role(*, by: By, membership: Membership, role: str) -> Membership:
     was = member.role
     if was == role:
         return member
-    keep_an_admin(member)
+    _keep_an_admin(member)
     member.role = role
     member.save(update_fields=["role"])
     record_activity(workspace, Activity.MEMBER_CHANGED, by, email=member.user.email, role=role, was=was)
@@ -88,23 +88,23 @@ def change_role(*, by: By, membership: Membership, role: str) -> Membership:
 
 @transaction.atomic
 def remove_member(*, by: By, membership: Membership) -> None:
-    """End a membership; the person stays. The last admin cannot go. Asked for twice, it happens once."""
+    """End a membership; the person stays. The last admin cannot be removed. Safe to repeat."""
     workspace = lock_workspace(membership.workspace)
     member = queries.members(workspace).filter(pk=membership.pk).first()
     if member is None:
         return
-    keep_an_admin(member)
+    _keep_an_admin(member)
     member.delete()
     record_activity(workspace, Activity.MEMBER_REMOVED, by, email=member.user.email, was=member.role)
 
 
 def check_role(role: str) -> None:
-    """Raise for what is no role."""
+    """Raise ValidationError for a text that is no role."""
     if role not in Role.values:
         raise ValidationError({"role": f"A role is one of {', '.join(Role.values)}."})
 
 
-def keep_an_admin(member: Membership) -> None:
-    """Raise when a workspace would be left without an admin who can log in. Under its lock."""
+def _keep_an_admin(member: Membership) -> None:
+    """Raise when the workspace, whose lock is held, would be left without an admin who can log in."""
     if member.role == Role.ADMIN and not queries.admins(member.workspace).exclude(pk=member.pk).exists():
         raise ValidationError({"role": LAST_ADMIN})

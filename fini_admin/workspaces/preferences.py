@@ -1,6 +1,6 @@
-"""A workspace's settings: what each means, its bounds, and what holds where the workspace says nothing.
+"""A workspace's settings: what each means, its bounds, and its default.
 
-`SETTINGS` is the one table: the form, the page, the check before saving and what the work goes by all read it.
+`SETTINGS` is the one table: the form, the page, the check before saving and the work all read it.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ MIME = "mime_type_"
 
 
 class SettingKind(StrEnum):
-    """What a setting holds; each may also be None, which is the default."""
+    """The type of a setting's value; None, the default, is always allowed."""
 
     NUMBER = "number"
     DECISION = "decision"
@@ -31,7 +31,7 @@ class SettingKind(StrEnum):
 
 
 class Whose(StrEnum):
-    """Whose default it is."""
+    """Who decides the default of a setting."""
 
     INSTALLATION = "installation"
     PROVIDER = "provider"
@@ -41,7 +41,7 @@ class Whose(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting. `default` and `most` are asked when they are needed: they may be the installation's."""
+    """One setting. `default` and `most` are functions, for they may come from the installation's settings."""
 
     name: str
     group: str
@@ -55,7 +55,7 @@ class Setting:
 
     @property
     def bounds(self) -> str:
-        """What may be typed, in words; empty where it is chosen."""
+        """The hint beside the field; empty where a value is chosen from a list."""
         said = {
             SettingKind.NUMBER: f"{self.least:,} to {self.most():,}.",
             SettingKind.MIME_TYPE: "Like text/html.",
@@ -64,12 +64,12 @@ class Setting:
 
     @property
     def wrong(self) -> str:
-        """What is said of a number that will not do."""
+        """The error for a number out of bounds."""
         return f"Enter a number from {self.least:,} to {self.most():,}, or leave it empty."
 
     @property
     def empty(self) -> str:
-        """What holds while it is empty, in words."""
+        """The hint that names the default."""
         value = self.default()
         if value is None:
             return ""
@@ -77,7 +77,7 @@ class Setting:
         return f"Empty: {whose}{value}."
 
     def check(self, value: Value) -> None:
-        """Raise ValidationError for a value that will not do."""
+        """Raise ValidationError for a value that this setting cannot have."""
         if value is None:
             return
         if self.kind == SettingKind.NUMBER:
@@ -87,12 +87,12 @@ class Setting:
         elif self.kind == SettingKind.DECISION:
             if not isinstance(value, bool):
                 raise ValidationError("Choose one of these.")
-        elif not is_mime_type(value):
+        elif not _is_mime_type(value):
             raise ValidationError("Write it as type/subtype, for example text/html, or leave it empty.")
 
 
-def is_mime_type(value: Value) -> bool:
-    """Whether it is a type that may be sent, and no key (P5)."""
+def _is_mime_type(value: Value) -> bool:
+    """Whether a value is a MIME type that may be sent, and holds no key (P5)."""
     return (
         isinstance(value, str)
         and len(value) <= LONGEST
@@ -101,8 +101,8 @@ def is_mime_type(value: Value) -> bool:
     )
 
 
-def offered(name: str) -> Callable[[], Value]:
-    """The type that a provider's adapter offers."""
+def _offered(name: str) -> Callable[[], Value]:
+    """The MIME type that a provider's adapter offers."""
     return lambda: PROVIDERS[name].mime_type
 
 
@@ -181,7 +181,7 @@ SETTINGS: dict[str, Setting] = {
                 f"Offered for what comes from {provider.label} without a type of its own.",
                 SettingKind.MIME_TYPE,
                 Whose.PROVIDER,
-                offered(provider.name),
+                _offered(provider.name),
             )
             for provider in PROVIDERS.values()
         ),
@@ -191,7 +191,7 @@ SETTINGS: dict[str, Setting] = {
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """What holds in a workspace."""
+    """The values that hold in a workspace: its own, else the defaults."""
 
     calls_per_minute: int
     batch_size: int
@@ -203,42 +203,42 @@ class Preferences:
 
 
 def preferences(workspace: Workspace | UUID) -> Preferences:
-    """What holds in a workspace now: always read anew, for a worker goes on while somebody changes it."""
+    """The values that hold in a workspace now. Always read anew, for they may change while a worker runs."""
     row = WorkspaceSettings.objects.filter(workspace=workspace).first()
-    held = own(row) if row else dict.fromkeys(SETTINGS)
+    held = own_values(row) if row else dict.fromkeys(SETTINGS)
     values = {name: SETTINGS[name].default() if value is None else value for name, value in held.items()}
     return Preferences(
-        # The installation's may have been lowered since.
-        calls_per_minute=min(number(values["calls_per_minute"]), settings.FINI_CALLS_PER_MINUTE),
-        batch_size=number(values["batch_size"]),
-        english=decision(values["english"]),
-        baser=decision(values["baser"]),
-        fallback_hours=number(values["fallback_hours"]),
-        retention_days=number(values["retention_days"]),
+        # The installation's limit may have been lowered since the workspace set its own.
+        calls_per_minute=min(_number(values["calls_per_minute"]), settings.FINI_CALLS_PER_MINUTE),
+        batch_size=_number(values["batch_size"]),
+        english=_decision(values["english"]),
+        baser=_decision(values["baser"]),
+        fallback_hours=_number(values["fallback_hours"]),
+        retention_days=_number(values["retention_days"]),
         mime_types={name: str(values[f"{MIME}{name}"]) for name in PROVIDERS},
     )
 
 
-def number(value: Value) -> int:
-    """A number's value, which is never None."""
+def _number(value: Value) -> int:
+    """A number's value, for the type checker: a number has a default."""
     return int(value or 1)
 
 
-def decision(value: Value) -> bool | None:
-    """A decision's value."""
+def _decision(value: Value) -> bool | None:
+    """A decision's value, for the type checker."""
     return value if isinstance(value, bool) else None
 
 
-def own(row: WorkspaceSettings) -> dict[str, Value]:
-    """What the workspace set itself, by the settings' names; None where it set nothing."""
+def own_values(row: WorkspaceSettings) -> dict[str, Value]:
+    """The values that the row sets, by the settings' names; None where it sets none."""
     return {
         name: row.mime_types.get(name[len(MIME) :]) if name.startswith(MIME) else getattr(row, name)
         for name in SETTINGS
     }
 
 
-def put(row: WorkspaceSettings, values: Mapping[str, Value]) -> None:
-    """Write these into the row, which is not saved."""
+def set_values(row: WorkspaceSettings, values: Mapping[str, Value]) -> None:
+    """Set values in the row, which the caller saves."""
     for name, value in values.items():
         if not name.startswith(MIME):
             setattr(row, name, value)
@@ -246,8 +246,8 @@ def put(row: WorkspaceSettings, values: Mapping[str, Value]) -> None:
     row.mime_types = {name: value for name, value in (row.mime_types | types).items() if value is not None}
 
 
-def check(values: Mapping[str, Value]) -> None:
-    """Raise ValidationError, by setting, for values that will not do."""
+def check_values(values: Mapping[str, Value]) -> None:
+    """Raise ValidationError, by the settings' names, for values that they cannot have."""
     wrong: dict[str, list[str]] = {}
     for name, value in values.items():
         if name not in SETTINGS:

@@ -1,11 +1,8 @@
-"""Reads: who may see which workspace, its members, its keys."""
-
-from uuid import UUID
+"""Reads of workspaces: who may see them, their members, their keys."""
 
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ValidationError
 from django.db.models import Exists, OuterRef, QuerySet
-from django.shortcuts import get_object_or_404
 from django.views.decorators.debug import sensitive_variables
 
 from fini_admin.workspaces import preferences, validators, vault
@@ -23,7 +20,7 @@ Visitor = User | AnonymousUser
 
 
 def workspaces_of(user: Visitor) -> QuerySet[Workspace]:
-    """The workspaces in a person's sight, by name; a superuser sees all. What is archived is out of sight."""
+    """The workspaces that a person may see, by name: a superuser all that are not archived (P6)."""
     if not isinstance(user, User):
         return Workspace.objects.none()
     everything = Workspace.objects.filter(archived_at=None).order_by("name", "slug")
@@ -31,17 +28,12 @@ def workspaces_of(user: Visitor) -> QuerySet[Workspace]:
 
 
 def archived() -> QuerySet[Workspace]:
-    """The archived workspaces, by name, for superusers."""
+    """The archived workspaces, by name. Only superusers see them."""
     return Workspace.objects.exclude(archived_at=None).order_by("name", "slug")
 
 
-def workspace_for(user: Visitor, slug: str) -> Workspace:
-    """A workspace in the person's sight; Http404 for every other, whether or not it exists (P6)."""
-    return get_object_or_404(workspaces_of(user), slug=slug)
-
-
 def role_in(user: Visitor, workspace: Workspace) -> Role | None:
-    """What a person is in a workspace, None for a stranger. A superuser is an admin everywhere."""
+    """A person's role in a workspace, None for a stranger. A superuser is an admin everywhere."""
     if not isinstance(user, User):
         return None
     if user.is_superuser:
@@ -51,25 +43,20 @@ def role_in(user: Visitor, workspace: Workspace) -> Role | None:
 
 
 def own_settings(workspace: Workspace) -> dict[str, preferences.Value]:
-    """What a workspace set itself, by the settings' names; None where the default holds."""
-    return preferences.own(
+    """The values that a workspace set itself, by the settings' names; None where the default holds."""
+    return preferences.own_values(
         WorkspaceSettings.objects.filter(workspace=workspace).first() or WorkspaceSettings()
     )
 
 
 def person(email: str) -> User | None:
-    """Who has this address; raises ValidationError for what is none."""
+    """The person with this address. Raises ValidationError for a text that is no address."""
     return User.objects.filter(email=validators.email_address(email)).first()
 
 
 def members(workspace: Workspace) -> QuerySet[Membership]:
     """A workspace's members with their people."""
     return Membership.objects.filter(workspace=workspace).select_related("user", "workspace")
-
-
-def member(workspace: Workspace, number: int) -> Membership:
-    """One member; Http404 for another workspace's."""
-    return get_object_or_404(members(workspace), pk=number)
 
 
 def admins(workspace: Workspace) -> QuerySet[Membership]:
@@ -83,9 +70,9 @@ def live_key(workspace: Workspace) -> ApiKey | None:
 
 
 def read_key(workspace: Workspace) -> ApiKey | None:
-    """The key that reads go out with: it waits, may only read, and was found to open this workspace.
+    """The key for reads: a waiting key that may only read and was found to open this workspace.
 
-    None without one: then reads go out with the live key as everything else. Of several the one verified last.
+    Of several the one verified last. None without one: reads then go out with the live key.
     """
     reading = ApiKey.objects.filter(
         workspace=workspace, state=KeyState.WAITING, scopes="read", refused_at=None
@@ -95,23 +82,19 @@ def read_key(workspace: Workspace) -> ApiKey | None:
 
 def keys(workspace: Workspace) -> QuerySet[ApiKey]:
     """A workspace's keys, the live one first, then the newest ones."""
-    return ApiKey.objects.filter(workspace=workspace).order_by("state", "-created_at", "pk")
-
-
-def key(workspace: Workspace, key_id: UUID) -> ApiKey:
-    """One key; Http404 for another workspace's."""
-    return get_object_or_404(ApiKey.objects.select_related("workspace"), workspace=workspace, pk=key_id)
+    own = ApiKey.objects.filter(workspace=workspace).select_related("workspace")
+    return own.order_by("state", "-created_at", "pk")
 
 
 @sensitive_variables("text")
 def holder(text: str) -> ApiKey | None:
-    """The key with this text that some workspace holds and did not switch off, None when there is none."""
+    """The key with this text in any workspace, unless it is switched off."""
     return ApiKey.objects.filter(fingerprint__in=vault.fingerprints(text)).first()
 
 
 @sensitive_variables("plain")
 def same_key(workspace: Workspace, *, label: str, plain: str) -> ApiKey | None:
-    """The key with this very label and text, None when there is none: a form sent twice finds what it added."""
+    """The key with this label and text, if there is one: a form sent twice finds what it added."""
     try:
         prints = vault.fingerprints(validators.key_text(plain))
     except ValidationError:
@@ -120,9 +103,9 @@ def same_key(workspace: Workspace, *, label: str, plain: str) -> ApiKey | None:
 
 
 def usable_key(workspace_ref: str) -> Exists:
-    """A condition: the workspace that `workspace_ref` names has a live key that Fini did not refuse.
+    """The condition that a workspace is not archived and has a live key that Fini did not refuse.
 
-    And it is not archived: then its work waits as well.
+    `workspace_ref` is the field that names the workspace in the query that takes the condition.
     """
     keys = ApiKey.objects.filter(workspace=OuterRef(workspace_ref), state=KeyState.LIVE, refused_at=None)
     return Exists(keys.filter(workspace__archived_at=None))

@@ -1,4 +1,4 @@
-"""Workspaces: made, renamed, archived, their settings changed; and the locks and the record that such writes share.
+"""Create, rename, archive and restore workspaces, change their settings; the locks that such writes share.
 
 Each write is one transaction with its audit entry inside, and raises ValidationError on bad input.
 """
@@ -18,7 +18,7 @@ from fini_admin.workspaces.models import Workspace, WorkspaceSettings
 
 @transaction.atomic
 def create_workspace(*, by: By, slug: str, name: str) -> Workspace:
-    """A new workspace and its chain in the audit trail."""
+    """Create a workspace with its chain in the audit trail. `slug` cannot be changed later."""
     workspace = Workspace(slug=validators.slug(slug), name=validators.plain_text("name", name))
     lock_installation()
     if Workspace.objects.filter(slug=workspace.slug).exists():
@@ -33,7 +33,7 @@ def create_workspace(*, by: By, slug: str, name: str) -> Workspace:
 
 @transaction.atomic
 def rename_workspace(*, by: By, workspace: Workspace, name: str) -> None:
-    """Another name for a workspace; its slug stays, for addresses and scripts rely on it."""
+    """Rename a workspace. Its slug stays, for addresses and scripts rely on it."""
     workspace = lock_workspace(workspace)
     was, workspace.name = workspace.name, validators.plain_text("name", name)
     if workspace.name == was:
@@ -45,7 +45,7 @@ def rename_workspace(*, by: By, workspace: Workspace, name: str) -> None:
 
 @transaction.atomic
 def archive_workspace(*, by: By, workspace: Workspace) -> None:
-    """Out of everybody's sight; its work waits, and nothing of it goes. Asked for twice, it happens once."""
+    """Hide a workspace from everybody and pause its work; nothing is deleted. Safe to repeat."""
     workspace = lock_workspace(workspace)
     if workspace.archived_at:
         return
@@ -56,7 +56,7 @@ def archive_workspace(*, by: By, workspace: Workspace) -> None:
 
 @transaction.atomic
 def restore_workspace(*, by: By, workspace: Workspace) -> None:
-    """Back in the sight of its members; its work goes on. Asked for twice, it happens once."""
+    """Show an archived workspace to its members again; its work goes on. Safe to repeat."""
     workspace = lock_workspace(workspace)
     if not workspace.archived_at:
         return
@@ -67,17 +67,20 @@ def restore_workspace(*, by: By, workspace: Workspace) -> None:
 
 @transaction.atomic
 def change_settings(*, by: By, workspace: Workspace, values: Mapping[str, preferences.Value]) -> bool:
-    """Set these, None for the default; whether any changed. The trail has those that did, before and after."""
-    preferences.check(values)
+    """Change settings, None for the default; returns whether any changed.
+
+    The trail has the values that changed, before and after.
+    """
+    preferences.check_values(values)
     workspace = lock_workspace(workspace)
     row = WorkspaceSettings.objects.filter(workspace=workspace).first() or WorkspaceSettings(
         workspace=workspace
     )
-    held = preferences.own(row)
+    held = preferences.own_values(row)
     after = {name: value for name, value in values.items() if value != held[name]}
     if not after:
         return False
-    preferences.put(row, after)
+    preferences.set_values(row, after)
     row.save()
     before = {name: held[name] for name in after}
     record_activity(workspace, Activity.SETTINGS_CHANGED, by, before=before, after=after)
@@ -85,18 +88,22 @@ def change_settings(*, by: By, workspace: Workspace, values: Mapping[str, prefer
 
 
 def record_activity(workspace: Workspace, kind: Activity, by: By, /, **detail: object) -> None:
-    """One activity in a workspace's chain."""
+    """Add one activity to a workspace's chain."""
     chain.record(chain=str(workspace.pk), kind=kind, by=by, detail=detail)
 
 
 def lock_installation() -> None:
-    """Taken before any workspace's lock by what must be unique in all of them: the same may come twice at once."""
+    """Hold the installation's lock until the transaction ends: for what must be unique in all workspaces.
+
+    Take it before any workspace's lock.
+    """
     Head.objects.select_for_update().filter(chain=chain.INSTALLATION).first()
 
 
 def lock_workspace(workspace: Workspace) -> Workspace:
-    """The workspace, held until the transaction ends: whoever changes its keys or members waits here for the others.
+    """Hold a workspace's lock until the transaction ends, and return its row as it is now.
 
-    Not in the way of rows that only point at it: calls go on being recorded.
+    Every change of its keys, members or settings takes it. Rows that only point at the workspace, such as those of
+    calls, can still be inserted.
     """
     return Workspace.objects.select_for_update(no_key=True).get(pk=workspace.pk)

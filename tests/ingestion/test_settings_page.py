@@ -9,7 +9,7 @@ from django.test import Client
 
 from fini_admin.workspaces.members import add_member
 from fini_admin.workspaces.models import User, Workspace, WorkspaceSettings
-from fini_admin.workspaces.preferences import SETTINGS, own
+from fini_admin.workspaces.preferences import SETTINGS, own_values
 from tests.ingestion.scheduling import PAGE, changes, held, text
 from tests.support import people
 from tests.support.who import by
@@ -35,7 +35,7 @@ def shown(answer: Any) -> dict[str, str]:
 
 def stored(workspace: Workspace) -> dict[str, Any]:
     row = WorkspaceSettings.objects.get(workspace=workspace)
-    return {name: value for name, value in own(row).items() if value is not None}
+    return {name: value for name, value in own_values(row).items() if value is not None}
 
 
 def test_what_a_colleague_saved_meanwhile_stays_where_this_page_was_left_as_it_was(admin, acme):

@@ -249,7 +249,7 @@ OURS = [
     *(value for value in vars(our_forms).values() if isinstance(value, type)),
     *(value for value in vars(our_views).values() if isinstance(value, type)),
 ]
-OWN = {"spelled"}  # what templates of ours ask a form for
+OWN = {"grouped_secret"}  # what templates of ours ask a form for
 
 
 def extended() -> list[tuple[type, type]]:

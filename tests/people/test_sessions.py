@@ -11,7 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from fini_admin.people import access, sessions
-from fini_admin.people.browsers import in_words
+from fini_admin.people.browsers import name as browser_name
 from fini_admin.people.second_factor import remove_second_factor
 from tests.people.conftest import ADDRESS, code, enrol, log_in, signed_in, text, trail
 from tests.support import people
@@ -88,7 +88,7 @@ class TestListed:
         ],
     )
     def test_a_browser_has_a_name(self, agent, words):
-        assert in_words(agent) == words
+        assert browser_name(agent) == words
 
 
 class TestEnded:
@@ -243,7 +243,7 @@ class TestTimedOut:
         meanwhile["from another"] = "request"
         meanwhile.save()
         later(minutes=5)
-        sessions.use(request)
+        sessions.note_use(request)
         assert client.session["from another"] == "request"
         assert client.session[sessions.USED] > client.session[sessions.BEGUN]
         assert request.session.modified is False
@@ -255,7 +255,7 @@ class TestTimedOut:
         request.session.get("anything")
         Session.objects.all().delete()
         later(minutes=5)
-        sessions.use(request)
+        sessions.note_use(request)
         assert Session.objects.count() == 0
 
 

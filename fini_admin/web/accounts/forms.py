@@ -1,4 +1,4 @@
-"""The forms for codes, for the log-in and for passwords, in place of allauth's."""
+"""The forms for log-in, passwords and codes, on top of allauth's."""
 
 from typing import Any
 
@@ -36,14 +36,14 @@ CANNOT_OPEN = (
 
 
 class CodeField(forms.CharField):
-    """What was typed for a code is not shown again: it may be a key (P5)."""
+    """A field that does not show again what was typed: it may be a key (P5)."""
 
     def bound_data(self, data: Any, initial: Any) -> str:
         return ""
 
 
 def code_field(label: str, help_text: str) -> CodeField:
-    """The field for a code: digits on a phone's keyboard, not kept by the browser."""
+    """The field for a code, with a phone's keyboard for digits."""
     attrs = {"autocomplete": "one-time-code", "inputmode": "numeric", "autofocus": True}
     return CodeField(
         label=label,
@@ -55,26 +55,26 @@ def code_field(label: str, help_text: str) -> CodeField:
 
 
 class LogInForm(KeylessForm, LoginForm):  # type: ignore[misc]  # allauth has no types
-    """Address and password; the password may look like anything, and is not shown again."""
+    """Address and password."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        word(self, "login", "E-mail", "Enter your e-mail address.", autocomplete="username")
-        word(self, "password", "Password", "Enter your password.")
+        _label(self, "login", "E-mail", "Enter your e-mail address.", autocomplete="username")
+        _label(self, "password", "Password", "Enter your password.")
         # What was refused is most often the password, which is not shown again.
         self.fields["password" if self.is_bound else "login"].widget.attrs["autofocus"] = True
 
 
 class ResetForm(KeylessForm, ResetPasswordForm):  # type: ignore[misc]  # allauth has no types
-    """The address to which the link to a new password is sent."""
+    """The address that a link to a new password is sent to."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        word(self, "email", "E-mail", "Enter your e-mail address.")
+        _label(self, "email", "E-mail", "Enter your e-mail address.")
 
 
-def word(form: forms.Form, field: str, label: str, required: str, **attributes: str) -> None:
-    """A field of allauth's form in our words; what stands in it before somebody types is not one of them."""
+def _label(form: forms.Form, field: str, label: str, required: str, **attributes: str) -> None:
+    """Give a field of allauth's form our label and errors, and no placeholder."""
     found = form.fields[field]
     found.label = label
     found.error_messages["required"] = required
@@ -89,48 +89,48 @@ class ChangeForm(KeylessForm, ChangePasswordForm):  # type: ignore[misc]  # alla
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        word(self, "oldpassword", "Current password", "Enter your current password.")
-        word_new(self)
+        _label(self, "oldpassword", "Current password", "Enter your current password.")
+        _label_new(self)
 
 
 class NewPasswordForm(KeylessForm, ResetPasswordKeyForm):  # type: ignore[misc]  # allauth has no types
-    """A new password, twice, for who came by a mail's link."""
+    """A new password, twice, after a mail's link."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        word_new(self)
+        _label_new(self)
 
 
-def word_new(form: forms.Form) -> None:
-    """The two fields for a new password, in our words."""
-    word(form, "password1", "New password", "Choose a password.")
+def _label_new(form: forms.Form) -> None:
+    """Give the two fields for a new password our labels, errors and checks."""
+    _label(form, "password1", "New password", "Choose a password.")
     form.fields["password1"].help_text = passwords.IN_WORDS
-    word(form, "password2", "New password again", "Enter the new password again.")
+    _label(form, "password2", "New password again", "Enter the new password again.")
     form.fields["password1"].widget.attrs |= hints(passwords.PATTERN)
     form.fields["password2"].widget.attrs |= hints(same="password1")
 
 
 class AskForm(KeylessForm, PasswordAgainForm):  # type: ignore[misc]  # allauth has no types
-    """The password, to show again who one is."""
+    """The password, to prove again who one is."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        word(self, "password", "Password", "Enter your password.")
+        _label(self, "password", "Password", "Enter your password.")
 
 
-def use_once(user: User, code: str) -> None:
-    """Raise ValidationError for a code that was used already."""
-    if not cache.add(used_key(user, code), 1, timeout=USED_FOR):
+def _use_once(user: User, code: str) -> None:
+    """Mark a code as used. Raises ValidationError when it was."""
+    if not cache.add(_used_key(user, code), 1, timeout=USED_FOR):
         raise get_mfa_adapter().validation_error("incorrect_code")
 
 
-def used_key(user: User, code: str) -> str:
-    """What stands in the cache for a code that was used, as long as it holds."""
+def _used_key(user: User, code: str) -> str:
+    """The cache's key for a code that was used."""
     return f"code-used:{user.pk}:{normalized_code(code)}"
 
 
 class CodeCheck:
-    """What both forms that ask for a code do more than allauth's."""
+    """Checks of a code beyond allauth's: each counts once, and wrong ones are limited by the day."""
 
     user: User
     authenticator: Authenticator
@@ -138,9 +138,9 @@ class CodeCheck:
 
     @sensitive_variables("code")
     def clean_code(self) -> str:
-        """The code, refused when it was used already; so many wrong ones a day, however slowly they come.
+        """The code. One that was used already is refused, and a mail tells the person.
 
-        Of a used one the person is told by mail.
+        Wrong codes are limited by the day (ACCOUNT_RATE_LIMITS, second_factor), however slowly they come.
         """
         request, key = current_request(), f"code {self.user.pk}"
         if not within_rate(request, "second_factor", key=key, dry_run=True):
@@ -148,12 +148,12 @@ class CodeCheck:
         try:
             code: str = super().clean_code()  # type: ignore[misc]  # allauth's form stands behind it
             if self.authenticator.type == Authenticator.Type.TOTP:
-                use_once(self.user, code)
+                _use_once(self.user, code)
         except UNREADABLE:
             raise ValidationError(CANNOT_OPEN) from None
         except ValidationError:
             within_rate(request, "second_factor", key=key)
-            if cache.get(used_key(self.user, self.cleaned_data["code"])):
+            if cache.get(_used_key(self.user, self.cleaned_data["code"])):
                 get_adapter().send_notification_mail(letters.CODE_AGAIN, self.user)
             raise
         return code
@@ -169,7 +169,7 @@ class CodeForm(KeylessForm, CodeCheck, AuthenticateForm):  # type: ignore[misc] 
 
 
 class AgainForm(KeylessForm, CodeCheck, ReauthenticateForm):  # type: ignore[misc]  # allauth has no types
-    """A code to show again who one is."""
+    """A code, to prove again who one is."""
 
     code = code_field("Code", HELP)
 
@@ -180,19 +180,19 @@ class ActivateForm(KeylessForm, ActivateTOTPForm):  # type: ignore[misc]  # alla
     code = code_field("Code", "The six digits that the authenticator shows now.")
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
-        # Not allauth's own: it would keep the secret in the session as it is, and a new one with every look.
+        # allauth's own would keep the secret unsealed in the session, and make a new one each time the page is opened.
         forms.Form.__init__(self, *args, **kwargs)
         self.user = user
-        self.secret = second_factor.begin(current_request().session, user)
+        self.secret = second_factor.begin_set_up(current_request().session, user)
 
     @property
-    def spelled(self) -> str:
-        """The secret in groups of four, for who types it."""
+    def grouped_secret(self) -> str:
+        """The secret in groups of four, for typing."""
         return " ".join(self.secret[at : at + 4] for at in range(0, len(self.secret), 4))
 
     @sensitive_variables("code")
     def clean_code(self) -> str:
-        """The code; it does not log in as well."""
+        """The code, which cannot be used again to log in."""
         code: str = super().clean_code()
-        use_once(self.user, code)
+        _use_once(self.user, code)
         return code

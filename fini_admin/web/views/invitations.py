@@ -56,7 +56,7 @@ def invitation(request: HttpRequest) -> HttpResponseBase:
     """Who invites to what; posted, the invited person comes in."""
     if not within_own_rate(request, "invitation", RATE):
         return too_many(request)
-    found = invitations.by_token(request.COOKIES.get(COOKIE, ""))
+    found = invitations.find_by_token(request.COOKIES.get(COOKIE, ""))
     if found is None or (found.accepted_at and not is_own(request, found)):
         return gone(request)
     if found.accepted_at:
@@ -72,7 +72,7 @@ def answered(request: HttpRequest, found: Invitation) -> HttpResponseBase:
     if request.POST.get("which") != str(found.pk):
         messages.error(request, CHANGED)
         return go(request, reverse("invitation"))
-    if second_factor.missing(request):
+    if second_factor.is_missing(request):
         return lead(request, reverse("mfa_activate_totp"))
     user = request.user
     return join(request, found, user) if isinstance(user, User) else begin(request, found)

@@ -5,7 +5,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters
@@ -67,7 +67,7 @@ def add(request: WorkspaceRequest, form: KeyForm) -> ApiKey | None:
 @requires(Permission.KEYS_MANAGE)
 def verify(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
     """Have a worker ask Fini whether it takes the key, and for what; the page follows it."""
-    key = queries.key(request.workspace, key_id)
+    key = get_object_or_404(queries.keys(request.workspace), pk=key_id)
     if request.method == "POST" and key.state == KeyState.OFF:
         messages.error(request, f"The key {key.label} is off for good. Nothing was asked.")
     elif request.method == "POST":
@@ -79,7 +79,7 @@ def verify(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
 @reauthenticated
 def switch(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
     """Let calls go out with this key from now on."""
-    key = queries.key(request.workspace, key_id)
+    key = get_object_or_404(queries.keys(request.workspace), pk=key_id)
     if request.method == "POST":
         try:
             switch_key(by=request.by, key=key)
@@ -95,7 +95,7 @@ def switch(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
 @reauthenticated
 def switch_off(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
     """Switch a key off for good; the page asked before."""
-    key = queries.key(request.workspace, key_id)
+    key = get_object_or_404(queries.keys(request.workspace), pk=key_id)
     if request.method == "POST":
         switch_off_key(by=request.by, key=key)
         messages.success(request, f"The key {key.label} is off. Revoke it in Fini too: Deploy → API Keys.")
@@ -105,7 +105,7 @@ def switch_off(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
 @requires(Permission.KEYS_MANAGE)
 def edit(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
     """What is said of a key; posted, other words."""
-    key = queries.key(request.workspace, key_id)
+    key = get_object_or_404(queries.keys(request.workspace), pk=key_id)
     held = {name: getattr(key, name) for name in KeyWordsForm.base_fields}
     form = KeyWordsForm(request.POST if request.method == "POST" else None, initial=held)
     if request.method == "POST" and form.is_valid():
@@ -131,6 +131,7 @@ def page(request: WorkspaceRequest, *, form: KeyForm) -> HttpResponse:
         "form": form,
         "rows": rows,
         "off": [key for key in keys if key.state == KeyState.OFF],
+        "verifying": any(row["verifying"] for row in rows),
         "live": any(key.state == KeyState.LIVE for key in on),
     }
     if request.GET.get("part") in ("calls", "breaks"):

@@ -7,7 +7,7 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpResponse
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
@@ -131,7 +131,7 @@ def invite(request: WorkspaceRequest, *, email: str, role: str) -> HttpResponse:
 @reauthenticated
 def role(request: WorkspaceRequest, number: int) -> HttpResponse:
     """Another role for a member."""
-    member = queries.member(request.workspace, number)
+    member = get_object_or_404(queries.members(request.workspace), pk=number)
     if request.method != "POST":
         return go(request, here(request))
     form = RoleForm(request.POST, own=member.user_id == request.user.pk, auto_id=f"role-{number}_%s")
@@ -154,7 +154,7 @@ def role(request: WorkspaceRequest, number: int) -> HttpResponse:
 @reauthenticated
 def remove(request: WorkspaceRequest, number: int) -> HttpResponse:
     """End a membership; the page asked before."""
-    member = queries.member(request.workspace, number)
+    member = get_object_or_404(queries.members(request.workspace), pk=number)
     if request.method != "POST":
         return go(request, here(request))
     form = OwnForm(request.POST, own=member.user_id == request.user.pk, auto_id=f"remove-{number}_%s")

@@ -15,7 +15,7 @@ from django.db.models import F
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fini_admin.ingestion.models import Item, Kind, Preview, QueueEntry
+from fini_admin.ingestion.models import Item, Preview, QueueEntry, RunKind
 from fini_admin.web.permissions import Rule
 from tests.support import tables
 from tests.support.addresses import Address, addresses
@@ -200,7 +200,7 @@ def shows(answer: Any) -> bool:
 def takes_in(house: House) -> bool:
     """Whether anything of one workspace points at something of the other, or is about to be sent with it."""
     entries = QueueEntry.objects.filter(workspace=house.theirs.workspace).values_list("pk", flat=True)
-    frozen = Preview.objects.filter(workspace=house.ours.workspace, kind=Kind.INGEST)
+    frozen = Preview.objects.filter(workspace=house.ours.workspace, kind=RunKind.INGEST)
     crossed = (
         QueueEntry.objects.exclude(source__workspace=F("workspace")),
         QueueEntry.objects.exclude(run=None).exclude(run__workspace=F("workspace")),

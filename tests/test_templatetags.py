@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.utils import timezone
 
-from fini_admin.ingestion.models import Outcome, RunState
+from fini_admin.ingestion.models import ItemOutcome, RunState
 from fini_admin.sources.states import State
 from fini_admin.web.templatetags.common import LOOKS, age, badge, provider, said, shape, time, until
 from fini_admin.workspaces.models import KeyState
@@ -54,7 +54,7 @@ def test_an_age_is_in_its_largest_unit():
 
 
 def test_every_state_has_a_shape_of_its_own_kind_and_a_word():
-    for state in (*State.values, *Outcome.values, *KeyState.values, *RunState.values):
+    for state in (*State.values, *ItemOutcome.values, *KeyState.values, *RunState.values):
         assert LOOKS[state].shape
         assert f">{state}</span>" in badge(state)
         assert f'<span class="unseen">{state}</span>' in shape(state)

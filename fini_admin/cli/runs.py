@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from fini_admin.cli import base as commands
-from fini_admin.ingestion import left_out
+from fini_admin.ingestion import discovery_remarks
 from fini_admin.ingestion.models import Run, RunState
 from fini_admin.ingestion.runs import NothingToDo
 from fini_admin.workspaces.models import Workspace
@@ -56,7 +56,7 @@ class RunCommand(commands.Command):
                 why = "is archived" if archived else "has no key that Fini takes (add_key)"
                 raise CommandError(f"run {run.number} waits: the workspace {why}")
             time.sleep(PAUSE)
-        for told in left_out.told(run):
+        for told in discovery_remarks.remarks_of_run(run):
             self.stderr.write(commands.one_line(told.line))
         if run.error:
             self.stderr.write(commands.one_line(run.error))

@@ -93,14 +93,14 @@ def compare(
     for position, resource in enumerate(resources):
         key = compared(provider, resource.external_id)
         if key in known:
-            found.changes[position] = differences(known[key], resource)
+            found.changes[position] = _differences(known[key], resource)
         elif listed is not None and key not in listed:
             found.unlisted.append(position)
     found.twins = _twins(workspace, provider, resources, known, places)
     return found
 
 
-def differences(source: models.Source, resource: Resource) -> dict[str, str]:
+def _differences(source: models.Source, resource: Resource) -> dict[str, str]:
     """The old values of what will differ; what the resource does not say stays as it is."""
     pairs = [(name, getattr(source, old), getattr(resource, new)) for old, new, name in COMPARED]
     return {name: old for name, old, new in pairs if new and new != old}
@@ -174,7 +174,7 @@ def _by_address(workspace: Workspace, keys: Iterable[str]) -> dict[str, list[mod
 
 def _listed_keys(workspace: Workspace, provider: str, resources: Sequence[Resource]) -> set[str] | None:
     """Which of these external IDs discovery listed; None when it never listed any of the provider."""
-    here = models.Resource.objects.filter(workspace=workspace, provider=provider, leaf=True)
+    here = models.DiscoveredResource.objects.filter(workspace=workspace, provider=provider, leaf=True)
     if not here.exists():
         return None
     return {

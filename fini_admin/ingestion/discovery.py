@@ -9,8 +9,8 @@ from fini_admin.fini import errors
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.ingestion import runs
 from fini_admin.ingestion.budget import lock_budget
-from fini_admin.ingestion.left_out import Told, told
-from fini_admin.ingestion.models import NOT_CONNECTED, Kind, Run, RunState, Step, StepState
+from fini_admin.ingestion.discovery_remarks import RemarkGroup, remarks_of_run
+from fini_admin.ingestion.models import NOT_CONNECTED, Run, RunKind, RunState, Step, StepState
 from fini_admin.ingestion.queries import why_it_waits
 from fini_admin.workspaces.models import Workspace
 
@@ -69,19 +69,21 @@ class Discovery:
         """What is in its way that a person can see to."""
         return why_it_waits(self.run) if self.run else ""
 
-    def left_out(self) -> list[Told]:
+    def left_out(self) -> list[RemarkGroup]:
         """What the list that is shown does not hold, or holds with a doubt."""
-        return told(self.listed) if self.listed else []
+        return remarks_of_run(self.listed) if self.listed else []
 
     def trouble(self) -> tuple[str, str]:
         """Why the latest run failed and what to do, in plain words; both empty when it did not."""
         run = self.run
-        return explain(run.error_kind, self.label) if run and run.error and not self.running else ("", "")
+        return _advice(run.error_kind, self.label) if run and run.error and not self.running else ("", "")
 
 
-def stand(workspace: Workspace, provider: str) -> Discovery:
+def discovery_of(workspace: Workspace, provider: str) -> Discovery:
     """How a provider's discovery stands."""
-    mine = Run.objects.filter(workspace=workspace, kind=Kind.DISCOVER, provider=provider).order_by("-number")
+    mine = Run.objects.filter(workspace=workspace, kind=RunKind.DISCOVER, provider=provider).order_by(
+        "-number"
+    )
     run = mine.first()
     listed = mine.filter(state=RunState.ENDED, error="").first()
     return Discovery(provider, run, listed, run.steps.order_by("number").last() if run else None)
@@ -89,7 +91,7 @@ def stand(workspace: Workspace, provider: str) -> Discovery:
 
 def last_provider(workspace: Workspace) -> str:
     """The provider that was discovered last, else the first there is."""
-    mine = Run.objects.filter(workspace=workspace, kind=Kind.DISCOVER, provider__in=PROVIDERS)
+    mine = Run.objects.filter(workspace=workspace, kind=RunKind.DISCOVER, provider__in=PROVIDERS)
     return mine.order_by("-number").values_list("provider", flat=True).first() or next(iter(PROVIDERS))
 
 
@@ -97,13 +99,13 @@ def last_provider(workspace: Workspace) -> str:
 def start(*, by: By, workspace: Workspace, provider: str, token: str) -> Run:
     """Ask a provider what can be imported, unless it is being asked: whoever comes second sees the same run."""
     lock_budget(workspace)
-    found = stand(workspace, provider)
+    found = discovery_of(workspace, provider)
     if found.run and found.running:
         return found.run
     return runs.start_discover(by=by, workspace=workspace, provider=provider, token=token)
 
 
-def explain(kind: str, label: str) -> tuple[str, str]:
+def _advice(kind: str, label: str) -> tuple[str, str]:
     """What an error of this kind means for a discovery and what to do about it; of an old run the kind is not known."""
     what, todo = ADVICE.get(kind, ("", f"{SAFE} What was said stands below."))
     return what.format(label=label) or f"Fini did not list what {label} holds.", todo

@@ -7,7 +7,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from fini_admin.audit.chain import text_of
 from fini_admin.ingestion.models import QueueEntry
-from fini_admin.sources.models import Resource, Source
+from fini_admin.sources.models import DiscoveredResource, Source
 from fini_admin.sources.states import ever_ingested
 from fini_admin.workspaces.models import Workspace
 
@@ -28,28 +28,28 @@ NAMES = [
 ]
 
 
-def sources(workspace: Workspace) -> Iterator[dict[str, Any]]:
+def all_sources(workspace: Workspace) -> Iterator[dict[str, Any]]:
     """Every source of a workspace as `export_sources` prints it, oldest first (design 5)."""
-    mirrored = with_waits(Source.objects.filter(workspace=workspace)).order_by("pk")
-    return map(told, mirrored.iterator(1000))
+    mirrored = _with_waits(Source.objects.filter(workspace=workspace)).order_by("pk")
+    return map(_row_of, mirrored.iterator(1000))
 
 
-def newest_first(found: QuerySet[Source]) -> Iterator[dict[str, Any]]:
+def sources_newest_first(found: QuerySet[Source]) -> Iterator[dict[str, Any]]:
     """The same of some sources, in the order of their list. No read stays open between two pages of them."""
-    mirrored = with_waits(found).order_by("-pk")
+    mirrored = _with_waits(found).order_by("-pk")
     rows = list(mirrored[:PAGE])
     while rows:
-        yield from map(told, rows)
+        yield from map(_row_of, rows)
         rows = list(mirrored.filter(pk__lt=rows[-1].pk)[:PAGE])
 
 
-def with_waits(found: QuerySet[Source]) -> QuerySet[Source]:
+def _with_waits(found: QuerySet[Source]) -> QuerySet[Source]:
     """Each with `waits`: whether it has an open place in the queue."""
     open_entry = QueueEntry.objects.filter(source=OuterRef("pk"), closed_at=None)
     return found.annotate(waits=Exists(open_entry))
 
 
-def told(source: Any) -> dict[str, Any]:
+def _row_of(source: Any) -> dict[str, Any]:
     """A source of `with_waits` by the names of the export."""
     lane = ("refresh" if ever_ingested(source) else "add") if source.waits else None
     return {
@@ -70,7 +70,7 @@ def told(source: Any) -> dict[str, Any]:
 
 def resources(workspace: Workspace, provider: str) -> Iterator[dict[str, str]]:
     """What discovery listed of a provider, as `register` takes it, each resource once."""
-    listed = Resource.objects.filter(workspace=workspace, provider=provider, leaf=True).order_by(
+    listed = DiscoveredResource.objects.filter(workspace=workspace, provider=provider, leaf=True).order_by(
         "position", "pk"
     )
     seen: set[str] = set()

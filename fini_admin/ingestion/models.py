@@ -13,7 +13,7 @@ NOT_CONNECTED = (
 )
 
 
-class Kind(models.TextChoices):
+class RunKind(models.TextChoices):
     """What a run does, and what a step's call is."""
 
     DISCOVER = "discover"
@@ -22,7 +22,7 @@ class Kind(models.TextChoices):
     REFRESH = "refresh"
 
 
-class Outcome(models.TextChoices):
+class ItemOutcome(models.TextChoices):
     """The end of one ID in a run (design 1)."""
 
     DONE = "done"
@@ -70,12 +70,12 @@ class Run(models.Model):
 
     It counts the IDs that have their end, each in the transaction that gives it (P3): nobody has to look at them.
     `error` is for people; `error_kind` is the name of the error's class, or NOT_CONNECTED. `left_out` is what a
-    discovery could not list, by kind (left_out.py).
+    discovery could not list, by kind (discovery_remarks.py).
     """
 
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
     number = models.PositiveBigIntegerField()
-    kind = models.CharField(max_length=10, choices=Kind.choices)
+    kind = models.CharField(max_length=10, choices=RunKind.choices)
     provider = models.CharField(max_length=20, blank=True)
     state = models.CharField(max_length=10, choices=RunState.choices, default=RunState.RUNNING)
     total = models.PositiveIntegerField(default=0)
@@ -109,7 +109,7 @@ class Run(models.Model):
     @property
     def outcomes(self) -> dict[str, int]:
         """How many IDs came to which end so far."""
-        return {name: getattr(self, name) for name in Outcome.values}
+        return {name: getattr(self, name) for name in ItemOutcome.values}
 
     @property
     def ended(self) -> int:
@@ -127,7 +127,7 @@ class Step(models.Model):
 
     run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="steps")
     number = models.PositiveIntegerField()
-    kind = models.CharField(max_length=10, choices=Kind.choices)
+    kind = models.CharField(max_length=10, choices=RunKind.choices)
     provider = models.CharField(max_length=40, blank=True)
     state = models.CharField(max_length=6, choices=StepState.choices, default=StepState.READY)
     due_at = models.DateTimeField()
@@ -164,7 +164,7 @@ class Item(models.Model):
     external_id = models.TextField(blank=True)
     resource = models.JSONField(null=True)
     lane = models.CharField(max_length=7, choices=Lane.choices, blank=True)
-    outcome = models.CharField(max_length=7, choices=Outcome.choices, null=True)
+    outcome = models.CharField(max_length=7, choices=ItemOutcome.choices, null=True)
     reason = models.TextField(blank=True)
 
     class Meta:
@@ -224,7 +224,7 @@ class Preview(models.Model):
 
     token = models.CharField(max_length=64, primary_key=True)
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
-    kind = models.CharField(max_length=10, choices=Kind.choices)
+    kind = models.CharField(max_length=10, choices=RunKind.choices)
     provider = models.CharField(max_length=20, blank=True)
     then_ingest = models.BooleanField(default=False)
     content = models.JSONField()

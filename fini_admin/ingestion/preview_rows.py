@@ -26,7 +26,7 @@ PICKED = ("update", "same")
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class RowGroup:
     """Some rows of a group from `start` on; `after` is where the next ones begin, None at the end.
 
     `whole`: all of it is to be left out, or of twins to be let in.
@@ -78,7 +78,7 @@ def compared(
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class PostedAnswer:
     """What a form said that could not be confirmed, to be shown again: positions left out or let in, whole groups.
 
     `titles` and what is wrong with them (`faults`) are by position.
@@ -98,35 +98,37 @@ class Answer:
         return shown | marks | {"fault": self.faults.get(position, "")}
 
 
-def groups(preview: Preview, *, asked: str = "", start: int = 0, answer: Answer | None = None) -> list[Group]:
+def groups(
+    preview: Preview, *, asked: str = "", start: int = 0, answer: PostedAnswer | None = None
+) -> list[RowGroup]:
     """The groups that hold anything, each with its first rows, the `asked` one with those from `start` on."""
-    said = answer or Answer()
-    found = [group(preview, name, start if name == asked else 0, said) for name in GROUPS]
+    said = answer or PostedAnswer()
+    found = [_group(preview, name, start if name == asked else 0, said) for name in GROUPS]
     return [held for held in found if held.total]
 
 
-def group(preview: Preview, name: str, start: int = 0, answer: Answer = Answer()) -> Group:
+def _group(preview: Preview, name: str, start: int = 0, answer: PostedAnswer = PostedAnswer()) -> RowGroup:
     """Some rows of a group; a start outside of it is its beginning."""
-    held = members(preview, name)
+    held = _members(preview, name)
     start = start if 0 <= start < len(held) else 0
     if name in ("duplicate", "invalid"):
         lines = [
             dict(zip(("line", "said", "text"), row, strict=False)) for row in held[start : start + SHOWN]
         ]
-        return Group(name, len(held), start, lines)
+        return RowGroup(name, len(held), start, lines)
     changes, twins = dict(preview.content.get("changes", ())), dict(preview.content.get("twins", ()))
     positions = untitled_first(preview.content, held)
-    end = max(start + SHOWN, answered(positions, name, answer))
+    end = max(start + SHOWN, _answered(positions, name, answer))
     shown = [
-        told(preview, position, changes.get(position, {}))
+        _row_for_page(preview, position, changes.get(position, {}))
         | {"twin": twins.get(position, "")}
         | answer.of(position)
         for position in positions[start:end]
     ]
-    return Group(name, len(held), start, shown, whole=name in answer.whole)
+    return RowGroup(name, len(held), start, shown, whole=name in answer.whole)
 
 
-def members(preview: Preview, name: str) -> Sequence[Any]:
+def _members(preview: Preview, name: str) -> Sequence[Any]:
     """What a group is made of: positions of resources, or lines with what is said of them."""
     content = preview.content
     if name == "duplicate":
@@ -145,7 +147,7 @@ def members(preview: Preview, name: str) -> Sequence[Any]:
     ]
 
 
-def answered(positions: Sequence[int], name: str, answer: Answer) -> int:
+def _answered(positions: Sequence[int], name: str, answer: PostedAnswer) -> int:
     """Up to where an answer says something of a group's rows: so many must be shown lest it is lost."""
     touched = set(answer.titles)
     if name not in answer.whole:
@@ -153,7 +155,7 @@ def answered(positions: Sequence[int], name: str, answer: Answer) -> int:
     return max((number for number, position in enumerate(positions, 1) if position in touched), default=0)
 
 
-def told(preview: Preview, position: int, old: Mapping[str, str]) -> dict[str, Any]:
+def _row_for_page(preview: Preview, position: int, old: Mapping[str, str]) -> dict[str, Any]:
     """A resource for the page, with the old values of what will differ."""
     resource = preview.content["resources"][position]
     return {
@@ -168,19 +170,19 @@ def told(preview: Preview, position: int, old: Mapping[str, str]) -> dict[str, A
 
 def left_out(preview: Preview, said: Mapping[str, Iterable[str]]) -> set[int]:
     """The positions to leave out, as a form says it: by number, by what was offered and not kept, by whole group."""
-    kept = numbers(said.get("keep", ()))
-    offered = numbers(said.get("offered", ()))
+    kept = _numbers(said.get("keep", ()))
+    offered = _numbers(said.get("offered", ()))
     whole = {
-        position for name in said.get("without", ()) if name in PICKED for position in members(preview, name)
+        position for name in said.get("without", ()) if name in PICKED for position in _members(preview, name)
     }
-    return numbers(said.get("left", ())) | (offered - kept) | whole
+    return _numbers(said.get("left", ())) | (offered - kept) | whole
 
 
 def let_in(preview: Preview, said: Mapping[str, Iterable[str]]) -> set[int]:
     """The positions of twins that a form lets in: by number, or all of them."""
-    return set(members(preview, "twin")) if said.get("let_all") else numbers(said.get("let", ()))
+    return set(_members(preview, "twin")) if said.get("let_all") else _numbers(said.get("let", ()))
 
 
-def numbers(texts: Iterable[str]) -> set[int]:
+def _numbers(texts: Iterable[str]) -> set[int]:
     """The whole numbers in texts that hold them with commas between."""
     return set(whole_numbers(part for text in texts for part in text.split(",")))

@@ -17,16 +17,16 @@ from fini_admin.fini.routes import Resource
 from fini_admin.ingestion import untitled
 from fini_admin.ingestion.comparison import completed
 from fini_admin.ingestion.eligibility import unaddressed, why_not
-from fini_admin.ingestion.models import Budget, Kind, Lane, Preview, QueueEntry, Run
+from fini_admin.ingestion.models import Budget, Lane, Preview, QueueEntry, Run, RunKind
 from fini_admin.ingestion.preview_rows import compared
 from fini_admin.ingestion.runs import (
     Extra,
     NothingToDo,
     batch_size,
-    chosen,
+    entries_in_given_order,
+    is_waiting,
     start_ingest,
     start_register,
-    waits,
 )
 from fini_admin.lib.paging import chunks
 from fini_admin.workspaces.models import Workspace
@@ -68,7 +68,9 @@ def freeze_register(
     }
     content |= compared(workspace, provider, resources, places) | dict(told or {})
     untitled.keep_known(content)
-    return keep(workspace, Kind.REGISTER, content, made_by=actor, provider=provider, then_ingest=then_ingest)
+    return _keep(
+        workspace, RunKind.REGISTER, content, made_by=actor, provider=provider, then_ingest=then_ingest
+    )
 
 
 def freeze_ingest(*, actor: str, workspace: Workspace, entries: Sequence[QueueEntry]) -> Preview:
@@ -76,7 +78,7 @@ def freeze_ingest(*, actor: str, workspace: Workspace, entries: Sequence[QueueEn
 
     Raises NothingToDo when none may be sent.
     """
-    queued = {entry.source_id for entry in entries if waits(entry)}
+    queued = {entry.source_id for entry in entries if is_waiting(entry)}
     skipped: dict[str, int] = {}
     sendable: list[QueueEntry] = []
     addresses: set[str] = set()
@@ -95,10 +97,10 @@ def freeze_ingest(*, actor: str, workspace: Workspace, entries: Sequence[QueueEn
         ],
         "skipped": skipped,
     }
-    return keep(workspace, Kind.INGEST, content, made_by=actor)
+    return _keep(workspace, RunKind.INGEST, content, made_by=actor)
 
 
-def keep(workspace: Workspace, kind: Kind, content: dict[str, Any], **fields: Any) -> Preview:
+def _keep(workspace: Workspace, kind: RunKind, content: dict[str, Any], **fields: Any) -> Preview:
     """Store a preview."""
     return Preview.objects.create(
         token=new_token(),
@@ -110,7 +112,7 @@ def keep(workspace: Workspace, kind: Kind, content: dict[str, Any], **fields: An
     )
 
 
-def forget_old() -> None:
+def delete_expired() -> None:
     """Previews that nobody confirmed within a day go, with what they hold."""
     Preview.objects.filter(made_at__lt=datetime.now(UTC) - KEPT).delete()
 
@@ -131,7 +133,7 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class PlannedCall:
     """A call that the run will make, as it stands in the preview."""
 
     number: int
@@ -139,7 +141,7 @@ class Call:
     request: Request[Any]
 
 
-def resources_of(preview: Preview) -> list[Resource]:
+def _resources_of(preview: Preview) -> list[Resource]:
     """The resources that a preview of a register holds."""
     return [Resource(**resource) for resource in preview.content["resources"]]
 
@@ -149,28 +151,28 @@ def twins(preview: Preview) -> set[int]:
     return {position for position, _ in preview.content.get("twins", ())}
 
 
-def size(preview: Preview) -> int:
+def total(preview: Preview) -> int:
     """How many IDs the run will have, if nothing is left out and no twin let in."""
-    if preview.kind != Kind.REGISTER:
+    if preview.kind != RunKind.REGISTER:
         return len(preview.content["entries"])
     return len(preview.content["resources"]) - len(preview.content.get("twins", ()))
 
 
-def cut(preview: Preview) -> list[Batch]:
+def batches(preview: Preview) -> list[Batch]:
     """The batches in the order in which they will go out, as large as they may be now; none of their calls is built."""
     budget = Budget.objects.filter(workspace=preview.workspace_id).first()
     most = batch_size(budget or Budget(workspace=preview.workspace))
-    if preview.kind == Kind.REGISTER:
+    if preview.kind == RunKind.REGISTER:
         out = twins(preview)
         held = [one for position, one in enumerate(preview.content["resources"]) if position not in out]
         by_provider = {preview.provider: held}
     else:
-        by_provider = numbers_by_provider(preview)
+        by_provider = _numbers_by_provider(preview)
     parts = [(provider, part) for provider, all_of in by_provider.items() for part in chunks(all_of, most)]
     return [Batch(number, provider, part) for number, (provider, part) in enumerate(parts, 1)]
 
 
-def numbers_by_provider(preview: Preview) -> dict[str, list[int]]:
+def _numbers_by_provider(preview: Preview) -> dict[str, list[int]]:
     """The entries' numbers in their order, by provider."""
     numbers = iter(preview.content["entries"])
     found: dict[str, list[int]] = {}
@@ -179,39 +181,39 @@ def numbers_by_provider(preview: Preview) -> dict[str, list[int]]:
     return found
 
 
-def calls(preview: Preview, wanted: Sequence[Batch]) -> list[Call]:
+def planned_calls(preview: Preview, wanted: Sequence[Batch]) -> list[PlannedCall]:
     """The calls of these batches, as things stand now."""
-    build = register_calls if preview.kind == Kind.REGISTER else ingest_calls
+    build = _register_calls if preview.kind == RunKind.REGISTER else _ingest_calls
     return list(build(preview, wanted))
 
 
-def register_calls(preview: Preview, wanted: Sequence[Batch]) -> Iterator[Call]:
+def _register_calls(preview: Preview, wanted: Sequence[Batch]) -> Iterator[PlannedCall]:
     """The register calls of these batches."""
     for batch in wanted:
         resources = [Resource(**resource) for resource in batch.held]
-        yield Call(batch.number, len(resources), routes.register(batch.provider, resources))
+        yield PlannedCall(batch.number, len(resources), routes.register(batch.provider, resources))
 
 
-def ingest_calls(preview: Preview, wanted: Sequence[Batch]) -> Iterator[Call]:
+def _ingest_calls(preview: Preview, wanted: Sequence[Batch]) -> Iterator[PlannedCall]:
     """The ingest calls of these batches; an ID whose record was not read yet stands in *add*.
 
     What a record read since then made unfit is left out here as it will be by the run.
     """
     held = preferences(preview.workspace)
     numbers = [number for batch in wanted for number in batch.held]
-    found = {entry.pk: entry for entry in chosen(preview.workspace, numbers)}
+    found = {entry.pk: entry for entry in entries_in_given_order(preview.workspace, numbers)}
     for batch in wanted:
-        entries = fit([found[number] for number in batch.held if number in found], batch.provider)
+        entries = _fit([found[number] for number in batch.held if number in found], batch.provider)
         again = [wire for wire, lane in entries if lane == Lane.REFRESH]
         first = [wire for wire, lane in entries if lane != Lane.REFRESH]
         if entries:
             request = routes.ingest(
                 batch.provider, add=first, refresh=again, english=held.english, baser=held.baser
             )
-            yield Call(batch.number, len(entries), request)
+            yield PlannedCall(batch.number, len(entries), request)
 
 
-def fit(entries: Sequence[QueueEntry], provider: str) -> list[tuple[str, str]]:
+def _fit(entries: Sequence[QueueEntry], provider: str) -> list[tuple[str, str]]:
     """What names each source of this provider to Fini, with its lane, less what cannot be sent with the others."""
     addresses: set[str] = set()
     return [
@@ -221,7 +223,7 @@ def fit(entries: Sequence[QueueEntry], provider: str) -> list[tuple[str, str]]:
     ]
 
 
-def seconds(workspace: Workspace, number: int) -> int:
+def estimated_seconds(workspace: Workspace, number: int) -> int:
     """About how long so many calls take: the budget sets the pace of many (trap 7)."""
     limit = preferences(workspace).calls_per_minute
     return max(1, round(number * CALL_SECONDS if number <= limit // MORE else number * 60 / limit))
@@ -231,7 +233,7 @@ def _wanted(preview: Preview, out: Collection[int], titles: Mapping[int, str]) -
     """What a register's preview holds less these positions, with the titles that were written."""
     return [
         replace(held, title=titles.get(position, held.title))
-        for position, held in enumerate(resources_of(preview))
+        for position, held in enumerate(_resources_of(preview))
         if position not in out
     ]
 
@@ -251,7 +253,7 @@ def confirm(
     that were written in the preview, by position. Raises NothingToDo.
     """
     extra["token"] = preview.token
-    if preview.kind == Kind.REGISTER:
+    if preview.kind == RunKind.REGISTER:
         run = start_register(
             by=by,
             workspace=preview.workspace,

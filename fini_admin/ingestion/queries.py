@@ -1,5 +1,6 @@
-"""Reads of runs and of who is at work."""
+"""Reads of runs, of workers, and of one source's part in runs, queue and calls."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -8,22 +9,25 @@ from django.conf import settings
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from fini_admin.audit.expressions import IsOutcome
 from fini_admin.audit.models import Entry
 from fini_admin.audit.names import CallKind
+from fini_admin.audit.queries import one_a_call
 from fini_admin.fini.errors import ScopeMissing
 from fini_admin.ingestion.models import (
     Budget,
     Item,
-    Kind,
-    Outcome,
+    ItemOutcome,
     QueueEntry,
     Run,
+    RunKind,
     RunState,
     Slot,
     Watch,
     Worker,
 )
 from fini_admin.lib.paging import count
+from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import Workspace
 from fini_admin.workspaces.preferences import preferences
 from fini_admin.workspaces.queries import usable_key
@@ -57,12 +61,12 @@ def running(workspace: Workspace) -> QuerySet[Run]:
     return Run.objects.filter(workspace=workspace, state=RunState.RUNNING).order_by("number")
 
 
-def calls(run: Run) -> QuerySet[Entry]:
+def calls_of_run(run: Run) -> QuerySet[Entry]:
     """The calls made for a run: their *asked* rows."""
     return Entry.objects.filter(chain=str(run.workspace_id), run=run.number, kind=CallKind.ASKED)
 
 
-def summary(run: Run) -> dict[str, Any]:
+def run_summary(run: Run) -> dict[str, Any]:
     """A run as `manage.py run` prints it (design 5)."""
     return {
         "number": run.number,
@@ -70,7 +74,7 @@ def summary(run: Run) -> dict[str, Any]:
         "state": run.state,
         "total": run.total,
         "outcomes": run.outcomes,
-        "calls": calls(run).count(),
+        "calls": calls_of_run(run).count(),
     }
 
 
@@ -86,7 +90,7 @@ def running_runs(workspace: Workspace) -> str:
     return "" if number == "0" else f"{number} running"
 
 
-def foot(workspace: Workspace) -> dict[str, Any]:
+def footer(workspace: Workspace) -> dict[str, Any]:
     """What stands under every page: calls sent within the last minute of so many, the last one, a worker."""
     now = datetime.now(UTC)
     slots = Slot.objects.filter(workspace=workspace, sent_at__lte=now).order_by("-number")
@@ -106,10 +110,10 @@ def runs(workspace: Workspace, *, kind: str = "", state: str = "") -> QuerySet[R
     return found.filter(state=state) if state else found
 
 
-def items(run: Run, outcome: str = "") -> QuerySet[Item]:
+def items_of_run(run: Run, outcome: str = "") -> QuerySet[Item]:
     """A run's IDs with their sources; `outcome` names one of the five, or `open` for those without."""
     found = Item.objects.filter(run=run).select_related("source")
-    if outcome in Outcome.values:
+    if outcome in ItemOutcome.values:
         return found.filter(outcome=outcome)
     return found.filter(outcome=None) if outcome == "open" else found
 
@@ -127,10 +131,10 @@ def why_it_waits(run: Run) -> str:
         until = timezone.localtime(blocked.blocked_until)
         day = "" if until.date() == timezone.localdate() else f" on {until.day} {until:%b}"
         return f"Fini asked us to slow down. Calls go on at {until:%H:%M:%S %Z}{day}."
-    return "" if run.kind == Kind.DISCOVER else why_no_list(run.workspace_id)
+    return "" if run.kind == RunKind.DISCOVER else why_list_unreadable(run.workspace_id)
 
 
-def why_no_list(workspace_id: UUID) -> str:
+def why_list_unreadable(workspace_id: UUID) -> str:
     """Why Fini's list, by which sources are matched and followed, cannot be read; empty when it can (P8)."""
     watch = Watch.objects.filter(pk=workspace_id).only("error", "error_kind").first()
     if watch is None or not watch.error:
@@ -146,3 +150,23 @@ def why_no_list(workspace_id: UUID) -> str:
         f" {watch.error.rstrip('.')}. Reading again is safe and happens by itself, at least once a minute;"
         " if it goes on, the calls tell what Fini answered."
     )
+
+
+def open_entry_of(source: Source) -> QueueEntry | None:
+    """The source's open place in the queue."""
+    return QueueEntry.objects.filter(source=source, closed_at=None).select_related("run").first()
+
+
+def items_of_source(source: Source, *, most: int) -> list[Item]:
+    """The source's part in runs, the newest first, with the step that carried it."""
+    found = Item.objects.filter(source=source).select_related("run", "step")
+    return list(found.order_by("-pk")[:most])
+
+
+def latest_call_rows(workspace: Workspace, ids: Collection[str]) -> list[Entry]:
+    """The newest row of each of these calls, the newest first."""
+    rows = Entry.objects.filter(chain=str(workspace.pk), call__in=set(ids))
+    # Two queries, each of which has an index of its own.
+    asked, ended = rows.filter(kind=CallKind.ASKED), rows.filter(IsOutcome("kind"))
+    newest_first = sorted([*asked, *ended], key=lambda row: -row.seq)
+    return one_a_call(newest_first)[::-1]

@@ -3,20 +3,21 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypedDict, Unpack
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from fini_admin.audit import chain
 from fini_admin.audit.names import Activity, By
 from fini_admin.ingestion.budget import lock_budget
 from fini_admin.ingestion.models import Item, Lane, QueueEntry, Run, Stage
-from fini_admin.lib.paging import CHUNK, chunks
+from fini_admin.lib.paging import CHUNK, COUNTED, chunks, count
 from fini_admin.sources import mirror
 from fini_admin.sources.mirror import Origin
-from fini_admin.sources.models import Source
+from fini_admin.sources.models import Source, StateChange
 from fini_admin.sources.states import BUSY, State, ever_ingested
 from fini_admin.workspaces.models import Workspace
 
@@ -40,10 +41,159 @@ DECISIVE = (
     "before_updated",
 )
 
+UNREAD = "unread"
+OUT = "out"
+# What the page's tabs show, by their names in the address.
+LANES: dict[str, str] = {Lane.ADD: "Add", Lane.REFRESH: "Refresh", UNREAD: "Not read yet", OUT: "Taken out"}
+WAITING = tuple(name for name in LANES if name != OUT)
+
+
+class QueueCriteria(TypedDict, total=False):
+    """Which IDs: with this text in title, URL or ID, of a provider, by whom, waiting for longer."""
+
+    q: str
+    provider: str
+    who: str
+    longer: timedelta | None
+
+
+def entries_in_lane(
+    workspace: Workspace, lane: str, **filters: Unpack[QueueCriteria]
+) -> QuerySet[QueueEntry]:
+    """The open entries of a lane that match, those included that a run has taken."""
+    found = QueueEntry.objects.filter(
+        workspace=workspace, closed_at=None, lane="" if lane == UNREAD else lane
+    ).filter(_matching(filters, "source__"))
+    if who := filters.get("who"):
+        found = found.filter(opened_by=who)
+    if longer := filters.get("longer"):
+        found = found.filter(opened_at__lt=datetime.now(UTC) - longer)
+    return found
+
+
+def first_lane(workspace: Workspace, **filters: Unpack[QueueCriteria]) -> str:
+    """The first lane in which something waits that matches; where nothing does, the first of all."""
+    return next(
+        (lane for lane in WAITING if entries_in_lane(workspace, lane, **filters).exists()), WAITING[0]
+    )
+
+
+def taken_out(workspace: Workspace, **filters: Unpack[QueueCriteria]) -> QuerySet[Source]:
+    """The sources that are registered and wait for nothing: taken out of the queue, or never in it."""
+    opened = QueueEntry.objects.filter(source=OuterRef("pk"), closed_at=None)
+    found = Source.objects.filter(workspace=workspace, state=State.REGISTERED).filter(~Exists(opened))
+    found = found.filter(_matching(filters))
+    if who := filters.get("who"):
+        found = found.annotate(registered_by=_of_latest_entry("opened_by")).filter(registered_by=who)
+    if longer := filters.get("longer"):
+        found = found.filter(state_since__lt=datetime.now(UTC) - longer)
+    return found
+
+
+def _matching(filters: QueueCriteria, way: str = "") -> Q:
+    """The filters that are about the source."""
+    wanted = Q()
+    if provider := filters.get("provider"):
+        wanted &= Q(**{f"{way}provider": provider})
+    if text := filters.get("q"):
+        names = ("title", "original_url", "external_id", "fini_id")
+        wanted &= Q(*((f"{way}{name}__icontains", text) for name in names), _connector=Q.OR)
+    return wanted
+
+
+def _of_latest_entry(name: str) -> Subquery:
+    """A value of a source's latest entry, whether or not it is open."""
+    return Subquery(QueueEntry.objects.filter(source=OuterRef("pk")).order_by("-pk").values(name)[:1])
+
+
+def rows_for_page(found: QuerySet[Source]) -> QuerySet[Source]:
+    """Sources as the list of those taken out shows them: who registered it, how its wait ended, and the word on it."""
+    note = StateChange.objects.filter(source=OuterRef("pk")).order_by("-pk").values("note")[:1]
+    return found.annotate(
+        opened_by=_of_latest_entry("opened_by"),
+        closed_how=_of_latest_entry("closed_how"),
+        note=Subquery(note),
+    )
+
+
+def who_queued(workspace: Workspace) -> list[str]:
+    """Who brought in the latest 10,000 IDs: whom one may filter by."""
+    latest = QueueEntry.objects.filter(workspace=workspace).order_by("-pk").values("opened_by")[:COUNTED]
+    return sorted({entry["opened_by"] for entry in latest})
+
+
+@dataclass(frozen=True, slots=True)
+class QueueCounts:
+    """How many there are under the filters, as P7 counts: of each lane, and of this one to be selected, or sent.
+
+    `newest` is the number of the newest of these: what comes after it was not counted.
+    """
+
+    lanes: dict[str, str]
+    select: str
+    newest: int
+
+    @property
+    def exact(self) -> str:
+        """How many may be selected, in digits; empty where they were not counted to the end."""
+        return "" if self.select.endswith("+") else self.select.replace(",", "")
+
+
+def queue_counts(workspace: Workspace, lane: str, **filters: Unpack[QueueCriteria]) -> QueueCounts:
+    """The numbers of the page. Counting stops at 10,000, so each reads no more rows than that where an index fits."""
+    lanes = {name: count(entries_in_lane(workspace, name, **filters)) for name in WAITING}
+    lanes[OUT] = count(taken_out(workspace, **filters))
+    here = selectable(workspace, lane, **filters)
+    select = lanes[OUT] if lane == OUT else count(here)
+    newest = here.order_by("-pk").values_list("pk", flat=True).first()
+    return QueueCounts(lanes, select, newest or 0)
+
+
+def selectable(
+    workspace: Workspace, lane: str, upto: int | None = None, **filters: Unpack[QueueCriteria]
+) -> QuerySet[Any]:
+    """What may be selected in a lane: its entries that no run has taken, or the sources that were taken out.
+
+    `upto` is the number of the newest that was there when they were counted.
+    """
+    found: QuerySet[Any] = (
+        taken_out(workspace, **filters)
+        if lane == OUT
+        else entries_in_lane(workspace, lane, **filters).filter(run=None)
+    )
+    return found if upto is None else found.filter(pk__lte=upto)
+
+
+def still_selectable(workspace: Workspace, lane: str, numbers: Iterable[int]) -> list[int]:
+    """Those of these numbers that may be selected yet: entries that wait, in any lane, or sources taken out."""
+    found: QuerySet[Any] = (
+        taken_out(workspace)
+        if lane == OUT
+        else QueueEntry.objects.filter(workspace=workspace, closed_at=None, run=None)
+    )
+    return list(found.filter(pk__in=numbers).values_list("pk", flat=True))
+
+
+def entries_to_send(found: QuerySet[QueueEntry]) -> list[QueueEntry]:
+    """Entries in the queue's order with what decides whether each may be sent, and no more of their sources."""
+    return list(
+        found.select_related("source")
+        .only("source_id", "run_id", "closed_at", "source__state", "source__provider", "source__original_url")
+        .order_by("pk")
+    )
+
+
+def entries_in_queue_order(workspace: Workspace, numbers: Iterable[int]) -> list[QueueEntry]:
+    """A workspace's entries of these numbers in the queue's order, whether or not they still wait."""
+    found: list[QueueEntry] = []
+    for part in chunks(sorted(set(numbers)), CHUNK):
+        found += entries_to_send(QueueEntry.objects.filter(workspace=workspace, pk__in=part))
+    return found
+
 
 def enqueue(sources: list[Source], run: Run) -> None:
     """Open an entry for each source that has none; its lane stays open until the record was read (trap 2)."""
-    waiting = set(open_entries(sources).values_list("source_id", flat=True))
+    waiting = set(_open_entries(sources).values_list("source_id", flat=True))
     now = datetime.now(UTC)
     QueueEntry.objects.bulk_create(
         QueueEntry(
@@ -58,10 +208,10 @@ def enqueue(sources: list[Source], run: Run) -> None:
         if source.pk not in waiting
     )
     if run.then_ingest:
-        open_entries(sources).filter(run=None).update(run=run)
+        _open_entries(sources).filter(run=None).update(run=run)
 
 
-def open_entries(sources: Iterable[Source]) -> QuerySet[QueueEntry]:
+def _open_entries(sources: Iterable[Source]) -> QuerySet[QueueEntry]:
     """The open entries of these sources."""
     return QueueEntry.objects.filter(source__in=[source.pk for source in sources], closed_at=None)
 
@@ -78,16 +228,16 @@ def set_lanes(sources: Collection[Source]) -> None:
     """Set each lane by what the record says: was it ever ingested (trap 2)."""
     for lane, again in ((Lane.ADD, False), (Lane.REFRESH, True)):
         matching = [source for source in sources if ever_ingested(source) is again]
-        open_entries(matching).exclude(lane=lane).update(lane=lane)
+        _open_entries(matching).exclude(lane=lane).update(lane=lane)
         Item.objects.filter(source__in=matching, stage__in=(Stage.PAIR, Stage.INGEST)).update(lane=lane)
 
 
-def close(sources: Iterable[Source], how: str) -> None:
+def close_entries(sources: Iterable[Source], how: str) -> None:
     """The wait is over: sent, removed or gone."""
-    open_entries(sources).update(closed_at=datetime.now(UTC), closed_how=how)
+    _open_entries(sources).update(closed_at=datetime.now(UTC), closed_how=how)
 
 
-def release(run: Run, sources: Collection[int]) -> None:
+def release_entries(run: Run, sources: Collection[int]) -> None:
     """What the run had taken and did not send waits again, for whoever sends it next: sources by their numbers."""
     QueueEntry.objects.filter(source__in=sources, closed_at=None, run=run).update(run=None)
 
@@ -100,24 +250,24 @@ class Moved:
     left: Counter[str] = field(default_factory=Counter)
 
 
-def remove(*, by: By, workspace: Workspace, entries: Collection[int]) -> Moved:
+def remove_entries(*, by: By, workspace: Workspace, entries: Collection[int]) -> Moved:
     """Take these entries (their numbers) out of the queue; what a run has taken stays, and so does what is out."""
     moved = Moved()
     for portion in chunks(sorted(set(entries)), PORTION):
         with transaction.atomic():
             lock_budget(workspace)
-            going = [entry for part in chunks(portion, CHUNK) for entry in removable(moved, workspace, part)]
+            going = [entry for part in chunks(portion, CHUNK) for entry in _removable(moved, workspace, part)]
             now = datetime.now(UTC)
             for part in chunks([entry.pk for entry in going], CHUNK):
                 QueueEntry.objects.filter(pk__in=part).update(closed_at=now, closed_how=REMOVED)
             sources = [entry.source for entry in going]
-            settle(sources, f"Removed from the queue by {by.actor}", queued=False)
-            record(Activity.QUEUE_REMOVED, sources, workspace, by)
+            _settle_states(sources, f"Removed from the queue by {by.actor}", queued=False)
+            _record_activity(Activity.QUEUE_REMOVED, sources, workspace, by)
         moved.sources += sources
     return moved
 
 
-def removable(moved: Moved, workspace: Workspace, numbers: Sequence[int]) -> list[QueueEntry]:
+def _removable(moved: Moved, workspace: Workspace, numbers: Sequence[int]) -> list[QueueEntry]:
     """Those entries that may go out of the queue; the others are counted by reason."""
     mine = QueueEntry.objects.filter(workspace=workspace, pk__in=numbers).select_related("source")
     found = {
@@ -137,27 +287,29 @@ def removable(moved: Moved, workspace: Workspace, numbers: Sequence[int]) -> lis
     return going
 
 
-def put_back(*, by: By, workspace: Workspace, sources: Collection[int]) -> Moved:
+def put_sources_back(*, by: By, workspace: Workspace, sources: Collection[int]) -> Moved:
     """Have these sources (their numbers) wait for ingestion again, but for those that are at it, gone or waiting."""
     moved = Moved()
     for portion in chunks(sorted(set(sources)), PORTION):
         with transaction.atomic():
             lock_budget(workspace)
-            coming = [source for part in chunks(portion, CHUNK) for source in fit(moved, workspace, part)]
+            coming = [
+                source for part in chunks(portion, CHUNK) for source in _may_come_back(moved, workspace, part)
+            ]
             QueueEntry.objects.bulk_create(
-                [entry_for(source, by.actor) for source in coming], batch_size=CHUNK
+                [_entry_for(source, by.actor) for source in coming], batch_size=CHUNK
             )
-            settle(coming, f"Put back into the queue by {by.actor}", queued=True)
-            record(Activity.QUEUE_PUT_BACK, coming, workspace, by)
+            _settle_states(coming, f"Put back into the queue by {by.actor}", queued=True)
+            _record_activity(Activity.QUEUE_PUT_BACK, coming, workspace, by)
         moved.sources += coming
     return moved
 
 
-def fit(moved: Moved, workspace: Workspace, numbers: Sequence[int]) -> list[Source]:
+def _may_come_back(moved: Moved, workspace: Workspace, numbers: Sequence[int]) -> list[Source]:
     """Those sources that may go into the queue; the others are counted by reason."""
     mine = Source.objects.filter(workspace=workspace, pk__in=numbers).only("workspace_id", *DECISIVE)
     found = {source.pk: source for source in mine}
-    waiting = set(open_entries(found.values()).values_list("source_id", flat=True))
+    waiting = set(_open_entries(found.values()).values_list("source_id", flat=True))
     coming = []
     for number in numbers:
         source = found.get(number)
@@ -174,7 +326,7 @@ def fit(moved: Moved, workspace: Workspace, numbers: Sequence[int]) -> list[Sour
     return coming
 
 
-def entry_for(source: Source, actor: str) -> QueueEntry:
+def _entry_for(source: Source, actor: str) -> QueueEntry:
     """A wait that a person began; its lane is what the record says (trap 2), open until it was read."""
     lane = "" if source.read_at is None else Lane.REFRESH if ever_ingested(source) else Lane.ADD
     now = datetime.now(UTC)
@@ -183,7 +335,7 @@ def entry_for(source: Source, actor: str) -> QueueEntry:
     )
 
 
-def settle(sources: list[Source], note: str, *, queued: bool) -> None:
+def _settle_states(sources: list[Source], note: str, *, queued: bool) -> None:
     """Give the sources the state that follows, with their history."""
     by_state: dict[State, list[Source]] = {}
     for source in sources:
@@ -194,7 +346,7 @@ def settle(sources: list[Source], note: str, *, queued: bool) -> None:
             mirror.move_all(part, state, shown, note)
 
 
-def record(kind: Activity, sources: list[Source], workspace: Workspace, by: By) -> None:
+def _record_activity(kind: Activity, sources: list[Source], workspace: Workspace, by: By) -> None:
     """Say it in the audit trail, unless nothing was changed."""
     if not sources:
         return

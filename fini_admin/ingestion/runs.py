@@ -18,10 +18,10 @@ from fini_admin.ingestion.eligibility import TAKEN
 from fini_admin.ingestion.models import (
     Budget,
     Item,
-    Kind,
-    Outcome,
+    ItemOutcome,
     QueueEntry,
     Run,
+    RunKind,
     RunState,
     Stage,
     Step,
@@ -78,7 +78,7 @@ class Extra(TypedDict, total=False):
     baser: bool | None
 
 
-def started(workspace: Workspace, token: str | None) -> Run | None:
+def run_of_token(workspace: Workspace, token: str | None) -> Run | None:
     """The run that came of this one-time number, if one did: a form sent twice leads to the same run (P4)."""
     return Run.objects.filter(workspace=workspace, token=token).first() if token else None
 
@@ -87,10 +87,10 @@ def start_discover(*, by: By, workspace: Workspace, provider: str, **extra: Unpa
     """Ask a provider what can be imported."""
     with transaction.atomic():
         lock_budget(workspace)
-        if again := started(workspace, extra.get("token")):
+        if again := run_of_token(workspace, extra.get("token")):
             return again
-        run = new_run(workspace, Kind.DISCOVER, by=by, provider=provider, **extra)
-        add_step(run, Kind.DISCOVER, provider, [])
+        run = _new_run(workspace, RunKind.DISCOVER, by=by, provider=provider, **extra)
+        add_step(run, RunKind.DISCOVER, provider, [])
     return run
 
 
@@ -106,25 +106,25 @@ def start_register(
     """Register these resources, in batches in their order; with `then_ingest` the run also ingests them."""
     if provider not in PROVIDERS or not resources:
         raise NothingToDo("There is nothing to register")
-    items = list(register_items(provider, resources))  # before anybody has to wait for it
+    items = list(_register_items(provider, resources))  # before anybody has to wait for it
     with transaction.atomic():
         budget = lock_budget(workspace)
-        if again := started(workspace, extra.get("token")):
+        if again := run_of_token(workspace, extra.get("token")):
             return again
-        run = new_run(
+        run = _new_run(
             workspace,
-            Kind.REGISTER,
+            RunKind.REGISTER,
             by=by,
             provider=provider,
             total=len(resources),
             then_ingest=then_ingest,
             **extra,
         )
-        store(run, items, batch_size(budget))
+        _store_items(run, items, batch_size(budget))
     return run
 
 
-def register_items(provider: str, resources: Sequence[Resource]) -> Iterator[Item]:
+def _register_items(provider: str, resources: Sequence[Resource]) -> Iterator[Item]:
     """One item a resource, in the given order; of no run yet."""
     for position, resource in enumerate(resources):
         yield Item(
@@ -150,28 +150,28 @@ def start_ingest(
     """
     with transaction.atomic():
         budget = lock_budget(workspace)
-        if again := started(workspace, extra.get("token")):
+        if again := run_of_token(workspace, extra.get("token")):
             return again
-        taken = to_send(workspace, entries)
-        skipped = sum(not waits(entry) for entry in taken)
+        taken = _entries_to_send(workspace, entries)
+        skipped = sum(not is_waiting(entry) for entry in taken)
         if skipped == len(taken):
             raise NothingToDo("The queue is empty: nothing awaits ingestion")
-        run = new_run(
+        run = _new_run(
             workspace,
-            Kind.INGEST,
+            RunKind.INGEST,
             by=by,
             total=len(taken),
             skipped=skipped,
             **extra,
         )
-        for batch in chunks([entry for entry in taken if waits(entry)], CHUNK):
+        for batch in chunks([entry for entry in taken if is_waiting(entry)], CHUNK):
             QueueEntry.objects.filter(pk__in=[entry.pk for entry in batch]).update(run=run)
-        store(run, list(ingest_items(taken)), batch_size(budget))
+        _store_items(run, list(_ingest_items(taken)), batch_size(budget))
         Watch.objects.filter(workspace=workspace, next_at=None).update(next_at=datetime.now(UTC))
     return run
 
 
-def to_send(workspace: Workspace, numbers: Sequence[int] | None) -> list[Wait]:
+def _entries_to_send(workspace: Workspace, numbers: Sequence[int] | None) -> list[Wait]:
     """The whole queue in its order, or as `chosen`: plain rows, for a run may have 100,000 and others wait for it."""
     mine = QueueEntry.objects.filter(workspace=workspace)
     if numbers is None:
@@ -182,7 +182,7 @@ def to_send(workspace: Workspace, numbers: Sequence[int] | None) -> list[Wait]:
     return [found[number] for number in dict.fromkeys(numbers or found) if number in found]
 
 
-def chosen(workspace: Workspace, numbers: Sequence[int]) -> list[QueueEntry]:
+def entries_in_given_order(workspace: Workspace, numbers: Sequence[int]) -> list[QueueEntry]:
     """The entries of these numbers in the order given, whether or not they still wait; less what nobody here reads."""
     found: dict[int, QueueEntry] = {}
     for batch in chunks(numbers, CHUNK):
@@ -191,12 +191,12 @@ def chosen(workspace: Workspace, numbers: Sequence[int]) -> list[QueueEntry]:
     return [found[number] for number in dict.fromkeys(numbers) if number in found]
 
 
-def waits(entry: QueueEntry | Wait) -> bool:
+def is_waiting(entry: QueueEntry | Wait) -> bool:
     """Whether an entry still waits: neither sent nor removed, and no run has it."""
     return entry.closed_at is None and entry.run_id is None
 
 
-def ingest_items(entries: Sequence[Wait]) -> Iterator[Item]:
+def _ingest_items(entries: Sequence[Wait]) -> Iterator[Item]:
     """One item a source; one without a lane is read first (trap 2), one that waits no more is skipped."""
     for position, entry in enumerate(entries):
         item = Item(
@@ -207,12 +207,12 @@ def ingest_items(entries: Sequence[Wait]) -> Iterator[Item]:
             source_id=entry.source_id,
             lane=entry.lane,
         )
-        if not waits(entry):
-            item.stage, item.outcome, item.reason = Stage.ENDED, Outcome.SKIPPED, TAKEN
+        if not is_waiting(entry):
+            item.stage, item.outcome, item.reason = Stage.ENDED, ItemOutcome.SKIPPED, TAKEN
         yield item
 
 
-def new_run(workspace: Workspace, kind: Kind, *, by: By, **fields: object) -> Run:
+def _new_run(workspace: Workspace, kind: RunKind, *, by: By, **fields: object) -> Run:
     """The next run of a workspace, with its entry in the audit trail."""
     last = Run.objects.filter(workspace=workspace).aggregate(Max("number"))["number__max"] or 0
     run = Run(
@@ -240,7 +240,7 @@ def new_run(workspace: Workspace, kind: Kind, *, by: By, **fields: object) -> Ru
 
 
 def add_step(
-    run: Run, kind: Kind, provider: str, items: Sequence[Item], *, root: Step | None = None, tries: int = 0
+    run: Run, kind: RunKind, provider: str, items: Sequence[Item], *, root: Step | None = None, tries: int = 0
 ) -> Step:
     """A step that is ready, carrying these items."""
     number = (Step.objects.filter(run=run).aggregate(Max("number"))["number__max"] or 0) + 1
@@ -251,13 +251,13 @@ def add_step(
     return step
 
 
-def store(run: Run, items: Sequence[Item], size: int) -> None:
+def _store_items(run: Run, items: Sequence[Item], size: int) -> None:
     """Write a new run's items, each with the step that carries it once it may go out.
 
     Every row is written once and none is read again: whoever else writes waits for it (SQLite).
     """
     ready = [item for item in items if item.stage in (Stage.REGISTER, Stage.INGEST)]
-    parts = list(cut(ready, size, more=any(item.stage == Stage.PAIR for item in items)))
+    parts = list(_batches(ready, size, more=any(item.stage == Stage.PAIR for item in items)))
     steps = Step.objects.bulk_create(
         Step(run=run, number=number, kind=run.kind, provider=provider, due_at=run.created_at)
         for number, (provider, _) in enumerate(parts, 1)
@@ -270,16 +270,16 @@ def store(run: Run, items: Sequence[Item], size: int) -> None:
     Item.objects.bulk_create(items, batch_size=CHUNK)
 
 
-def plan(run: Run) -> None:
+def add_ingest_steps(run: Run) -> None:
     """Cut what may be ingested by now into steps."""
     waiting = Item.objects.filter(run=run, stage=Stage.INGEST, step=None).order_by("position")
     more = Item.objects.filter(run=run, stage__in=(Stage.REGISTER, Stage.PAIR)).exists()
     size = batch_size(Budget.objects.get(workspace=run.workspace_id))
-    for provider, batch in cut(waiting.only("provider"), size, more=more):
-        add_step(run, Kind.INGEST, provider, batch)
+    for provider, batch in _batches(waiting.only("provider"), size, more=more):
+        add_step(run, RunKind.INGEST, provider, batch)
 
 
-def cut(items: Iterable[Item], size: int, *, more: bool) -> Iterator[tuple[str, Sequence[Item]]]:
+def _batches(items: Iterable[Item], size: int, *, more: bool) -> Iterator[tuple[str, Sequence[Item]]]:
     """What the calls carry, each of one provider (trap 8): full batches at once, the rest when no more is to come."""
     by_provider: dict[str, list[Item]] = {}
     for item in items:
@@ -296,30 +296,30 @@ def batch_size(budget: Budget) -> int:
     return min(own, budget.batch_limit or own)
 
 
-def end_items(run: Run, items: Sequence[Item], outcome: Outcome, reason: str = "") -> None:
+def finish_and_release(run: Run, items: Sequence[Item], outcome: ItemOutcome, reason: str = "") -> None:
     """These IDs have their end; what was not sent waits in the queue again."""
     for batch in chunks(items, CHUNK):
-        end(run.pk, Item.objects.filter(pk__in=[item.pk for item in batch]), outcome, reason)
-        if outcome != Outcome.DONE:
-            queue.release(run, [item.source_id for item in batch if item.source_id])
+        finish_items(run.pk, Item.objects.filter(pk__in=[item.pk for item in batch]), outcome, reason)
+        if outcome != ItemOutcome.DONE:
+            queue.release_entries(run, [item.source_id for item in batch if item.source_id])
 
 
-def end(run: int, items: QuerySet[Item], outcome: Outcome, reason: str) -> None:
+def finish_items(run: int, items: QuerySet[Item], outcome: ItemOutcome, reason: str) -> None:
     """Give items of a run (its key) their end, and count them in it. One that has its end keeps it."""
     ended = items.filter(outcome=None).update(stage=Stage.ENDED, outcome=outcome, reason=reason)
     Run.objects.filter(pk=run).update(**{outcome.value: F(outcome.value) + ended})
 
 
-def finish(workspace: Workspace) -> None:
+def end_finished_runs(workspace: Workspace) -> None:
     """End each run of the workspace of which no ID and no step is open; then the trail's head is recorded."""
     ended = 0
     for run in Run.objects.filter(workspace=workspace, state=RunState.RUNNING):
-        if not any_open(run) and not Step.objects.filter(run=run).exclude(state=StepState.DONE).exists():
+        if not _any_open(run) and not Step.objects.filter(run=run).exclude(state=StepState.DONE).exists():
             ended += Run.objects.filter(pk=run.pk).update(state=RunState.ENDED, ended_at=datetime.now(UTC))
     if ended:
         chain.record_head_on_commit(str(workspace.pk))
 
 
-def any_open(run: Run) -> bool:
+def _any_open(run: Run) -> bool:
     """Whether an ID of the run has no end yet: a look into an index for each stage before the last."""
     return Item.objects.filter(run=run, stage__in=OPEN).exists()

@@ -35,7 +35,7 @@ def setting(provider: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ScheduleStatus:
     """A schedule, and why whoever set it could not start it now: empty when they could."""
 
     schedule: Schedule
@@ -52,7 +52,7 @@ class Standing:
         return self.schedule.next_at <= datetime.now(UTC)
 
 
-def standing(workspace: Workspace, may_discover: Collection[str]) -> list[Standing]:
+def schedule_statuses(workspace: Workspace, may_discover: Collection[str]) -> list[ScheduleStatus]:
     """A workspace's schedules with their last runs, by one query; `may_discover` are the roles that may."""
     people = User.objects.filter(email=OuterRef("set_by"))
     roles = Membership.objects.filter(user__email=OuterRef("set_by"), workspace=OuterRef("workspace"))
@@ -62,15 +62,17 @@ def standing(workspace: Workspace, may_discover: Collection[str]) -> list[Standi
         role=Subquery(roles.values("role")),
     )
     return [
-        Standing(
+        ScheduleStatus(
             one,
-            why_gone(active=one.active, role="" if one.superuser else one.role, may_discover=may_discover),
+            _why_owner_cannot(
+                active=one.active, role="" if one.superuser else one.role, may_discover=may_discover
+            ),
         )
         for one in found.select_related("last_run").order_by("provider")
     ]
 
 
-def why_gone(*, active: bool | None, role: str | None, may_discover: Collection[str]) -> str:
+def _why_owner_cannot(*, active: bool | None, role: str | None, may_discover: Collection[str]) -> str:
     """Why a person could not start a discovery now; `active` is None for nobody, `role` empty for a superuser."""
     if active is None:
         return "whom nobody here knows"
@@ -88,12 +90,12 @@ def change(*, by: By, workspace: Workspace, hours: Hours) -> bool:
     Whoever changes one has set it, and its time begins anew; one that stays as it is keeps both. Raises
     ValidationError.
     """
-    check(hours)
+    _check(hours)
     lock_budget(workspace)
     held = dict(Schedule.objects.filter(workspace=workspace).values_list("provider", "every_hours"))
     after = {provider: every for provider, every in hours.items() if every != held.get(provider)}
     for provider, every in after.items():
-        put(workspace, provider, every, by.actor)
+        _set_schedule(workspace, provider, every, by.actor)
     if after:
         before = {setting(provider): held.get(provider) for provider in after}
         named = {setting(provider): every for provider, every in after.items()}
@@ -101,7 +103,7 @@ def change(*, by: By, workspace: Workspace, hours: Hours) -> bool:
     return bool(after)
 
 
-def check(hours: Hours) -> None:
+def _check(hours: Hours) -> None:
     """Raise ValidationError, by field, for what will not do."""
     if not hours.keys() <= PROVIDERS.keys():
         raise ValidationError("There is no such provider.")
@@ -114,7 +116,7 @@ def check(hours: Hours) -> None:
         raise ValidationError(wrong)
 
 
-def put(workspace: Workspace, provider: str, every: int | None, actor: str) -> None:
+def _set_schedule(workspace: Workspace, provider: str, every: int | None, actor: str) -> None:
     """A provider's schedule as it is from now on; None ends it."""
     if every is None:
         Schedule.objects.filter(workspace=workspace, provider=provider).delete()
@@ -143,7 +145,7 @@ def take_over(*, by: By, workspace: Workspace, provider: str) -> None:
     record_activity(workspace, Activity.SETTINGS_CHANGED, by, **changed)
 
 
-def due(now: datetime) -> QuerySet[Schedule]:
+def _due(now: datetime) -> QuerySet[Schedule]:
     """What is to be started: of workspaces that are not archived and have a key that Fini takes, or it waits."""
     return Schedule.objects.filter(usable_key("workspace"), next_at__lte=now)
 
@@ -151,17 +153,17 @@ def due(now: datetime) -> QuerySet[Schedule]:
 def start_due() -> None:
     """Start what is due, each by itself: an error in one is logged, and it is tried again after a pause."""
     now = datetime.now(UTC)
-    for schedule in due(now).select_related("workspace").order_by("next_at"):
+    for schedule in _due(now).select_related("workspace").order_by("next_at"):
         try:
             start(schedule, now)
         except UnknownKey as error:
             log.warning("%s", error)
-            postpone(schedule, now)
+            _postpone(schedule, now)
         except Exception as error:  # a fault in one workspace must stop neither the clock nor the others
             if outage_of(error):
                 raise
             log.exception("%s in %s", schedule, schedule.workspace)
-            postpone(schedule, now)
+            _postpone(schedule, now)
 
 
 @transaction.atomic
@@ -173,10 +175,10 @@ def start(schedule: Schedule, now: datetime) -> Run | None:
     """
     workspace = schedule.workspace
     lock_budget(workspace)
-    mine = due(now).filter(pk=schedule.pk, next_at=schedule.next_at, every_hours=schedule.every_hours)
+    mine = _due(now).filter(pk=schedule.pk, next_at=schedule.next_at, every_hours=schedule.every_hours)
     if not mine.update(next_at=now + timedelta(hours=schedule.every_hours)):
         return None
-    found = discovery.stand(workspace, schedule.provider)
+    found = discovery.discovery_of(workspace, schedule.provider)
     if found.running:
         return None
     actor = Schedule.objects.values_list("set_by", flat=True).get(pk=schedule.pk)
@@ -185,6 +187,6 @@ def start(schedule: Schedule, now: datetime) -> Run | None:
     return run
 
 
-def postpone(schedule: Schedule, now: datetime) -> None:
+def _postpone(schedule: Schedule, now: datetime) -> None:
     """Not again at once, unless somebody changed it meanwhile."""
     Schedule.objects.filter(pk=schedule.pk, next_at=schedule.next_at).update(next_at=now + PAUSE)

@@ -7,10 +7,10 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from fini_admin.audit.names import By
-from fini_admin.audit.recording import LEASE
 from fini_admin.ingestion.budget import lock_budget
 from fini_admin.ingestion.models import Verification
 from fini_admin.ingestion.wakeup import wake
+from fini_admin.lib import lease
 from fini_admin.workspaces.models import ApiKey, Workspace
 
 
@@ -32,26 +32,23 @@ def of_workspace(workspace: Workspace) -> list[Verification]:
     return list(Verification.objects.filter(key__workspace=workspace))
 
 
-def due(now: datetime) -> QuerySet[Verification]:
+def due() -> QuerySet[Verification]:
     """Verifications whose next call may go out, the one that was asked for first in front."""
-    waiting = Verification.objects.filter(ended_at=None, call="", key__workspace__archived_at=None)
-    return waiting.exclude(lease_until__gt=now).order_by("asked_at", "pk")
+    open_ = Verification.objects.filter(ended_at=None, call="", key__workspace__archived_at=None)
+    return lease.free(open_).order_by("asked_at", "pk")
 
 
-def lease(key_id: UUID, owner: str) -> bool:
-    """Take a due verification by a conditional UPDATE; False when another process was quicker."""
-    now = datetime.now(UTC)
-    free = Verification.objects.filter(pk=key_id, ended_at=None, call="").exclude(lease_until__gt=now)
-    return bool(free.update(owner=owner, lease_until=now + LEASE))
+def take(key_id: UUID, owner: str) -> bool:
+    """Take a due verification; False when another process was quicker."""
+    return lease.take(Verification.objects.filter(pk=key_id, ended_at=None, call=""), owner)
 
 
-def release(key_id: UUID, owner: str) -> None:
+def give_back(key_id: UUID, owner: str) -> None:
     """Let go of a verification that has no call open."""
-    Verification.objects.filter(pk=key_id, owner=owner, call="").update(owner="", lease_until=None)
+    lease.give_back(Verification.objects.filter(pk=key_id, owner=owner, call=""))
 
 
 def end(verification: Verification, error: str = "") -> None:
     """Give a verification its end, with why it found nothing, in words for people."""
-    Verification.objects.filter(pk=verification.pk).update(
-        ended_at=datetime.now(UTC), error=error, progress={}, owner="", lease_until=None, call=""
-    )
+    own = Verification.objects.filter(pk=verification.pk)
+    lease.give_back(own, ended_at=datetime.now(UTC), error=error, progress={}, call="")

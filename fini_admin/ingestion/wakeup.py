@@ -19,15 +19,15 @@ log = logging.getLogger(__name__)
 MOST_WAITING: int = settings.HUEY["consumer"]["workers"]
 
 
-class Answer:
+class Performer:
     """What this process does when the doorbell rings: one piece of work; whether there was one."""
 
     work: Callable[[], bool] | None = None
 
 
-def answer_with(work: Callable[[], bool]) -> None:
+def perform_with(work: Callable[[], bool]) -> None:
     """Make this process one that works."""
-    Answer.work = work
+    Performer.work = work
 
 
 def wake() -> None:
@@ -47,11 +47,11 @@ def ring() -> None:
 @task()
 def look() -> None:
     """One piece of work, and another ring if there was one. While the database is away the clock rings again."""
-    if Answer.work is None:
+    if Performer.work is None:
         return
     try:
         close_old_connections()
-        found = Answer.work()
+        found = Performer.work()
     except Exception as error:
         if not outage_of(error):
             raise

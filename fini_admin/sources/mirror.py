@@ -11,7 +11,7 @@ from django.db.models import Model
 from fini_admin.fini.providers import Node
 from fini_admin.fini.wire import Document
 from fini_admin.lib.paging import CHUNK
-from fini_admin.sources.models import Resource, Source, StateChange
+from fini_admin.sources.models import DiscoveredResource, Source, StateChange
 from fini_admin.sources.states import BUSY, ENDED, Before, State, decide
 from fini_admin.workspaces.models import Workspace
 
@@ -70,29 +70,29 @@ def observe(
     known = {held.fini_id: held for held in Source.objects.filter(workspace=workspace, fini_id__in=records)}
     now, changed, history = datetime.now(UTC), [], []
     for fini_id, record in records.items():
-        source = known.get(fini_id) or blank(workspace, fini_id, now)
+        source = known.get(fini_id) or _blank(workspace, fini_id, now)
         if source.read_at and origin.asked_at < source.read_at <= now:
             continue
-        news = take_over(record, source)
+        news = _take_over(record, source)
         new = next_state(source, queued=fini_id in queued)
         if new != source.state or source.pk is None:
-            history.append(move(source, new, origin, now))
+            history.append(_move(source, new, origin, now))
             news = True
         if news:
             changed.append(source)
     save(changed, history)
-    mark_read(workspace, records, origin.asked_at, now)
+    _mark_read(workspace, records, origin.asked_at, now)
     return changed
 
 
-def blank(workspace: Workspace, fini_id: str, now: datetime) -> Source:
+def _blank(workspace: Workspace, fini_id: str, now: datetime) -> Source:
     """A source that we have not seen before."""
     return Source(
         workspace=workspace, fini_id=fini_id, state="", state_since=now, first_seen=now, last_seen=now
     )
 
 
-def take_over(record: Document, source: Source) -> bool:
+def _take_over(record: Document, source: Source) -> bool:
     """Take the record's fields over; whether any of them was news."""
     content = record.content
     values = {name: getattr(record, name) for name in COPIED} | {
@@ -120,7 +120,7 @@ def next_state(source: Source, *, queued: bool, asking: bool | None = None) -> S
     return State.STUCK if source.state == State.STUCK and state in BUSY else state
 
 
-def move(source: Source, new: State, origin: Origin, now: datetime, note: str = "") -> StateChange:
+def _move(source: Source, new: State, origin: Origin, now: datetime, note: str = "") -> StateChange:
     """Set a source's state in memory; returns its history's row, unsaved."""
     change = StateChange(
         source=source, at=now, old=source.state, new=new, call=origin.call, run=origin.run, note=note
@@ -135,7 +135,7 @@ def move_all(sources: Iterable[Source], new: State, origin: Origin, note: str = 
     """Set the state of saved sources, with their history; those already there are left alone."""
     now = datetime.now(UTC)
     moving = [source for source in sources if source.state != new]
-    history = [move(source, new, origin, now, note) for source in moving]
+    history = [_move(source, new, origin, now, note) for source in moving]
     moved = Source.objects.filter(pk__in=[source.pk for source in moving])
     moved.update(state=new, state_since=now)
     StateChange.objects.bulk_create(history)
@@ -162,7 +162,7 @@ def without_pk(row: Row) -> Row:
     return twin
 
 
-def mark_read(workspace: Workspace, ids: Collection[str], asked_at: datetime, now: datetime) -> None:
+def _mark_read(workspace: Workspace, ids: Collection[str], asked_at: datetime, now: datetime) -> None:
     """These records were read by a call asked then; a wish for a read that late is fulfilled."""
     read = Source.objects.filter(workspace=workspace, fini_id__in=list(ids))
     read.exclude(read_at__gt=asked_at, read_at__lte=now).update(
@@ -171,26 +171,26 @@ def mark_read(workspace: Workspace, ids: Collection[str], asked_at: datetime, no
     read.filter(wanted_since__lte=asked_at).update(wanted_since=None)
 
 
-def ensure(workspace: Workspace, provider: str, ids: list[str], origin: Origin) -> list[Source]:
+def ensure_sources(workspace: Workspace, provider: str, ids: list[str], origin: Origin) -> list[Source]:
     """The sources of IDs that Fini returned, made where they are new (P3), in the order of `ids`."""
     held = {source.fini_id: source for source in Source.objects.filter(workspace=workspace, fini_id__in=ids)}
     now = datetime.now(UTC)
-    new = [blank(workspace, fini_id, now) for fini_id in ids if fini_id not in held]
+    new = [_blank(workspace, fini_id, now) for fini_id in ids if fini_id not in held]
     history = []
     for source in new:
         source.provider, source.run = provider, origin.run
-        history.append(move(source, State.REGISTERED, origin, now))
+        history.append(_move(source, State.REGISTERED, origin, now))
     Source.objects.bulk_create(new)
     StateChange.objects.bulk_create(history)
     held |= {source.fini_id: source for source in new}
     return [held[fini_id] for fini_id in ids]
 
 
-def list_resources(workspace: Workspace, provider: str, tree: list[Node], run: int) -> int:
+def store_listing(workspace: Workspace, provider: str, tree: list[Node], run: int) -> int:
     """Take over what discovery lists; what it does not list any more stays. Returns the number of leaves."""
     now = datetime.now(UTC)
-    rows = list(resource_rows(workspace, provider, tree, run, now))
-    Resource.objects.bulk_create(
+    rows = list(_resource_rows(workspace, provider, tree, run, now))
+    DiscoveredResource.objects.bulk_create(
         rows,
         batch_size=CHUNK,
         update_conflicts=True,
@@ -211,9 +211,9 @@ def list_resources(workspace: Workspace, provider: str, tree: list[Node], run: i
     return sum(row.leaf for row in rows)
 
 
-def resource_rows(
+def _resource_rows(
     workspace: Workspace, provider: str, tree: list[Node], run: int, now: datetime
-) -> Iterable[Resource]:
+) -> Iterable[DiscoveredResource]:
     """The tree as rows, each place once, in discovery's order."""
     seen: set[tuple[bool, str, str]] = set()
     waiting = [(node, "", "") for node in reversed(tree)]
@@ -225,7 +225,7 @@ def resource_rows(
         if place in seen:
             continue
         seen.add(place)
-        yield Resource(
+        yield DiscoveredResource(
             workspace=workspace,
             provider=provider,
             external_id=node.external_id,

@@ -44,7 +44,7 @@ class AddressKey(CharField):
         return name, "django.db.models.CharField", args, options
 
 
-class Resource(models.Model):
+class DiscoveredResource(models.Model):
     """Something importable in a provider, as discovery last listed it; containers only hold others.
 
     `id_key` is what its external ID is compared by (fini.external_ids.compared).
@@ -67,6 +67,7 @@ class Resource(models.Model):
     listed_run = models.PositiveBigIntegerField()
 
     class Meta:
+        db_table = "sources_resource"  # the model's name until it was told from the wire's `Resource`
         constraints = (
             models.UniqueConstraint(
                 fields=["workspace", "provider", "leaf", "parent", "external_id"],

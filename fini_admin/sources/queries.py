@@ -28,10 +28,10 @@ def sources(
     """
     same = {"state": state, "provider": provider, "run": run, "state_since__gte": since}
     given = {name: value for name, value in same.items() if value}
-    return Source.objects.filter(*found_by(q), workspace=workspace, **given)
+    return Source.objects.filter(*_found_by(q), workspace=workspace, **given)
 
 
-def found_by(search: str) -> list[Q]:
+def _found_by(search: str) -> list[Q]:
     """Each word stands in the title, the address, the external ID or Fini's ID."""
     return [condition(word) | Q(fini_id__icontains=word) for word in search.split()[:WORDS]]
 
@@ -51,3 +51,9 @@ def source_of(workspace: Workspace, fini_id: str) -> Source | None:
 def history(source: Source) -> QuerySet[StateChange]:
     """Each change of a source's state that was seen, to be ordered and paged by key."""
     return StateChange.objects.filter(source=source)
+
+
+def changes_by_call(workspace: Workspace, call: str, *, most: int) -> list[StateChange]:
+    """The changes that a call showed, in the order in which they were written."""
+    changes = StateChange.objects.filter(call=call, source__workspace=workspace).select_related("source")
+    return list(changes.order_by("pk")[:most])

@@ -14,13 +14,13 @@ from fini_admin.fini.providers import PROVIDERS
 from fini_admin.fini.routes import InvalidRequest
 from fini_admin.fini.routes import Resource as Wire
 from fini_admin.lib.paging import CHUNK, chunks
-from fini_admin.sources.models import Resource
+from fini_admin.sources.models import DiscoveredResource
 from fini_admin.sources.tree import (
     Scope,
     branches,
     first_places,
-    listed,
-    matching,
+    listed_leaves,
+    matching_leaves,
     own_path,
     upwards,
 )
@@ -33,12 +33,12 @@ UNTITLED = "Untitled"  # the title that is offered for a resource without one
 class Selection:
     """The resources, each once, and how many of the keys are none of this tree."""
 
-    resources: list[Resource]
+    resources: list[DiscoveredResource]
     unknown: int
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class LeafGroup:
     """Leaves that stand in the same branches: the keys of those, outermost first, and the leaves' own."""
 
     branches: tuple[int, ...]
@@ -50,32 +50,34 @@ def select(scope: Scope, leaves: Collection[int], within: Collection[int] = ()) 
 
     Another workspace's or provider's keys are as unknown as those that never were.
     """
-    known = {row.pk for row in rows_of(scope, within)}
-    members = {key for group in groups(scope, known) for key in group.leaves} if known else set()
-    named = dict(by_key(scope, members.union(leaves)))
+    known = {row.pk for row in _rows_of(scope, within)}
+    members = {key for group in leaf_groups(scope, known) for key in group.leaves} if known else set()
+    named = dict(_by_key(scope, members.union(leaves)))
     unknown = len(set(leaves) - named.keys()) + len(set(within) - known)
     chosen = sorted(named.values(), key=lambda row: (row.position, row.pk))
-    return Selection(once(chosen), unknown)
+    return Selection(_each_once(chosen), unknown)
 
 
-def groups(scope: Scope, within: Collection[int] = (), *, every: bool = False) -> list[Group]:
+def leaf_groups(scope: Scope, within: Collection[int] = (), *, every: bool = False) -> list[LeafGroup]:
     """The leaves that the scope shows within these branches, or in the whole tree, each by the key of its resource.
 
     Of them those that the latest discovery lists, unless `every` one is asked for.
     """
     by_path = {own_path(row): row.pk for row in branches(scope).only("path", "external_id")}
     wanted, firsts = set(within), first_places(scope)
-    found: dict[tuple[int, ...], Group] = {}
-    rows = (matching(scope) if every else listed(scope)).filter(inside(within, by_path))
+    found: dict[tuple[int, ...], LeafGroup] = {}
+    rows = (matching_leaves(scope) if every else listed_leaves(scope)).filter(
+        _within_branches(within, by_path)
+    )
     for key, path, external_id in rows.order_by("position", "pk").values_list("pk", "path", "external_id"):
         above = tuple(by_path[at] for at in upwards(f"{path}/{external_id}") if at in by_path)[::-1]
         if not wanted or not wanted.isdisjoint(above):
-            group = found.setdefault(above, Group(above))
+            group = found.setdefault(above, LeafGroup(above))
             group.leaves.append(firsts.get(external_id, key))
     return list(found.values())
 
 
-def inside(within: Collection[int], by_path: dict[str, int]) -> Q:
+def _within_branches(within: Collection[int], by_path: dict[str, int]) -> Q:
     """Narrows leaves down to those in a few branches; some that stand elsewhere may remain."""
     paths = [path for path, key in by_path.items() if key in within]
     narrow = Q()
@@ -84,25 +86,25 @@ def inside(within: Collection[int], by_path: dict[str, int]) -> Q:
     return narrow
 
 
-def rows_of(scope: Scope, keys: Iterable[int]) -> Iterator[Resource]:
+def _rows_of(scope: Scope, keys: Iterable[int]) -> Iterator[DiscoveredResource]:
     """The rows of these keys that belong to the tree, in several queries where they are many.
 
     Asked for by their keys alone: with the workspace beside them databases read its whole tree for each query.
     """
     for some in chunks(sorted(keys), CHUNK):
-        for row in Resource.objects.filter(pk__in=some):
+        for row in DiscoveredResource.objects.filter(pk__in=some):
             if row.workspace_id == scope.workspace.pk and row.provider == scope.provider:
                 yield row
 
 
-def by_key(scope: Scope, keys: Iterable[int]) -> Iterator[tuple[int, Resource]]:
+def _by_key(scope: Scope, keys: Iterable[int]) -> Iterator[tuple[int, DiscoveredResource]]:
     """The leaves of these keys."""
-    return ((row.pk, row) for row in rows_of(scope, keys) if row.leaf)
+    return ((row.pk, row) for row in _rows_of(scope, keys) if row.leaf)
 
 
-def once(rows: Iterable[Resource]) -> list[Resource]:
+def _each_once(rows: Iterable[DiscoveredResource]) -> list[DiscoveredResource]:
     """Each resource once, at the first of its places, as the latest listing has it."""
-    found: dict[str, Resource] = {}
+    found: dict[str, DiscoveredResource] = {}
     for row in rows:
         held = found.get(row.external_id)
         if held is None or held.listed_run < row.listed_run:
@@ -110,7 +112,9 @@ def once(rows: Iterable[Resource]) -> list[Resource]:
     return list(found.values())
 
 
-def to_send(rows: Iterable[Resource], mime_type: str) -> tuple[list[Wire], list[tuple[int, str]]]:
+def to_register(
+    rows: Iterable[DiscoveredResource], mime_type: str
+) -> tuple[list[Wire], list[tuple[int, str]]]:
     """What register takes of them, with `mime_type` for those that discovery gave none; a title may be empty.
 
     Besides it the numbers of those that cannot be sent, counted from 1, each with the reason.
@@ -118,7 +122,7 @@ def to_send(rows: Iterable[Resource], mime_type: str) -> tuple[list[Wire], list[
     sendable, problems = [], []
     for number, row in enumerate(rows, 1):
         title = tidy(row.title)
-        wire = Wire(row.external_id, title, row.original_url, type_of(row, mime_type), row.object)
+        wire = Wire(row.external_id, title, row.original_url, _type_of(row, mime_type), row.object)
         try:
             replace(wire, title=title or UNTITLED).body()
         except InvalidRequest as error:
@@ -128,12 +132,12 @@ def to_send(rows: Iterable[Resource], mime_type: str) -> tuple[list[Wire], list[
     return sendable, problems
 
 
-def type_of(row: Resource, mime_type: str) -> str:
+def _type_of(row: DiscoveredResource, mime_type: str) -> str:
     """A resource's own type, else the given one."""
-    return row.mime_type if has_own_type(row) else mime_type
+    return row.mime_type if _has_own_type(row) else mime_type
 
 
-def has_own_type(row: Resource) -> bool:
+def _has_own_type(row: DiscoveredResource) -> bool:
     """Whether discovery itself gave the type. For Zendesk and Confluence the provider's default counts as not given."""
     return bool(row.mime_type) and (
         row.provider == "notion" or row.mime_type != PROVIDERS[row.provider].mime_type

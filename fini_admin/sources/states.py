@@ -62,22 +62,22 @@ def has_trace(record: Record, before: Before) -> bool:
     return now != before
 
 
-def of_job(record: Record) -> State:
+def _of_job(record: Record) -> State:
     """What the record's latest job came to. A status that we do not know has not ended (contract 13)."""
     if record.job_status == "FAILED":
         return State.FAILED
     if record.job_status == "COMPLETED":
-        return of_completed(record)
+        return _of_completed(record)
     if record.job_status == "PENDING":
         return State.SENT
     if record.job_status:
         return State.RUNNING
     if record.success or record.error or record.paragraphs:
-        return of_completed(record)
+        return _of_completed(record)
     return State.SENT if record.job_id else State.REGISTERED
 
 
-def of_completed(record: Record) -> State:
+def _of_completed(record: Record) -> State:
     """`COMPLETED` is not success: usable needs success, no error, and content (trap 5)."""
     if record.error:
         return State.FAILED
@@ -92,7 +92,7 @@ def decide(record: Record, *, queued: bool, sent: Before | None, asking: bool) -
     """
     if sent and not has_trace(record, sent):
         return State.UNKNOWN if asking else State.SENT
-    state = of_job(record)
+    state = _of_job(record)
     if sent:
         return State.SENT if state is State.REGISTERED else state
     return State.QUEUED if queued and state not in BUSY else state

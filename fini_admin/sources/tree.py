@@ -26,7 +26,7 @@ from django.db.models.functions import Concat, RowNumber
 
 from fini_admin.fini.routes import is_url
 from fini_admin.lib.paging import count
-from fini_admin.sources.models import Resource, Source
+from fini_admin.sources.models import DiscoveredResource, Source
 from fini_admin.sources.states import State
 from fini_admin.workspaces.models import Workspace
 
@@ -52,7 +52,7 @@ class Scope:
 
 
 @dataclass(slots=True)
-class Number:
+class LeafCounts:
     """How many leaves, how many of them are not in Fini yet, and how many the latest discovery lists.
 
     Those that it lists are what a branch's box and *Select all* mean.
@@ -67,7 +67,7 @@ class Number:
 class Level:
     """An open branch: its rows, how many more it has, and how many times ROWS are shown."""
 
-    rows: list["Row"] = field(default_factory=list)
+    rows: list["TreeRow"] = field(default_factory=list)
     more: int = 0
     pages: int = 1
 
@@ -78,18 +78,18 @@ class Level:
 
 
 @dataclass(slots=True)
-class Row:
+class TreeRow:
     """A leaf with its source, or a branch with its number and, once it is open, its level.
 
     A leaf is selected by `key`, which is the same at each place where its resource stands. `listed`: by the latest
     discovery.
     """
 
-    resource: Resource
+    resource: DiscoveredResource
     source: Source | None = None
     key: int = 0
     listed: bool = True
-    number: Number | None = None
+    number: LeafCounts | None = None
     level: Level | None = None
 
     @property
@@ -109,16 +109,16 @@ class Tree:
     """What a page shows: the rows at the root, and how many resources match in all; `few` finds are all open."""
 
     level: Level
-    number: Number
+    number: LeafCounts
     few: bool
 
 
-def resources(scope: Scope) -> QuerySet[Resource]:
+def _all_rows(scope: Scope) -> QuerySet[DiscoveredResource]:
     """Every row of the provider's tree."""
-    return Resource.objects.filter(workspace=scope.workspace, provider=scope.provider)
+    return DiscoveredResource.objects.filter(workspace=scope.workspace, provider=scope.provider)
 
 
-def leaves(scope: Scope) -> QuerySet[Resource]:
+def leaves(scope: Scope) -> QuerySet[DiscoveredResource]:
     """The leaves, with `new`: the latest discovery lists it, and it is not in Fini.
 
     What is listed elsewhere by now has moved: its old place is left out.
@@ -126,7 +126,7 @@ def leaves(scope: Scope) -> QuerySet[Resource]:
     # Subqueries that do not depend on the row: PostgreSQL hashes them, also before it knows a new table's numbers.
     held = sources(scope).exclude(state=State.GONE).values("id_key")
     listed = Q(listed_run__gte=scope.listed)
-    places = resources(scope).filter(leaf=True)
+    places = _all_rows(scope).filter(leaf=True)
     elsewhere = places.filter(listed).values("external_id")
     new = ExpressionWrapper(listed & ~Q(id_key__in=held), output_field=BooleanField())
     return places.filter(listed | ~Q(external_id__in=elsewhere)).annotate(new=new)
@@ -137,19 +137,19 @@ def sources(scope: Scope) -> QuerySet[Source]:
     return Source.objects.filter(workspace=scope.workspace, provider=scope.provider)
 
 
-def matching(scope: Scope) -> QuerySet[Resource]:
+def matching_leaves(scope: Scope) -> QuerySet[DiscoveredResource]:
     """The leaves of the scope: found by themselves, or by a branch that they stand in."""
     found = leaves(scope).filter(Q(new=True)) if scope.new else leaves(scope)
     if not scope.search:
         return found
     hit = condition(scope.search)
-    below = paths_below(scope, [own_path(row) for row in resources(scope).filter(hit, leaf=False)])
+    below = _paths_below(scope, [own_path(row) for row in _all_rows(scope).filter(hit, leaf=False)])
     return found.filter(hit | Q(path__in=below) if below else hit)
 
 
-def listed(scope: Scope) -> QuerySet[Resource]:
+def listed_leaves(scope: Scope) -> QuerySet[DiscoveredResource]:
     """Those leaves of the scope that the latest discovery lists."""
-    return matching(scope).filter(listed_run__gte=scope.listed)
+    return matching_leaves(scope).filter(listed_run__gte=scope.listed)
 
 
 def first_places(scope: Scope, external_ids: Collection[str] | None = None) -> dict[str, int]:
@@ -176,12 +176,12 @@ def condition(search: str) -> Q:
     return every
 
 
-def paths_below(scope: Scope, branches: Sequence[str]) -> list[str]:
+def _paths_below(scope: Scope, branches: Sequence[str]) -> list[str]:
     """The paths at which leaves stand in or below these branches."""
     if not branches:
         return []
     wanted = set(branches)
-    paths = resources(scope).filter(leaf=True).order_by().values_list("path", flat=True).distinct()
+    paths = _all_rows(scope).filter(leaf=True).order_by().values_list("path", flat=True).distinct()
     return [path for path in paths if not wanted.isdisjoint(upwards(path))]
 
 
@@ -192,60 +192,60 @@ def upwards(path: str) -> Iterator[str]:
         path = path.rpartition("/")[0]
 
 
-def own_path(row: Resource) -> str:
+def own_path(row: DiscoveredResource) -> str:
     """The path at which stands what a branch holds."""
     return f"{row.path}/{row.external_id}"
 
 
-def branches(scope: Scope) -> QuerySet[Resource]:
+def branches(scope: Scope) -> QuerySet[DiscoveredResource]:
     """What holds leaves, or could."""
-    return with_holding(scope, resources(scope)).filter(Q(leaf=False) | Q(holding=True))
+    return _with_holding(scope, _all_rows(scope)).filter(Q(leaf=False) | Q(holding=True))
 
 
-def with_holding(scope: Scope, rows: QuerySet[Resource]) -> QuerySet[Resource]:
+def _with_holding(scope: Scope, rows: QuerySet[DiscoveredResource]) -> QuerySet[DiscoveredResource]:
     """The rows with `holding`: whether others stand in them."""
     own = Concat("path", Value("/"), "external_id", output_field=TextField())
-    paths = resources(scope).values("path")
+    paths = _all_rows(scope).values("path")
     inside = ExpressionWrapper(Q(own__in=paths), output_field=BooleanField())
     return rows.alias(own=own).annotate(holding=inside)
 
 
-def branch_of(scope: Scope, key: int) -> Resource | None:
+def branch_of(scope: Scope, key: int) -> DiscoveredResource | None:
     """A branch of the tree by its key, None when there is none."""
     return branches(scope).filter(pk=key).first()
 
 
 def read(scope: Scope, opened: Mapping[int, int]) -> Tree:
     """The tree with those branches open whose keys stand in `opened`, each with its pages; 0 is the root."""
-    reading = Reading(scope)
-    number = whole(reading.found, scope.listed)
+    reading = TreeReader(scope)
+    number = _total(reading.found, scope.listed)
     few = bool(scope.search) and number.total <= AT_ONCE
-    pages = {ROOT: 1} | (dict.fromkeys(reading.below, 1) if few else {}) | paths_of(scope, opened)
+    pages = {ROOT: 1} | (dict.fromkeys(reading.below, 1) if few else {}) | _paths_of(scope, opened)
     return Tree(reading.levels(pages)[ROOT], number, few)
 
 
-def read_branch(scope: Scope, branch: Resource, pages: int) -> Level:
+def read_branch(scope: Scope, branch: DiscoveredResource, pages: int) -> Level:
     """What one branch holds."""
     path = own_path(branch)
-    reading = Reading(scope, path)
+    reading = TreeReader(scope, path)
     return reading.levels({path: pages}, reading.found.filter(pk=branch.pk))[path]
 
 
-def paths_of(scope: Scope, opened: Mapping[int, int]) -> dict[str, int]:
+def _paths_of(scope: Scope, opened: Mapping[int, int]) -> dict[str, int]:
     """What is open, by path."""
-    rows = resources(scope).filter(pk__in=[key for key in opened if key]).only("path", "external_id")
+    rows = _all_rows(scope).filter(pk__in=[key for key in opened if key]).only("path", "external_id")
     pages = {own_path(row): opened[row.pk] for row in rows}
     return pages | ({ROOT: opened[0]} if 0 in opened else {})
 
 
-def whole(found: QuerySet[Resource], listed: int) -> Number:
+def _total(found: QuerySet[DiscoveredResource], listed: int) -> LeafCounts:
     """How many resources these leaves are: one that stands in two places counts once."""
     total, new = Count("external_id", distinct=True), Count("external_id", distinct=True, filter=Q(new=True))
     now = Count("external_id", distinct=True, filter=Q(listed_run__gte=listed))
-    return Number(*found.order_by().aggregate(a=total, b=new, c=now).values())
+    return LeafCounts(*found.order_by().aggregate(a=total, b=new, c=now).values())
 
 
-class Reading:
+class TreeReader:
     """A scope's leaves, counted by path: `at` are those that stand there, `below` those there and deeper.
 
     `only` is the one branch in which they are counted.
@@ -253,9 +253,9 @@ class Reading:
 
     def __init__(self, scope: Scope, only: str = ROOT) -> None:
         self.scope = scope
-        self.found = matching(scope)
+        self.found = matching_leaves(scope)
         self.at: dict[str, int] = {}
-        self.below: dict[str, Number] = {}
+        self.below: dict[str, LeafCounts] = {}
         every, fresh = Count("pk"), Count("pk", filter=Q(new=True))
         now = Count("pk", filter=Q(listed_run__gte=scope.listed))
         within = Q(path=only) | Q(path__startswith=f"{only}/") if only else Q()
@@ -264,18 +264,20 @@ class Reading:
         for path, total, new, listed in numbers.values_list("path", "every", "fresh", "now"):
             self.at[path] = total
             for branch in upwards(path):
-                number = self.below.setdefault(branch, Number())
+                number = self.below.setdefault(branch, LeafCounts())
                 number.total, number.new = number.total + total, number.new + new
                 number.listed += listed
 
-    def levels(self, pages: Mapping[str, int], parents: Iterable[Resource] = ()) -> dict[str, Level]:
+    def levels(
+        self, pages: Mapping[str, int], parents: Iterable[DiscoveredResource] = ()
+    ) -> dict[str, Level]:
         """The open branches by path, each hanging in the row of the one above.
 
         `parents` are leaves that hold one of these levels while the level that they stand in is not open.
         """
         levels = {path: Level(more=self.at.get(path, 0), pages=times) for path, times in pages.items()}
         plain, holding = self.leaves(pages)
-        rows = [Row(leaf) for leaf in plain] + self.branches(levels, holding)
+        rows = [TreeRow(leaf) for leaf in plain] + self.branches(levels, holding)
         for row in sorted(rows, key=lambda row: (row.resource.position, row.resource.pk)):
             levels[row.resource.path].rows.append(row)
         for level in levels.values():
@@ -283,13 +285,15 @@ class Reading:
             level.more -= len(level.rows)
         for leaf in [*(leaf for leaf, _ in holding.values()), *parents]:
             if own_path(leaf) in levels:
-                levels[own_path(leaf)].rows.insert(0, Row(leaf))
+                levels[own_path(leaf)].rows.insert(0, TreeRow(leaf))
         self.tell([row for level in levels.values() for row in level.rows if not row.number])
         return levels
 
-    def leaves(self, pages: Mapping[str, int]) -> tuple[list[Resource], dict[int, tuple[Resource, bool]]]:
+    def leaves(
+        self, pages: Mapping[str, int]
+    ) -> tuple[list[DiscoveredResource], dict[int, tuple[DiscoveredResource, bool]]]:
         """The leaves at these paths: as many as are shown, and apart all that hold others, by key, each with `new`."""
-        rows = with_holding(self.scope, self.found.filter(path__in=pages)).annotate(
+        rows = _with_holding(self.scope, self.found.filter(path__in=pages)).annotate(
             fresh=F("new"), holds=F("holding")
         )
         place = Window(RowNumber(), partition_by=[F("path"), F("holding")], order_by=["position", "pk"])
@@ -298,29 +302,29 @@ class Reading:
         return [row for row in read if not row.holds], {row.pk: (row, row.fresh) for row in read if row.holds}
 
     def branches(
-        self, levels: Mapping[str, Level], holding: Mapping[int, tuple[Resource, bool]]
-    ) -> list[Row]:
+        self, levels: Mapping[str, Level], holding: Mapping[int, tuple[DiscoveredResource, bool]]
+    ) -> list[TreeRow]:
         """The rows of the branches at these levels: with what they hold, themselves among it if they are leaves."""
         rows = []
         for branch in branches(self.scope).filter(path__in=levels):
-            below = self.below.get(own_path(branch), Number())
+            below = self.below.get(own_path(branch), LeafCounts())
             if branch.pk in holding:
                 itself = branch.listed_run >= self.scope.listed
-                number = Number(below.total + 1, below.new + holding[branch.pk][1], below.listed + itself)
+                number = LeafCounts(below.total + 1, below.new + holding[branch.pk][1], below.listed + itself)
             elif below.total or self.shown_empty(branch):
                 number = below
                 levels[branch.path].more += 1
             else:
                 continue
-            rows.append(Row(branch, number=number, level=levels.get(own_path(branch))))
+            rows.append(TreeRow(branch, number=number, level=levels.get(own_path(branch))))
         return rows
 
-    def shown_empty(self, branch: Resource) -> bool:
+    def shown_empty(self, branch: DiscoveredResource) -> bool:
         """Whether a branch without leaves is worth a row: discovery lists it, and nothing narrows the tree."""
         narrow = self.scope.search or self.scope.new
         return not narrow and not branch.leaf and branch.listed_run >= self.scope.listed
 
-    def tell(self, rows: Sequence[Row]) -> None:
+    def tell(self, rows: Sequence[TreeRow]) -> None:
         """What each of these leaves is in Fini, and by which key it is selected.
 
         Of several records the newest counts that is not gone.

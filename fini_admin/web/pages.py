@@ -16,7 +16,7 @@ from django.utils import timezone
 from django_htmx.http import HttpResponseClientRedirect
 
 from fini_admin.audit import chain
-from fini_admin.ingestion.queries import foot, queue_length, running_runs, worker_alive
+from fini_admin.ingestion.queries import footer, queue_length, running_runs, worker_alive
 from fini_admin.lib import outage
 from fini_admin.lib.keyring import UnknownKey
 from fini_admin.web.permissions import Request, public, signed_in
@@ -156,7 +156,7 @@ def frame(request: HttpRequest) -> dict[str, object]:
         return {"menu": []}
     entries = [entry for entry in MENU if entry.permission in allowed]
     menu = [line(entry, request, workspace) for entry in entries]
-    return {"menu": menu, "foot": partial(foot, workspace)} if menu else {"menu": []}
+    return {"menu": menu, "foot": partial(footer, workspace)} if menu else {"menu": []}
 
 
 def line(entry: Entry, request: HttpRequest, workspace: Workspace) -> dict[str, object]:

@@ -6,7 +6,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from fini_admin.ingestion.models import Outcome
+from fini_admin.ingestion.models import ItemOutcome
 from fini_admin.lib.paging import Page
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import State
@@ -47,7 +47,7 @@ def styleguide(request: Request) -> HttpResponse:
         "sample": Sample(auto_id="right_%s"),
         "wrong": wrong,
         "states": State.values,
-        "outcomes": [*Outcome.values, "open"],
+        "outcomes": [*ItemOutcome.values, "open"],
         "calls": ["answered", "lost", "unsent", "in flight"],
         "keys": KeyState.values,
         "now": timezone.now(),

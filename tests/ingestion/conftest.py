@@ -55,7 +55,7 @@ def acme(db: None, sandbox: Sandbox) -> Workspace:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Do not wait for a Fini that has given up long ago: the read-back may come at once after the time-out."""
-    monkeypatch.setattr("fini_admin.ingestion.engine.settle.patience", lambda: timedelta(0))
+    monkeypatch.setattr("fini_admin.ingestion.engine.settle.longest_work", lambda: timedelta(0))
 
 
 def resources(count: int, prefix: str = "n") -> list[Resource]:

@@ -10,8 +10,8 @@ from django.test import Client
 from fini_admin.fini.providers import Node
 from fini_admin.ingestion import runs
 from fini_admin.ingestion.models import Preview, Run, RunState, Step, Worker
-from fini_admin.sources.mirror import list_resources
-from fini_admin.sources.models import Resource
+from fini_admin.sources.mirror import store_listing
+from fini_admin.sources.models import DiscoveredResource
 from fini_admin.workspaces.models import Workspace
 from tests.ingestion.conftest import OWNER
 from tests.support.who import by
@@ -33,14 +33,14 @@ def section(name: str, *children: Node) -> Node:
 def listed(workspace: Workspace, nodes: list[Node], provider: str = "zendesk") -> Run:
     """What a discover run leaves behind."""
     run = runs.start_discover(by=by("ada"), workspace=workspace, provider=provider)
-    list_resources(workspace, provider, nodes, run.number)
+    store_listing(workspace, provider, nodes, run.number)
     Step.objects.filter(run=run).update(state="done")
     Run.objects.filter(pk=run.pk).update(state=RunState.ENDED, ended_at=run.created_at, total=len(nodes))
     return run
 
 
 def key(external_id: str) -> int:
-    return Resource.objects.get(external_id=external_id).pk
+    return DiscoveredResource.objects.get(external_id=external_id).pk
 
 
 def discover(client: Client, provider: str = "zendesk", token: str = TOKEN, **headers: Any) -> Any:

@@ -44,7 +44,7 @@ def source(workspace: Workspace, external_id: str = "1", **fields: object) -> mo
 
 def listed(workspace: Workspace, *external_ids: str, provider: str = "zendesk", leaf: bool = True) -> None:
     for position, external_id in enumerate(external_ids):
-        models.Resource.objects.create(
+        models.DiscoveredResource.objects.create(
             workspace=workspace,
             provider=provider,
             external_id=external_id,

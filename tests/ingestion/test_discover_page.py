@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from fini_admin.ingestion import discovery
 from fini_admin.ingestion.models import Run
-from fini_admin.sources.models import Resource, Source
+from fini_admin.sources.models import DiscoveredResource, Source
 from fini_admin.web.forms.discover import opened
 from fini_admin.workspaces.models import Workspace
 from tests.ingestion.conftest import drive, requests
@@ -242,7 +242,7 @@ def test_the_page_takes_the_same_queries_however_many_it_shows(acme: Workspace, 
     with CaptureQueriesContext(connection) as few:
         editor.get(ZENDESK, one, headers=HTMX)
     listed(acme, [section(f"s{n}", *(leaf(f"{n}-{m}") for m in range(9))) for n in range(30)])
-    every = ".".join(map(str, Resource.objects.filter(leaf=False).values_list("pk", flat=True)))
+    every = ".".join(map(str, DiscoveredResource.objects.filter(leaf=False).values_list("pk", flat=True)))
     with CaptureQueriesContext(connection) as many:
         editor.get(ZENDESK, {"open": every}, headers=HTMX)
     assert len(many) == len(few) < 20
@@ -253,7 +253,7 @@ def test_what_was_discovered_is_registered_and_shows_its_state(
 ) -> None:
     discover(editor)
     drive(acme)
-    branch = Resource.objects.filter(leaf=False, path__gt="").order_by("position")[0]
+    branch = DiscoveredResource.objects.filter(leaf=False, path__gt="").order_by("position")[0]
     answer = register(editor, do="ingest", branch=str(branch.pk))
     editor.post(answer.url)
     drive(acme)

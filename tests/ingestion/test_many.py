@@ -11,7 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from fini_admin.ingestion import runs
-from fini_admin.ingestion.models import Item, Outcome, QueueEntry, Run, Stage, Step, Watch
+from fini_admin.ingestion.models import Item, ItemOutcome, QueueEntry, Run, Stage, Step, Watch
 from fini_admin.sources.models import Source
 from fini_admin.web.wording import home
 from fini_admin.workspaces.models import Workspace
@@ -82,7 +82,7 @@ def test_whether_a_run_is_over_is_found_without_reading_what_has_ended(
     def looking(ids: int) -> int:
         run = register(resources(ids))
         Item.objects.filter(run=run, position__lt=ids - 1).update(stage="ended", outcome="done")
-        taken = effort(lambda: runs.finish(acme))
+        taken = effort(lambda: runs.end_finished_runs(acme))
         Run.objects.filter(pk=run.pk).update(state="ended")
         return taken
 
@@ -101,7 +101,7 @@ def test_what_a_page_does_for_a_run_does_not_grow_with_it(
         run = register(resources(ids))
         for outcome in ("done", "failed"):
             half = run.items.filter(position__lt=ids - 1, outcome=None)[: ids // 2]
-            runs.end_items(run, list(half), Outcome(outcome))
+            runs.finish_and_release(run, list(half), ItemOutcome(outcome))
         pages = ("/w/acme/", "/w/acme/runs/", f"/w/acme/runs/{run.number}/")
         return [effort(partial(viewer.get, page)) for page in pages]
 

@@ -6,7 +6,7 @@ import pytest
 
 from fini_admin.fini import routes
 from fini_admin.ingestion.engine import follow
-from fini_admin.ingestion.models import Item, Outcome, Stage
+from fini_admin.ingestion.models import Item, ItemOutcome, Stage
 from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import Workspace
 from tests.ingestion.conftest import Start
@@ -33,8 +33,8 @@ def test_trap_1_a_notion_page_is_paired_in_whichever_form_fini_answers_its_id(
         last_seen=now,
     )
     if late:
-        follow.leftovers(acme)
+        follow.end_unpaired(acme)
     else:
-        follow.pair(acme, [source])
+        follow.pair_items(acme, [source])
     item = Item.objects.get(run=run)
-    assert (item.source, item.outcome) == (source, Outcome.DONE)
+    assert (item.source, item.outcome) == (source, ItemOutcome.DONE)

@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 
 from fini_admin.cli.management.commands import run_worker
 from fini_admin.ingestion import previews, queue
-from fini_admin.ingestion.models import Outcome, Preview, QueueEntry, Run
+from fini_admin.ingestion.models import ItemOutcome, Preview, QueueEntry, Run
 from fini_admin.ingestion.runs import NothingToDo
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import State
@@ -52,7 +52,10 @@ def test_the_preview_shows_exactly_the_calls_that_go_out(
 ) -> None:
     settings.FINI_BATCH_SIZE = 2
     preview = frozen(acme, 5)
-    shown = [json.loads(call.request.payload) for call in previews.calls(preview, previews.cut(preview))]
+    shown = [
+        json.loads(call.request.payload)
+        for call in previews.planned_calls(preview, previews.batches(preview))
+    ]
     page = editor.get(address(preview))
     assert page.context["number_of_calls"] == 3
     assert [button.text for button in page.context["buttons"]] == ["Register 5"]
@@ -70,7 +73,10 @@ def test_the_ingest_calls_of_several_providers_are_those_that_go_out(
         register(resources(1, f"{provider}-{number}"), provider=provider)
         drive(acme)
     preview = previews.freeze_ingest(actor="ada", workspace=acme, entries=queue_page.waiting(acme))
-    shown = [json.loads(call.request.payload) for call in previews.calls(preview, previews.cut(preview))]
+    shown = [
+        json.loads(call.request.payload)
+        for call in previews.planned_calls(preview, previews.batches(preview))
+    ]
     assert [body["source"] for body in shown] == ["notion", "notion", "zendesk"]
     for number, body in enumerate(shown, 1):
         page = editor.get(f"{address(preview)}?call={number}")
@@ -150,13 +156,13 @@ def test_nothing_is_sent_that_the_preview_did_not_hold(
     preview = previews.freeze_ingest(actor="ada", workspace=acme, entries=entries[::-1])
     register(resources(2, "late"))
     drive(acme)
-    queue.close([entries[0].source], "removed")
+    queue.close_entries([entries[0].source], "removed")
     run = previews.confirm(by=by("ada"), preview=preview)
     drive(acme)
     sent = [item.external_id for item in run.items.order_by("position")]
     assert sent == [entry.source.external_id for entry in entries[::-1]]
     assert ends(run) == {"done": 2, "skipped": 1}
-    skipped = run.items.get(outcome=Outcome.SKIPPED)
+    skipped = run.items.get(outcome=ItemOutcome.SKIPPED)
     assert (skipped.source, skipped.reason) == (
         entries[0].source,
         "It was taken out of the queue, or another run has it",
@@ -248,4 +254,4 @@ def test_a_preview_that_an_update_cannot_read_is_gone_with_it(acme: Workspace, e
 
 def test_the_pace_of_many_calls_is_the_budgets(acme: Workspace, settings: Any) -> None:
     settings.FINI_CALLS_PER_MINUTE = 90
-    assert [previews.seconds(acme, number) for number in (0, 1, 12, 90, 900)] == [1, 1, 9, 60, 600]
+    assert [previews.estimated_seconds(acme, number) for number in (0, 1, 12, 90, 900)] == [1, 1, 9, 60, 600]

@@ -6,8 +6,8 @@ import pytest
 
 from fini_admin.fini.errors import BadRequest
 from fini_admin.ingestion.engine.settle import concerns_all
-from fini_admin.ingestion.engine.split import told_limit
-from fini_admin.ingestion.models import Outcome
+from fini_admin.ingestion.engine.split import _stated_limit
+from fini_admin.ingestion.models import ItemOutcome
 from fini_admin.workspaces.models import Workspace
 from tests.ingestion.conftest import Start, drive, ends, resources
 from tests.support.sandbox import Sandbox
@@ -45,7 +45,7 @@ def test_a_refusal_that_names_an_item_ends_that_item_alone(
     run = register(resources(3))
     drive(acme)
     assert ends(run) == {"done": 2, "refused": 1}
-    assert message in run.items.get(outcome=Outcome.REFUSED).reason
+    assert message in run.items.get(outcome=ItemOutcome.REFUSED).reason
 
 
 @pytest.mark.parametrize(
@@ -67,4 +67,4 @@ def test_only_what_fini_says_itself_of_provider_body_or_key_concerns_all(
     ],
 )
 def test_a_limit_is_only_what_fini_says_itself_of_a_batch(message: str, limit: int | None) -> None:
-    assert told_limit(message) == limit
+    assert _stated_limit(message) == limit

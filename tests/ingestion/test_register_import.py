@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils.html import escape
 
 from fini_admin.ingestion.models import Preview, Run
-from fini_admin.sources.models import Resource
+from fini_admin.sources.models import DiscoveredResource
 from fini_admin.web.forms.base import KEY_HERE
 from fini_admin.workspaces.models import Workspace
 from tests.support import people
@@ -110,7 +110,7 @@ def test_a_long_group_goes_on_in_pieces(acme: Workspace, editor: Client) -> None
 
 
 def test_what_discovery_did_not_list_is_marked(acme: Workspace, editor: Client) -> None:
-    Resource.objects.create(
+    DiscoveredResource.objects.create(
         workspace=acme,
         provider="zendesk",
         external_id="1",

@@ -9,7 +9,7 @@ from django.test import Client
 
 from fini_admin.ingestion import runs
 from fini_admin.ingestion.engine import follow
-from fini_admin.ingestion.models import Outcome, Run
+from fini_admin.ingestion.models import ItemOutcome, Run
 from fini_admin.lib import paging
 from fini_admin.sources.mirror import Origin
 from fini_admin.sources.models import Source
@@ -23,8 +23,8 @@ NAMES = "done", "refused", "failed", "unknown", "skipped"
 def test_an_id_has_one_end_and_is_counted_once(register: Start) -> None:
     run = register(resources(3))
     items = list(run.items.order_by("position"))
-    runs.end_items(run, items[:2], Outcome.FAILED, "first")
-    runs.end_items(run, items, Outcome.REFUSED, "second")
+    runs.finish_and_release(run, items[:2], ItemOutcome.FAILED, "first")
+    runs.finish_and_release(run, items, ItemOutcome.REFUSED, "second")
     assert ends(run) == {"failed": 2, "refused": 1}
     assert list(run.items.order_by("position").values_list("reason", flat=True)) == [
         "first",
@@ -38,8 +38,8 @@ def test_an_id_that_went_while_its_call_was_out_keeps_its_end(acme: Workspace, r
     reach_ingest(acme)
     items = list(run.items.order_by("position"))
     origin = Origin("call", datetime.now(UTC), run.number)
-    follow.gone(Source.objects.get(external_id="n-0"), origin)
-    follow.follow(run, items, origin)
+    follow.source_gone(Source.objects.get(external_id="n-0"), origin)
+    follow.follow_jobs(run, items, origin)
     assert list(run.items.order_by("position").values_list("stage", flat=True)) == ["ended", "follow"]
     assert ends(run) == {"failed": 1}
 

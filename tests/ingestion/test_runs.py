@@ -15,7 +15,7 @@ from fini_admin.fini.routes import Resource
 from fini_admin.ingestion import runs
 from fini_admin.ingestion.engine import follow, loop, send
 from fini_admin.ingestion.models import Item, QueueEntry, Run, RunState, Step, StepState, Watch, Worker
-from fini_admin.ingestion.queries import summary, worker_alive
+from fini_admin.ingestion.queries import run_summary, worker_alive
 from fini_admin.sources.mirror import Origin
 from fini_admin.sources.models import Source, StateChange
 from fini_admin.workspaces.models import ApiKey, Workspace
@@ -103,7 +103,7 @@ def test_an_answer_after_its_call_was_closed_as_lost_is_not_used(
 def test_a_lease_that_was_lost_sends_nothing(acme: Workspace, sandbox: Sandbox, register: Start) -> None:
     register(resources(2))
     step = Step.objects.get()
-    assert send.lease(step.pk, OWNER)
+    assert send.take(step.pk, OWNER)
     Step.objects.update(owner="another")
     send.perform(step.pk, OWNER)
     assert sandbox.log() == []
@@ -113,8 +113,8 @@ def test_a_lease_that_was_lost_sends_nothing(acme: Workspace, sandbox: Sandbox, 
 def test_a_step_is_leased_once(acme: Workspace, register: Start) -> None:
     register(resources(2))
     step = Step.objects.get()
-    assert send.lease(step.pk, "one")
-    assert not send.lease(step.pk, "two")
+    assert send.take(step.pk, "one")
+    assert not send.take(step.pk, "two")
 
 
 def test_a_refused_key_stops_the_work_and_another_key_resumes_it(
@@ -181,7 +181,7 @@ def test_a_fault_of_ours_closes_its_call_and_the_work_goes_on(
 ) -> None:
     run = register(resources(2))
     with monkeypatch.context() as patch:
-        patch.setattr("fini_admin.ingestion.engine.settle.accepted", lambda *_: 1 / 0)
+        patch.setattr("fini_admin.ingestion.engine.settle.settle_accepted", lambda *_: 1 / 0)
         assert loop.work_once(acme.pk, OWNER)
     assert not OpenCall.objects.exists()
     assert Entry.objects.get(kind="call.lost").outcome == "unknown"
@@ -325,7 +325,7 @@ def test_the_counts_of_a_run_add_up(acme: Workspace, sandbox: Sandbox, register:
     sandbox.settings(outcomes={"n-0": "failed"})
     run = register(resources(7), then_ingest=True)
     drive(acme)
-    told = summary(Run.objects.get(pk=run.pk))
+    told = run_summary(Run.objects.get(pk=run.pk))
     assert sum(told["outcomes"].values()) == told["total"] == 7
     assert told["calls"] == len(sandbox.log())
 
@@ -367,7 +367,7 @@ def test_a_gone_source_closes_its_entry(acme: Workspace, register: Start) -> Non
     register(resources(1))
     drive(acme)
     source = Source.objects.get(external_id="n-0")
-    follow.gone(source, Origin("call", datetime.now(UTC)))
+    follow.source_gone(source, Origin("call", datetime.now(UTC)))
     assert QueueEntry.objects.get().closed_how == "gone"
 
 
@@ -391,6 +391,6 @@ def test_a_source_whose_end_came_before_its_answer_is_not_followed_on(
     Source.objects.filter(pk=source.pk).update(
         state="usable", job_id="j", job_status="COMPLETED", success=True, paragraphs=1
     )
-    follow.follow(run, list(run.items.all()), Origin("call", datetime.now(UTC), 1))
+    follow.follow_jobs(run, list(run.items.all()), Origin("call", datetime.now(UTC), 1))
     assert Source.objects.get(pk=source.pk).sent_at is None
     assert ends(run) == {"done": 1}

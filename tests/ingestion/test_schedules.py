@@ -198,7 +198,7 @@ def test_what_is_in_the_way_of_an_owner_is_named(acme: Workspace, admin: Client)
     scheduled(acme, bob.email, notion=1)
 
     def gone() -> str:
-        return schedules.standing(acme, DISCOVERERS)[0].gone
+        return schedules.schedule_statuses(acme, DISCOVERERS)[0].gone
 
     assert gone() == ""
     Membership.objects.filter(user=bob).update(role="viewer")

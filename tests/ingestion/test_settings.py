@@ -17,7 +17,7 @@ from fini_admin.cli.management.commands.discover import Command
 from fini_admin.ingestion import budget, previews, runs
 from fini_admin.ingestion.engine import loop
 from fini_admin.ingestion.models import Budget, Preview, Run, Slot, Step, StepState
-from fini_admin.ingestion.queries import foot
+from fini_admin.ingestion.queries import footer
 from fini_admin.ingestion.runs import batch_size
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import State
@@ -132,13 +132,13 @@ def test_lowered_and_raised_again_within_a_minute_no_budget_is_exceeded(
 def test_the_foot_shows_the_workspaces_own_budget(acme: Workspace, other: Workspace, settings: Any) -> None:
     settings.FINI_CALLS_PER_MINUTE = 90
     change(acme, calls_per_minute=12)
-    assert (foot(acme)["limit"], foot(other)["limit"]) == (12, 90)
+    assert (footer(acme)["limit"], footer(other)["limit"]) == (12, 90)
 
 
 def test_a_preview_of_many_calls_counts_with_the_workspaces_budget(acme: Workspace, settings: Any) -> None:
     settings.FINI_CALLS_PER_MINUTE = 90
     change(acme, calls_per_minute=30)
-    assert previews.seconds(acme, 90) == 180
+    assert previews.estimated_seconds(acme, 90) == 180
 
 
 def test_each_workspace_cuts_its_calls_by_its_own_batch_size(
@@ -149,7 +149,7 @@ def test_each_workspace_cuts_its_calls_by_its_own_batch_size(
     preview = previews.freeze_register(
         actor="ada", workspace=acme, provider="notion", resources=resources(5), then_ingest=False
     )
-    assert [call.ids for call in previews.calls(preview, previews.cut(preview))] == [2, 2, 1]
+    assert [call.ids for call in previews.planned_calls(preview, previews.batches(preview))] == [2, 2, 1]
     for workspace in (acme, other):
         register(workspace, 5)
     drive(acme)
@@ -196,7 +196,7 @@ def test_the_calls_of_a_preview_carry_what_the_workspace_sends_along(
     drive(acme)
     change(acme, english=False)
     preview = previews.freeze_ingest(actor="ada", workspace=acme, entries=waiting(acme))
-    calls = previews.calls(preview, previews.cut(preview))
+    calls = previews.planned_calls(preview, previews.batches(preview))
     (shown,) = [json.loads(call.request.payload or b"") for call in calls]
     assert shown["english"] is False
     assert "baser" not in shown

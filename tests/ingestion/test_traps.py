@@ -10,9 +10,9 @@ from fini_admin.audit.models import Body, Entry
 from fini_admin.fini.errors import Throttled
 from fini_admin.ingestion import budget, runs
 from fini_admin.ingestion.engine import loop
-from fini_admin.ingestion.models import Budget, Lane, Outcome, QueueEntry, Slot, Step, StepState, Watch
-from fini_admin.sources.mirror import Origin, ensure
-from fini_admin.sources.models import Resource, Source
+from fini_admin.ingestion.models import Budget, ItemOutcome, Lane, QueueEntry, Slot, Step, StepState, Watch
+from fini_admin.sources.mirror import Origin, ensure_sources
+from fini_admin.sources.models import DiscoveredResource, Source
 from fini_admin.workspaces.models import Workspace
 from tests.ingestion.conftest import OWNER, Start, bodies, drive, ends, hurry, requests, resources
 from tests.support.sandbox import Sandbox
@@ -164,7 +164,7 @@ def test_trap_4_the_offender_is_found_by_halving_and_the_rest_is_registered(
     run = register(resources(16))
     drive(acme)
     assert ends(run) == {"done": 15, "refused": 1}
-    assert run.items.get(outcome=Outcome.REFUSED).external_id == "n-5"
+    assert run.items.get(outcome=ItemOutcome.REFUSED).external_id == "n-5"
     assert len(requests(sandbox, "POST", NOTION)) == 1 + 2 * 4
 
 
@@ -310,7 +310,7 @@ def test_trap_8_the_arrays_of_a_web_step_hold_addresses_and_what_has_none_is_not
     sandbox.seed(documents=[{"source": "web", "originalUrl": url} for url in urls])
     known = {held["originalUrl"]: held["id"] for held in sandbox.documents() if held["source"] == "web"}
     for fini_id, url in [*((known[url], url) for url in urls), ("no-address", "")]:
-        (source,) = ensure(acme, "web", [fini_id], Origin("call", datetime.now(UTC)))
+        (source,) = ensure_sources(acme, "web", [fini_id], Origin("call", datetime.now(UTC)))
         Source.objects.filter(pk=source.pk).update(original_url=url)
         QueueEntry.objects.create(
             workspace=acme, source=source, lane=Lane.ADD, opened_at=datetime.now(UTC), opened_by="ada"
@@ -320,7 +320,7 @@ def test_trap_8_the_arrays_of_a_web_step_hold_addresses_and_what_has_none_is_not
     (sent,) = bodies(acme, "ingest")
     assert (sent["source"], sorted(sent["documentIdsToAdd"])) == ("web", sorted(urls))
     assert ends(run) == {"done": 2, "refused": 1}
-    assert "not an http(s) address" in run.items.get(outcome=Outcome.REFUSED).reason
+    assert "not an http(s) address" in run.items.get(outcome=ItemOutcome.REFUSED).reason
 
 
 def test_trap_9_discovery_is_read_whatever_its_keys_and_gets_a_default_mime_type(
@@ -330,7 +330,7 @@ def test_trap_9_discovery_is_read_whatever_its_keys_and_gets_a_default_mime_type
     sandbox.settings(leaf_keys={"externalId": "id", "originalUrl": "htmlUrl"})
     run = runs.start_discover(by=by("ada"), workspace=acme, provider="zendesk")
     drive(acme)
-    leaves = Resource.objects.filter(workspace=acme, leaf=True)
+    leaves = DiscoveredResource.objects.filter(workspace=acme, leaf=True)
     assert (leaves.count(), set(leaves.values_list("mime_type", flat=True))) == (380, {"text/html"})
     assert ends(run) == {"done": 380}
     assert not leaves.filter(external_id="").exists()

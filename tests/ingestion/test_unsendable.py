@@ -7,8 +7,8 @@ import pytest
 from django.test import Client
 
 from fini_admin.ingestion import previews, runs
-from fini_admin.ingestion.models import Lane, Outcome, QueueEntry
-from fini_admin.sources.mirror import Origin, ensure
+from fini_admin.ingestion.models import ItemOutcome, Lane, QueueEntry
+from fini_admin.sources.mirror import Origin, ensure_sources
 from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import Workspace
 from tests.ingestion.conftest import Start, bodies, drive, ends
@@ -28,7 +28,7 @@ def web(acme: Workspace, sandbox: Sandbox, addresses: list[str]) -> list[QueueEn
     now = datetime.now(UTC)
     for number, address in enumerate(addresses):
         fini_id = known.pop(address, f"web-{number}")
-        (source,) = ensure(acme, "web", [fini_id], Origin("call", now))
+        (source,) = ensure_sources(acme, "web", [fini_id], Origin("call", now))
         Source.objects.filter(pk=source.pk).update(original_url=address)
         QueueEntry.objects.create(
             workspace=acme, source=source, lane=Lane.ADD, opened_at=now, opened_by="ada"
@@ -60,7 +60,7 @@ def test_a_source_of_a_type_that_the_api_does_not_ingest_is_left_out_and_said(
     run = runs.start_ingest(by=by("ada"), workspace=acme)
     drive(acme)
     assert ends(run) == {"done": 2, "skipped": 1}
-    assert run.items.get(outcome=Outcome.SKIPPED).reason == said_of_it
+    assert run.items.get(outcome=ItemOutcome.SKIPPED).reason == said_of_it
 
 
 def test_a_page_of_the_web_without_an_address_or_with_anothers_is_left_out_and_said(
@@ -97,7 +97,7 @@ def test_of_two_with_one_address_in_a_batch_only_the_later_is_refused(
     drive(acme)
     (sent,) = bodies(acme, "ingest")
     assert sent["documentIdsToAdd"] == addresses
-    refused = run.items.get(outcome=Outcome.REFUSED)
+    refused = run.items.get(outcome=ItemOutcome.REFUSED)
     assert (refused.position, refused.reason) == (
         50,
         "Not sent: another one in the same batch has the same address or ID",

@@ -10,7 +10,7 @@ from django.test import Client
 
 from fini_admin.ingestion import runs
 from fini_admin.ingestion.models import Item, Preview, Run
-from fini_admin.sources.models import Resource
+from fini_admin.sources.models import DiscoveredResource
 from fini_admin.web.forms.base import KEY_HERE, MARK_HERE
 from fini_admin.workspaces.models import Workspace
 from tests.ingestion.conftest import bodies, drive
@@ -35,7 +35,9 @@ def offered(acme: Workspace, editor: Client, *titles: str) -> str:
 
 def every_leaf(acme: Workspace) -> str:
     """The keys of all that is listed, as the page sends them."""
-    return ",".join(map(str, Resource.objects.filter(workspace=acme, leaf=True).values_list("pk", flat=True)))
+    return ",".join(
+        map(str, DiscoveredResource.objects.filter(workspace=acme, leaf=True).values_list("pk", flat=True))
+    )
 
 
 def fields(answer: Any) -> dict[str, str]:

@@ -110,7 +110,7 @@ def test_a_killed_workers_is_taken_up_where_it_was(acme, admin, main, sandbox, m
 
     with monkeypatch.context() as patch:
         patch.setattr(transport, "attempt", killed)
-        patch.setattr(verifications, "release", lambda *_: None)
+        patch.setattr(verifications, "give_back", lambda *_: None)
         with pytest.raises(Killed):
             loop.work_once(acme.pk, OWNER)
     assert not loop.work_once(acme.pk, ANOTHER)
@@ -127,8 +127,8 @@ def test_a_killed_workers_is_taken_up_where_it_was(acme, admin, main, sandbox, m
 
 def test_a_worker_that_died_before_its_call_holds_nobody_up(acme, main, sandbox):
     verifications.ask(by=BY, key=main)
-    assert verifications.lease(main.pk, OWNER)
-    assert not verifications.lease(main.pk, ANOTHER)
+    assert verifications.take(main.pk, OWNER)
+    assert not verifications.take(main.pk, ANOTHER)
     assert not loop.anything_due()
     fifteen_seconds_pass()
     assert loop.work_once(acme.pk, ANOTHER)
@@ -173,7 +173,7 @@ def test_the_heartbeat_keeps_what_is_in_hand(acme, main, sandbox, monkeypatch):
 
 def test_a_worker_that_is_told_to_stop_leaves_it_to_the_next(acme, main, sandbox):
     verifications.ask(by=BY, key=main)
-    assert verifications.lease(main.pk, OWNER)
+    assert verifications.take(main.pk, OWNER)
     loop.abandon(OWNER)
     assert loop.work_once(acme.pk, ANOTHER)
     assert len(sandbox.log()) == 1

@@ -3,7 +3,7 @@
 import pytest
 
 from fini_admin.sources import selection, tree
-from fini_admin.sources.models import Resource
+from fini_admin.sources.models import DiscoveredResource
 from fini_admin.sources.tree import Scope
 from fini_admin.workspaces.models import Workspace
 from tests.sources.trees import (
@@ -37,8 +37,8 @@ def test_the_selection_comes_in_discoverys_order_each_once(acme: Workspace) -> N
 
 def test_a_resource_has_the_same_key_at_each_of_its_places(acme: Workspace) -> None:
     scope = listed(acme, [branch("s1", leaf("1"), leaf("2")), branch("s2", leaf("2"), leaf("3"))])
-    first = Resource.objects.filter(external_id="2").earliest("pk").pk
-    groups = {group.branches: group.leaves for group in selection.groups(scope)}
+    first = DiscoveredResource.objects.filter(external_id="2").earliest("pk").pk
+    groups = {group.branches: group.leaves for group in selection.leaf_groups(scope)}
     assert groups == {(key("s1"),): [key("1"), first], (key("s2"),): [first, key("3")]}
     read = tree.read(scope, opened("s1", "s2"))
     levels = [row.level for row in read.level.rows if row.level]
@@ -50,7 +50,7 @@ def test_a_branch_that_is_a_page_brings_itself_and_a_page_may_be_picked_alone(ac
     scope = listed(acme, [branch("HR", leaf("1", leaf("2", leaf("3"))))], provider="confluence")
     assert picked(scope, within=keys("2")) == ["2", "3"]
     assert picked(scope, keys("2")) == ["2"]
-    assert [group.branches for group in selection.groups(scope, keys("2"))] == [
+    assert [group.branches for group in selection.leaf_groups(scope, keys("2"))] == [
         (key("HR"), key("1"), key("2"))
     ]
 
@@ -94,13 +94,13 @@ def test_the_default_mime_type_goes_to_those_that_discovery_gave_none(acme: Work
     nodes = [leaf("1"), leaf("2", mime_type="text/plain"), leaf("3", mime_type="")]
     scope = listed(acme, nodes, provider="confluence")
     rows = everything(scope)
-    sendable, problems = selection.to_send(rows, "application/pdf")
+    sendable, problems = selection.to_register(rows, "application/pdf")
     assert ([wire.mime_type for wire in sendable], problems) == (
         ["application/pdf", "text/plain", "application/pdf"],
         [],
     )
     notion = listed(acme, [leaf("1", mime_type="text/markdown")], provider="notion")
-    sendable, _ = selection.to_send(everything(notion), "application/pdf")
+    sendable, _ = selection.to_register(everything(notion), "application/pdf")
     assert [wire.mime_type for wire in sendable] == ["text/markdown"]
 
 
@@ -108,6 +108,6 @@ def test_what_register_would_refuse_is_left_out_with_the_reason(acme: Workspace)
     nameless, homeless = leaf("2"), leaf("3")
     nameless.title, homeless.original_url = "", " "
     scope = listed(acme, [leaf("1"), nameless, homeless])
-    sendable, problems = selection.to_send(everything(scope), "text/html")
+    sendable, problems = selection.to_register(everything(scope), "text/html")
     assert [(wire.external_id, wire.title) for wire in sendable] == [("1", "Article 1"), ("2", "")]
     assert problems == [(3, "Article 3: originalUrl is missing")]

@@ -10,7 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from fini_admin.ingestion import of_source
+from fini_admin.ingestion import queries
 from fini_admin.ingestion.models import Item, QueueEntry
 from fini_admin.sources.models import Source, StateChange
 from fini_admin.sources.states import State
@@ -262,7 +262,7 @@ def test_its_calls_are_found_by_an_index(acme: Workspace, register: Start) -> No
     source = ingested(register, acme)
     ids = list(StateChange.objects.filter(source=source).values_list("call", flat=True))
     with CaptureQueriesContext(connection) as captured:
-        assert of_source.calls(acme, ids)
+        assert queries.latest_call_rows(acme, ids)
     plans = [connection.cursor().execute(f"EXPLAIN QUERY PLAN {query['sql']}") for query in captured]
     told = [row[3] for plan in plans for row in plan.fetchall()]
     assert [line for line in told if "one_asked_per_call" in line or "one_outcome_per_call" in line] == told

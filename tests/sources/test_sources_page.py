@@ -269,7 +269,7 @@ def test_json_lines_hold_what_export_sources_prints_of_what_is_shown(viewer: Cli
     queued = source(acme, "b", state="queued", run=3, error="once")
     source(acme, "c", state="usable")
     QueueEntry.objects.create(workspace=acme, source=queued, opened_at=NOW, opened_by="ada")
-    every = {row["id"]: row for row in export.sources(acme)}
+    every = {row["id"]: row for row in export.all_sources(acme)}
     lines = [json.loads(line) for line in exported(viewer, "export=jsonl").splitlines()]
     assert [line["id"] for line in lines] == ["id-c", "id-b", "id-a"]
     assert {line["id"]: line for line in lines} == every

@@ -12,9 +12,9 @@ from fini_admin.fini.providers import Node
 from fini_admin.lib import paging
 from fini_admin.sources import selection, tree
 from fini_admin.sources.mirror import Origin, move_all
-from fini_admin.sources.models import Resource, Source
+from fini_admin.sources.models import DiscoveredResource, Source
 from fini_admin.sources.states import State
-from fini_admin.sources.tree import Level, Row, Scope
+from fini_admin.sources.tree import Level, Scope, TreeRow
 from fini_admin.workspaces.models import Workspace
 from tests.sources.trees import (
     NOW,
@@ -43,7 +43,7 @@ def drawn(level: Level) -> list[Any]:
     return [drawn_row(row) for row in level.rows] + ([f"{level.more} more"] if level.more else [])
 
 
-def drawn_row(row: Row) -> Any:
+def drawn_row(row: TreeRow) -> Any:
     name = row.resource.external_id
     if row.number is None:
         return f"{name} {row.source.state}" if row.source else f"{name}{'' if row.listed else ' unlisted'}"
@@ -135,7 +135,7 @@ def test_a_page_that_holds_pages_is_a_branch_and_the_first_row_in_it(acme: Works
 
 def test_branches_and_leaves_of_the_same_id_do_not_mix(acme: Workspace) -> None:
     scope = listed(acme, [branch("1", leaf("1"), leaf("2")), leaf("2")])
-    shown = tree.read(scope, dict.fromkeys(Resource.objects.values_list("pk", flat=True), 1))
+    shown = tree.read(scope, dict.fromkeys(DiscoveredResource.objects.values_list("pk", flat=True), 1))
     assert drawn(shown.level) == [("1: 2, 2", ["1", "2"]), "2"]
     assert shown.number.total == 2
     assert [row.external_id for row in everything(scope)] == ["1", "2"]
@@ -199,10 +199,10 @@ def test_another_workspace_and_another_provider_are_out_of_sight(acme: Workspace
     listed(other, help_centre())
     listed(acme, [leaf("n")], provider="notion")
     scope = listed(acme, [leaf("1")])
-    assert drawn(tree.read(scope, dict.fromkeys(Resource.objects.values_list("pk", flat=True), 1)).level) == [
-        "1"
-    ]
-    foreign = Resource.objects.get(workspace=other, external_id="c1")
+    assert drawn(
+        tree.read(scope, dict.fromkeys(DiscoveredResource.objects.values_list("pk", flat=True), 1)).level
+    ) == ["1"]
+    foreign = DiscoveredResource.objects.get(workspace=other, external_id="c1")
     assert tree.branch_of(scope, foreign.pk) is None
     chosen = selection.select(scope, {*keys("n", "6"), key("1")}, {foreign.pk})
     assert ([row.external_id for row in chosen.resources], chosen.unknown) == (["1"], 3)
@@ -260,15 +260,15 @@ def test_the_number_of_queries_is_the_same_whatever_the_size(
     acme: Workspace, search: str, new: bool, expected: list[int]
 ) -> None:
     def asked(count: int) -> list[int]:
-        Resource.objects.all().delete()
+        DiscoveredResource.objects.all().delete()
         scope = replace(listed(acme, big(count)), search=search, new=new)
-        opened = list(Resource.objects.filter(leaf=False).values_list("pk", flat=True)[:40])
+        opened = list(DiscoveredResource.objects.filter(leaf=False).values_list("pk", flat=True)[:40])
         first = tree.branch_of(scope, key("s0"))
         assert first
         return [
             queries(lambda: tree.read(scope, dict.fromkeys(opened, 1))),
             queries(lambda: tree.read_branch(scope, first, 1)),
-            queries(lambda: selection.groups(scope)),
+            queries(lambda: selection.leaf_groups(scope)),
         ]
 
     assert asked(10) == asked(300) == expected

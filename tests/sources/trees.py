@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 from fini_admin.fini.providers import Node
 from fini_admin.sources import selection
-from fini_admin.sources.mirror import list_resources
-from fini_admin.sources.models import Resource, Source
+from fini_admin.sources.mirror import store_listing
+from fini_admin.sources.models import DiscoveredResource, Source
 from fini_admin.sources.tree import Scope
 from fini_admin.workspaces.models import Workspace
 
@@ -35,7 +35,7 @@ def help_centre() -> list[Node]:
 
 
 def listed(workspace: Workspace, nodes: list[Node], run: int = 1, provider: str = "zendesk") -> Scope:
-    list_resources(workspace, provider, nodes, run)
+    store_listing(workspace, provider, nodes, run)
     return Scope(workspace, provider, run)
 
 
@@ -55,11 +55,11 @@ def source(
 
 
 def key(external_id: str) -> int:
-    return Resource.objects.filter(external_id=external_id).latest("pk").pk
+    return DiscoveredResource.objects.filter(external_id=external_id).latest("pk").pk
 
 
-def everything(scope: Scope) -> list[Resource]:
-    leaves = Resource.objects.filter(workspace=scope.workspace, provider=scope.provider, leaf=True)
+def everything(scope: Scope) -> list[DiscoveredResource]:
+    leaves = DiscoveredResource.objects.filter(workspace=scope.workspace, provider=scope.provider, leaf=True)
     return selection.select(scope, set(leaves.values_list("pk", flat=True))).resources
 
 
@@ -77,6 +77,8 @@ def picked(scope: Scope, leaves: Iterable[int] = (), within: Iterable[int] = ())
 
 def meant(scope: Scope, *within: str, every: bool = False) -> list[str]:
     """The leaves that a box selects, or all that are shown, by the external IDs of those at the keys."""
-    found = [leaf for group in selection.groups(scope, keys(*within), every=every) for leaf in group.leaves]
-    by_key = dict(Resource.objects.values_list("pk", "external_id"))
+    found = [
+        leaf for group in selection.leaf_groups(scope, keys(*within), every=every) for leaf in group.leaves
+    ]
+    by_key = dict(DiscoveredResource.objects.values_list("pk", "external_id"))
     return [by_key[leaf] for leaf in found]

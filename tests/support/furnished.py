@@ -23,8 +23,8 @@ from fini_admin.fini.routes import Resource
 from fini_admin.ingestion import previews, queue, runs, schedules
 from fini_admin.ingestion.models import (
     Item,
+    ItemOutcome,
     Lane,
-    Outcome,
     Preview,
     QueueEntry,
     Run,
@@ -39,7 +39,7 @@ from fini_admin.people import invitations
 from fini_admin.people.models import Invitation
 from fini_admin.sources import mirror
 from fini_admin.sources.mirror import Origin
-from fini_admin.sources.models import Resource as Listed
+from fini_admin.sources.models import DiscoveredResource as Listed
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import State
 from fini_admin.workspaces.keys import switch_off_key
@@ -190,7 +190,9 @@ def add_sources(made: Furnished) -> None:
         reason=f"{made.mark} reason",
     )
     ids = [f"{made.slug if n == 1 else made.mark}-source-{n}" for n in range(len(State))]
-    found = mirror.ensure(made.workspace, "zendesk", ids, Origin(str(uuid4()), datetime.now(UTC), run.number))
+    found = mirror.ensure_sources(
+        made.workspace, "zendesk", ids, Origin(str(uuid4()), datetime.now(UTC), run.number)
+    )
     for number, (source, state) in enumerate(zip(found, State.values, strict=True)):
         source.external_id, source.title = f"{made.slug}-{number}", f"{made.mark} title {number}"
         source.original_url, source.mime_type = f"https://{made.mark}.example/{number}", MIME_TYPE
@@ -201,7 +203,7 @@ def add_sources(made: Furnished) -> None:
     items = Item.objects.filter(run=run)
     for item, source in zip(items.order_by("position"), found, strict=True):
         Item.objects.filter(pk=item.pk).update(source=source)
-    items.update(stage=Stage.ENDED, outcome=Outcome.DONE, reason=f"{made.mark} outcome")
+    items.update(stage=Stage.ENDED, outcome=ItemOutcome.DONE, reason=f"{made.mark} outcome")
     Step.objects.filter(run=run).update(state=StepState.DONE)
     Run.objects.filter(pk=run.pk).update(state=RunState.ENDED, ended_at=datetime.now(UTC))
     made.runs["register"] = run
@@ -209,7 +211,7 @@ def add_sources(made: Furnished) -> None:
 
 def add_queue(made: Furnished) -> None:
     """An entry in each lane, one that a run has taken, one that was taken out."""
-    waiting = mirror.ensure(
+    waiting = mirror.ensure_sources(
         made.workspace,
         "zendesk",
         [f"{made.mark}-waiting-{n}" for n in range(6)],
@@ -226,7 +228,7 @@ def add_queue(made: Furnished) -> None:
     for name, entry in made.entries.items():
         lane = {"refresh": Lane.REFRESH, "unread": ""}.get(name, Lane.ADD)
         QueueEntry.objects.filter(pk=entry.pk).update(lane=lane)
-    queue.remove(**made.who, workspace=made.workspace, entries=[made.entries["out"].pk])
+    queue.remove_entries(**made.who, workspace=made.workspace, entries=[made.entries["out"].pk])
     taken = [made.entries["taken"].pk]
     made.runs["ingest"] = runs.start_ingest(
         **made.who, workspace=made.workspace, entries=taken, reason=made.mark

@@ -8,8 +8,25 @@ from django.db.models import Q, QuerySet
 from fini_admin.fini.external_ids import compared, spellings
 from fini_admin.ingestion import queue
 from fini_admin.ingestion.engine import split
-from fini_admin.ingestion.models import Item, Kind, Outcome, Run, RunState, Stage, Step, StepState, Watch
-from fini_admin.ingestion.runs import add_step, end, end_items, finish, plan
+from fini_admin.ingestion.models import (
+    Item,
+    ItemOutcome,
+    Run,
+    RunKind,
+    RunState,
+    Stage,
+    Step,
+    StepState,
+    Watch,
+)
+from fini_admin.ingestion.runs import (
+    add_ingest_steps,
+    add_step,
+    end_finished_runs,
+    finish_and_release,
+    finish_items,
+)
+from fini_admin.lib import lease
 from fini_admin.lib.paging import chunks
 from fini_admin.sources import mirror
 from fini_admin.sources.mirror import Origin, without_pk
@@ -21,23 +38,23 @@ FIRST_GAP = 2.0
 LONGEST_REST = timedelta(seconds=4)
 SENDS = 5
 AT_ONCE = 250  # so many names or sources a statement
-OUTCOMES = {State.USABLE: Outcome.DONE, State.EMPTY: Outcome.FAILED, State.FAILED: Outcome.FAILED}
+OUTCOMES = {State.USABLE: ItemOutcome.DONE, State.EMPTY: ItemOutcome.FAILED, State.FAILED: ItemOutcome.FAILED}
 
 
-def look_at(workspace: Workspace, sources: list[Source], since: datetime) -> None:
+def request_read(workspace: Workspace, sources: list[Source], since: datetime) -> None:
     """Have these records read by a call asked at or after `since`."""
     Source.objects.filter(pk__in=[source.pk for source in sources]).update(wanted_since=since, missed_walks=0)
-    watch_from(workspace, max(since, datetime.now(UTC)))
+    _watch_from(workspace, max(since, datetime.now(UTC)))
 
 
-def watch_from(workspace: Workspace, at: datetime) -> None:
+def _watch_from(workspace: Workspace, at: datetime) -> None:
     """Walk the list no later than then, with the shortest gap again."""
     watch = Watch.objects.filter(workspace=workspace)
     watch.update(gap=FIRST_GAP, news_at=datetime.now(UTC))
     watch.filter(Q(next_at=None) | Q(next_at__gt=at)).update(next_at=at, tries=0)
 
 
-def follow(run: Run, items: list[Item], origin: Origin) -> None:
+def follow_jobs(run: Run, items: list[Item], origin: Origin) -> None:
     """Fini took these: their entries close, and their jobs are followed to an end."""
     now = datetime.now(UTC)
     mine = Source.objects.filter(pk__in=[item.source_id for item in items])
@@ -50,16 +67,16 @@ def follow(run: Run, items: list[Item], origin: Origin) -> None:
         mirror.move_all(moving, state, origin)
         if state in ENDED:  # its end was seen before we knew that it was sent: nothing is left to follow
             Source.objects.filter(pk__in=[source.pk for source in moving]).update(sent_at=None)
-    queue.close(sources, "sent")
+    queue.close_entries(sources, "sent")
     # One whose source went while the call was out has its end.
     Item.objects.filter(pk__in=[item.pk for item in items], outcome=None).update(stage=Stage.FOLLOW)
-    end_followed(sources)
-    rest_before_poll(run.workspace, now)
+    _end_followed(sources)
+    _rest_before_poll(run.workspace, now)
 
 
-def rest_before_poll(workspace: Workspace, now: datetime) -> None:
+def _rest_before_poll(workspace: Workspace, now: datetime) -> None:
     """Jobs take a moment: the next poll comes after the last send, unless somebody has waited for it already."""
-    watch_from(workspace, now + timedelta(seconds=FIRST_GAP))
+    _watch_from(workspace, now + timedelta(seconds=FIRST_GAP))
     mine = Source.objects.filter(workspace=workspace)
     waiting = mine.filter(Q(wanted_since__lte=now) | Q(sent_at__lt=now - LONGEST_REST)).exists()
     if not waiting:
@@ -67,15 +84,15 @@ def rest_before_poll(workspace: Workspace, now: datetime) -> None:
         resting.update(next_at=now + timedelta(seconds=FIRST_GAP))
 
 
-def consequences(workspace: Workspace, sources: list[Source]) -> None:
+def act_on_records(workspace: Workspace, sources: list[Source]) -> None:
     """All that follows from these records having been read."""
-    pair(workspace, [source for source in sources if source.wanted_since is None])
-    end_followed(sources)
+    pair_items(workspace, [source for source in sources if source.wanted_since is None])
+    _end_followed(sources)
     resolve_checks(workspace)
-    finish(workspace)
+    end_finished_runs(workspace)
 
 
-def paired_items(workspace: Workspace, sources: Sequence[Source]) -> QuerySet[Item]:
+def _paired_items(workspace: Workspace, sources: Sequence[Source]) -> QuerySet[Item]:
     """The items that wait for one of these records."""
     waiting = Item.objects.filter(run__workspace=workspace, run__state=RunState.RUNNING, stage=Stage.PAIR)
     names = {name for source in sources for name in spellings(source.provider, source.external_id) if name}
@@ -87,7 +104,7 @@ def paired_items(workspace: Workspace, sources: Sequence[Source]) -> QuerySet[It
     )
 
 
-def pair(workspace: Workspace, sources: Sequence[Source]) -> None:
+def pair_items(workspace: Workspace, sources: Sequence[Source]) -> None:
     """Match items with records on (provider, externalId), and give each its lane (traps 1 and 2)."""
     if not sources:
         return
@@ -96,20 +113,20 @@ def pair(workspace: Workspace, sources: Sequence[Source]) -> None:
     }
     by_pk = {source.pk: source for source in sources}
     matched: list[Item] = []
-    for item in paired_items(workspace, sources):
+    for item in _paired_items(workspace, sources):
         source = by_pk.get(item.source_id or 0) or by_place.get(
             (item.provider, compared(item.provider, item.external_id))
         )
         if source:
             item.source, item.external_id, item.provider = source, source.external_id, source.provider
             matched.append(item)
-    assign(matched)
+    _store_sources(matched)
     queue.set_lanes(sources)
     for run in {item.run_id: item.run for item in matched}.values():
-        move_on(run, [item for item in matched if item.run_id == run.pk])
+        _go_on_after_pairing(run, [item for item in matched if item.run_id == run.pk])
 
 
-def assign(items: list[Item]) -> None:
+def _store_sources(items: list[Item]) -> None:
     """Store the items' sources, by an upsert on their place."""
     twins = [without_pk(item) for item in items]
     Item.objects.bulk_create(
@@ -120,15 +137,15 @@ def assign(items: list[Item]) -> None:
     )
 
 
-def move_on(run: Run, items: list[Item]) -> None:
+def _go_on_after_pairing(run: Run, items: list[Item]) -> None:
     """Registered and read back: on to ingestion once the walk is over, for a send moves the list (trap 6); or done."""
-    if run.then_ingest or run.kind == Kind.INGEST:
+    if run.then_ingest or run.kind == RunKind.INGEST:
         Item.objects.filter(pk__in=[item.pk for item in items]).update(stage=Stage.INGEST, step=None)
     else:
-        end_items(run, items, Outcome.DONE)
+        finish_and_release(run, items, ItemOutcome.DONE)
 
 
-def leftovers(workspace: Workspace) -> None:
+def end_unpaired(workspace: Workspace) -> None:
     """Everything wanted was read, and some items still have no record: say so (trap 1)."""
     if Source.objects.filter(workspace=workspace, wanted_since__isnull=False).exists():
         return
@@ -137,36 +154,36 @@ def leftovers(workspace: Workspace) -> None:
     for some in chunks(sorted(keys), AT_ONCE):
         found = Source.objects.filter(workspace=workspace, id_key__in=some)
         for sources in chunks(list(found), AT_ONCE):
-            pair(workspace, sources)
+            pair_items(workspace, sources)
     for run in Run.objects.filter(workspace=workspace, state=RunState.RUNNING):
         left = list(Item.objects.filter(run=run, stage=Stage.PAIR).only("source"))
-        end_items(
+        finish_and_release(
             run,
             left,
-            Outcome.UNKNOWN,
+            ItemOutcome.UNKNOWN,
             "Fini registered the batch, but no record with this external ID was found",
         )
 
 
-def plan_all(workspace: Workspace) -> None:
+def plan_runs(workspace: Workspace) -> None:
     """Cut what was paired into steps, in every run of the workspace that goes on."""
     for run in Run.objects.filter(workspace=workspace, state=RunState.RUNNING):
-        plan(run)
+        add_ingest_steps(run)
 
 
-def end_followed(sources: list[Source]) -> None:
+def _end_followed(sources: list[Source]) -> None:
     """A source that has its end gives it to the items that follow it."""
     ended = {source.pk: source for source in sources if source.state in ENDED}
-    reasons: dict[tuple[Outcome, str], list[int]] = {}
+    reasons: dict[tuple[ItemOutcome, str], list[int]] = {}
     for source in ended.values():
-        reasons.setdefault((OUTCOMES[State(source.state)], why(source)), []).append(source.pk)
+        reasons.setdefault((OUTCOMES[State(source.state)], _outcome_reason(source)), []).append(source.pk)
     for (outcome, reason), pks in reasons.items():
         following = Item.objects.filter(source__in=pks, stage=Stage.FOLLOW)
         for run in set(following.values_list("run", flat=True)):
-            end(run, following.filter(run=run), outcome, reason)
+            finish_items(run, following.filter(run=run), outcome, reason)
 
 
-def why(source: Source) -> str:
+def _outcome_reason(source: Source) -> str:
     """The reason kept with an outcome; none where all is well."""
     if source.state == State.USABLE:
         return ""
@@ -175,15 +192,15 @@ def why(source: Source) -> str:
     return f"Fini failed on it: {source.error}" if source.error else "Fini failed on it and did not say why"
 
 
-def gone(source: Source, origin: Origin) -> None:
+def source_gone(source: Source, origin: Origin) -> None:
     """Fini does not know the ID any more: the items that need it fail, its entry closes."""
     mirror.move_all([source], State.GONE, origin, "Fini answered 404")
     Source.objects.filter(pk=source.pk).update(sent_at=None, wanted_since=None, missed_walks=0)
-    queue.close([source], "gone")
+    queue.close_entries([source], "gone")
     open_items = Item.objects.filter(source=source).exclude(stage=Stage.ENDED).select_related("run")
     for item in open_items:
-        end_items(item.run, [item], Outcome.FAILED, "It is no longer in Fini")
-        plan(item.run)
+        finish_and_release(item.run, [item], ItemOutcome.FAILED, "It is no longer in Fini")
+        add_ingest_steps(item.run)
     resolve_checks(source.workspace)
 
 
@@ -191,26 +208,26 @@ def resolve_checks(workspace: Workspace) -> None:
     """What became of the steps whose outcome only a read-back can tell (trap 3)."""
     steps = Step.objects.filter(run__workspace=workspace, state=StepState.CHECK, run__state=RunState.RUNNING)
     for step in steps.select_related("run__workspace", "root").order_by("pk"):
-        resolve(step)
+        _resolve_check(step)
 
 
-def resolve(step: Step) -> None:
+def _resolve_check(step: Step) -> None:
     """A trace settles an item at once; all others together, when each was read late enough."""
     items = list(step.items.filter(stage=Stage.INGEST).select_related("source").order_by("position"))
-    traced = [item for item in items if item.source and shows_trace(item.source)]
+    traced = [item for item in items if item.source and _shows_trace(item.source)]
     if traced:
-        follow(step.run, traced, Origin(step.call, datetime.now(UTC), step.run.number))
+        follow_jobs(step.run, traced, Origin(step.call, datetime.now(UTC), step.run.number))
     silent = [item for item in items if item not in traced]
-    if all(read_late_enough(item.source, step) for item in silent):
-        not_done(step, silent)
+    if all(_read_late_enough(item.source, step) for item in silent):
+        _settle_not_done(step, silent)
 
 
-def shows_trace(source: Source) -> bool:
+def _shows_trace(source: Source) -> bool:
     """Whether the record differs from what was stored before sending."""
     return has_trace(source, Before(source.before_job, source.before_status, source.before_updated))
 
 
-def read_late_enough(source: Source | None, step: Step) -> bool:
+def _read_late_enough(source: Source | None, step: Step) -> bool:
     """Whether the record was read when Fini could no longer be working on the call.
 
     Not by a clock that was ahead: what would be sent again then might have been taken.
@@ -220,17 +237,19 @@ def read_late_enough(source: Source | None, step: Step) -> bool:
     return step.settle_after <= source.read_at <= datetime.now(UTC)
 
 
-def not_done(step: Step, items: list[Item]) -> None:
+def _settle_not_done(step: Step, items: list[Item]) -> None:
     """No trace: these were not taken. A refused batch is halved, any other may now be sent again."""
     sources = [item.source for item in items if item.source]
     Source.objects.filter(pk__in=[source.pk for source in sources]).update(sent_at=None)
     note = "No trace of the call: it was not done"
     mirror.move_all(sources, State.QUEUED, Origin(step.call, datetime.now(UTC), step.run.number), note)
     if items and step.refusal:
-        split.split(step, items, step.refusal)
+        split.split_step(step, items, step.refusal)
         return
-    Step.objects.filter(pk=step.pk).update(state=StepState.DONE, owner="", lease_until=None)
+    lease.give_back(Step.objects.filter(pk=step.pk), state=StepState.DONE)
     if items and step.tries >= SENDS:
-        end_items(step.run, items, Outcome.FAILED, f"Sent {step.tries} times, and Fini never took it")
+        finish_and_release(
+            step.run, items, ItemOutcome.FAILED, f"Sent {step.tries} times, and Fini never took it"
+        )
     elif items:
-        add_step(step.run, Kind.INGEST, step.provider, items, tries=step.tries)
+        add_step(step.run, RunKind.INGEST, step.provider, items, tries=step.tries)

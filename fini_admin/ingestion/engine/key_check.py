@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import transaction
 
 from fini_admin.audit.names import By, Origin
-from fini_admin.audit.recording import LEASE, Context, Superseded
+from fini_admin.audit.recording import Context, Superseded
 from fini_admin.audit.transport import Exchange, exchange
 from fini_admin.fini.client import Request
 from fini_admin.fini.errors import (
@@ -34,6 +34,7 @@ from fini_admin.ingestion import budget, verifications
 from fini_admin.ingestion.engine import credentials
 from fini_admin.ingestion.models import Verification
 from fini_admin.ingestion.wakeup import wake
+from fini_admin.lib import lease
 from fini_admin.lib.keyring import UnknownKey
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import State
@@ -172,7 +173,7 @@ def verify(*, by: By, key: ApiKey) -> Progress:
     progress = Progress()
     while asked := question(key, progress):
         # Nobody sends a heartbeat for a call outside the worker: the lease must outlast the longest one.
-        context = _context(asked.asking, by=by, lease=lease())
+        context = _context(asked.asking, by=by, lease=longest_lease())
         try:
             done = exchange(
                 asked.request,
@@ -187,9 +188,9 @@ def verify(*, by: By, key: ApiKey) -> Progress:
     return progress
 
 
-def lease() -> timedelta:
+def longest_lease() -> timedelta:
     """How long a call outside the worker stays open without a heartbeat."""
-    return LEASE + timedelta(seconds=2 * settings.FINI_TIMEOUT)
+    return lease.LENGTH + timedelta(seconds=2 * settings.FINI_TIMEOUT)
 
 
 def _context(key: ApiKey, **who: Any) -> Context:
@@ -237,8 +238,8 @@ def advance(key_id: UUID, owner: str) -> None:
 def _claim(row: Verification, owner: str, call: str) -> None:
     """In the *asked* transaction: the lease is ours, the budget gives a slot."""
     held = budget.lock_budget(row.key.workspace)
-    ours = Verification.objects.filter(pk=row.pk, ended_at=None, owner=owner, call="")
-    if not ours.filter(lease_until__gt=datetime.now(UTC)).update(call=call):
+    ours = lease.held(Verification.objects.filter(pk=row.pk, ended_at=None, call=""), owner)
+    if not ours.update(call=call):
         raise LeaseLost
     budget.take(held, call, urgent=True)
 

@@ -5,7 +5,6 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -20,8 +19,8 @@ from fini_admin.ingestion.engine.credentials import NoKey
 from fini_admin.ingestion.models import (
     Budget,
     Item,
-    Kind,
-    Outcome,
+    ItemOutcome,
+    RunKind,
     Stage,
     Step,
     StepState,
@@ -29,7 +28,8 @@ from fini_admin.ingestion.models import (
     Watch,
     Worker,
 )
-from fini_admin.ingestion.runs import end_items, finish
+from fini_admin.ingestion.runs import end_finished_runs, finish_and_release
+from fini_admin.lib import lease
 from fini_admin.lib.keyring import UnknownKey
 from fini_admin.lib.outage import outage_of
 from fini_admin.sources import mirror
@@ -46,7 +46,7 @@ PAUSE = timedelta(seconds=10)
 LATER = timedelta(minutes=1)
 FORGOTTEN = timedelta(days=1)
 # What a person waits for: a discovery that no schedule started.
-WAITED_FOR = Q(kind=Kind.DISCOVER) & ~Q(run__origin=Origin.SCHEDULE)
+WAITED_FOR = Q(kind=RunKind.DISCOVER) & ~Q(run__origin=Origin.SCHEDULE)
 # What each thread of this process has in hand, by its table and number: one at a time. Single operations on a dict are
 # safe between threads.
 IN_HAND: dict[int, tuple[type[Leased], int | UUID]] = {}
@@ -66,14 +66,14 @@ def in_hand(table: type[Leased], number: int | UUID) -> Iterator[None]:
 
 def due_steps(now: datetime) -> QuerySet[Step]:
     """Steps that may go out now, if the budget has a slot: of workspaces with a key, not told to slow down."""
-    free = Step.objects.filter(state=StepState.READY, due_at__lte=now).exclude(lease_until__gt=now)
+    free = lease.free(Step.objects.filter(state=StepState.READY, due_at__lte=now))
     open_ = free.filter(usable_key("run__workspace")).exclude(run__workspace__budget__blocked_until__gt=now)
-    return open_.filter(Q(kind=Kind.DISCOVER) | ~Q(run__workspace__budget__spent_until__gt=now))
+    return open_.filter(Q(kind=RunKind.DISCOVER) | ~Q(run__workspace__budget__spent_until__gt=now))
 
 
 def due_watches(now: datetime) -> QuerySet[Watch]:
     """Watches whose next page is due; steps go first, for a walk tells more after them."""
-    free = Watch.objects.filter(next_at__lte=now).exclude(lease_until__gt=now).filter(usable_key("workspace"))
+    free = lease.free(Watch.objects.filter(next_at__lte=now)).filter(usable_key("workspace"))
     open_ = free.exclude(workspace__budget__blocked_until__gt=now).exclude(
         workspace__budget__spent_until__gt=now
     )
@@ -92,7 +92,7 @@ def _due() -> QuerySet[Budget]:
     now = datetime.now(UTC)
     by_step = due_steps(now).order_by().values("run__workspace_id")
     by_watch = due_watches(now).order_by().values("workspace_id")
-    asked_for = verifications.due(now).order_by().values("key__workspace_id")
+    asked_for = verifications.due().order_by().values("key__workspace_id")
     due = Budget.objects.filter(Q(pk__in=by_step) | Q(pk__in=by_watch) | Q(pk__in=asked_for))
     return due.order_by(F("served_at").asc(nulls_first=True), "pk")
 
@@ -108,7 +108,7 @@ def in_turn() -> Iterator[UUID]:
     A person waits for a verification of a key, and for a discovery that no schedule started, in this order.
     """
     now = datetime.now(UTC)
-    asked_for = verifications.due(now).values_list("key__workspace_id", flat=True)[:ROUND]
+    asked_for = verifications.due().values_list("key__workspace_id", flat=True)[:ROUND]
     waited_for = due_steps(now).filter(WAITED_FOR).order_by("due_at", "pk")
     first = list(dict.fromkeys([*asked_for, *waited_for.values_list("run__workspace_id", flat=True)[:ROUND]]))
     yield from first
@@ -128,7 +128,7 @@ def work(owner: str, stopping: threading.Event) -> bool:
 def work_once(workspace_id: UUID, owner: str) -> bool:
     """One piece of work in a workspace; False when nothing is due, or nothing may go out."""
     now = datetime.now(UTC)
-    verification = verifications.due(now).filter(key__workspace_id=workspace_id).first()
+    verification = verifications.due().filter(key__workspace_id=workspace_id).first()
     if verification:
         return do_verification(verification.pk, owner)
     mine = due_steps(now).filter(run__workspace_id=workspace_id)
@@ -136,7 +136,7 @@ def work_once(workspace_id: UUID, owner: str) -> bool:
     try:
         if step:
             return do_step(step.pk, owner)
-        if due_watches(now).filter(workspace_id=workspace_id).exists() and walk.lease(workspace_id, owner):
+        if due_watches(now).filter(workspace_id=workspace_id).exists() and walk.take(workspace_id, owner):
             return do_watch(workspace_id, owner)
     except budget.Spent as spent:
         Budget.objects.filter(pk=workspace_id).update(spent_until=spent.until)
@@ -149,13 +149,13 @@ def work_once(workspace_id: UUID, owner: str) -> bool:
 def hold_back(workspace_id: UUID, until: datetime) -> None:
     """No call of a workspace can go out; a discovery, which waits for no share of the budget, is not due either."""
     Budget.objects.filter(pk=workspace_id).update(spent_until=until)
-    waiting = Step.objects.filter(run__workspace=workspace_id, state=StepState.READY, kind=Kind.DISCOVER)
+    waiting = Step.objects.filter(run__workspace=workspace_id, state=StepState.READY, kind=RunKind.DISCOVER)
     waiting.filter(due_at__lt=until).update(due_at=until)
 
 
 def do_verification(key_id: UUID, owner: str) -> bool:
     """Lease a verification, make its next call, and let it go whatever happens."""
-    if not verifications.lease(key_id, owner):
+    if not verifications.take(key_id, owner):
         return True
     with in_hand(Verification, key_id):
         try:
@@ -166,13 +166,13 @@ def do_verification(key_id: UUID, owner: str) -> bool:
             log.exception("verification of key %s", key_id)
             recover_verification(key_id)
         finally:
-            verifications.release(key_id, owner)
+            verifications.give_back(key_id, owner)
     return True
 
 
 def do_step(step_id: int, owner: str) -> bool:
     """Lease a step, perform it, and let it go whatever happens."""
-    if not send.lease(step_id, owner):
+    if not send.take(step_id, owner):
         return True
     with in_hand(Step, step_id):
         try:
@@ -270,7 +270,7 @@ def reopen_calls() -> None:
 
 def postpone_call(call: str) -> None:
     """Nobody closes this call again every second."""
-    OpenCall.objects.filter(call=call).update(lease_until=datetime.now(UTC) + LATER)
+    lease.extend(OpenCall.objects.filter(call=call), LATER)
 
 
 def recover_call(call: str, chain: str, *, died: bool) -> None:
@@ -284,10 +284,9 @@ def recover_call(call: str, chain: str, *, died: bool) -> None:
             .first()
         )
         if step:
-            send.lost(step, call, died=died)
-        free: dict[str, Any] = {"owner": "", "lease_until": None, "call": ""}
-        Watch.objects.filter(workspace=workspace, call=call).update(**free)
-        Verification.objects.filter(key__workspace=workspace, call=call).update(**free)
+            send.settle_lost_call(step, call, died=died)
+        lease.give_back(Watch.objects.filter(workspace=workspace, call=call), call="")
+        lease.give_back(Verification.objects.filter(key__workspace=workspace, call=call), call="")
     recording.write_lost(call)
 
 
@@ -296,22 +295,20 @@ def beat(owner: str) -> None:
 
     What a thread had to let go of without a word, for the database was away, is in no hand: its lease runs out.
     """
-    now = datetime.now(UTC)
-    until = now + recording.LEASE
-    Worker.objects.filter(pk=owner).update(seen_at=now)
+    Worker.objects.filter(pk=owner).update(seen_at=datetime.now(UTC))
     held = list(IN_HAND.copy().values())
     for table in (Step, Watch, Verification):
         mine = table.objects.filter(pk__in=[pk for one, pk in held if one is table], owner=owner)
         recording.extend(mine.values_list("call", flat=True))
-        mine.filter(lease_until__isnull=False).update(lease_until=until)
+        lease.extend(mine)
 
 
 def abandon(owner: str) -> None:
     """At the end of a process: what it holds is free for others at once."""
     recover(owner)
-    Step.objects.filter(owner=owner, state=StepState.READY).update(owner="", lease_until=None)
-    for table in (Watch, Verification):
-        table.objects.filter(owner=owner).update(owner="", lease_until=None, call="")
+    lease.give_back(Step.objects.filter(owner=owner, state=StepState.READY))
+    lease.give_back(Watch.objects.filter(owner=owner), call="")
+    lease.give_back(Verification.objects.filter(owner=owner), call="")
     Worker.objects.filter(pk=owner).delete()
 
 
@@ -343,8 +340,8 @@ def mark_stuck_in(workspace: Workspace, old: QuerySet[Source]) -> None:
     stuck = list(old.filter(workspace=workspace)[:500])
     mirror.move_all(stuck, State.STUCK, mirror.Origin("", datetime.now(UTC)), "No end after 24 hours")
     for item in Item.objects.filter(source__in=stuck, stage=Stage.FOLLOW).select_related("run"):
-        end_items(item.run, [item], Outcome.UNKNOWN, "No end after 24 hours")
-    finish(workspace)
+        finish_and_release(item.run, [item], ItemOutcome.UNKNOWN, "No end after 24 hours")
+    end_finished_runs(workspace)
 
 
 def workspaces_of(sources: QuerySet[Source]) -> Iterable[Workspace]:

@@ -13,69 +13,68 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F
 
-from fini_admin.audit.recording import LEASE, Superseded
+from fini_admin.audit.recording import Superseded
 from fini_admin.audit.transport import Exchange, exchange
 from fini_admin.fini import routes
 from fini_admin.fini.client import Request
 from fini_admin.fini.errors import FiniError
+from fini_admin.fini.retry import may_be_repeated
 from fini_admin.fini.routes import InvalidRequest, Resource
 from fini_admin.ingestion import budget
 from fini_admin.ingestion.eligibility import why_not
 from fini_admin.ingestion.engine import credentials, settle
 from fini_admin.ingestion.engine.credentials import context_for
-from fini_admin.ingestion.models import Item, Kind, Lane, Outcome, QueueEntry, Stage, Step, StepState
-from fini_admin.ingestion.runs import end_items, finish
+from fini_admin.ingestion.models import Item, ItemOutcome, Lane, QueueEntry, RunKind, Stage, Step, StepState
+from fini_admin.ingestion.runs import end_finished_runs, finish_and_release
+from fini_admin.lib import lease
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import BUSY, State
 
 TWIN = "another one in the same batch has the same address or ID"
 
 
-class NotOurs(Exception):
+class StepChanged(Exception):
     """The lease ran out or the items changed since the step was prepared: nothing is sent."""
 
 
-def lease(step_id: int, owner: str) -> bool:
-    """Take a ready step by a conditional UPDATE; False when another process was quicker."""
-    now = datetime.now(UTC)
-    free = Step.objects.filter(pk=step_id, state=StepState.READY, due_at__lte=now).exclude(
-        lease_until__gt=now
-    )
-    return bool(free.update(owner=owner, lease_until=now + LEASE))
+def take(step_id: int, owner: str) -> bool:
+    """Take a ready step; False when another process was quicker."""
+    ready = Step.objects.filter(pk=step_id, state=StepState.READY, due_at__lte=datetime.now(UTC))
+    return lease.take(ready, owner)
 
 
 def release(step_id: int, owner: str) -> None:
     """Give a step back that was not sent."""
-    Step.objects.filter(pk=step_id, owner=owner, state=StepState.READY).update(owner="", lease_until=None)
+    lease.give_back(Step.objects.filter(pk=step_id, owner=owner, state=StepState.READY))
 
 
 def perform(step_id: int, owner: str) -> None:
     """Send a leased step and settle what comes of it. Raises budget.Spent and credentials.NoKey before any call."""
     step = Step.objects.select_related("run__workspace", "root").get(pk=step_id)
-    drop_ineligible(step)
-    items = items_of(step)
-    if not items and step.kind != Kind.DISCOVER:
-        close_empty(step)
+    _drop_ineligible(step)
+    items = _items_of(step)
+    if not items and step.kind != RunKind.DISCOVER:
+        _close_empty(step)
         return
     try:
         request = request_of(step, items)
     except InvalidRequest as error:
-        refuse_locally(step, items, str(error))
+        _refuse_locally(step, items, str(error))
         return
-    reads = step.kind == Kind.DISCOVER
+    reads = step.kind == RunKind.DISCOVER
     context = context_for(step.run, owner=owner, attempt=step.tries + 1, reads=reads)
     try:
         exchange(
             request,
             context,
-            claim=partial(claim, step, items, owner),
-            settle=partial(settle_step, step, items),
+            claim=partial(_claim, step, items, owner),
+            settle=partial(_settle_step, step, items),
         )
-    except (NotOurs, Superseded):
+    except (StepChanged, Superseded):
         return
 
 
-def items_of(step: Step) -> list[Item]:
+def _items_of(step: Step) -> list[Item]:
     """What a step's call carries, in the order in which it was given."""
     carried = step.items.filter(stage__in=(Stage.REGISTER, Stage.INGEST))
     return list(carried.select_related("source").order_by("position"))
@@ -83,29 +82,29 @@ def items_of(step: Step) -> list[Item]:
 
 def request_of(step: Step, items: list[Item]) -> Request[Any]:
     """The call that a step carries. Raises InvalidRequest for what Fini would refuse anyhow (traps 4 and 8)."""
-    if step.kind == Kind.DISCOVER:
+    if step.kind == RunKind.DISCOVER:
         return routes.discover(step.provider)
-    if step.kind == Kind.REGISTER:
+    if step.kind == RunKind.REGISTER:
         return routes.register(step.provider, [Resource(**item.resource) for item in items if item.resource])
     return routes.ingest(
         step.provider,
-        add=[wire_id(item) for item in items if item.lane == Lane.ADD],
-        refresh=[wire_id(item) for item in items if item.lane == Lane.REFRESH],
+        add=[_wire_id(item) for item in items if item.lane == Lane.ADD],
+        refresh=[_wire_id(item) for item in items if item.lane == Lane.REFRESH],
         english=step.run.english,
         baser=step.run.baser,
     )
 
 
-def wire_id(item: Item) -> str:
+def _wire_id(item: Item) -> str:
     """What names the item's source in ingest's arrays."""
     if item.source is None:
         raise InvalidRequest("the item has no source")
     return item.source.wire_id
 
 
-def drop_ineligible(step: Step) -> None:
+def _drop_ineligible(step: Step) -> None:
     """Leave out what became ineligible since the run was started, and say so."""
-    if step.kind != Kind.INGEST:
+    if step.kind != RunKind.INGEST:
         return
     with transaction.atomic():
         budget.lock_budget(step.run.workspace)
@@ -115,11 +114,11 @@ def drop_ineligible(step: Step) -> None:
                 run=step.run, closed_at=None, source__in=[item.source_id for item in items]
             ).values_list("source_id", flat=True)
         )
-        for reason, ineligible in skipped(items, queued).items():
-            end_items(step.run, ineligible, Outcome.SKIPPED, reason)
+        for reason, ineligible in _ineligible_by_reason(items, queued).items():
+            finish_and_release(step.run, ineligible, ItemOutcome.SKIPPED, reason)
 
 
-def skipped(items: list[Item], queued: set[int]) -> dict[str, list[Item]]:
+def _ineligible_by_reason(items: list[Item], queued: set[int]) -> dict[str, list[Item]]:
     """The items that may not be sent, by reason."""
     reasons: dict[str, list[Item]] = {}
     for item in items:
@@ -129,35 +128,35 @@ def skipped(items: list[Item], queued: set[int]) -> dict[str, list[Item]]:
     return reasons
 
 
-def close_empty(step: Step) -> None:
+def _close_empty(step: Step) -> None:
     """Nothing is left to send."""
     with transaction.atomic():
         budget.lock_budget(step.run.workspace)
-        Step.objects.filter(pk=step.pk).update(state=StepState.DONE, owner="", lease_until=None)
-        finish(step.run.workspace)
+        lease.give_back(Step.objects.filter(pk=step.pk), state=StepState.DONE)
+        end_finished_runs(step.run.workspace)
 
 
-def refuse_locally(step: Step, items: list[Item], reason: str) -> None:
+def _refuse_locally(step: Step, items: list[Item], reason: str) -> None:
     """What breaks a rule that we can check ourselves is never sent (trap 4); the rest of the step stays ready."""
-    offenders = dict(offending(step, items))
+    offenders = dict(_offending(step, items))
     with transaction.atomic():
         budget.lock_budget(step.run.workspace)
         for item, problem in (offenders or dict.fromkeys(items, reason)).items():
-            end_items(step.run, [item], Outcome.REFUSED, f"Not sent: {problem}")
+            finish_and_release(step.run, [item], ItemOutcome.REFUSED, f"Not sent: {problem}")
 
 
-def offending(step: Step, items: list[Item]) -> Iterator[tuple[Item, str]]:
+def _offending(step: Step, items: list[Item]) -> Iterator[tuple[Item, str]]:
     """The items that could not be sent alone, and the later one of twins, with what is wrong."""
     names: set[str] = set()
     for item in items:
-        name = wire_id(item) if step.kind == Kind.INGEST and item.source else item.external_id
-        problem = problem_of(step, item) or (TWIN if name in names else "")
+        name = _wire_id(item) if step.kind == RunKind.INGEST and item.source else item.external_id
+        problem = _problem_of(step, item) or (TWIN if name in names else "")
         if problem:
             yield item, problem
         names.add(name)
 
 
-def problem_of(step: Step, item: Item) -> str:
+def _problem_of(step: Step, item: Item) -> str:
     """What is wrong with a single item; empty when it could be sent alone."""
     try:
         request_of(step, [item])
@@ -166,48 +165,47 @@ def problem_of(step: Step, item: Item) -> str:
     return ""
 
 
-def claim(step: Step, items: list[Item], owner: str, call: str) -> None:
+def _claim(step: Step, items: list[Item], owner: str, call: str) -> None:
     """In the *asked* transaction: the lease is ours, the step moves to sent, the budget gives a slot (P4)."""
     held = budget.lock_budget(step.run.workspace)
-    now = datetime.now(UTC)
-    ours = Step.objects.filter(pk=step.pk, state=StepState.READY, owner=owner, lease_until__gt=now)
+    ours = lease.held(Step.objects.filter(pk=step.pk, state=StepState.READY), owner)
     if not ours.update(state=StepState.SENT, call=call, tries=F("tries") + 1, lease_until=None):
-        raise NotOurs
+        raise StepChanged
     sources = Source.objects.filter(pk__in=[item.source_id for item in items if item.source_id])
-    if step.kind == Kind.INGEST:
+    if step.kind == RunKind.INGEST:
         waiting = sources.filter(entries__run=step.run_id, entries__closed_at=None)
         if waiting.exclude(state__in=(*BUSY, State.GONE)).count() != len(items):
-            raise NotOurs
+            raise StepChanged
         sources.update(before_job=F("job_id"), before_status=F("job_status"), before_updated=F("updated_at"))
-    budget.take(held, call, urgent=step.kind == Kind.DISCOVER)
+    budget.take(held, call, urgent=step.kind == RunKind.DISCOVER)
 
 
-def settle_step(step: Step, items: list[Item], done: Exchange[Any]) -> None:
+def _settle_step(step: Step, items: list[Item], done: Exchange[Any]) -> None:
     """In the *outcome* transaction: what the answer says of the step's items, or what becomes of the step."""
-    reads = step.kind == Kind.DISCOVER
+    reads = step.kind == RunKind.DISCOVER
     reader_failed = reads and credentials.cannot_read(step.run.workspace, done)
     credentials.settle(step.run.workspace, done, reads=reads)
     if not Step.objects.filter(pk=step.pk, state=StepState.SENT, call=done.call).exists():
         raise Superseded(done.call)
     step.refresh_from_db(fields=["tries", "state"])
     if done.error is None:
-        settle.accepted(step, items, done)
+        settle.settle_accepted(step, items, done)
     elif reader_failed:
-        settle.later(step, 0)
+        settle.retry_later(step, 0)
     else:
-        settle.failed(step, items, done.error, call=done.call)
-    finish(step.run.workspace)
+        settle.settle_failed(step, items, done.error, call=done.call)
+    end_finished_runs(step.run.workspace)
 
 
-def lost(step: Step, call: str, *, died: bool) -> None:
+def settle_lost_call(step: Step, call: str, *, died: bool) -> None:
     """What this step's call came to is not known, for its process failed on it or `died`. In a transaction.
 
     A death says nothing about the step: what may be repeated is, at once, and however often (P3).
     """
-    if died and step.kind in settle.REPEATABLE:
-        settle.later(step, 0)
+    if died and may_be_repeated(step.kind):
+        settle.retry_later(step, 0)
         Step.objects.filter(pk=step.pk).update(tries=F("tries") - 1)
         return
-    items = items_of(step)
-    settle.failed(step, items, FiniError("the process that sent it failed or ended"), call=call)
-    finish(step.run.workspace)
+    items = _items_of(step)
+    settle.settle_failed(step, items, FiniError("the process that sent it failed or ended"), call=call)
+    end_finished_runs(step.run.workspace)

@@ -11,28 +11,28 @@ from fini_admin.fini.errors import FiniError, KeyRefused, ScopeMissing
 from fini_admin.fini.errors import Outcome as CallOutcome
 from fini_admin.fini.retry import pause_before_retry
 from fini_admin.fini.wire import IdLists
-from fini_admin.ingestion import left_out, queue
+from fini_admin.ingestion import discovery_remarks, queue
 from fini_admin.ingestion.engine import split
-from fini_admin.ingestion.engine.follow import follow, look_at
+from fini_admin.ingestion.engine.follow import follow_jobs, request_read
 from fini_admin.ingestion.models import (
     NOT_CONNECTED,
     Item,
-    Kind,
-    Outcome,
+    ItemOutcome,
     Run,
+    RunKind,
     Stage,
     Step,
     StepState,
     Watch,
 )
-from fini_admin.ingestion.runs import end_items, plan
+from fini_admin.ingestion.runs import add_ingest_steps, finish_and_release
+from fini_admin.lib import lease
 from fini_admin.lib.paging import CHUNK
 from fini_admin.sources import mirror
 from fini_admin.sources.mirror import Origin
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import BUSY, State
 
-REPEATABLE = (Kind.DISCOVER, Kind.REGISTER)
 GRACE = timedelta(seconds=5)
 # What is about the provider, the body or the key concerns every batch alike (trap 4). Whole phrases, for a refusal may
 # name a title, and a title may hold any word. What is missed here costs calls; what is caught wrongly ends a run.
@@ -47,33 +47,33 @@ ABOUT_ALL = re.compile(
 UNCONNECTED = re.compile(r"connected|unsupported provider", re.IGNORECASE)
 
 
-def accepted(step: Step, items: list[Item], done: Exchange[Any]) -> None:
+def settle_accepted(step: Step, items: list[Item], done: Exchange[Any]) -> None:
     """Fini answered that it did what was asked."""
     origin = Origin(done.call, done.asked_at, step.run.number)
-    if step.kind == Kind.DISCOVER:
-        discovered(step, done.value)
-    elif step.kind == Kind.REGISTER:
-        registered(step, items, ids_of(done), origin)
+    if step.kind == RunKind.DISCOVER:
+        discover_accepted(step, done.value)
+    elif step.kind == RunKind.REGISTER:
+        register_accepted(step, items, _ids_of(done), origin)
     else:
-        taken(step, items, ids_of(done), origin)
+        ingest_accepted(step, items, _ids_of(done), origin)
 
 
-def ids_of(done: Exchange[IdLists]) -> list[str]:
+def _ids_of(done: Exchange[IdLists]) -> list[str]:
     """Every ID of the answer, once."""
     return done.value.all if done.value else []
 
 
-def close_step(step: Step, **fields: object) -> None:
+def _close_step(step: Step, **fields: object) -> None:
     """The step is done with."""
-    Step.objects.filter(pk=step.pk).update(state=StepState.DONE, owner="", lease_until=None, **fields)
+    lease.give_back(Step.objects.filter(pk=step.pk), state=StepState.DONE, **fields)
 
 
-def discovered(step: Step, listing: Any) -> None:
+def discover_accepted(step: Step, listing: Any) -> None:
     """A provider's Listing: each leaf is an ID of the run, and done; what could not be listed is kept with it."""
     run = step.run
-    mirror.list_resources(run.workspace, step.provider, listing.nodes, run.number)
+    mirror.store_listing(run.workspace, step.provider, listing.nodes, run.number)
     leaves = {leaf.external_id: leaf.title for leaf in listing.leaves()}
-    ended = {"stage": Stage.ENDED, "outcome": Outcome.DONE, "provider": step.provider}
+    ended = {"stage": Stage.ENDED, "outcome": ItemOutcome.DONE, "provider": step.provider}
     Item.objects.bulk_create(
         (
             Item(run=run, position=n, external_id=external_id, resource={"title": title}, **ended)
@@ -82,91 +82,93 @@ def discovered(step: Step, listing: Any) -> None:
         batch_size=CHUNK,
     )
     Run.objects.filter(pk=run.pk).update(
-        total=len(leaves), done=len(leaves), left_out=left_out.kept(listing.remarks)
+        total=len(leaves), done=len(leaves), left_out=discovery_remarks.remarks_to_store(listing.remarks)
     )
-    close_step(step)
+    _close_step(step)
 
 
-def registered(step: Step, items: list[Item], ids: list[str], origin: Origin) -> None:
+def register_accepted(step: Step, items: list[Item], ids: list[str], origin: Origin) -> None:
     """Every ID that came back is a source and queued (P3); which is which, the records tell (trap 1)."""
     run = step.run
-    sources = mirror.ensure(run.workspace, step.provider, ids, origin)
+    sources = mirror.ensure_sources(run.workspace, step.provider, ids, origin)
     queue.enqueue(sources, run)
     Source.objects.filter(pk__in=[source.pk for source in sources]).update(run=run.number)
     resting = [source for source in sources if source.state not in BUSY]
     mirror.move_all(resting, State.QUEUED, origin)
     Item.objects.filter(pk__in=[item.pk for item in items]).update(stage=Stage.PAIR, step=step)
-    look_at(run.workspace, sources, datetime.now(UTC))
-    close_step(step)
+    request_read(run.workspace, sources, datetime.now(UTC))
+    _close_step(step)
 
 
-def taken(step: Step, items: list[Item], ids: list[str], origin: Origin) -> None:
+def ingest_accepted(step: Step, items: list[Item], ids: list[str], origin: Origin) -> None:
     """What Fini says it took is followed; what it left out is read back first (trap 4)."""
     named = set(ids)
-    sources = mirror.ensure(step.run.workspace, step.provider, ids, origin)
+    sources = mirror.ensure_sources(step.run.workspace, step.provider, ids, origin)
     urls = {source.original_url for source in sources if source.provider == "web"}
     took = [
         item
         for item in items
         if item.source and (item.source.fini_id in named or item.source.original_url in urls)
     ]
-    follow(step.run, took, origin)
+    follow_jobs(step.run, took, origin)
     left = [item for item in items if item not in took]
     if left:
-        check(step, left, settle_after=patient(), note="Fini's answer left it out", call=origin.call)
+        _check_by_reading(
+            step, left, settle_after=_work_over_at(), note="Fini's answer left it out", call=origin.call
+        )
     else:
-        close_step(step)
+        _close_step(step)
 
 
-def patience() -> timedelta:
+def longest_work() -> timedelta:
     """How long Fini may still be working after we gave up (trap 3)."""
     return timedelta(seconds=settings.FINI_TIMEOUT) + GRACE
 
 
-def patient() -> datetime:
+def _work_over_at() -> datetime:
     """When Fini has stopped working on a call that ends now: from then on a read without a trace says "not done"."""
-    return datetime.now(UTC) + patience()
+    return datetime.now(UTC) + longest_work()
 
 
-def failed(step: Step, items: list[Item], error: FiniError, *, call: str) -> None:
+def settle_failed(step: Step, items: list[Item], error: FiniError, *, call: str) -> None:
     """The call did not end well: try again, read back, halve, or give up, as its outcome allows."""
-    pause = pause_before_retry(error, tries=step.tries, repeatable=step.kind in REPEATABLE)
+    pause = pause_before_retry(error, tries=step.tries, route=step.kind)
     if isinstance(error, KeyRefused):
-        later(step, 0)
+        retry_later(step, 0)
     elif pause is not None:
-        later(step, pause)
+        retry_later(step, pause)
     elif error.outcome is CallOutcome.REFUSED:
-        refused(step, items, error, call=call)
-    elif step.kind == Kind.INGEST and error.outcome is CallOutcome.UNKNOWN:
-        check(step, items, settle_after=patient(), note=str(error), call=call)
+        _settle_refused(step, items, error, call=call)
+    elif step.kind == RunKind.INGEST and error.outcome is CallOutcome.UNKNOWN:
+        _check_by_reading(step, items, settle_after=_work_over_at(), note=str(error), call=call)
     else:
-        give_up(step, items, error)
+        _give_up(step, items, error)
 
 
-def later(step: Step, pause: float) -> None:
+def retry_later(step: Step, pause: float) -> None:
     """The same call once more, after a pause in seconds."""
     due_at = datetime.now(UTC) + timedelta(seconds=pause)
-    Step.objects.filter(pk=step.pk).update(state=StepState.READY, due_at=due_at, owner="", lease_until=None)
+    lease.give_back(Step.objects.filter(pk=step.pk), state=StepState.READY, due_at=due_at)
 
 
-def give_up(step: Step, items: list[Item], error: FiniError) -> None:
+def _give_up(step: Step, items: list[Item], error: FiniError) -> None:
     """Tried often enough."""
-    keep_error(step, error)
-    outcome = Outcome.UNKNOWN if error.outcome is CallOutcome.UNKNOWN else Outcome.FAILED
-    end_items(step.run, items, outcome, str(error))
-    close_step(step)
+    _keep_error(step, error)
+    outcome = ItemOutcome.UNKNOWN if error.outcome is CallOutcome.UNKNOWN else ItemOutcome.FAILED
+    finish_and_release(step.run, items, outcome, str(error))
+    _close_step(step)
 
 
-def refused(step: Step, items: list[Item], error: FiniError, *, call: str) -> None:
+def _settle_refused(step: Step, items: list[Item], error: FiniError, *, call: str) -> None:
     """Refused: for all alike, for its size, or for one of its items (trap 4)."""
-    if step.kind == Kind.DISCOVER or concerns_all(error):
-        refuse_all(step, items, error)
-    elif step.kind == Kind.INGEST:
+    if step.kind == RunKind.DISCOVER or concerns_all(error):
+        _refuse_all(step, items, error)
+    elif step.kind == RunKind.INGEST:
         now = datetime.now(UTC)
         Step.objects.filter(pk=step.pk).update(refusal=str(error))
-        check(step, items, settle_after=now, note=str(error), call=call)
+        _check_by_reading(step, items, settle_after=now, note=str(error), call=call)
     else:
-        split.split(step, items, str(error))
+        split.split_step(step, items, str(error))
 
 
 def concerns_all(error: FiniError) -> bool:
@@ -174,39 +176,37 @@ def concerns_all(error: FiniError) -> bool:
     return isinstance(error, ScopeMissing) or bool(ABOUT_ALL.search(split.own_words(error.message)))
 
 
-def refuse_all(step: Step, items: list[Item], error: FiniError) -> None:
+def _refuse_all(step: Step, items: list[Item], error: FiniError) -> None:
     """What Fini refuses for the whole kind is not tried batch after batch."""
     run, reason = step.run, str(error)
-    keep_error(step, error)
+    _keep_error(step, error)
     alike = Step.objects.filter(run=run, kind=step.kind, provider=step.provider, state=StepState.READY)
     waiting = list(Item.objects.filter(step__in=alike).exclude(stage=Stage.ENDED).only("source"))
-    end_items(run, [*items, *waiting], Outcome.REFUSED, reason)
+    finish_and_release(run, [*items, *waiting], ItemOutcome.REFUSED, reason)
     alike.update(state=StepState.DONE, refusal=reason)
-    close_step(step, refusal=reason)
-    plan(run)
+    _close_step(step, refusal=reason)
+    add_ingest_steps(run)
 
 
-def keep_error(step: Step, error: FiniError) -> None:
+def _keep_error(step: Step, error: FiniError) -> None:
     """Why the run failed: in words, and by the error's kind, for what is said and done about it."""
-    kind = NOT_CONNECTED if not_connected(step, error) else type(error).__name__
+    kind = NOT_CONNECTED if _not_connected(step, error) else type(error).__name__
     Run.objects.filter(pk=step.run_id).update(error=str(error), error_kind=kind)
 
 
-def not_connected(step: Step, error: FiniError) -> bool:
+def _not_connected(step: Step, error: FiniError) -> bool:
     """Whether Fini refused to list a provider for want of a connection. A 400 may mean something else as well."""
     refusal = error.outcome is CallOutcome.REFUSED and not isinstance(error, ScopeMissing)
-    return step.kind == Kind.DISCOVER and refusal and bool(UNCONNECTED.search(error.message))
+    return step.kind == RunKind.DISCOVER and refusal and bool(UNCONNECTED.search(error.message))
 
 
-def check(step: Step, items: list[Item], *, settle_after: datetime, note: str, call: str) -> None:
+def _check_by_reading(step: Step, items: list[Item], *, settle_after: datetime, note: str, call: str) -> None:
     """Only a read-back can say what became of these (trap 3). A trace settles at once, its lack only later."""
     sources = [item.source for item in items if item.source]
     pks = [source.pk for source in sources]
     now = datetime.now(UTC)
     Source.objects.filter(pk__in=pks).update(sent_at=now)
     mirror.move_all(sources, State.UNKNOWN, Origin(call, now, step.run.number), note)
-    look_at(step.run.workspace, sources, settle_after)
-    Step.objects.filter(pk=step.pk).update(
-        state=StepState.CHECK, settle_after=settle_after, owner="", lease_until=None
-    )
+    request_read(step.run.workspace, sources, settle_after)
+    lease.give_back(Step.objects.filter(pk=step.pk), state=StepState.CHECK, settle_after=settle_after)
     Watch.objects.filter(workspace=step.run.workspace).update(next_at=now)

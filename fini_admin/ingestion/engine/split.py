@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 from django.db.models import F
 
-from fini_admin.ingestion.models import Budget, Item, Kind, Outcome, Step, StepState
-from fini_admin.ingestion.runs import add_step, end_items
+from fini_admin.ingestion.models import Budget, Item, ItemOutcome, RunKind, Step, StepState
+from fini_admin.ingestion.runs import add_step, finish_and_release
+from fini_admin.lib import lease
 from fini_admin.lib.paging import chunks
 
 MOST_CALLS = 40
@@ -16,39 +17,39 @@ QUOTED = re.compile(r"""(?<!\w)(["'`]).*?\1(?!\w)|“.*?”|‘.*?’(?!\w)|«.*
 TOO_MANY = re.compile(r"(?:no more|not more|more|at most|maximum of|up to)\D{0,12}(\d+)", re.IGNORECASE)
 
 
-def split(step: Step, items: Sequence[Item], refusal: str) -> None:
+def split_step(step: Step, items: Sequence[Item], refusal: str) -> None:
     """Cut a refused step in two, or, where one item stands alone, say that Fini refused it."""
     root = step.root or step
-    limit = told_limit(refusal)
-    Step.objects.filter(pk=step.pk).update(state=StepState.DONE, refusal=refusal, owner="", lease_until=None)
+    limit = _stated_limit(refusal)
+    lease.give_back(Step.objects.filter(pk=step.pk), state=StepState.DONE, refusal=refusal)
     if limit and limit < len(items):
         Budget.objects.filter(workspace=step.run.workspace_id).update(batch_limit=limit)
         parts = list(chunks(items, limit))
         root_of_parts = None
-    elif len(items) == 1 or spent(root) + 2 > MOST_CALLS:
-        end_items(step.run, items, Outcome.REFUSED, alone(items, refusal))
+    elif len(items) == 1 or _calls_spent(root) + 2 > MOST_CALLS:
+        finish_and_release(step.run, items, ItemOutcome.REFUSED, _refusal_reason(items, refusal))
         return
     else:
         parts = list(chunks(items, (len(items) + 1) // 2))
         root_of_parts = root
         Step.objects.filter(pk=root.pk).update(splits=F("splits") + len(parts))
     for part in parts:
-        add_step(step.run, Kind(step.kind), step.provider, part, root=root_of_parts)
+        add_step(step.run, RunKind(step.kind), step.provider, part, root=root_of_parts)
 
 
-def spent(root: Step) -> int:
+def _calls_spent(root: Step) -> int:
     """The calls that halving has cost so far."""
     return Step.objects.values_list("splits", flat=True).get(pk=root.pk)
 
 
-def alone(items: Sequence[Item], refusal: str) -> str:
+def _refusal_reason(items: Sequence[Item], refusal: str) -> str:
     """The reason kept with what is refused."""
     if len(items) == 1:
         return refusal
     return f"One of {len(items)} was refused and was not found within {MOST_CALLS} calls: {refusal}"
 
 
-def told_limit(refusal: str) -> int | None:
+def _stated_limit(refusal: str) -> int | None:
     """The most that a batch may hold, where Fini's refusal says so: "must contain no more than 50 elements"."""
     said = own_words(refusal)
     if not re.search(r"\b(elements?|batch)\b", said, re.IGNORECASE):

@@ -15,7 +15,7 @@ from django.db.models import F, Min, Q, QuerySet
 from django.db.models.functions import Greatest
 
 from fini_admin.audit.names import By, Origin
-from fini_admin.audit.recording import ERROR_LIMIT, LEASE, Context, Superseded
+from fini_admin.audit.recording import ERROR_LIMIT, Context, Superseded
 from fini_admin.audit.transport import Exchange, exchange
 from fini_admin.fini import routes
 from fini_admin.fini.errors import (
@@ -33,7 +33,8 @@ from fini_admin.ingestion.engine import credentials, follow
 from fini_admin.ingestion.engine.credentials import context
 from fini_admin.ingestion.models import PAGE, Budget, Watch
 from fini_admin.ingestion.queries import running
-from fini_admin.ingestion.runs import finish
+from fini_admin.ingestion.runs import end_finished_runs
+from fini_admin.lib import lease
 from fini_admin.sources import mirror
 from fini_admin.sources.mirror import observe
 from fini_admin.sources.models import Source
@@ -56,52 +57,55 @@ LIMITED = timedelta(minutes=10)
 GAPS = {True: 8.0, False: 60.0}
 
 
-class NotOurs(Exception):
+class WatchTaken(Exception):
     """Another process has the watch."""
 
 
-def lease(workspace_id: UUID, owner: str) -> bool:
+def take(workspace_id: UUID, owner: str) -> bool:
     """Take the watch of a workspace when it is due; False when it is not, or another process has it."""
-    now = datetime.now(UTC)
-    free = Watch.objects.filter(workspace_id=workspace_id, next_at__lte=now).exclude(lease_until__gt=now)
-    return bool(free.update(owner=owner, lease_until=now + LEASE))
+    return lease.take(Watch.objects.filter(workspace_id=workspace_id, next_at__lte=datetime.now(UTC)), owner)
 
 
 def release(workspace_id: UUID, owner: str) -> None:
     """Give the watch back."""
-    Watch.objects.filter(workspace_id=workspace_id, owner=owner).update(owner="", lease_until=None, call="")
+    lease.give_back(Watch.objects.filter(workspace_id=workspace_id, owner=owner), call="")
 
 
 def advance(workspace_id: UUID, owner: str) -> None:
     """One call of a leased watch. Raises budget.Spent and credentials.NoKey before any call."""
     watch = Watch.objects.select_related("workspace").get(workspace_id=workspace_id)
-    wanted = by_id(watch)
-    claim = partial(claim_watch, watch, owner)
+    wanted = _asked_by_id(watch)
+    claim = partial(_claim_watch, watch, owner)
     try:
         if wanted:
             exchange(
                 routes.get_source(wanted.fini_id),
-                who(watch, owner),
+                _call_context(watch, owner),
                 claim=claim,
-                settle=partial(got, watch, wanted),
+                settle=partial(_settle_record, watch, wanted),
             )
-        elif must_be_seen(watch, everything=True).exists():
-            exchange(page_request(watch), who(watch, owner), claim=claim, settle=partial(listed, watch))
+        elif _must_be_seen(watch, everything=True).exists():
+            exchange(
+                _page_request(watch),
+                _call_context(watch, owner),
+                claim=claim,
+                settle=partial(_settle_page, watch),
+            )
         else:
-            rest(watch)
-    except (NotOurs, Superseded):
+            _stop_walking(watch)
+    except (WatchTaken, Superseded):
         return
 
 
-def rest(watch: Watch) -> None:
+def _stop_walking(watch: Watch) -> None:
     """Nothing is followed: settle what the last walk left, and make no calls at all until something is (design 2)."""
     with transaction.atomic():
         budget.lock_budget(watch.workspace)
         watch.refresh_from_db()
-        end(watch, complete=True)
+        _end_walk(watch, complete=True)
 
 
-def who(watch: Watch, owner: str) -> Context:
+def _call_context(watch: Watch, owner: str) -> Context:
     """The call is made for the oldest run that is going on."""
     run = running(watch.workspace).first()
     by = By(run.actor, Origin.WORKER) if run else keys.BY
@@ -116,23 +120,22 @@ def who(watch: Watch, owner: str) -> Context:
     )
 
 
-def page_request(watch: Watch) -> Any:
+def _page_request(watch: Watch) -> Any:
     """The next page of the walk, unfiltered."""
     size = Budget.objects.values_list("page_size", flat=True).get(workspace=watch.workspace)
     return routes.list_sources(limit=size, cursor=watch.cursor)
 
 
-def claim_watch(watch: Watch, owner: str, call: str) -> None:
+def _claim_watch(watch: Watch, owner: str, call: str) -> None:
     """In the *asked* transaction: the watch is ours, and the budget gives a slot (P4)."""
     held = budget.lock_budget(watch.workspace)
-    now = datetime.now(UTC)
-    ours = Watch.objects.filter(pk=watch.pk, owner=owner, lease_until__gt=now)
-    if not ours.update(call=call, lease_until=now + LEASE):
-        raise NotOurs
+    ours = lease.held(Watch.objects.filter(pk=watch.pk), owner)
+    if not ours.update(call=call, lease_until=lease.until()):
+        raise WatchTaken
     budget.take(held, call, urgent=False)
 
 
-def settled(watch: Watch, done: Exchange[Any], *, of_one: bool = False) -> Budget:
+def _settle_call(watch: Watch, done: Exchange[Any], *, of_one: bool = False) -> Budget:
     """What every answer of a watch begins with; raises Superseded when the watch went to another process.
 
     `of_one`: it is about one record, and a 403 may say that this is another workspace's, rather than what the key may.
@@ -144,26 +147,26 @@ def settled(watch: Watch, done: Exchange[Any], *, of_one: bool = False) -> Budge
     return held
 
 
-def listed(watch: Watch, done: Exchange[ListPage]) -> None:
+def _settle_page(watch: Watch, done: Exchange[ListPage]) -> None:
     """A page came, or did not; in the *outcome* transaction (P3)."""
-    held = settled(watch, done)
+    held = _settle_call(watch, done)
     if done.value is None:
-        page_failed(watch, held, done.error or FiniError())
+        _page_failed(watch, held, done.error or FiniError())
         return
     ids = [document.id for document in done.value.documents]
     if watch.walk_started is None:
-        begin(watch, done.asked_at)
-    repeated = Source.objects.filter(read_in(watch), workspace=watch.workspace, fini_id__in=ids)
+        _begin_walk(watch, done.asked_at)
+    repeated = Source.objects.filter(_read_in_walk(watch), workspace=watch.workspace, fini_id__in=ids)
     fresh = len(set(ids)) - (repeated.count() if watch.pages else 0)
-    news = see(watch, done.value.documents, done)
+    news = _take_over_records(watch, done.value.documents, done)
     watch.pages += 1
     watch.tries, watch.error, watch.error_kind = 0, "", ""
     watch.had_news = watch.had_news or news
-    adapt(held, done, head=watch.pages == 1)
-    turn(watch, done.value, news=news, fresh=fresh)
+    _grow_page(held, done, head=watch.pages == 1)
+    _go_on_or_end(watch, done.value, news=news, fresh=fresh)
 
 
-def begin(watch: Watch, asked_at: datetime) -> None:
+def _begin_walk(watch: Watch, asked_at: datetime) -> None:
     """A new walk, from the head; whole after one that was cut short, after a minute without news, then every five."""
     quiet = watch.news_at is None or watch.news_at + QUIET <= asked_at
     due = watch.whole_at is None or watch.whole_at + WHOLE_EVERY <= asked_at
@@ -171,25 +174,25 @@ def begin(watch: Watch, asked_at: datetime) -> None:
     watch.whole = watch.cut_short or (quiet and due)
 
 
-def see(watch: Watch, documents: list[Document], done: Exchange[Any]) -> bool:
+def _take_over_records(watch: Watch, documents: list[Document], done: Exchange[Any]) -> bool:
     """Take records over with all that follows from them; whether they brought news."""
     ids = [document.id for document in documents]
-    origin = origin_of(watch, done)
+    origin = _origin_of(watch, done)
     waiting = queue.queued_ids(ids, watch.workspace_id)
     changed = observe(watch.workspace, documents, origin, queued=waiting)
-    follow.consequences(
+    follow.act_on_records(
         watch.workspace, list(Source.objects.filter(workspace=watch.workspace, fini_id__in=ids))
     )
     return bool(changed)
 
 
-def origin_of(watch: Watch, done: Exchange[Any]) -> mirror.Origin:
+def _origin_of(watch: Watch, done: Exchange[Any]) -> mirror.Origin:
     """What told of a record: this call, made for the oldest run that is going on."""
     number = running(watch.workspace).values_list("number", flat=True).first()
     return mirror.Origin(done.call, done.asked_at, number)
 
 
-def must_be_seen(watch: Watch, *, everything: bool = False) -> QuerySet[Source]:
+def _must_be_seen(watch: Watch, *, everything: bool = False) -> QuerySet[Source]:
     """The sources whose record this walk has to show: all that are followed, and what is wanted by now."""
     now = datetime.now(UTC)
     followed = Q(sent_at__gt=now - STUCK_UNTIL)
@@ -197,59 +200,59 @@ def must_be_seen(watch: Watch, *, everything: bool = False) -> QuerySet[Source]:
     return Source.objects.filter(workspace=watch.workspace).filter(followed | wanted)
 
 
-def read_in(watch: Watch) -> Q:
+def _read_in_walk(watch: Watch) -> Q:
     """What this walk has read; not what a clock that was ahead says to be read in future."""
     return Q(read_at__gte=watch.walk_started, read_at__lte=datetime.now(UTC))
 
 
-def hidden(watch: Watch) -> QuerySet[Source]:
+def _hidden_from_walks(watch: Watch) -> QuerySet[Source]:
     """The sources to ask for by ID: the walks do not show them, and they are few, or it went on for long."""
-    missed = must_be_seen(watch).filter(missed_walks__gte=WALKS_BEFORE_GET)
+    missed = _must_be_seen(watch).filter(missed_walks__gte=WALKS_BEFORE_GET)
     return missed if missed.count() <= FEW else missed.filter(missed_walks__gte=MANY_WALKS)
 
 
-def by_id(watch: Watch) -> Source | None:
+def _asked_by_id(watch: Watch) -> Source | None:
     """The source to ask for by its ID now, None when it is the list's turn: in a walk, and after a call that failed.
 
     So one ID for which Fini has no record and no 404 keeps neither the list nor the other IDs waiting.
     """
     if watch.walk_started or watch.tries:
         return None
-    return hidden(watch).order_by("-missed_walks", "pk").first()
+    return _hidden_from_walks(watch).order_by("-missed_walks", "pk").first()
 
 
-def turn(watch: Watch, page: ListPage, *, news: bool, fresh: int) -> None:
+def _go_on_or_end(watch: Watch, page: ListPage, *, news: bool, fresh: int) -> None:
     """On to the next page, or the end of the walk."""
     since_before = Q(wanted_since__lte=watch.walk_started) | Q(
         wanted_since=None, sent_at__lte=watch.walk_started
     )
-    unseen = must_be_seen(watch).filter(since_before).exclude(read_in(watch))
+    unseen = _must_be_seen(watch).filter(since_before).exclude(_read_in_walk(watch))
     left = unseen.count()
     deep = watch.whole or unseen.filter(wanted_since__isnull=False).exists()
     if not left:
-        end(watch, complete=True)
+        _end_walk(watch, complete=True)
     elif not page.has_more or not page.documents:
         unseen.update(missed_walks=F("missed_walks") + 1)
-        end(watch, complete=True)
+        _end_walk(watch, complete=True)
     elif (deep or not fresh) and left <= FEW:
         # Who was missed for longer stays before who was just asked for.
         unseen.update(missed_walks=Greatest(F("missed_walks") + 1, WALKS_BEFORE_GET))
-        end(watch, complete=True)
+        _end_walk(watch, complete=True)
     elif not fresh:
         # The cursor's record moved to the head, and only the head shows what moved there (trap 6).
-        end(watch, complete=False, cut_short=True)
+        _end_walk(watch, complete=False, cut_short=True)
     elif not news and not deep:
-        end(watch, complete=False)
+        _end_walk(watch, complete=False)
     else:
-        store(watch, cursor=page.documents[-1].id, next_at=datetime.now(UTC))
+        _save_place(watch, cursor=page.documents[-1].id, next_at=datetime.now(UTC))
 
 
-def end(watch: Watch, *, complete: bool, cut_short: bool = False) -> None:
+def _end_walk(watch: Watch, *, complete: bool, cut_short: bool = False) -> None:
     """Close the walk, act on what it showed, and set the time of the next."""
     now = datetime.now(UTC)
-    follow.leftovers(watch.workspace)
-    follow.plan_all(watch.workspace)
-    finish(watch.workspace)
+    follow.end_unpaired(watch.workspace)
+    follow.plan_runs(watch.workspace)
+    end_finished_runs(watch.workspace)
     if complete:
         watch.whole_at = now if watch.whole else watch.whole_at
     young = Source.objects.filter(workspace=watch.workspace, sent_at__gt=now - YOUNG).exists()
@@ -257,10 +260,10 @@ def end(watch: Watch, *, complete: bool, cut_short: bool = False) -> None:
     watch.news_at = now if watch.had_news else watch.news_at
     watch.walk_started, watch.restarts, watch.cut_short = None, 0, cut_short
     watch.error, watch.error_kind = "", ""
-    store(watch, cursor="", next_at=next_walk(watch, now))
+    _save_place(watch, cursor="", next_at=_next_walk(watch, now))
 
 
-def next_walk(watch: Watch, now: datetime) -> datetime | None:
+def _next_walk(watch: Watch, now: datetime) -> datetime | None:
     """The earliest time at which somebody needs a walk; None when nobody does."""
     mine = Source.objects.filter(workspace=watch.workspace)
     times: list[datetime] = []
@@ -271,18 +274,18 @@ def next_walk(watch: Watch, now: datetime) -> datetime | None:
         times.append(now + timedelta(seconds=watch.gap))
     elif mine.filter(state=State.STUCK, sent_at__gt=now - STUCK_UNTIL).exists():
         times.append(now + STUCK_EVERY)
-    if hidden(watch).exists():
+    if _hidden_from_walks(watch).exists():
         times.append(now)
     return min(times) if times else None
 
 
-def store(watch: Watch, *, cursor: str, next_at: datetime | None) -> None:
+def _save_place(watch: Watch, *, cursor: str, next_at: datetime | None) -> None:
     """Keep where the walk is, and let go of the watch."""
     watch.cursor, watch.next_at, watch.owner, watch.lease_until, watch.call = cursor, next_at, "", None, ""
     watch.save()
 
 
-def adapt(held: Budget, done: Exchange[ListPage], *, head: bool) -> None:
+def _grow_page(held: Budget, done: Exchange[ListPage], *, head: bool) -> None:
     """A light page may be larger next time, up to what Fini takes (trap 10).
 
     What it refused once is tried anew after a while, and only at the head: the walk begins again if it is refused.
@@ -293,57 +296,57 @@ def adapt(held: Budget, done: Exchange[ListPage], *, head: bool) -> None:
         Budget.objects.filter(pk=held.pk).update(page_size=min(limit, held.page_size * 2), page_limit=limit)
 
 
-def page_failed(watch: Watch, held: Budget, error: FiniError) -> None:
+def _page_failed(watch: Watch, held: Budget, error: FiniError) -> None:
     """Smaller pages, the head again, or a pause, as the error has it (traps 6 and 10)."""
     mine, smaller = Budget.objects.filter(pk=held.pk), max(1, held.page_size // 2)
     if max(watch.tries, watch.restarts) >= FEW and not isinstance(error, KeyRefused | Throttled):
         # A refused key and a wish to slow down are told of already.
         watch.error, watch.error_kind = str(error)[:ERROR_LIMIT], type(error).__name__
     if isinstance(error, KeyRefused):
-        pause_watch(watch, 0.0)
+        _pause_watch(watch, 0.0)
     elif isinstance(error, BadRequest) and watch.cursor:
-        back_to_head(watch)
+        _back_to_head(watch)
     elif type(error) is BadRequest and error.status in ABOUT_LIMIT and held.page_size > 1:
         limited_until = datetime.now(UTC) + LIMITED
         mine.update(page_size=smaller, page_limit=smaller, limited_until=limited_until)
-        store(watch, cursor="", next_at=datetime.now(UTC))
+        _save_place(watch, cursor="", next_at=datetime.now(UTC))
     elif isinstance(error, NotUnderstood | TimedOut) and held.page_size > 1:
         mine.update(page_size=smaller)
-        pause_watch(watch, 1.0)
+        _pause_watch(watch, 1.0)
     else:
-        pause_watch(watch, longer(watch.tries))
+        _pause_watch(watch, _backoff(watch.tries))
 
 
-def back_to_head(watch: Watch) -> None:
+def _back_to_head(watch: Watch) -> None:
     """The cursor's record is gone, or this many are too many: at the head, without a cursor, Fini tells which."""
-    pause = longer(watch.restarts) if watch.restarts >= FEW else 0.0
+    pause = _backoff(watch.restarts) if watch.restarts >= FEW else 0.0
     watch.restarts += 1
     watch.walk_started, watch.cut_short, watch.cursor = None, True, ""
-    pause_watch(watch, pause)
+    _pause_watch(watch, pause)
 
 
-def longer(times: int) -> float:
+def _backoff(times: int) -> float:
     """Seconds of a pause after so many failures, at most a minute."""
     return min(60.0, 2.0 ** min(times, 6))
 
 
-def pause_watch(watch: Watch, seconds: float) -> None:
+def _pause_watch(watch: Watch, seconds: float) -> None:
     """A call failed: on with the list, later."""
     watch.tries += 1
-    store(watch, cursor=watch.cursor, next_at=datetime.now(UTC) + timedelta(seconds=seconds))
+    _save_place(watch, cursor=watch.cursor, next_at=datetime.now(UTC) + timedelta(seconds=seconds))
 
 
-def got(watch: Watch, source: Source, done: Exchange[Document]) -> None:
+def _settle_record(watch: Watch, source: Source, done: Exchange[Document]) -> None:
     """One record came by its ID, or Fini does not know it, or says neither: then it is asked for again later."""
-    settled(watch, done, of_one=True)
+    _settle_call(watch, done, of_one=True)
     if done.value:
-        see(watch, [done.value], done)
-        end(watch, complete=True)
+        _take_over_records(watch, [done.value], done)
+        _end_walk(watch, complete=True)
     elif isinstance(done.error, NotFound):
-        follow.gone(source, origin_of(watch, done))
-        end(watch, complete=True)
+        follow.source_gone(source, _origin_of(watch, done))
+        _end_walk(watch, complete=True)
     elif isinstance(done.error, KeyRefused):
-        pause_watch(watch, 0.0)
+        _pause_watch(watch, 0.0)
     else:
         Source.objects.filter(pk=source.pk).update(missed_walks=0)
-        pause_watch(watch, watch.gap)
+        _pause_watch(watch, watch.gap)

@@ -8,8 +8,8 @@ from typing import Any
 
 from fini_admin.fini.external_ids import is_unseen, tidy
 from fini_admin.ingestion.resource_rules import FIELDS, REQUIRED
-from fini_admin.ingestion.uploads.lines import Place, line_at, line_end, next_line
-from fini_admin.ingestion.uploads.rows import Row, Rows, Unreadable, check_number, excerpt
+from fini_admin.ingestion.uploads.lines import LineStart, line_at, line_end, next_line
+from fini_admin.ingestion.uploads.rows import FileRow, FileRows, Unreadable, check_number, excerpt
 from fini_admin.lib.download import unharmed
 
 SEPARATORS = ",;\t|"
@@ -34,12 +34,12 @@ _READ_IN_VAIN = 50_000_000
 csv.field_size_limit(2**31 - 1)
 
 
-def read_csv(text: str) -> Rows:
+def read_csv(text: str) -> FileRows:
     """The lines below the header, each by the number of the line that it begins in; empty ones are passed over.
 
     Raises Unreadable for a header that lacks a column or names one twice.
     """
-    place = next_line(text, Place())
+    place = next_line(text, LineStart())
     named = _NAMED_SEPARATOR.fullmatch(line_at(text, place).strip()) if place else None
     if named and place:
         place = next_line(text, place.after(text, line_end(text, place.start)))
@@ -64,7 +64,7 @@ def read_csv(text: str) -> Rows:
     return _rows(records, columns, separator)
 
 
-def _rows(records: Iterator[Row], columns: Sequence[str], separator: str) -> Rows:
+def _rows(records: Iterator[FileRow], columns: Sequence[str], separator: str) -> FileRows:
     for record in records:
         if record.problem:
             yield record
@@ -77,7 +77,7 @@ def _rows(records: Iterator[Row], columns: Sequence[str], separator: str) -> Row
             if surplus
             else ""
         )
-        yield Row(record.line, dict(zip(columns, values, strict=False)), record.text, problem)
+        yield FileRow(record.line, dict(zip(columns, values, strict=False)), record.text, problem)
 
 
 def columns_of(header: Sequence[Any], line: str) -> list[str]:
@@ -132,7 +132,7 @@ class _Feed:
         return self.text[start : self.end]
 
 
-def _records(text: str, separator: str, first: Place) -> Iterator[Row]:
+def _records(text: str, separator: str, first: LineStart) -> Iterator[FileRow]:
     """The records from `first` on; one that breaks CSV's rules costs its first line, and the next is tried."""
     filled = re.compile(rf"[^\s{re.escape(separator)}]")
     place, empty, in_vain = next_line(text, first, filled), 0, 0
@@ -149,10 +149,10 @@ def _records(text: str, separator: str, first: Place) -> Iterator[Row]:
                     ' for each " inside a value'
                 ) from None
             feed.end = line_end(text, place.start)
-            yield Row(place.line, None, excerpt(shown), _quotes_problem(shown))
+            yield FileRow(place.line, None, excerpt(shown), _quotes_problem(shown))
         else:
             if any(map(tidy, values)):
-                yield Row(place.line, values, excerpt(shown))
+                yield FileRow(place.line, values, excerpt(shown))
             else:
                 empty += 1
                 check_number(empty, _MOST_EMPTY, "empty line")

@@ -15,8 +15,8 @@ from fini_admin.fini.external_ids import tidy
 from fini_admin.fini.providers import DEEPEST, IDS, Provider, Why
 from fini_admin.ingestion.resource_rules import FIELDS
 from fini_admin.ingestion.uploads.delimited import NEEDED
-from fini_admin.ingestion.uploads.lines import Place, line_at, line_end, next_line
-from fini_admin.ingestion.uploads.rows import Row, Rows, Unreadable, check_number, excerpt
+from fini_admin.ingestion.uploads.lines import LineStart, line_at, line_end, next_line
+from fini_admin.ingestion.uploads.rows import FileRow, FileRows, Unreadable, check_number, excerpt
 
 _SHOWN_NAMES, _SHOWN_VALUE = 8, 60
 _FIRST_LINES, _OBJECT_IN = 5, 2
@@ -46,7 +46,7 @@ def is_json(text: str) -> bool:
     return start.startswith(("[", "{"))
 
 
-def read_json(text: str, provider: Provider, most: int | None) -> tuple[str, Rows, list[str]]:
+def read_json(text: str, provider: Provider, most: int | None) -> tuple[str, FileRows, list[str]]:
     """The unit that its rows are counted in (item or line), the rows, and what to say of the whole.
 
     Raises Unreadable, also for more than `most` items in the outermost list.
@@ -86,7 +86,7 @@ def _is_lines(text: str) -> bool:
 
     Of five, some may be broken, and objects may stand in lists.
     """
-    place, whole = next_line(text, Place()), 0
+    place, whole = next_line(text, LineStart()), 0
     for number in range(_FIRST_LINES):
         if place is None:
             return False
@@ -141,7 +141,7 @@ def _loaded(line: str) -> Any:
 
 def _values_of_lines(text: str) -> Iterator[_Value]:
     """A value a line; one that is no JSON with what is wrong with it."""
-    place = next_line(text, Place())
+    place = next_line(text, LineStart())
     while place:
         line = tidy(line_at(text, place))  # files that were put together have marks inside
         try:
@@ -219,7 +219,7 @@ def _holding(values: list[_Value]) -> set[int]:
     return found
 
 
-def _records(values: list[_Value], provider: Provider, holding: set[int]) -> Rows:
+def _records(values: list[_Value], provider: Provider, holding: set[int]) -> FileRows:
     """Every complete record in the document's order, and the bad items beside them."""
     beside = any(_is_record(value.value) for value in values)
     waiting = [(value.value, value, beside) for value in reversed(values)]
@@ -227,12 +227,12 @@ def _records(values: list[_Value], provider: Provider, holding: set[int]) -> Row
         held, of, beside = waiting.pop()
         container = _is_container(held, provider)
         if of.problem:
-            yield Row(of.line, None, of.text, of.problem)
+            yield FileRow(of.line, None, of.text, of.problem)
         elif _is_record(held) and not container:
             twice = held.twice if isinstance(held, _Ambiguous) else ""
-            yield Row(of.line, held, of.text or _shown(held), f"it {_twice(twice)}" if twice else "")
+            yield FileRow(of.line, held, of.text or _shown(held), f"it {_twice(twice)}" if twice else "")
         elif beside and not container and id(held) not in holding:
-            yield Row(of.line, None, of.text or _shown(held), _lacks(held))
+            yield FileRow(of.line, None, of.text or _shown(held), _lacks(held))
             continue
         inner = _inside(held)
         among = isinstance(held, list) and any(_is_record(item) for item in inner)
@@ -273,12 +273,12 @@ def _containers_left_out(values: list[_Value], provider: Provider, holding: set[
     return [f"Left out because they only hold others ({kinds}): {number:,}."] if number else []
 
 
-def _leaves(values: list[_Value], provider: Provider) -> list[Row]:
+def _leaves(values: list[_Value], provider: Provider) -> list[FileRow]:
     """The leaves of discovery's tree, and lines that are no JSON. Raises Unreadable."""
     rows = []
     for value in values:
         if value.problem:
-            rows.append(Row(value.line, None, value.text, value.problem))
+            rows.append(FileRow(value.line, None, value.text, value.problem))
             continue
         if not isinstance(value.value, dict) or not _could_be_node(value.value):
             raise Unreadable(f"it holds no resources, but {_shown(value.value)}. {_TREE}")
@@ -289,9 +289,9 @@ def _leaves(values: list[_Value], provider: Provider) -> list[Row]:
             row = {wire: getattr(leaf, own) for wire, own in FIELDS.items()}
             inexact = leaf.external_id in doubted and leaf.external_id not in leaf.original_url
             problem = _UNREADABLE[Why.UNCLEAR_ID] if inexact else ""
-            rows.append(Row(value.line, row, value.text or _shown(row), problem))
+            rows.append(FileRow(value.line, row, value.text or _shown(row), problem))
         rows += [
-            Row(value.line, None, excerpt(f"{remark.title} {remark.beside}"), _UNREADABLE[remark.why])
+            FileRow(value.line, None, excerpt(f"{remark.title} {remark.beside}"), _UNREADABLE[remark.why])
             for remark in listing.remarks
             if remark.why in _UNREADABLE
         ]
@@ -333,7 +333,7 @@ def _what_is_wrong(text: str, error: ValueError) -> str:
         return "it is JSON with a number that is too long: write it as a text, in quotes"
     line, column = error.lineno, error.colno
     start = error.pos - column + 1
-    shown = excerpt(line_at(text, Place(start, line))[max(0, column - 60) :])
+    shown = excerpt(line_at(text, LineStart(start, line))[max(0, column - 60) :])
     return f"it is not JSON: line {line}, character {column}: {_cause(text, error)}. It says: {shown}"
 
 

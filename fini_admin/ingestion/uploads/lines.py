@@ -8,19 +8,19 @@ _FILLED = re.compile(r"\S")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class LineStart:
     """Where a line begins: its offset in the text, and its number from 1."""
 
     start: int = 0
     line: int = 1
 
-    def after(self, text: str, end: int) -> "Place":
+    def after(self, text: str, end: int) -> "LineStart":
         """The place at `end`, the start of a later line."""
         ends = text.count("\n", self.start, end) + text.count("\r", self.start, end)
-        return Place(end, self.line + ends - text.count("\r\n", self.start, end))
+        return LineStart(end, self.line + ends - text.count("\r\n", self.start, end))
 
 
-def next_line(text: str, place: Place, filled: re.Pattern[str] = _FILLED) -> Place | None:
+def next_line(text: str, place: LineStart, filled: re.Pattern[str] = _FILLED) -> LineStart | None:
     """The first line from `place` on that holds what `filled` finds; None when there is none."""
     found = filled.search(text, place.start)
     if not found:
@@ -29,7 +29,7 @@ def next_line(text: str, place: Place, filled: re.Pattern[str] = _FILLED) -> Pla
     return place if last < 0 else place.after(text, last + 1)
 
 
-def line_at(text: str, place: Place) -> str:
+def line_at(text: str, place: LineStart) -> str:
     """The line that begins there, without its end."""
     return text[place.start : line_end(text, place.start)].rstrip("\r\n")
 

@@ -10,11 +10,11 @@ from fini_admin.fini.external_ids import Unclear
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.fini.routes import SOURCES, Resource
 from fini_admin.ingestion.resource_rules import FIELDS, fault, tidied
-from fini_admin.ingestion.uploads import kinds
+from fini_admin.ingestion.uploads import file_types
 from fini_admin.ingestion.uploads.decoding import decode
 from fini_admin.ingestion.uploads.delimited import read_csv
 from fini_admin.ingestion.uploads.json_records import is_json, kind_of, read_json
-from fini_admin.ingestion.uploads.rows import Row, Rows, Unreadable, check_number
+from fini_admin.ingestion.uploads.rows import FileRow, FileRows, Unreadable, check_number
 from fini_admin.ingestion.uploads.workbook import read_workbook
 
 # Which of these external IDs are those of sources, letter for letter.
@@ -68,12 +68,12 @@ def read_bytes(
     content: bytes, provider: str, *, most: int | None = None, known: Known | None = None
 ) -> Reading:
     """The resources in a file's bytes; as `read_text`. Raises Unreadable."""
-    if kinds.is_workbook(content):
+    if file_types.is_workbook(content):
         left_out, rows = read_workbook(content)
-        found = _taken(rows, provider, "row", most, known)
+        found = _sort_rows(rows, provider, "row", most, known)
         found.notes += left_out
         return found
-    if refused := kinds.refusal(content):
+    if refused := file_types.refusal(content):
         raise Unreadable(f"it is {refused}")
     decoded = decode(content)
     found = read_text(decoded.text, provider, most=most, known=known)
@@ -93,12 +93,12 @@ def read_text(text: str, provider: str, *, most: int | None = None, known: Known
     text = _without_marks(text)
     if not text.strip():
         raise Unreadable("it is empty")
-    if refused := kinds.refusal_of_text(text):
+    if refused := file_types.refusal_of_text(text):
         raise Unreadable(f"it is {refused}")
     if not is_json(text):
-        return _taken(read_csv(text), provider, "line", most, known)
+        return _sort_rows(read_csv(text), provider, "line", most, known)
     unit, rows, notes = read_json(text, PROVIDERS[provider], most)
-    found = _taken(rows, provider, unit, most, known)
+    found = _sort_rows(rows, provider, unit, most, known)
     found.notes += notes
     return found
 
@@ -111,10 +111,10 @@ def _without_marks(text: str) -> str:
     return text[start:]
 
 
-def _taken(rows: Rows, provider: str, unit: str, most: int | None, known: Known | None) -> Reading:
+def _sort_rows(rows: FileRows, provider: str, unit: str, most: int | None, known: Known | None) -> Reading:
     """Every row where it belongs: a resource, a duplicate, or a problem."""
     found = Reading(unit)
-    good: list[Row] = []
+    good: list[FileRow] = []
     for number, row in enumerate(rows, 1):
         check_number(number, most, unit)
         problem = row.problem or _problem(row, provider)
@@ -129,7 +129,7 @@ def _taken(rows: Rows, provider: str, unit: str, most: int | None, known: Known 
     return found
 
 
-def _add_resources(found: Reading, rows: list[Row], provider: str, known: Known | None) -> None:
+def _add_resources(found: Reading, rows: list[FileRow], provider: str, known: Known | None) -> None:
     """The resources of rows without faults, each ID once; an ID that cannot be read, or stands twice, is named."""
     values = [{own: tidied(own, _text(row.values.get(wire))) for wire, own in FIELDS.items()} for row in rows]
     read = [_read_id(row, value["original_url"]) for row, value in zip(rows, values, strict=True)]
@@ -158,7 +158,7 @@ def _add_resources(found: Reading, rows: list[Row], provider: str, known: Known 
         found.notes.append(f"External IDs were read: {', '.join(taken_as[:_NAMED])}{more}.")
 
 
-def _read_id(row: Row, address: str) -> tuple[str, str]:
+def _read_id(row: FileRow, address: str) -> tuple[str, str]:
     """The ID that a row's value stands for, or empty with why it cannot be told."""
     value = row.values["externalId"]
     try:
@@ -180,7 +180,7 @@ def _text(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _problem(row: Row, provider: str) -> str:
+def _problem(row: FileRow, provider: str) -> str:
     """What is wrong with a row; empty when nothing is."""
     other = row.values.get("source")
     if isinstance(other, str) and other in SOURCES and other != provider:
@@ -191,7 +191,7 @@ def _problem(row: Row, provider: str) -> str:
     return "; ".join(f"{wire} {problem}" for wire, problem in said.items() if problem)
 
 
-def _wrong_type(row: Row, wire: str) -> str:
+def _wrong_type(row: FileRow, wire: str) -> str:
     """Why a value can be no text; an ID may be a number, and in a workbook everything that a person typed."""
     value = row.values.get(wire)
     number = isinstance(value, int | float) and not isinstance(value, bool)

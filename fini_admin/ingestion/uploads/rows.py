@@ -17,7 +17,7 @@ class Unreadable(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class FileRow:
     """A line or item of a file: its number from 1, its values by the wire's names, and how it stands there.
 
     `problem` says why it cannot be taken. In a row `from_workbook` a number may stand for any text.
@@ -30,7 +30,7 @@ class Row:
     from_workbook: bool = False
 
 
-Rows = Iterator[Row]
+FileRows = Iterator[FileRow]
 
 
 def excerpt(text: str) -> str:

@@ -14,7 +14,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from fini_admin.fini.external_ids import SPREADSHEET_DIGITS, SPREADSHEET_ERRORS
 from fini_admin.ingestion.uploads.delimited import columns_of
-from fini_admin.ingestion.uploads.rows import Row, Rows, Unreadable, excerpt
+from fini_admin.ingestion.uploads.rows import FileRow, FileRows, Unreadable, excerpt
 from fini_admin.lib.download import unharmed
 
 # A workbook is packed: a small file may hold very much.
@@ -35,7 +35,7 @@ _OWN_BOOK = "copy the list into a workbook of its own"
 _BROKEN = "it is an Excel workbook that cannot be opened: save it again as .xlsx, or as CSV"
 
 
-def read_workbook(content: bytes) -> tuple[list[str], Rows]:
+def read_workbook(content: bytes) -> tuple[list[str], FileRows]:
     """What is left out of the workbook, and the rows of its first visible sheet below the header. Raises Unreadable."""
     try:
         _check_size(content)
@@ -89,7 +89,7 @@ def _left_out(sheets: list[Any]) -> list[str]:
     ]
 
 
-def _rows(sheet: Worksheet) -> Rows:
+def _rows(sheet: Worksheet) -> FileRows:
     """The rows that hold anything, below the first of them, which names the columns. Raises Unreadable."""
     columns: list[str] = []
     for line, cells in _cells(sheet):
@@ -101,7 +101,7 @@ def _rows(sheet: Worksheet) -> Rows:
         surplus = any(value is not None for value in cells[len(columns) :])
         problem = "it has a value in a column that the header does not name" if surplus else ""
         wrong = next((said for name, value in values.items() if (said := _fault(name, value))), "")
-        yield Row(line, values, shown, problem or wrong, from_workbook=True)
+        yield FileRow(line, values, shown, problem or wrong, from_workbook=True)
 
 
 def _cells(sheet: Worksheet) -> Iterator[tuple[int, tuple[Any, ...]]]:

@@ -9,8 +9,8 @@ from typing import Any, cast
 from django import forms
 
 from fini_admin.fini.providers import PROVIDERS
-from fini_admin.ingestion.models import Kind, RunState
-from fini_admin.ingestion.waiting import LANES, OUT, WAITING, Wanted
+from fini_admin.ingestion.models import RunKind, RunState
+from fini_admin.ingestion.queue import LANES, OUT, WAITING, QueueCriteria
 from fini_admin.web.forms.base import Choice, Decided, Filters, KeylessForm, TypedChoice, choices
 
 QUEUED_FROM = {**{name: provider.label for name, provider in PROVIDERS.items()}, "web": "Web"}
@@ -44,7 +44,7 @@ class IngestForm(ConfirmForm):
 class RunFilters(Filters):
     """Which runs."""
 
-    kind = Choice(required=False, choices=[("", "All"), *Kind.choices], label="What")
+    kind = Choice(required=False, choices=[("", "All"), *RunKind.choices], label="What")
     state = Choice(required=False, choices=[("", "All"), *RunState.choices], label="State")
 
 
@@ -86,8 +86,8 @@ class QueueFilters(Filters):
         chosen = str(self["who"].value() or "")
         return [("", "Anyone"), *((name, name) for name in sorted({*people(), chosen} - {""}))]
 
-    def wanted(self) -> Wanted | None:
+    def wanted(self) -> QueueCriteria | None:
         """What is to be filtered by; None when a filter is wrong: then nothing is shown rather than too much."""
         if not self.is_valid():
             return None
-        return cast("Wanted", {name: value for name, value in self.values().items() if name != "lane"})
+        return cast("QueueCriteria", {name: value for name, value in self.values().items() if name != "lane"})

@@ -7,7 +7,7 @@ from django import forms
 
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.ingestion.models import MOST_HOURS
-from fini_admin.ingestion.schedules import WRONG, Hours, Standing, setting
+from fini_admin.ingestion.schedules import WRONG, Hours, ScheduleStatus, setting
 from fini_admin.web.forms.base import KeylessForm, NumberField
 
 
@@ -23,7 +23,7 @@ class ScheduleForm(KeylessForm):
         """What was typed, by provider, once it is valid."""
         return {name: self.cleaned_data[setting(name)] for name in PROVIDERS}
 
-    def rows(self, held: list[Standing]) -> list[dict[str, Any]]:
+    def rows(self, held: list[ScheduleStatus]) -> list[dict[str, Any]]:
         """Each provider's field, with its schedule if it has one."""
         by_name = {one.schedule.provider: one for one in held}
         return [{"name": name, "field": self[setting(name)], "held": by_name.get(name)} for name in PROVIDERS]

@@ -12,8 +12,8 @@ from fini_admin.audit.names import where_from
 from fini_admin.audit.queries import Call, Damaged
 from fini_admin.ingestion.queries import run_of
 from fini_admin.lib.paging import page
-from fini_admin.sources.history import shown_by
 from fini_admin.sources.models import StateChange
+from fini_admin.sources.queries import changes_by_call
 from fini_admin.web.forms.audit import ActivityFilters, CallFilters
 from fini_admin.web.forms.base import Filters
 from fini_admin.web.json_tree import body_of
@@ -49,7 +49,7 @@ def call(request: WorkspaceRequest, call: UUID) -> HttpResponse:
     """A call: who, why, what came of it; to who may read them also its bodies."""
     found = find(request, call)
     entry = found.entry
-    touched = shown_by(request.workspace, entry.call or "", most=TOUCHED + 1)
+    touched = changes_by_call(request.workspace, entry.call or "", most=TOUCHED + 1)
     context: dict[str, object] = {
         "call": found,
         "entry": entry,

@@ -46,7 +46,7 @@ def provider(request: WorkspaceRequest, provider: str) -> HttpResponse:
     typed = request.POST if request.method == "POST" else request.GET
     if request.method == "POST" and request.POST.get("do") == "discover":
         return start(request, provider)
-    found = discovery.stand(request.workspace, provider)
+    found = discovery.discovery_of(request.workspace, provider)
     filters = TreeFilters(typed)
     scope = scope_of(request, found, filters)
     if request.method == "POST":
@@ -121,7 +121,7 @@ def leaves(request: WorkspaceRequest, scope: Scope) -> JsonResponse:
     `listed` is the run whose list they are of; each group has the branches it stands in and its leaves' keys. With
     `every` those come too that this list leaves out.
     """
-    found = selection.groups(scope, picked(request.GET).branches, every="every" in request.GET)
+    found = selection.leaf_groups(scope, picked(request.GET).branches, every="every" in request.GET)
     groups = [[".".join(map(str, group.branches)), ",".join(map(str, group.leaves))] for group in found]
     return JsonResponse({"listed": scope.listed, "groups": groups})
 
@@ -141,7 +141,7 @@ def start(request: WorkspaceRequest, provider: str) -> HttpResponse:
         messages.warning(request, "The form came incomplete and nothing was started. Press Discover again.")
     if not request.htmx or not good:
         return go(request, f"{request.path}?{request.GET.urlencode()}")
-    found, filters = discovery.stand(request.workspace, provider), TreeFilters(request.POST)
+    found, filters = discovery.discovery_of(request.workspace, provider), TreeFilters(request.POST)
     context = page(request, found, scope_of(request, found, filters), filters)
     return render(request, f"{PAGE}#tree", context)
 
@@ -159,7 +159,7 @@ def choose(request: WorkspaceRequest, found: Discovery, scope: Scope, filters: T
     ):
         raise PermissionDenied
     selected = selection.select(scope, keys.leaves, keys.branches)
-    listed, problems = selection.to_send(selected.resources, choice.cleaned_data["mime_type"])
+    listed, problems = selection.to_register(selected.resources, choice.cleaned_data["mime_type"])
     sendable, wrong_fields = without_faults(listed)
     problems += wrong_fields
     try:

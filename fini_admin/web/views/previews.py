@@ -11,9 +11,9 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from fini_admin.ingestion import preview_rows, previews, untitled
-from fini_admin.ingestion.models import Kind, Preview, Run
-from fini_admin.ingestion.preview_rows import Answer, left_out, let_in
-from fini_admin.ingestion.runs import NothingToDo, started
+from fini_admin.ingestion.models import Preview, Run, RunKind
+from fini_admin.ingestion.preview_rows import PostedAnswer, left_out, let_in
+from fini_admin.ingestion.runs import NothingToDo, run_of_token
 from fini_admin.web.body_size import large_body
 from fini_admin.web.forms.base import key_fault
 from fini_admin.web.forms.runs import ConfirmForm, IngestForm
@@ -42,10 +42,10 @@ def preview(request: WorkspaceRequest, token: str) -> HttpResponseBase:
     return page(request, found, form, answer_of(found, request))
 
 
-def answer_of(found: Preview, request: WorkspaceRequest) -> Answer:
+def answer_of(found: Preview, request: WorkspaceRequest) -> PostedAnswer:
     """What was posted of a register's resources: what stays out, what is let in, and the titles that were written."""
-    if request.method != "POST" or found.kind != Kind.REGISTER:
-        return Answer()
+    if request.method != "POST" or found.kind != RunKind.REGISTER:
+        return PostedAnswer()
     said = dict(request.POST.lists())
     left, let = left_out(found, said), let_in(found, said)
     titles = untitled.typed(found.content, request.POST)
@@ -53,13 +53,13 @@ def answer_of(found: Preview, request: WorkspaceRequest) -> Answer:
     out = left | (previews.twins(found) - let)
     about_keys = {position: key_fault(request.POST, untitled.field_of(position)) for position in titles}
     faults = untitled.faults(titles, out, about_keys)
-    return Answer(left, let, whole, titles, faults)
+    return PostedAnswer(left, let, whole, titles, faults)
 
 
 def needed(found: Preview) -> set[Permission]:
     """What one must be allowed to do to confirm it."""
-    register = {Permission.SOURCES_REGISTER} if found.kind == Kind.REGISTER else set()
-    ingest = {Permission.SOURCES_INGEST} if found.kind == Kind.INGEST or found.then_ingest else set()
+    register = {Permission.SOURCES_REGISTER} if found.kind == RunKind.REGISTER else set()
+    ingest = {Permission.SOURCES_INGEST} if found.kind == RunKind.INGEST or found.then_ingest else set()
     return register | ingest
 
 
@@ -89,7 +89,7 @@ def form_of(found: Preview, request: WorkspaceRequest, *, posted: bool = True) -
 
 def form_kind(request: WorkspaceRequest, found: Preview) -> type[ConfirmForm]:
     """What ingest sends along is asked only where it is sent."""
-    ingests = found.kind == Kind.INGEST or found.then_ingest or may_choose(request, found)
+    ingests = found.kind == RunKind.INGEST or found.then_ingest or may_choose(request, found)
     return IngestForm if ingests else ConfirmForm
 
 
@@ -122,7 +122,7 @@ def confirm(request: WorkspaceRequest, found: Preview, form: ConfirmForm) -> Htt
 
 def confirmed_before(request: WorkspaceRequest, token: str) -> HttpResponseBase:
     """To the run that came of it; or a word when nobody confirmed it within a day, on home or in the dialog."""
-    run = started(request.workspace, token)
+    run = run_of_token(request.workspace, token)
     if run:
         return to_run(request, run)
     if request.htmx:
@@ -137,31 +137,31 @@ def to_run(request: WorkspaceRequest, run: Run) -> HttpResponse:
 
 
 def page(
-    request: WorkspaceRequest, found: Preview, form: ConfirmForm, answer: Answer | None = None
+    request: WorkspaceRequest, found: Preview, form: ConfirmForm, answer: PostedAnswer | None = None
 ) -> HttpResponse:
     """The preview; `?call=3` shows that call's body, `?group=new&from=50` that group's rows from there on."""
-    batches = previews.cut(found)
+    batches = previews.batches(found)
     asked = number_in(request.GET, "call")
-    opened = next(iter(previews.calls(found, batches[asked - 1 : asked])), None) if asked else None
-    total = previews.size(found)
+    opened = next(iter(previews.planned_calls(found, batches[asked - 1 : asked])), None) if asked else None
+    total = previews.total(found)
     context = {
         "preview": found,
         "form": form,
         "total": total,
         "buttons": buttons(found, total, choose=may_choose(request, found)),
-        "calls": previews.calls(found, batches[:SHOWN]),
+        "calls": previews.planned_calls(found, batches[:SHOWN]),
         "number_of_calls": len(batches),
-        "seconds": previews.seconds(request.workspace, len(batches)),
+        "seconds": previews.estimated_seconds(request.workspace, len(batches)),
         "opened": opened,
         "body": readable(opened) if opened else "",
     }
-    if found.kind == Kind.REGISTER:
+    if found.kind == RunKind.REGISTER:
         context |= groups(found, request.GET, answer)
     status = 422 if form.is_bound else 200
     return show(request, "ingestion/preview.html", context, parts=("preview", "body", "rows"), status=status)
 
 
-def groups(found: Preview, query: QueryDict, answer: Answer | None) -> dict[str, object]:
+def groups(found: Preview, query: QueryDict, answer: PostedAnswer | None) -> dict[str, object]:
     """What is new, what will be updated, what stays out; `group` is the one that more was asked of."""
     asked = query.get("group", "")
     held = preview_rows.groups(found, asked=asked, start=number_in(query, "from"), answer=answer)
@@ -190,12 +190,12 @@ class Button:
 
 def buttons(found: Preview, total: int, *, choose: bool) -> list[Button]:
     """Each begins like the button that led here (design 5); two where it is decided here whether to ingest."""
-    if found.kind == Kind.INGEST:
+    if found.kind == RunKind.INGEST:
         return [Button("ingest", "Send {n} to ingestion", total)]
     both = [Button("register", "Register {n}", total), Button("ingest", "Register and ingest {n}", total)]
     return both if choose else both[found.then_ingest :][:1]
 
 
-def readable(call: previews.Call) -> str:
+def readable(call: previews.PlannedCall) -> str:
     """A call's body as people read JSON."""
     return json.dumps(json.loads(call.request.payload or b"null"), ensure_ascii=False, indent=2)

@@ -8,12 +8,20 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse, HttpResponseBadRequest, QueryDict
 
-from fini_admin.ingestion import waiting
+from fini_admin.ingestion import queue as ingestion_queue
 from fini_admin.ingestion.models import QueueEntry
 from fini_admin.ingestion.previews import freeze_ingest
-from fini_admin.ingestion.queue import Moved, put_back, remove
+from fini_admin.ingestion.queue import (
+    LANES,
+    OUT,
+    UNREAD,
+    Moved,
+    QueueCounts,
+    QueueCriteria,
+    put_sources_back,
+    remove_entries,
+)
 from fini_admin.ingestion.runs import NothingToDo
-from fini_admin.ingestion.waiting import LANES, OUT, UNREAD, Counts, Wanted
 from fini_admin.lib.paging import CHUNK, page, parts, whole_number, whole_numbers
 from fini_admin.sources.states import State
 from fini_admin.web.body_size import large_body
@@ -31,7 +39,9 @@ from fini_admin.workspaces.permissions import Permission
 def queue(request: WorkspaceRequest) -> HttpResponse:
     """The lanes of the queue; posted, what is to be done with the selected IDs."""
     workspace, asked = request.workspace, request.GET
-    form = QueueFilters(asked, partial(waiting.people, workspace), partial(waiting.first_lane, workspace))
+    form = QueueFilters(
+        asked, partial(ingestion_queue.who_queued, workspace), partial(ingestion_queue.first_lane, workspace)
+    )
     part = asked.get("part", "") if request.htmx else ""
     cursor = whole_number(asked.get("after"))
     request.GET = QueryDict(form.query(after="" if cursor is None else str(cursor)))
@@ -58,7 +68,7 @@ def queue(request: WorkspaceRequest) -> HttpResponse:
     return show(request, "ingestion/queue.html", context, parts=(shown,), status=status)
 
 
-def tabs(lane: str, counts: Counts | None = None) -> list[dict[str, str | bool]]:
+def tabs(lane: str, counts: QueueCounts | None = None) -> list[dict[str, str | bool]]:
     """The tabs with what is known of their numbers; the lane of what was not read yet only while it has some."""
     numbers = counts.lanes if counts else {}
     return [
@@ -68,15 +78,15 @@ def tabs(lane: str, counts: Counts | None = None) -> list[dict[str, str | bool]]
     ]
 
 
-def counted(request: WorkspaceRequest, lane: str, wanted: Wanted | None) -> dict[str, object]:
+def counted(request: WorkspaceRequest, lane: str, wanted: QueueCriteria | None) -> dict[str, object]:
     """The numbers; where a filter is wrong there are none."""
     if wanted is None:
         return {}
-    counts = waiting.counts(request.workspace, lane, **wanted)
+    counts = ingestion_queue.queue_counts(request.workspace, lane, **wanted)
     return {"counts": counts, "tabs": tabs(lane, counts)}
 
 
-def listed(request: WorkspaceRequest, lane: str, wanted: Wanted | None) -> dict[str, object]:
+def listed(request: WorkspaceRequest, lane: str, wanted: QueueCriteria | None) -> dict[str, object]:
     """The rows, newest first; where a filter is wrong there are none."""
     if wanted is None:
         return {}
@@ -86,8 +96,12 @@ def listed(request: WorkspaceRequest, lane: str, wanted: Wanted | None) -> dict[
         "late": datetime.now(UTC) - LONG,
     }
     if lane == OUT:
-        return context | {"page": page(waiting.told(waiting.taken_out(workspace, **wanted)), cursor=cursor)}
-    entries = waiting.entries(workspace, lane, **wanted).select_related("source", "run")
+        return context | {
+            "page": page(
+                ingestion_queue.rows_for_page(ingestion_queue.taken_out(workspace, **wanted)), cursor=cursor
+            )
+        }
+    entries = ingestion_queue.entries_in_lane(workspace, lane, **wanted).select_related("source", "run")
     return context | {"page": page(entries, cursor=cursor)}
 
 
@@ -111,13 +125,13 @@ def send_all(request: WorkspaceRequest, form: QueueFilters) -> HttpResponse:
     if wanted is None:
         raise NothingToDo("Nothing is shown until the filters are right")
     upto = whole_number(request.POST.get("upto"))
-    found = waiting.offered(request.workspace, form.lane_shown, upto, **wanted)
-    return freeze(request, waiting.to_send(found))
+    found = ingestion_queue.selectable(request.workspace, form.lane_shown, upto, **wanted)
+    return freeze(request, ingestion_queue.entries_to_send(found))
 
 
 def send(request: WorkspaceRequest, form: QueueFilters) -> HttpResponse:
     """The preview of the selected ones."""
-    return freeze(request, waiting.numbered(request.workspace, selected(request)))
+    return freeze(request, ingestion_queue.entries_in_queue_order(request.workspace, selected(request)))
 
 
 def freeze(request: WorkspaceRequest, entries: list[QueueEntry]) -> HttpResponse:
@@ -129,14 +143,14 @@ def freeze(request: WorkspaceRequest, entries: list[QueueEntry]) -> HttpResponse
 def take_out(request: WorkspaceRequest, form: QueueFilters) -> HttpResponse:
     """Remove the selected ones."""
     entries = selected(request)
-    moved = remove(by=request.by, workspace=request.workspace, entries=entries)
+    moved = remove_entries(by=request.by, workspace=request.workspace, entries=entries)
     return say(request, moved, "removed from the queue")
 
 
 def bring_back(request: WorkspaceRequest, form: QueueFilters) -> HttpResponse:
     """Put the selected ones back."""
     sources = selected(request)
-    moved = put_back(by=request.by, workspace=request.workspace, sources=sources)
+    moved = put_sources_back(by=request.by, workspace=request.workspace, sources=sources)
     return say(request, moved, "put back into the queue")
 
 
@@ -153,14 +167,14 @@ def all_shown(asked: QueryDict, form: QueueFilters, workspace: Workspace) -> lis
     wanted = form.wanted()
     if wanted is None:
         return []
-    found = waiting.offered(workspace, form.lane_shown, whole_number(asked.get("upto")), **wanted)
+    found = ingestion_queue.selectable(workspace, form.lane_shown, whole_number(asked.get("upto")), **wanted)
     return list(found.order_by("pk").values_list("pk", flat=True))
 
 
 def still(asked: QueryDict, form: QueueFilters, workspace: Workspace) -> list[int]:
     """Those of a few selected numbers that may be selected yet."""
     numbers = whole_numbers(parts(asked.getlist("id")))
-    return waiting.still(workspace, form.lane_shown, numbers[:CHUNK])
+    return ingestion_queue.still_selectable(workspace, form.lane_shown, numbers[:CHUNK])
 
 
 def say(request: WorkspaceRequest, moved: Moved, done: str) -> HttpResponse:

@@ -2,8 +2,8 @@
 
 from django.http import Http404, HttpResponse
 
-from fini_admin.ingestion import left_out, queries
-from fini_admin.ingestion.models import Kind, Outcome, Run, RunState
+from fini_admin.ingestion import discovery_remarks, queries
+from fini_admin.ingestion.models import ItemOutcome, Run, RunKind, RunState
 from fini_admin.lib.paging import count, page
 from fini_admin.web.forms.runs import RunFilters
 from fini_admin.web.pages import show
@@ -32,17 +32,20 @@ def run(request: WorkspaceRequest, number: int) -> HttpResponse:
         raise Http404
     outcome = request.GET.get("outcome", "")
     items = page(
-        queries.items(found, outcome), cursor=request.GET.get("after"), field="position", descending=False
+        queries.items_of_run(found, outcome),
+        cursor=request.GET.get("after"),
+        field="position",
+        descending=False,
     )
     context: dict[str, object] = {
         "run": found,
         "counts": counts(found),
         "outcome": outcome,
         "page": items,
-        "calls": count(queries.calls(found)),
+        "calls": count(queries.calls_of_run(found)),
         "waits": queries.why_it_waits(found),
         "next": what_next(found),
-        "left_out": left_out.told(found),
+        "left_out": discovery_remarks.remarks_of_run(found),
     }
     return show(request, "ingestion/run.html", context)
 
@@ -52,7 +55,7 @@ def counts(run: Run) -> list[dict[str, object]]:
     told, begins = [], 0
     numbers = run.outcomes
     numbers[OPEN] = max(0, run.total - run.ended)
-    for name in (*Outcome.values, OPEN):
+    for name in (*ItemOutcome.values, OPEN):
         told.append({"name": name, "number": numbers[name], "begins": begins})
         begins += numbers[name]
     return told
@@ -62,6 +65,6 @@ def what_next(run: Run) -> str:
     """The step that follows an ended run on the way to usable: the name of a page, empty when none does."""
     if run.state != RunState.ENDED or run.error:
         return ""
-    if run.kind == Kind.DISCOVER:
+    if run.kind == RunKind.DISCOVER:
         return "discover"
-    return "queue" if run.kind == Kind.REGISTER and not run.then_ingest else ""
+    return "queue" if run.kind == RunKind.REGISTER and not run.then_ingest else ""

@@ -66,7 +66,7 @@ def take_over(request: WorkspaceRequest, provider: str) -> HttpResponse:
     if request.method == "POST":
         schedules.take_over(by=request.by, workspace=request.workspace, provider=provider)
         if request.htmx:
-            rows = ScheduleForm().rows(schedules.standing(request.workspace, MAY_DISCOVER))
+            rows = ScheduleForm().rows(schedules.schedule_statuses(request.workspace, MAY_DISCOVER))
             mine = next(row for row in rows if row["name"] == provider)
             return render(request, "workspaces/_schedule.html", {"row": mine})
         messages.success(request, "The schedule is yours.")
@@ -77,6 +77,6 @@ def page(
     request: WorkspaceRequest, form: SettingsForm, planned: ScheduleForm, shown: settings_page.Values
 ) -> HttpResponse:
     """The page, with the form as it was typed, and `shown`: what whoever fills it in takes for saved."""
-    rows = planned.rows(schedules.standing(request.workspace, MAY_DISCOVER))
+    rows = planned.rows(schedules.schedule_statuses(request.workspace, MAY_DISCOVER))
     context = {"form": form, "rows": rows, "shown": settings_page.sealed(request.workspace, shown)}
     return render(request, "workspaces/settings.html", context, status=422 if form.is_bound else 200)

@@ -6,7 +6,8 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpResponse, QueryDict, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
-from fini_admin.ingestion import export, of_source
+from fini_admin.ingestion import export
+from fini_admin.ingestion import queries as ingestion_queries
 from fini_admin.ingestion.models import Item, QueueEntry
 from fini_admin.lib.download import csv_lines, json_lines
 from fini_admin.lib.paging import page, whole_number
@@ -65,7 +66,7 @@ def tabs(form: SourceFilters, numbers: dict[str, str]) -> dict[str, object]:
 def download(request: WorkspaceRequest, found: QuerySet[Source], kind: str) -> StreamingHttpResponse:
     """What matches as a file, written as it is read."""
     written, content_type = FORMATS[kind]
-    lines = written(export.newest_first(found), export.NAMES)
+    lines = written(export.sources_newest_first(found), export.NAMES)
     answer = StreamingHttpResponse(lines, content_type=f"{content_type}; charset=utf-8")
     name = f"sources-{request.workspace.slug}-{datetime.now(UTC):%Y-%m-%d}.{kind}"
     answer["Content-Disposition"] = f'attachment; filename="{name}"'
@@ -78,10 +79,10 @@ def source(request: WorkspaceRequest, fini_id: str) -> HttpResponse:
     found = queries.source_of(request.workspace, fini_id)
     if found is None:
         raise Http404
-    entry = of_source.entry_of(found)
+    entry = ingestion_queries.open_entry_of(found)
     told = what_next(found, waiting(entry))
     history = page(queries.history(found), cursor=request.GET.get("after"), size=MOST)
-    items = of_source.items_of(found, most=MOST + 1)
+    items = ingestion_queries.items_of_source(found, most=MOST + 1)
     context: dict[str, object] = {
         "source": found,
         "entry": entry,
@@ -91,7 +92,7 @@ def source(request: WorkspaceRequest, fini_id: str) -> HttpResponse:
         "page": history,
         "items": items[:MOST],
         "more_items": len(items) > MOST,
-        "calls": of_source.calls(request.workspace, named(history.rows, items[:MOST])),
+        "calls": ingestion_queries.latest_call_rows(request.workspace, named(history.rows, items[:MOST])),
     }
     return show(request, "sources/source.html", context, parts=("source",))
 

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 from django.utils import timezone
 
 from fini_admin.ingestion.models import QueueEntry
-from fini_admin.ingestion.queries import why_no_list, worker_alive
-from fini_admin.ingestion.schedules import standing
-from fini_admin.ingestion.waiting import OUT, taken_out
+from fini_admin.ingestion.queries import why_list_unreadable, worker_alive
+from fini_admin.ingestion.queue import OUT, taken_out
+from fini_admin.ingestion.schedules import schedule_statuses
 from fini_admin.lib.paging import count
-from fini_admin.sources.models import Resource, Source
+from fini_admin.sources.models import DiscoveredResource, Source
 from fini_admin.sources.states import State
 from fini_admin.workspaces.models import ApiKey, KeyState, Workspace
 
@@ -32,7 +32,7 @@ class Number:
 
 def funnel(workspace: Workspace) -> list[Number]:
     """The way of a workspace's content, from what is listed to what is usable. Each at most 10,000 rows of work."""
-    listed = Resource.objects.filter(workspace=workspace, leaf=True)
+    listed = DiscoveredResource.objects.filter(workspace=workspace, leaf=True)
     return [
         Number("discovered", count(listed), "discover"),
         Number("in Fini", count(Source.objects.filter(workspace=workspace)), "sources"),
@@ -76,7 +76,7 @@ def needs_of_work(workspace: Workspace) -> list[Need]:
     found = []
     if not worker_alive():
         found.append(Need("No worker is at work: nothing goes on until manage.py run_worker runs.", "runs"))
-    if listless := why_no_list(workspace.pk):
+    if listless := why_list_unreadable(workspace.pk):
         found.append(Need(listless, "calls", "?route=list"))
     return found + needs_of_keys(list(ApiKey.objects.filter(workspace=workspace).exclude(state=KeyState.OFF)))
 
@@ -112,7 +112,7 @@ def ending(key: ApiKey) -> str:
 
 def needs_of_schedules(workspace: Workspace, may_discover: Collection[str]) -> list[Need]:
     """What is scheduled in the name of somebody who could not start it now."""
-    ownerless = [one for one in standing(workspace, may_discover) if one.gone]
+    ownerless = [one for one in schedule_statuses(workspace, may_discover) if one.gone]
     return [
         Need(
             f"The discovery of {one.label} {one.schedule.every} was set by {one.schedule.set_by}, {one.gone}."
@@ -168,7 +168,7 @@ def first_steps(workspace: Workspace) -> list[FirstStep]:
         return []
     keys = ApiKey.objects.filter(workspace=workspace).exclude(state=KeyState.OFF)
     registered = entries.exists()
-    listed = Resource.objects.filter(workspace=workspace).exists()
+    listed = DiscoveredResource.objects.filter(workspace=workspace).exists()
     verified = registered or listed or keys.filter(verified_at__isnull=False).exists()
     return [
         FirstStep("Add the workspace's API key", "keys", keys.exists()),

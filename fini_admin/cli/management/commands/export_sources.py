@@ -20,5 +20,5 @@ class Command(commands.Command):
 
     def handle(self, *, slug: str, **_: Any) -> None:
         """One line a source."""
-        for source in export.sources(commands.workspace_or_error(slug, archived=True)):
+        for source in export.all_sources(commands.workspace_or_error(slug, archived=True)):
             self.stdout.write(json.dumps(source, ensure_ascii=False))

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from fini_admin.cli import base as commands
-from fini_admin.ingestion.queries import run_of, summary
+from fini_admin.ingestion.queries import run_of, run_summary
 
 
 class Command(commands.Command):
@@ -24,4 +24,4 @@ class Command(commands.Command):
         run = run_of(commands.workspace_or_error(slug, archived=True), number)
         if run is None:
             raise CommandError(f"{slug} has no run {number}")
-        self.stdout.write(json.dumps(summary(run)))
+        self.stdout.write(json.dumps(run_summary(run)))

@@ -16,7 +16,7 @@ from huey.contrib.djhuey import HUEY
 from fini_admin.audit import chain
 from fini_admin.cli import base
 from fini_admin.ingestion import previews, schedules, wakeup
-from fini_admin.ingestion.engine import ahead, loop
+from fini_admin.ingestion.engine import clock_skew, loop
 from fini_admin.ingestion.models import Worker
 from fini_admin.lib import outage
 from fini_admin.people import sessions
@@ -59,7 +59,7 @@ class Command(base.Command):
         Worker.objects.create(pk=Process.owner, started_at=now, seen_at=now)
         consumer = HUEY.create_consumer(**CONSUMER, graceful_signal="TERM", shutdown_timeout=IN_FLIGHT)
         Process.stopping = consumer.stop_flag
-        wakeup.answer_with(lambda: loop.work(Process.owner, Process.stopping))
+        wakeup.perform_with(lambda: loop.work(Process.owner, Process.stopping))
         outages = Outages()
         try:
             clocks = ((tick, TICK), (beat, BEAT), (sweep, SWEEP), (chain.record_heads, RECORD))
@@ -145,9 +145,9 @@ def beat() -> None:
 
 def sweep() -> None:
     """What needs no haste."""
-    ahead.bring_back()
+    clock_skew.bring_back()
     sessions.clear()
-    previews.forget_old()
+    previews.delete_expired()
     loop.forget_dead(Process.owner)
     loop.mark_stuck()
     loop.reopen_calls()

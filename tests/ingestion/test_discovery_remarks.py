@@ -8,9 +8,9 @@ import pytest
 from django.test import Client
 
 from fini_admin.fini.providers import Remark, Why
-from fini_admin.ingestion import left_out, runs
+from fini_admin.ingestion import discovery_remarks, runs
 from fini_admin.ingestion.models import Run
-from fini_admin.sources.models import Resource
+from fini_admin.sources.models import DiscoveredResource
 from fini_admin.workspaces.models import Workspace
 from tests.ingestion.conftest import drive, ends
 from tests.ingestion.discovered import ZENDESK, text
@@ -31,7 +31,7 @@ def discovered(acme: Workspace, sandbox: Sandbox, body: str) -> Run:
 
 
 def titles(acme: Workspace) -> list[tuple[str, str]]:
-    rows = Resource.objects.filter(workspace=acme, leaf=True).order_by("pk")
+    rows = DiscoveredResource.objects.filter(workspace=acme, leaf=True).order_by("pk")
     return list(rows.values_list("external_id", "title"))
 
 
@@ -89,7 +89,7 @@ def test_fifty_are_named_and_the_others_counted(acme: Workspace, sandbox: Sandbo
         {"object": "article", "title": f"Draft {number}" + "x" * 500} for number in range(1_040)
     ]
     run = discovered(acme, sandbox, json.dumps([*many, "odd"]))
-    (drafts, odd) = left_out.told(run)
+    (drafts, odd) = discovery_remarks.remarks_of_run(run)
     assert (len(drafts.names), drafts.more, odd.names, odd.more) == (50, 990, [], 1)
     assert len(json.dumps(run.left_out)) < 50 * 400
     for page in (ZENDESK, f"/w/acme/runs/{run.number}/"):
@@ -101,9 +101,9 @@ def test_fifty_are_named_and_the_others_counted(acme: Workspace, sandbox: Sandbo
 
 def test_each_kind_has_its_words() -> None:
     for why in Why:
-        (one,) = left_out.kept([Remark(why, "Draft", "7", "Other")])
-        two = left_out.kept([Remark(why, "", "7", ""), Remark(why, "B")])
-        lines = [left_out.told(Run(left_out=held))[0].line for held in ([one], two)]
+        (one,) = discovery_remarks.remarks_to_store([Remark(why, "Draft", "7", "Other")])
+        two = discovery_remarks.remarks_to_store([Remark(why, "", "7", ""), Remark(why, "B")])
+        lines = [discovery_remarks.remarks_of_run(Run(left_out=held))[0].line for held in ([one], two)]
         assert lines[0].startswith("1 ")
         assert lines[1].startswith("2 ")
         assert "Draft" in lines[0]

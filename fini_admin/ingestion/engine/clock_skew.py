@@ -11,12 +11,12 @@ from datetime import UTC, datetime, timedelta
 from django.db.models import Model, Q
 
 from fini_admin.audit.models import OpenCall
-from fini_admin.audit.recording import LEASE
 from fini_admin.audit.transport import LONGEST_ADVICE
 from fini_admin.ingestion import budget
 from fini_admin.ingestion.engine import key_check, settle, walk
 from fini_admin.ingestion.models import Budget, Schedule, Slot, Step, StepState, Verification, Watch, Worker
 from fini_admin.ingestion.queries import ALIVE, MARGIN
+from fini_admin.lib import lease
 from fini_admin.lib.cache import forget_ahead
 from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import ApiKey
@@ -43,32 +43,32 @@ class Time:
 READY = Q(state=StepState.READY)
 
 
-def at_most(most: timedelta) -> Callable[[], timedelta]:
+def _at_most(most: timedelta) -> Callable[[], timedelta]:
     """A pause that no setting changes."""
     return lambda: most
 
 
 TIMES = (
-    Time(Step, "due_at", at_most(ADVICE), where=READY),
-    Time(Step, "lease_until", at_most(LEASE), where=READY),
+    Time(Step, "due_at", _at_most(ADVICE), where=READY),
+    Time(Step, "lease_until", _at_most(lease.LENGTH), where=READY),
     # Fini may still be working on a call of a moment ago: it gets the whole time.
-    Time(Step, "settle_after", settle.patience, settle.patience, where=Q(state=StepState.CHECK)),
-    Time(Watch, "next_at", at_most(walk.STUCK_EVERY)),
-    Time(Watch, "lease_until", at_most(LEASE)),
-    Time(Watch, "news_at", at_most(NO_TIME)),
-    Time(Watch, "whole_at", at_most(NO_TIME)),
-    Time(Watch, "walk_started", at_most(NO_TIME)),
-    Time(Verification, "lease_until", at_most(LEASE)),
-    Time(Budget, "blocked_until", at_most(ADVICE)),
-    Time(Budget, "spent_until", at_most(budget.WINDOW + budget.AT_THE_LATEST)),
-    Time(Budget, "served_at", at_most(NO_TIME)),
-    Time(Budget, "limited_until", at_most(walk.LIMITED)),
-    Time(Slot, "sent_at", at_most(budget.AT_THE_LATEST)),
-    Time(Source, "sent_at", at_most(NO_TIME)),
-    Time(Source, "wanted_since", settle.patience, settle.patience),
-    Time(OpenCall, "lease_until", key_check.lease),
-    Time(Worker, "seen_at", at_most(NO_TIME), lambda: -ALIVE),
-    Time(ApiKey, "fallback_until", at_most(timedelta(hours=MOST_FALLBACK_HOURS))),
+    Time(Step, "settle_after", settle.longest_work, settle.longest_work, where=Q(state=StepState.CHECK)),
+    Time(Watch, "next_at", _at_most(walk.STUCK_EVERY)),
+    Time(Watch, "lease_until", _at_most(lease.LENGTH)),
+    Time(Watch, "news_at", _at_most(NO_TIME)),
+    Time(Watch, "whole_at", _at_most(NO_TIME)),
+    Time(Watch, "walk_started", _at_most(NO_TIME)),
+    Time(Verification, "lease_until", _at_most(lease.LENGTH)),
+    Time(Budget, "blocked_until", _at_most(ADVICE)),
+    Time(Budget, "spent_until", _at_most(budget.WINDOW + budget.AT_THE_LATEST)),
+    Time(Budget, "served_at", _at_most(NO_TIME)),
+    Time(Budget, "limited_until", _at_most(walk.LIMITED)),
+    Time(Slot, "sent_at", _at_most(budget.AT_THE_LATEST)),
+    Time(Source, "sent_at", _at_most(NO_TIME)),
+    Time(Source, "wanted_since", settle.longest_work, settle.longest_work),
+    Time(OpenCall, "lease_until", key_check.longest_lease),
+    Time(Worker, "seen_at", _at_most(NO_TIME), lambda: -ALIVE),
+    Time(ApiKey, "fallback_until", _at_most(timedelta(hours=MOST_FALLBACK_HOURS))),
 )
 
 
@@ -81,11 +81,11 @@ def bring_back() -> None:
         )
         if rows.exists():
             rows.update(**{time.field: now + time.back()})
-    bring_schedules_back(now)
+    _bring_schedules_back(now)
     forget_ahead(now + MARGIN)
 
 
-def bring_schedules_back(now: datetime) -> None:
+def _bring_schedules_back(now: datetime) -> None:
     """Each has a pause of its own."""
     for schedule in Schedule.objects.filter(next_at__gt=now + timedelta(hours=1) + MARGIN):
         if schedule.next_at > now + timedelta(hours=schedule.every_hours) + MARGIN:

@@ -11,7 +11,7 @@ from django.db.models import DateTimeField, F
 
 from fini_admin.audit.models import OpenCall
 from fini_admin.ingestion import queries, schedules
-from fini_admin.ingestion.engine import ahead, follow, loop, send
+from fini_admin.ingestion.engine import clock_skew, follow, loop, send
 from fini_admin.ingestion.models import Budget, Run, RunState, Schedule, Slot, Step, StepState, Watch, Worker
 from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import Workspace
@@ -31,7 +31,7 @@ FACTS = {
     "ingestion.Verification.asked_at",
     "ingestion.Verification.ended_at",
     "ingestion.Worker.started_at",
-    "sources.Resource.listed_at",
+    "sources.DiscoveredResource.listed_at",
     "sources.Source.state_since",
     "sources.Source.first_seen",
     "sources.Source.last_seen",
@@ -62,7 +62,7 @@ def clock_was_ahead() -> None:
 
 
 def test_every_time_is_brought_back_or_is_a_fact():
-    known = {f"{time.model._meta.label}.{time.field}" for time in ahead.TIMES}
+    known = {f"{time.model._meta.label}.{time.field}" for time in clock_skew.TIMES}
     assert set(columns()) - FACTS - {"ingestion.Schedule.next_at"} == known - {
         "workspaces.ApiKey.fallback_until"
     }
@@ -73,7 +73,7 @@ def go_on(workspace: Workspace, seconds: float = 25) -> None:
     deadline = time.monotonic() + seconds
     while Run.objects.filter(workspace=workspace, state=RunState.RUNNING).exists():
         assert time.monotonic() < deadline, [list(Step.objects.values()), list(Watch.objects.values())]
-        ahead.bring_back()
+        clock_skew.bring_back()
         loop.recover()
         if not loop.work_once(workspace.pk, ANOTHER):
             time.sleep(0.05)
@@ -105,7 +105,7 @@ def test_a_step_and_a_call_of_a_process_that_died_then_are_taken_up(
 ):
     run = register(resources(2))
     step = Step.objects.get(run=run)
-    assert send.lease(step.pk, OWNER)
+    assert send.take(step.pk, OWNER)
     clock_was_ahead()
     Step.objects.update(due_at=datetime.now(UTC))
     assert loop.due_workspaces() == []
@@ -148,7 +148,7 @@ def test_a_schedule_starts_and_one_that_is_only_slow_does_not(acme: Workspace):
     schedules.change(by=by("ada@example.com"), workspace=acme, hours={"notion": 1, "zendesk": 720})
     now = datetime.now(UTC)
     Schedule.objects.filter(provider="notion").update(next_at=now + timedelta(hours=3))
-    ahead.bring_back()
+    clock_skew.bring_back()
     schedules.start_due()
     assert list(Run.objects.values_list("provider", flat=True)) == ["notion"]
 
@@ -159,7 +159,7 @@ def test_what_is_within_our_own_pauses_stays(acme: Workspace, register: Start):
     kept = datetime.now(UTC) + timedelta(hours=20)
     Budget.objects.update(blocked_until=kept)
     before = list(Step.objects.values()), list(Watch.objects.values()), list(Source.objects.values())
-    ahead.bring_back()
+    clock_skew.bring_back()
     assert Budget.objects.get().blocked_until == kept
     assert (
         list(Step.objects.values()),
@@ -172,7 +172,7 @@ def test_a_dead_worker_of_the_future_is_not_alive(db: None):
     now = datetime.now(UTC)
     Worker.objects.create(pk=OWNER, started_at=now, seen_at=now + YEAR)
     assert not queries.worker_alive()
-    ahead.bring_back()
+    clock_skew.bring_back()
     assert not queries.worker_alive()
     loop.beat(OWNER)
     assert queries.worker_alive()
@@ -181,5 +181,5 @@ def test_a_dead_worker_of_the_future_is_not_alive(db: None):
 def test_a_lock_out_of_the_future_is_forgotten(db: None):
     cache.set("day", 1, timeout=24 * 60 * 60)
     cache.set("year", 1, timeout=365 * 24 * 60 * 60)
-    ahead.bring_back()
+    clock_skew.bring_back()
     assert (cache.get("day"), cache.get("year")) == (1, None)

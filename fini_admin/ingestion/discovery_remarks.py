@@ -48,7 +48,7 @@ WORDS: dict[Why, tuple[str, str, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class RemarkGroup:
     """One kind of remark: how many, the names of some, how many more there are, and what to do."""
 
     text: str
@@ -73,7 +73,7 @@ class Told:
         return f"{self.text}: {', '.join(self.names)}{more}. {self.todo}"
 
 
-def kept(remarks: Iterable[Remark]) -> list[dict[str, Any]]:
+def remarks_to_store(remarks: Iterable[Remark]) -> list[dict[str, Any]]:
     """What a run keeps of remarks: of each kind the number, and of all kinds together at most NAMED by name."""
     found: dict[Why, dict[str, Any]] = {}
     left = NAMED
@@ -87,16 +87,16 @@ def kept(remarks: Iterable[Remark]) -> list[dict[str, Any]]:
     return list(found.values())
 
 
-def told(run: Run) -> list[Told]:
+def remarks_of_run(run: Run) -> list[RemarkGroup]:
     """What is to be said of a run's discovery; empty when it listed everything."""
-    return [_told(held) for held in run.left_out]
+    return [_group(held) for held in run.left_out]
 
 
-def _told(held: Mapping[str, Any]) -> Told:
+def _group(held: Mapping[str, Any]) -> RemarkGroup:
     one, several, todo = WORDS[Why(held["why"])]
     number, named = held["number"], held["named"]
     text = f"{number:,} {one if number == 1 else several}"
-    return Told(text, [_name(item) for item in named], number - len(named), todo)
+    return RemarkGroup(text, [_name(item) for item in named], number - len(named), todo)
 
 
 def _name(item: Mapping[str, str]) -> str:

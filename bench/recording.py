@@ -32,7 +32,7 @@ def main() -> None:
     from fini_admin.audit.names import By, Origin  # noqa: PLC0415 - settings first
     from fini_admin.audit.transport import exchange  # noqa: PLC0415 - settings first
     from fini_admin.fini import routes  # noqa: PLC0415 - settings first
-    from fini_admin.ingestion.credentials import context  # noqa: PLC0415 - settings first
+    from fini_admin.ingestion.engine.credentials import context  # noqa: PLC0415 - settings first
     from fini_admin.workspaces.models import Workspace  # noqa: PLC0415 - settings first
 
     request = routes.list_sources(limit=10, cursor="")

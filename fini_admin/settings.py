@@ -113,7 +113,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "fini_admin.people.sessions.Authentication",
+    "fini_admin.web.accounts.authentication.Authentication",
     "allauth.account.middleware.AccountMiddleware",
     "fini_admin.web.permissions.LoginRequired",
     "fini_admin.web.permissions.SecondFactorRequired",

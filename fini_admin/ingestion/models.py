@@ -4,7 +4,7 @@ from django.db import models
 from django.db.models import Q
 
 from fini_admin.sources.models import Source
-from fini_admin.workspaces.models import Workspace
+from fini_admin.workspaces.models import ApiKey, Workspace
 
 MOST_HOURS = 720
 PAGE = 100
@@ -337,6 +337,31 @@ class Schedule(models.Model):
     def every(self) -> str:
         """How often, in words."""
         return "every hour" if self.every_hours == 1 else f"every {self.every_hours} hours"
+
+
+class Verification(models.Model):
+    """The last verification of a key that a person asked for: open until `ended_at`, one at a time.
+
+    `progress` is what its calls so far found (engine/key_check.py), `call` the one that is open. `error` says in words
+    for people why nothing was found out; empty when the key's row has what was found.
+    """
+
+    key = models.OneToOneField(ApiKey, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    actor = models.TextField()
+    origin = models.CharField(max_length=20)
+    asked_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    error = models.TextField(blank=True)
+    progress = models.JSONField(default=dict, blank=True)
+    call = models.CharField(max_length=36, blank=True)
+    owner = models.CharField(max_length=36, blank=True)
+    lease_until = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = (models.Index(fields=["asked_at"], name="verification_open", condition=Q(ended_at=None)),)
+
+    def __str__(self) -> str:
+        return f"verification of {self.key_id}"
 
 
 class Worker(models.Model):

@@ -70,8 +70,8 @@ class NoOutage(logging.Filter):
 class Line(logging.Formatter):
     """A line of the log. Django's own lines hold addresses, and errors' texts hold anything.
 
-    What was refused or failed names who asked for it, where that is known (people/sessions.py). A database that is away
-    is said behind the line: no traceback tells more.
+    What was refused or failed names who asked for it, where that is known (web/accounts/authentication.py).
+    A database that is away is said behind the line: no traceback tells more.
     """
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name

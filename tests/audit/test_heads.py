@@ -13,7 +13,7 @@ from fini_admin.audit.names import HEAD_RECORDED, Activity
 from fini_admin.audit.verify import verify
 from fini_admin.lib.keyring import UnknownKey
 from fini_admin.web.wording import activity as detail
-from fini_admin.workspaces import actions
+from fini_admin.workspaces.members import add_new_member, remove_member
 from tests.audit import rows
 from tests.audit.put_back import RECORDED_AT, SQLITE, activity, recorded
 from tests.support import people
@@ -53,12 +53,12 @@ def test_the_head_is_recorded_with_each_act_on_members_and_keys(
 def test_acts_in_one_transaction_are_one_record(acme, django_capture_on_commit_callbacks):
     who: dict[str, Any] = {"by": by("ada", "browser"), "workspace": acme}
     with django_capture_on_commit_callbacks(execute=True):
-        member = actions.add_new_member(
+        member = add_new_member(
             **who, email="bob@example.com", name="Bob", password=people.PASSWORD, role="viewer"
         )
         people.key(acme)
     with django_capture_on_commit_callbacks(execute=True):
-        actions.remove_member(by=by("ada", "browser"), membership=member)
+        remove_member(by=by("ada", "browser"), membership=member)
     assert recorded(str(acme.pk)) == [0, 3, 4]
 
 

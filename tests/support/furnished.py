@@ -42,7 +42,7 @@ from fini_admin.sources.mirror import Origin
 from fini_admin.sources.models import DiscoveredResource as Listed
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import State
-from fini_admin.workspaces import actions
+from fini_admin.workspaces.keys import switch_off_key
 from fini_admin.workspaces.models import ApiKey, KeyState, Membership, User, Workspace
 from fini_admin.workspaces.vault import Secret
 from tests.audit import rows
@@ -145,7 +145,7 @@ def add_keys(made: Furnished) -> None:
     ApiKey.objects.filter(pk=made.keys["waiting"].pk).update(
         scopes="read write", verified_at=datetime.now(UTC)
     )
-    actions.switch_off_key(**made.who, key=made.keys["off"])
+    switch_off_key(**made.who, key=made.keys["off"])
     assert {key.state for key in ApiKey.objects.filter(workspace=made.workspace)} == set(KeyState)
 
 

@@ -12,7 +12,8 @@ from django.views.debug import get_exception_reporter_class, technical_500_respo
 
 from fini_admin.lib import keyring
 from fini_admin.lib.redaction import Line, Report
-from fini_admin.workspaces import actions, vault
+from fini_admin.workspaces import vault
+from fini_admin.workspaces.keys import add_key
 from tests.support import people
 from tests.support.who import by
 
@@ -131,7 +132,7 @@ def test_the_vault_and_the_action_show_no_key_when_they_fail(db, settings, debug
     settings.ENCRYPTION_KEYS = [people.PRINTABLE, *settings.ENCRYPTION_KEYS]
     acme = people.workspace()
     monkeypatch.setattr("fini_admin.lib.keyring.derived", lambda key, purpose: 1 // 0)
-    failed = caught(actions.add_key, by=by("a", "b"), workspace=acme, label="main", plain=people.SHORT_KEY)
+    failed = caught(add_key, by=by("a", "b"), workspace=acme, label="main", plain=people.SHORT_KEY)
     assert failed[0] is ZeroDivisionError
     page = Report(None, *failed).get_traceback_html()
     frames = page.split('<li class="frame')

@@ -20,7 +20,7 @@ from fini_admin.ingestion.engine import clock_skew, loop
 from fini_admin.ingestion.models import Worker
 from fini_admin.lib import outage
 from fini_admin.people import sessions
-from fini_admin.workspaces.fallback import end_fallbacks
+from fini_admin.workspaces.keys import end_fallbacks
 
 log = logging.getLogger(__name__)
 TICK = 1.0

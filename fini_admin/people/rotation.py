@@ -117,11 +117,11 @@ class Heads:
 
     def opens(self, row: Head) -> bool:
         """Whether the signature holds."""
-        return chain.head_holds(row)
+        return chain.is_head_authentic(row)
 
     def renew(self, row: Head) -> None:
         """The signature."""
-        if not chain.head_holds(row):
+        if not chain.is_head_authentic(row):
             raise vault.SealBroken("the head does not hold: see what verify_audit says")
         Head.objects.filter(pk=row.pk).update(mac=chain.head_mac(row.chain, row.seq, row.hash))
 
@@ -162,7 +162,7 @@ def rotate(*, by: By, batch: int = BATCH, told: Callable[[Result], None]) -> lis
 
 def renew(kind: Sealed, keys: Sequence[Any], result: Result) -> None:
     """One batch, in a transaction of its own."""
-    newest = keyring.number(keyring.newest())
+    newest = keyring.key_number(keyring.newest())
     with transaction.atomic():
         for row in kind.rows().select_for_update().filter(pk__in=keys).order_by("pk"):
             try:
@@ -184,7 +184,7 @@ def named(row: Model) -> str:
 
 def opened_by(keys: list[bytes]) -> dict[str, int]:
     """How many rows of each kind these keys alone open: tried, not concluded from a number."""
-    with keyring.alone(keys):
+    with keyring.only_keys(keys):
         return {kind.name: sum(opens(kind, row) for row in kind.rows()) for kind in KINDS}
 
 

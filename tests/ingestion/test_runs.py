@@ -33,14 +33,14 @@ class Killed(BaseException):
 
 
 def die_in_call(monkeypatch: pytest.MonkeyPatch, *, after_sending: bool) -> None:
-    plain = transport.attempt
+    plain = transport._attempt
 
     def attempt(*args: Any) -> Any:
         if after_sending:
             plain(*args)
         raise Killed
 
-    monkeypatch.setattr(transport, "attempt", attempt)
+    monkeypatch.setattr(transport, "_attempt", attempt)
 
 
 def lease_runs_out() -> None:
@@ -83,7 +83,7 @@ def test_an_answer_after_its_call_was_closed_as_lost_is_not_used(
     acme: Workspace, register: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     register(resources(2))
-    plain = transport.attempt
+    plain = transport._attempt
 
     def slow(*args: Any) -> Any:
         answer = plain(*args)
@@ -91,7 +91,7 @@ def test_an_answer_after_its_call_was_closed_as_lost_is_not_used(
         loop.recover()
         return answer
 
-    monkeypatch.setattr(transport, "attempt", slow)
+    monkeypatch.setattr(transport, "_attempt", slow)
     loop.work_once(acme.pk, OWNER)
     assert list(Entry.objects.filter(kind__startswith="call.").values_list("kind", flat=True)) == [
         "call.asked",
@@ -142,7 +142,7 @@ def test_a_refusal_of_the_key_that_was_switched_away_leaves_the_new_one_alone(
     people.key(acme, "second")
     sandbox.add_key(people.KEY)
     sandbox.revoke(sandbox.key)
-    plain = transport.attempt
+    plain = transport._attempt
 
     def switched_meanwhile(*args: Any) -> Any:
         answer = plain(*args)
@@ -151,7 +151,7 @@ def test_a_refusal_of_the_key_that_was_switched_away_leaves_the_new_one_alone(
         return answer
 
     with monkeypatch.context() as patch:
-        patch.setattr(transport, "attempt", switched_meanwhile)
+        patch.setattr(transport, "_attempt", switched_meanwhile)
         loop.work_once(acme.pk, OWNER)
     assert dict(ApiKey.objects.values_list("label", "refused_at")).get("second") is None
     assert ApiKey.objects.get(label="main").refused_at

@@ -97,14 +97,14 @@ def test_what_a_thread_has_in_hand_is_kept_for_it_however_long_it_takes(
     acme: Workspace, sandbox: Sandbox, register: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = register(resources(2))
-    plain = transport.attempt
+    plain = transport._attempt
 
     def slow(*args: Any) -> Any:
         for _ in range(3):
             fifteen_seconds_pass()
         return plain(*args)
 
-    monkeypatch.setattr(transport, "attempt", slow)
+    monkeypatch.setattr(transport, "_attempt", slow)
     drive(acme)
     assert ends(run) == {"done": 2}
     assert len(sandbox.log()) == 2
@@ -117,15 +117,15 @@ def test_a_page_whose_watch_went_to_another_worker_has_one_outcome(
     run = register(resources(2))
     loop.work_once(acme.pk, OWNER)
     hurry(acme)
-    plain = transport.attempt
+    plain = transport._attempt
 
     def taken_meanwhile(*args: Any) -> Any:
-        monkeypatch.setattr(transport, "attempt", plain)
+        monkeypatch.setattr(transport, "_attempt", plain)
         later = datetime.now(UTC) + timedelta(seconds=15)
         Watch.objects.update(owner=ANOTHER, call=str(UUID(int=1)), lease_until=later)
         return plain(*args)
 
-    monkeypatch.setattr(transport, "attempt", taken_meanwhile)
+    monkeypatch.setattr(transport, "_attempt", taken_meanwhile)
     loop.work_once(acme.pk, OWNER)
     assert OpenCall.objects.count() == 1
     fifteen_seconds_pass()

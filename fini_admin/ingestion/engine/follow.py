@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.db.models import Q, QuerySet
 
-from fini_admin.fini.external_ids import compared, spellings
+from fini_admin.fini.external_ids import comparison_key, spellings
 from fini_admin.ingestion import queue
 from fini_admin.ingestion.engine import split
 from fini_admin.ingestion.models import (
@@ -109,13 +109,13 @@ def pair_items(workspace: Workspace, sources: Sequence[Source]) -> None:
     if not sources:
         return
     by_place = {
-        (source.provider, compared(source.provider, source.external_id)): source for source in sources
+        (source.provider, comparison_key(source.provider, source.external_id)): source for source in sources
     }
     by_pk = {source.pk: source for source in sources}
     matched: list[Item] = []
     for item in _paired_items(workspace, sources):
         source = by_pk.get(item.source_id or 0) or by_place.get(
-            (item.provider, compared(item.provider, item.external_id))
+            (item.provider, comparison_key(item.provider, item.external_id))
         )
         if source:
             item.source, item.external_id, item.provider = source, source.external_id, source.provider
@@ -150,7 +150,7 @@ def end_unpaired(workspace: Workspace) -> None:
     if Source.objects.filter(workspace=workspace, wanted_since__isnull=False).exists():
         return
     waiting = Item.objects.filter(run__workspace=workspace, run__state=RunState.RUNNING, stage=Stage.PAIR)
-    keys = {compared(*names) for names in waiting.values_list("provider", "external_id")}
+    keys = {comparison_key(*names) for names in waiting.values_list("provider", "external_id")}
     for some in chunks(sorted(keys), AT_ONCE):
         found = Source.objects.filter(workspace=workspace, id_key__in=some)
         for sources in chunks(list(found), AT_ONCE):

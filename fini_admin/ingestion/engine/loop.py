@@ -204,7 +204,7 @@ def recover(owner: str | None = None) -> None:
 
     Each by itself: one that cannot be closed is logged, tried again after a while, and stops no other.
     """
-    for call, chain in recording.orphans(owner):
+    for call, chain in recording.calls_to_close(owner):
         try:
             with transaction.atomic():
                 recover_call(call, chain, died=True)
@@ -224,7 +224,7 @@ def reopen_calls() -> None:
     """Find the calls without an outcome whose open row was removed by hand; `recover` then closes them as lost."""
     for chain in Head.objects.order_by("chain").values_list("chain", flat=True):
         try:
-            ALL_ENDED[chain] = recording.reopen(chain, ALL_ENDED.get(chain, 0))
+            ALL_ENDED[chain] = recording.restore_open_calls(chain, ALL_ENDED.get(chain, 0))
         except Exception as error:  # a fault in one chain must stop neither the clock nor the others
             if outage_of(error):
                 raise
@@ -261,7 +261,7 @@ def beat(owner: str) -> None:
     held = list(IN_HAND.copy().values())
     mine = Step.objects.filter(pk__in=[pk for pk in held if isinstance(pk, int)], owner=owner)
     watches = Watch.objects.filter(pk__in=[pk for pk in held if isinstance(pk, UUID)], owner=owner)
-    recording.extend([*mine.values_list("call", flat=True), *watches.values_list("call", flat=True)])
+    recording.extend_leases([*mine.values_list("call", flat=True), *watches.values_list("call", flat=True)])
     lease.extend(mine.filter(state=StepState.READY))
     lease.extend(watches)
 

@@ -16,7 +16,7 @@ from fini_admin.ingestion import runs
 from fini_admin.ingestion.engine import follow, loop, send
 from fini_admin.ingestion.models import Item, QueueEntry, Run, RunState, Step, StepState, Watch, Worker
 from fini_admin.ingestion.queries import run_summary, worker_alive
-from fini_admin.sources.mirror import Origin
+from fini_admin.sources.mirror import Observation
 from fini_admin.sources.models import Source, StateChange
 from fini_admin.workspaces.models import ApiKey, Workspace
 from tests.ingestion.conftest import OWNER, Start, drive, ends, hurry, requests, resources
@@ -367,7 +367,7 @@ def test_a_gone_source_closes_its_entry(acme: Workspace, register: Start) -> Non
     register(resources(1))
     drive(acme)
     source = Source.objects.get(external_id="n-0")
-    follow.source_gone(source, Origin("call", datetime.now(UTC)))
+    follow.source_gone(source, Observation("call", datetime.now(UTC)))
     assert QueueEntry.objects.get().closed_how == "gone"
 
 
@@ -391,6 +391,6 @@ def test_a_source_whose_end_came_before_its_answer_is_not_followed_on(
     Source.objects.filter(pk=source.pk).update(
         state="usable", job_id="j", job_status="COMPLETED", success=True, paragraphs=1
     )
-    follow.follow_jobs(run, list(run.items.all()), Origin("call", datetime.now(UTC), 1))
+    follow.follow_jobs(run, list(run.items.all()), Observation("call", datetime.now(UTC), 1))
     assert Source.objects.get(pk=source.pk).sent_at is None
     assert ends(run) == {"done": 1}

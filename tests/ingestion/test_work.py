@@ -17,7 +17,7 @@ from fini_admin.cli.management.commands.run_worker import CONSUMER
 from fini_admin.ingestion import budget, runs
 from fini_admin.ingestion.engine import loop, send, walk
 from fini_admin.ingestion.models import Step, StepState, Watch
-from fini_admin.sources.mirror import Origin, ensure_sources
+from fini_admin.sources.mirror import Observation, ensure_sources
 from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import ApiKey, Workspace
 from tests.ingestion.conftest import OWNER, Start, drive, ends, hurry, resources
@@ -184,7 +184,9 @@ def test_a_call_that_cannot_be_closed_stops_neither_the_clock_nor_the_other_work
 def test_what_cannot_be_marked_stuck_stops_no_other_workspace(monkeypatch: pytest.MonkeyPatch) -> None:
     faulty, sound = people.workspace("faulty"), people.workspace("sound")
     for workspace in (faulty, sound):
-        (source,) = ensure_sources(workspace, "notion", [str(UUID(int=7))], Origin("call", datetime.now(UTC)))
+        (source,) = ensure_sources(
+            workspace, "notion", [str(UUID(int=7))], Observation("call", datetime.now(UTC))
+        )
         long_ago = datetime.now(UTC) - timedelta(hours=25)
         Source.objects.filter(pk=source.pk).update(state="running", sent_at=long_ago)
     plain = budget.lock_budget

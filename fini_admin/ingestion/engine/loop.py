@@ -300,7 +300,7 @@ def mark_stuck_in(workspace: Workspace, old: QuerySet[Source]) -> None:
     """Those of these sources that are a workspace's, at most 500 at once."""
     budget.lock_budget(workspace)
     stuck = list(old.filter(workspace=workspace)[:500])
-    mirror.move_all(stuck, State.STUCK, mirror.Origin("", datetime.now(UTC)), "No end after 24 hours")
+    mirror.move_all(stuck, State.STUCK, mirror.Observation("", datetime.now(UTC)), "No end after 24 hours")
     for item in Item.objects.filter(source__in=stuck, stage=Stage.FOLLOW).select_related("run"):
         finish_and_release(item.run, [item], ItemOutcome.UNKNOWN, "No end after 24 hours")
     end_finished_runs(workspace)

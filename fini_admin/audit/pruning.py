@@ -62,17 +62,17 @@ def _covered_rows(name: str, before: str) -> Plan | None:
     Never the newest row. Keeps only the calls without an outcome in memory, not the rows.
     """
     newest = Head.objects.get(chain=name).seq
-    unended: set[str | None] = set()
+    open_calls: set[str | None] = set()
     first, last = None, None
-    for place in _row_summaries(name):
-        if place.at >= before or place.seq >= newest:
+    for row in _row_summaries(name):
+        if row.at >= before or row.seq >= newest:
             break
-        first = first or place
-        if place.kind == CallKind.ASKED:
-            unended.add(place.call)
-        elif place.kind in OUTCOME_KINDS:
-            unended.discard(place.call)
-        last = last if unended else place
+        first = first or row
+        if row.kind == CallKind.ASKED:
+            open_calls.add(row.call)
+        elif row.kind in OUTCOME_KINDS:
+            open_calls.discard(row.call)
+        last = last if open_calls else row
     return Plan(first.seq, last.seq, first.at, last.at, last.hash) if first and last else None
 
 

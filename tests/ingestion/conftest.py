@@ -42,7 +42,7 @@ def sandbox(process: Sandbox, settings: Any) -> Iterator[Sandbox]:
     settings.FINI_CALLS_PER_MINUTE = 100_000
     settings.FINI_TIMEOUT = 1
     yield process
-    transport.own_session().close()
+    transport._thread_session().close()
 
 
 @pytest.fixture
@@ -149,7 +149,7 @@ def bodies(workspace: Workspace, route: str) -> list[dict[str, Any]]:
     """The bodies that went out on a route, in order, as the audit trail kept them."""
 
     rows = Entry.objects.filter(chain=str(workspace.pk), route=route, kind="call.asked").order_by("seq")
-    return [json.loads(kept.load(row.chain, row.request_body or "") or "{}") for row in rows]
+    return [json.loads(kept.load_text(row.chain, row.request_body or "") or "{}") for row in rows]
 
 
 def ends(run: Run) -> dict[str, int]:

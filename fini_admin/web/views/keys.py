@@ -160,7 +160,7 @@ def row_of(key: ApiKey, verification: Verification | None, *, reader: bool) -> d
 def used(request: WorkspaceRequest, keys: list[ApiKey]) -> dict[str, object]:
     """How much each key was used lately, by whom, and what a key is needed for that `?key=` names."""
     uses = usage.by_key(str(request.workspace.pk), timezone.now())
-    pairs = [(key, uses.get(str(key.pk), usage.Use())) for key in keys]
+    pairs = [(key, uses.get(str(key.pk), usage.KeyUse())) for key in keys]
     asked = next((pair for pair in pairs if str(pair[0].pk) == request.GET.get("key")), None)
     return {
         "uses": [(key, use) for key, use in pairs if key.state != KeyState.OFF or use.calls[-1]],

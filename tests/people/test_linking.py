@@ -14,9 +14,9 @@ from fini_admin.people import actions
 from fini_admin.people import mail as post
 from fini_admin.people.models import LinkRequest
 from fini_admin.workspaces.models import User
-from tests.people.conftest import ADDRESS, by_provider, log_in, signed_in, text, trail
 from tests.support import people
 from tests.support.challenge import asks, confirm
+from tests.support.log_ins import ADDRESS, by_provider, log_in, signed_in, text, trail
 from tests.support.who import by
 
 PAGE = "/people/"

@@ -12,8 +12,8 @@ from django.test.utils import CaptureQueriesContext
 
 from fini_admin.people import actions, sessions
 from fini_admin.people.browsers import in_words
-from tests.people.conftest import ADDRESS, code, enrol, log_in, signed_in, text, trail
 from tests.support import people
+from tests.support.log_ins import ADDRESS, code, enrol, log_in, signed_in, text, trail
 from tests.support.who import by
 
 PAGE = "/accounts/sessions/"

@@ -124,7 +124,10 @@ def test_a_framed_page_gives_its_token_to_htmx(client, acme):
 
 
 def test_static_files_are_served(client, db):
-    for name in ("css/app.css", "js/frame.js", "icons/favicon.svg", "django_htmx/htmx-4.min.js"):
+    styles = [f"css/{name}.css" for name in ("base", "frame", "components", "pages")]
+    page = client.get("/accounts/login/").content.decode()
+    assert re.findall(r'<link rel="stylesheet" href="/static/([^"]+)">', page) == styles
+    for name in (*styles, "js/frame.js", "icons/favicon.svg", "django_htmx/htmx-4.min.js"):
         answer = client.get(f"/static/{name}")
         answer.close()
         assert answer.status_code == 200, name

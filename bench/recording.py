@@ -1,4 +1,4 @@
-"""A call through the recording transport beside a bare one; run with a product's environment by `python -m bench`."""
+"""Time calls with and without recording. `python -m bench` runs it in a product's environment."""
 
 import json
 import statistics
@@ -14,7 +14,6 @@ WARM = 20
 
 
 def median_ms(call: Callable[[], object]) -> float:
-    """The median of many calls, in milliseconds."""
     times = []
     for number in range(WARM + CALLS):
         started = time.perf_counter()
@@ -25,7 +24,6 @@ def median_ms(call: Callable[[], object]) -> float:
 
 
 def main() -> None:
-    """Print both medians as JSON."""
     django.setup()
     from django.conf import settings  # noqa: PLC0415 - after the set-up
 

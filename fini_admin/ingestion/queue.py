@@ -16,7 +16,7 @@ from fini_admin.ingestion.budget import lock_budget
 from fini_admin.ingestion.models import Item, Lane, QueueEntry, Run, Stage
 from fini_admin.lib.paging import CHUNK, COUNTED, chunks, count
 from fini_admin.sources import mirror
-from fini_admin.sources.mirror import Origin
+from fini_admin.sources.mirror import Observation
 from fini_admin.sources.models import Source, StateChange
 from fini_admin.sources.states import BUSY, State, ever_ingested
 from fini_admin.workspaces.models import Workspace
@@ -335,7 +335,7 @@ def _entry_for(source: Source, actor: str) -> QueueEntry:
     )
 
 
-def settle_states(sources: Collection[Source], origin: Origin, note: str = "") -> None:
+def settle_states(sources: Collection[Source], origin: Observation, note: str = "") -> None:
     """Give these sources the state that follows from their records and from what waits, with their history."""
     queued = set(_open_entries(sources).values_list("source_id", flat=True))
     mirror.settle_states(sources, origin, note, queued=queued)
@@ -343,7 +343,7 @@ def settle_states(sources: Collection[Source], origin: Origin, note: str = "") -
 
 def _settle_moved(sources: Sequence[Source], note: str) -> None:
     """What follows from somebody's having moved these, kept in the history of each."""
-    shown = Origin("", datetime.now(UTC))
+    shown = Observation("", datetime.now(UTC))
     for part in chunks(sources, CHUNK):
         settle_states(part, shown, note)
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from fini_admin.fini.external_ids import tidy
+from fini_admin.fini.external_ids import strip_unseen
 from fini_admin.fini.routes import Resource
 from fini_admin.ingestion.resource_rules import fault
 from fini_admin.sources.selection import UNTITLED
@@ -42,7 +42,7 @@ def field_of(position: int) -> str:
 def typed(content: Mapping[str, Any], data: Mapping[str, Any]) -> dict[int, str]:
     """The titles that a form says, by position; only of resources whose title is asked for."""
     fields = {position: field_of(position) for position in content.get("untitled", ())}
-    return {position: tidy(str(data[name])) for position, name in fields.items() if name in data}
+    return {position: strip_unseen(str(data[name])) for position, name in fields.items() if name in data}
 
 
 def faults(

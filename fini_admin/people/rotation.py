@@ -106,10 +106,10 @@ class Heads:
         return {bytes.fromhex(row.mac[:8])}
 
     def opens(self, row: Head) -> bool:
-        return chain.head_holds(row)
+        return chain.is_head_authentic(row)
 
     def renew(self, row: Head) -> None:
-        if not chain.head_holds(row):
+        if not chain.is_head_authentic(row):
             raise vault.SealBroken("the head does not hold: see what verify_audit says")
         Head.objects.filter(pk=row.pk).update(mac=chain.head_mac(row.chain, row.seq, row.hash))
 
@@ -153,7 +153,7 @@ def rotate(*, by: By, batch: int = BATCH, told: Callable[[Result], None]) -> lis
 
 def _renew_batch(kind: Sealed, keys: Sequence[Any], result: Result) -> None:
     """Seal one batch of rows anew, in one transaction."""
-    newest = keyring.number(keyring.newest())
+    newest = keyring.key_number(keyring.newest())
     with transaction.atomic():
         for row in kind.rows().select_for_update().filter(pk__in=keys).order_by("pk"):
             try:
@@ -175,7 +175,7 @@ def _name(row: Model) -> str:
 
 def opened_by(keys: list[bytes]) -> dict[str, int]:
     """How many rows of each kind these encryption keys open, by trying each row."""
-    with keyring.alone(keys):
+    with keyring.only_keys(keys):
         return {kind.name: sum(_opens(kind, row) for row in kind.rows()) for kind in KINDS}
 
 

@@ -26,7 +26,7 @@ def seal(plain: str, *, user: int) -> str:
     nonce, key = os.urandom(NONCE), keyring.newest()
     box = AESGCM(keyring.derived(key, PURPOSE))
     return base64.b64encode(
-        keyring.number(key) + nonce + box.encrypt(nonce, plain.encode(), _associated_data(user))
+        keyring.key_number(key) + nonce + box.encrypt(nonce, plain.encode(), _associated_data(user))
     ).decode()
 
 

@@ -101,13 +101,13 @@ def home(request: Request) -> HttpResponse:
     workspaces = list(queries.workspaces_of(request.user))
     if len(workspaces) == 1:
         return redirect("workspace", workspaces[0].slug)
-    return render(request, "workspaces/choose.html", {"workspaces": workspaces})
+    return render(request, "pages/choose.html", {"workspaces": workspaces})
 
 
 @signed_in
 def switch(request: Request) -> HttpResponse:
     """The workspaces one may go to, for the switch in the frame."""
-    return render(request, "workspaces/_switch.html", {"workspaces": queries.workspaces_of(request.user)})
+    return render(request, "pages/_switch.html", {"workspaces": queries.workspaces_of(request.user)})
 
 
 @public
@@ -124,7 +124,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
     none is alive; `encryption_keys` when what was signed last is signed with a key that ENCRYPTION_KEYS lacks.
     """
     try:
-        with outage.patience(PROBE_SECONDS):
+        with outage.lock_timeout(PROBE_SECONDS):
             cache.set("readyz", "", timeout=1)
         found = {"encryption_keys": keys_fit(), "worker": worker_alive()}
     except DatabaseError as error:
@@ -139,7 +139,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
 def keys_fit() -> bool:
     """Whether ENCRYPTION_KEYS holds the key of the installation's own chain."""
     try:
-        chain.check_key(chain.INSTALLATION)
+        chain.check_head_key(chain.INSTALLATION)
     except UnknownKey:
         return False
     return True

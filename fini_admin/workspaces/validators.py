@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.views.decorators.debug import sensitive_variables
 
-from fini_admin.lib.key_text import LONGEST, bare, fault, looks_like_key
+from fini_admin.lib.key_text import LONGEST, bare_key, key_fault, looks_like_key
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
@@ -17,8 +17,8 @@ SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 @sensitive_variables()
 def key_text(typed: str) -> str:
     """A key without the quotes, spaces or `Bearer` that it was copied with."""
-    text = typed if len(typed) > LONGEST else bare(typed)
-    if wrong := fault(text):
+    text = typed if len(typed) > LONGEST else bare_key(typed)
+    if wrong := key_fault(text):
         raise ValidationError({"key": wrong})
     return text
 

@@ -52,7 +52,7 @@ def seal(plain: str, *, workspace: UUID, row: UUID) -> bytes:
     nonce = os.urandom(NONCE)
     key = keyring.newest()
     box = AESGCM(keyring.derived(key, PURPOSE))
-    return keyring.number(key) + nonce + box.encrypt(nonce, plain.encode(), workspace.bytes + row.bytes)
+    return keyring.key_number(key) + nonce + box.encrypt(nonce, plain.encode(), workspace.bytes + row.bytes)
 
 
 @sensitive_variables()
@@ -96,4 +96,6 @@ def fingerprints(plain: str) -> list[str]:
 @sensitive_variables()
 def _fingerprint(text: bytes, key: bytes) -> str:
     """The encryption key's number and HMAC-SHA-256, in hex."""
-    return keyring.number(key).hex() + hmac.digest(keyring.derived(key, FINGERPRINT), text, "sha256").hex()
+    return (
+        keyring.key_number(key).hex() + hmac.digest(keyring.derived(key, FINGERPRINT), text, "sha256").hex()
+    )

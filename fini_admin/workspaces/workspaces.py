@@ -25,7 +25,7 @@ def create_workspace(*, by: By, slug: str, name: str) -> Workspace:
         raise ValidationError({"slug": f"There is a workspace {workspace.slug} already."})
     workspace.full_clean()
     workspace.save(force_insert=True)
-    chain.start(str(workspace.pk))
+    chain.start_chain(str(workspace.pk))
     detail = {"slug": workspace.slug, "name": workspace.name}
     record_activity(workspace, Activity.WORKSPACE_CREATED, by, **detail)
     return workspace

@@ -11,22 +11,12 @@ from fini_admin.audit.models import Entry
 from fini_admin.audit.recording import Context
 from fini_admin.audit.transport import Exchange
 from fini_admin.fini.client import Request
-from fini_admin.workspaces.models import Workspace
-from fini_admin.workspaces.vault import Secret
-from tests.audit import rows
 from tests.audit.pruned import Clock
-from tests.support import people
+from tests.support import people, rows
 from tests.support.sandbox import Sandbox
 from tests.support.triggers import drop
-from tests.support.who import by
 
 Send = Callable[..., Exchange[Any]]
-
-
-@pytest.fixture(scope="module")
-def process() -> Iterator[Sandbox]:
-    with Sandbox.start(per_minute=0) as sandbox:
-        yield sandbox
 
 
 @pytest.fixture
@@ -39,16 +29,6 @@ def sandbox(process: Sandbox, settings: Any) -> Sandbox:
 
 
 @pytest.fixture
-def acme(db: None) -> Workspace:
-    return people.workspace()
-
-
-@pytest.fixture
-def context(acme: Workspace) -> Context:
-    return Context(str(acme.pk), by("ada@example.com", "browser"), "main", "key-1", Secret(people.KEY), run=7)
-
-
-@pytest.fixture
 def send(sandbox: Sandbox, context: Context) -> Iterator[Send]:
     """Send a request to the sandbox, recorded."""
     sandbox.add_key(people.KEY)
@@ -57,7 +37,7 @@ def send(sandbox: Sandbox, context: Context) -> Iterator[Send]:
         return transport.exchange(request, hooks.pop("context", context), **hooks)
 
     yield exchange
-    transport.own_session().close()
+    transport._thread_session().close()
 
 
 @pytest.fixture
@@ -75,7 +55,7 @@ def source(sandbox) -> str:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The trail's clock, which a test moves back."""
     moved = Clock()
-    monkeypatch.setattr("fini_admin.audit.chain.now_text", moved.now)
+    monkeypatch.setattr("fini_admin.audit.chain.utc_now_text", moved.now)
     return moved
 
 

@@ -14,13 +14,13 @@ from fini_admin.sources.models import Source, StateChange
 from fini_admin.sources.states import State
 from fini_admin.web.wording.sources import Waiting, state_in_words, what_next
 from fini_admin.workspaces.models import Workspace
-from tests.ingestion.conftest import Start, drive, ends, resources
-from tests.ingestion.queue_page import waiting
 from tests.support import people
+from tests.support.queue_page import waiting
 from tests.support.sandbox import Sandbox
 from tests.support.who import by
+from tests.support.work import Start, drive, ends, resources
 
-ORIGIN = mirror.Origin("", datetime.now(UTC))
+ORIGIN = mirror.Observation("", datetime.now(UTC))
 
 
 def told(client: Client) -> dict[str, str]:

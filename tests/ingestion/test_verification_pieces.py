@@ -16,10 +16,10 @@ from fini_admin.ingestion.engine import key_check, loop
 from fini_admin.ingestion.models import Verification, Worker
 from fini_admin.workspaces.keys import switch_off_key
 from fini_admin.workspaces.models import ApiKey, Workspace
-from tests.ingestion.conftest import OWNER, Start, resources, verified
 from tests.support import people
 from tests.support.sandbox import Sandbox
 from tests.support.who import by
+from tests.support.work import OWNER, Start, resources, verified
 
 BY = by("ada@example.com", "browser")
 PAGE = "/w/acme/keys/"
@@ -109,7 +109,7 @@ def test_a_killed_workers_is_taken_up_where_it_was(acme, admin, main, sandbox, m
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(transport, "attempt", killed)
+        patch.setattr(transport, "_attempt", killed)
         patch.setattr(verifications, "give_back", lambda *_: None)
         with pytest.raises(Killed):
             loop.work_once(acme.pk, OWNER)
@@ -137,7 +137,7 @@ def test_a_worker_that_died_before_its_call_holds_nobody_up(acme, main, sandbox)
 
 
 def test_a_call_that_another_worker_closed_is_made_again(acme, admin, main, sandbox, monkeypatch):
-    plain, closed = transport.attempt, list[int]()
+    plain, closed = transport._attempt, list[int]()
 
     def slow(*args: Any) -> Any:
         if not closed:
@@ -145,7 +145,7 @@ def test_a_call_that_another_worker_closed_is_made_again(acme, admin, main, sand
             loop.recover(OWNER)
         return plain(*args)
 
-    monkeypatch.setattr(transport, "attempt", slow)
+    monkeypatch.setattr(transport, "_attempt", slow)
     assert "Fini accepts the key main." in verified(admin, main)
     assert outcomes() == [
         ("list", "call.lost"),
@@ -155,7 +155,7 @@ def test_a_call_that_another_worker_closed_is_made_again(acme, admin, main, sand
 
 
 def test_the_heartbeat_keeps_what_is_in_hand(acme, main, sandbox, monkeypatch):
-    plain = transport.attempt
+    plain = transport._attempt
 
     def slow(*args: Any) -> Any:
         for _ in range(3):
@@ -165,7 +165,7 @@ def test_the_heartbeat_keeps_what_is_in_hand(acme, main, sandbox, monkeypatch):
             loop.recover()
         return plain(*args)
 
-    monkeypatch.setattr(transport, "attempt", slow)
+    monkeypatch.setattr(transport, "_attempt", slow)
     verifications.ask(by=BY, key=main)
     loop.work_once(acme.pk, OWNER)
     assert outcomes() == [("list", "call.answered")]

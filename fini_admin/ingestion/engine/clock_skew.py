@@ -17,7 +17,7 @@ from fini_admin.ingestion.engine import key_check, settle, walk
 from fini_admin.ingestion.models import Budget, Schedule, Slot, Step, StepState, Verification, Watch, Worker
 from fini_admin.ingestion.queries import ALIVE, MARGIN
 from fini_admin.lib import lease
-from fini_admin.lib.cache import forget_ahead
+from fini_admin.lib.cache import delete_beyond_longest
 from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import ApiKey
 from fini_admin.workspaces.preferences import MOST_FALLBACK_HOURS
@@ -82,7 +82,7 @@ def bring_back() -> None:
         if rows.exists():
             rows.update(**{time.field: now + time.back()})
     _bring_schedules_back(now)
-    forget_ahead(now + MARGIN)
+    delete_beyond_longest(now + MARGIN)
 
 
 def _bring_schedules_back(now: datetime) -> None:

@@ -241,7 +241,7 @@ def recover(owner: str | None = None) -> None:
 
     Each by itself: one that cannot be closed is logged, tried again after a while, and stops no other.
     """
-    for call, chain in recording.orphans(owner):
+    for call, chain in recording.calls_to_close(owner):
         try:
             with transaction.atomic():
                 recover_call(call, chain, died=True)
@@ -261,7 +261,7 @@ def reopen_calls() -> None:
     """Find the calls without an outcome whose open row was removed by hand; `recover` then closes them as lost."""
     for chain in Head.objects.order_by("chain").values_list("chain", flat=True):
         try:
-            ALL_ENDED[chain] = recording.reopen(chain, ALL_ENDED.get(chain, 0))
+            ALL_ENDED[chain] = recording.restore_open_calls(chain, ALL_ENDED.get(chain, 0))
         except Exception as error:  # a fault in one chain must stop neither the clock nor the others
             if outage_of(error):
                 raise
@@ -299,7 +299,7 @@ def beat(owner: str) -> None:
     held = list(IN_HAND.copy().values())
     for table in (Step, Watch, Verification):
         mine = table.objects.filter(pk__in=[pk for one, pk in held if one is table], owner=owner)
-        recording.extend(mine.values_list("call", flat=True))
+        recording.extend_leases(list(mine.values_list("call", flat=True)))
         lease.extend(mine)
 
 
@@ -338,7 +338,7 @@ def mark_stuck_in(workspace: Workspace, old: QuerySet[Source]) -> None:
     """Those of these sources that are a workspace's, at most 500 at once."""
     budget.lock_budget(workspace)
     stuck = list(old.filter(workspace=workspace)[:500])
-    mirror.move_all(stuck, State.STUCK, mirror.Origin("", datetime.now(UTC)), "No end after 24 hours")
+    mirror.move_all(stuck, State.STUCK, mirror.Observation("", datetime.now(UTC)), "No end after 24 hours")
     for item in Item.objects.filter(source__in=stuck, stage=Stage.FOLLOW).select_related("run"):
         finish_and_release(item.run, [item], ItemOutcome.UNKNOWN, "No end after 24 hours")
     end_finished_runs(workspace)

@@ -186,10 +186,10 @@ def _take_over_records(watch: Watch, documents: list[Document], done: Exchange[A
     return bool(changed)
 
 
-def _origin_of(watch: Watch, done: Exchange[Any]) -> mirror.Origin:
+def _origin_of(watch: Watch, done: Exchange[Any]) -> mirror.Observation:
     """What told of a record: this call, made for the oldest run that is going on."""
     number = running(watch.workspace).values_list("number", flat=True).first()
-    return mirror.Origin(done.call, done.asked_at, number)
+    return mirror.Observation(done.call, done.asked_at, number)
 
 
 def _must_be_seen(watch: Watch, *, everything: bool = False) -> QuerySet[Source]:

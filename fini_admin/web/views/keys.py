@@ -117,7 +117,7 @@ def edit(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
             messages.success(request, f"What is said of the key {key.label} is saved.")
             return go(request, here(request))
     status = 422 if form.is_bound else 200
-    return render(request, "workspaces/key_edit.html", {"key": key, "form": form}, status=status)
+    return render(request, "keys/edit.html", {"key": key, "form": form}, status=status)
 
 
 def page(request: WorkspaceRequest, *, form: KeyForm) -> HttpResponse:
@@ -137,7 +137,7 @@ def page(request: WorkspaceRequest, *, form: KeyForm) -> HttpResponse:
     if request.GET.get("part") in ("calls", "breaks"):
         context |= used(request, keys)
     status = 422 if form.is_bound else 200
-    return show(request, "workspaces/keys.html", context, parts=("list", "calls", "breaks"), status=status)
+    return show(request, "keys/keys.html", context, parts=("list", "calls", "breaks"), status=status)
 
 
 def row_of(key: ApiKey, verification: Verification | None, *, reader: bool) -> dict[str, object]:
@@ -160,7 +160,7 @@ def row_of(key: ApiKey, verification: Verification | None, *, reader: bool) -> d
 def used(request: WorkspaceRequest, keys: list[ApiKey]) -> dict[str, object]:
     """How much each key was used lately, by whom, and what a key is needed for that `?key=` names."""
     uses = usage.by_key(str(request.workspace.pk), timezone.now())
-    pairs = [(key, uses.get(str(key.pk), usage.Use())) for key in keys]
+    pairs = [(key, uses.get(str(key.pk), usage.KeyUse())) for key in keys]
     asked = next((pair for pair in pairs if str(pair[0].pk) == request.GET.get("key")), None)
     return {
         "uses": [(key, use) for key, use in pairs if key.state != KeyState.OFF or use.calls[-1]],

@@ -20,6 +20,7 @@ class RunKind(models.TextChoices):
     REGISTER = "register"
     INGEST = "ingest"
     REFRESH = "refresh"
+    DELETE = "delete"
 
 
 class ItemOutcome(models.TextChoices):
@@ -40,11 +41,18 @@ class Lane(models.TextChoices):
 
 
 class Stage(models.TextChoices):
-    """Where an item of a run stands. *pair*: registered, its record not yet read back (trap 1)."""
+    """Where an item of a run stands.
+
+    *pair*: registered, its record not yet read back (T1). *read*: its record is read before anything is sent, and says
+    what is. A step carries items of one of the stages register, ingest, refresh and delete, and its kind is that.
+    """
 
     REGISTER = "register"
     PAIR = "pair"
+    READ = "read"
     INGEST = "ingest"
+    REFRESH = "refresh"
+    DELETE = "delete"
     FOLLOW = "follow"
     ENDED = "ended"
 
@@ -70,7 +78,8 @@ class Run(models.Model):
 
     It counts the IDs that have their end, each in the transaction that gives it (P3): nobody has to look at them.
     `error` is for people; `error_kind` is the name of the error's class, or NOT_CONNECTED. `left_out` is what a
-    discovery could not list, by kind (discovery_remarks.py).
+    discovery could not list, by kind (discovery_remarks.py). `retry_of` is the run of which this one tries IDs again;
+    `with_articles`: a delete takes what is linked with the sources as well.
     """
 
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
@@ -80,6 +89,8 @@ class Run(models.Model):
     state = models.CharField(max_length=10, choices=RunState.choices, default=RunState.RUNNING)
     total = models.PositiveIntegerField(default=0)
     then_ingest = models.BooleanField(default=False)
+    retry_of = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="retries")
+    with_articles = models.BooleanField(default=False)
     english = models.BooleanField(null=True)
     baser = models.BooleanField(null=True)
     actor = models.TextField()
@@ -122,7 +133,8 @@ class Step(models.Model):
 
     `root` is the step that this one was cut from after a refusal, `splits` how many calls that cost so far, kept
     at the root (trap 4). `refusal` is what Fini said when it refused the step. A read asked at or after
-    `settle_after` settles a step in *check* even if it shows no trace.
+    `settle_after` settles a step in *check* even if it shows no trace. `deleted` is what Fini said it deleted: lists
+    of `id` and `title` under `sources` and `articles`.
     """
 
     run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="steps")
@@ -139,6 +151,7 @@ class Step(models.Model):
     splits = models.PositiveIntegerField(default=0)
     refusal = models.TextField(blank=True)
     settle_after = models.DateTimeField(null=True)
+    deleted = models.JSONField(null=True)
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=["run", "number"], name="one_step_per_number"),)
@@ -180,7 +193,10 @@ class Item(models.Model):
 
 
 class QueueEntry(models.Model):
-    """A source's wait for ingestion. `lane` is empty until the record was read (trap 2); `run` has taken it."""
+    """A source's wait for ingestion. `lane` is empty until the record was read (trap 2); `run` has taken it.
+
+    `for_run_alone`: the run opened it for itself, and what it does not send of it waits for nobody afterwards.
+    """
 
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="+")
     source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="entries")
@@ -189,6 +205,7 @@ class QueueEntry(models.Model):
     opened_by = models.TextField()
     opened_run = models.PositiveBigIntegerField(null=True)
     run = models.ForeignKey(Run, null=True, on_delete=models.PROTECT, related_name="+")
+    for_run_alone = models.BooleanField(default=False)
     closed_at = models.DateTimeField(null=True)
     closed_how = models.CharField(max_length=10, blank=True)
 

@@ -1,7 +1,7 @@
 """The queue: the source IDs awaiting ingestion, one open entry each (P4), in two lanes."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypedDict, Unpack
@@ -13,6 +13,8 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from fini_admin.audit import chain
 from fini_admin.audit.names import Activity, By
 from fini_admin.ingestion.budget import lock_budget
+from fini_admin.ingestion.eligibility import held_by
+from fini_admin.ingestion.holding import holders
 from fini_admin.ingestion.models import Item, Lane, QueueEntry, Run, Stage
 from fini_admin.lib.paging import CHUNK, COUNTED, chunks, count
 from fini_admin.sources import mirror
@@ -229,7 +231,9 @@ def set_lanes(sources: Collection[Source]) -> None:
     for lane, again in ((Lane.ADD, False), (Lane.REFRESH, True)):
         matching = [source for source in sources if ever_ingested(source) is again]
         _open_entries(matching).exclude(lane=lane).update(lane=lane)
-        Item.objects.filter(source__in=matching, stage__in=(Stage.PAIR, Stage.INGEST)).update(lane=lane)
+        Item.objects.filter(source__in=matching, stage__in=(Stage.PAIR, Stage.READ, Stage.INGEST)).update(
+            lane=lane
+        )
 
 
 def close_entries(sources: Iterable[Source], how: str) -> None:
@@ -238,8 +242,42 @@ def close_entries(sources: Iterable[Source], how: str) -> None:
 
 
 def release_entries(run: Run, sources: Collection[int]) -> None:
-    """What the run had taken and did not send waits again, for whoever sends it next: sources by their numbers."""
-    QueueEntry.objects.filter(source__in=sources, closed_at=None, run=run).update(run=None)
+    """What the run had taken and did not send waits again, for whoever sends it next: sources by their numbers.
+
+    What the run opened for itself alone is closed.
+    """
+    mine = QueueEntry.objects.filter(source__in=sources, closed_at=None, run=run)
+    alone = [entry.source for entry in mine.filter(for_run_alone=True).select_related("source")]
+    mine.filter(for_run_alone=False).update(run=None)
+    if alone:
+        close_entries(alone, "not sent")
+        settle_states(alone, Observation("", datetime.now(UTC), run.number))
+
+
+def hold_for_run(run: Run, sources: Sequence[Source], lanes: Mapping[int, str]) -> None:
+    """Have a run hold these sources: it takes their waiting entries, and opens one where none waits.
+
+    `lanes` by the source's key; a source without one has its waiting entry taken, and none opened.
+    """
+    for part in chunks(sources, CHUNK):
+        _open_entries(part).filter(run=None).update(run=run)
+        held = set(_open_entries(part).values_list("source_id", flat=True))
+        opening = [source for source in part if source.pk in lanes and source.pk not in held]
+        now = datetime.now(UTC)
+        QueueEntry.objects.bulk_create(
+            QueueEntry(
+                workspace_id=run.workspace_id,
+                source=source,
+                lane=lanes[source.pk],
+                opened_at=now,
+                opened_by=run.actor,
+                opened_run=run.number,
+                run=run,
+                for_run_alone=True,
+            )
+            for source in opening
+        )
+        settle_states(opening, Observation("", now, run.number))
 
 
 @dataclass(slots=True)
@@ -310,6 +348,7 @@ def _may_come_back(moved: Moved, workspace: Workspace, numbers: Sequence[int]) -
     mine = Source.objects.filter(workspace=workspace, pk__in=numbers).only("workspace_id", *DECISIVE)
     found = {source.pk: source for source in mine}
     waiting = set(_open_entries(found.values()).values_list("source_id", flat=True))
+    held = holders(found)
     coming = []
     for number in numbers:
         source = found.get(number)
@@ -319,6 +358,8 @@ def _may_come_back(moved: Moved, workspace: Workspace, numbers: Sequence[int]) -
             moved.left["it is no longer in Fini"] += 1
         elif source.pk in waiting:
             moved.left["it is in the queue already"] += 1
+        elif source.pk in held:
+            moved.left[held_by(held[source.pk])] += 1
         elif source.state in BUSY:
             moved.left["its last job has not ended"] += 1
         else:

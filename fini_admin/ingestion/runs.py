@@ -14,7 +14,7 @@ from fini_admin.fini.providers import PROVIDERS
 from fini_admin.fini.routes import Resource
 from fini_admin.ingestion import queue
 from fini_admin.ingestion.budget import lock_budget
-from fini_admin.ingestion.eligibility import TAKEN
+from fini_admin.ingestion.eligibility import NO_ROUTE, TAKEN
 from fini_admin.ingestion.models import (
     Budget,
     Item,
@@ -48,6 +48,15 @@ SENT_OF = (
 
 # The stages in which an ID has no end yet.
 OPEN = [stage for stage in Stage if stage != Stage.ENDED]
+# The stages in which a step carries an item, with the step's kind.
+CARRIED: dict[str, RunKind] = {
+    Stage.REGISTER: RunKind.REGISTER,
+    Stage.INGEST: RunKind.INGEST,
+    Stage.REFRESH: RunKind.REFRESH,
+    Stage.DELETE: RunKind.DELETE,
+}
+# Those before the others: more may come to be sent while an item is in one of them.
+BEFORE = (Stage.REGISTER, Stage.PAIR, Stage.READ)
 
 
 class Wait(NamedTuple):
@@ -89,7 +98,7 @@ def start_discover(*, by: By, workspace: Workspace, provider: str, **extra: Unpa
         lock_budget(workspace)
         if again := run_of_token(workspace, extra.get("token")):
             return again
-        run = _new_run(workspace, RunKind.DISCOVER, by=by, provider=provider, **extra)
+        run = new_run(workspace, RunKind.DISCOVER, by=by, provider=provider, **extra)
         add_step(run, RunKind.DISCOVER, provider, [])
     return run
 
@@ -111,7 +120,7 @@ def start_register(
         budget = lock_budget(workspace)
         if again := run_of_token(workspace, extra.get("token")):
             return again
-        run = _new_run(
+        run = new_run(
             workspace,
             RunKind.REGISTER,
             by=by,
@@ -120,7 +129,7 @@ def start_register(
             then_ingest=then_ingest,
             **extra,
         )
-        _store_items(run, items, batch_size(budget))
+        store_items(run, items, batch_size(budget))
     return run
 
 
@@ -156,7 +165,7 @@ def start_ingest(
         skipped = sum(not is_waiting(entry) for entry in taken)
         if skipped == len(taken):
             raise NothingToDo("The queue is empty: nothing awaits ingestion")
-        run = _new_run(
+        run = new_run(
             workspace,
             RunKind.INGEST,
             by=by,
@@ -166,7 +175,7 @@ def start_ingest(
         )
         for batch in chunks([entry for entry in taken if is_waiting(entry)], CHUNK):
             QueueEntry.objects.filter(pk__in=[entry.pk for entry in batch]).update(run=run)
-        _store_items(run, list(_ingest_items(taken)), batch_size(budget))
+        store_items(run, list(_ingest_items(taken)), batch_size(budget))
         Watch.objects.filter(workspace=workspace, next_at=None).update(next_at=datetime.now(UTC))
     return run
 
@@ -212,7 +221,7 @@ def _ingest_items(entries: Sequence[Wait]) -> Iterator[Item]:
         yield item
 
 
-def _new_run(workspace: Workspace, kind: RunKind, *, by: By, **fields: object) -> Run:
+def new_run(workspace: Workspace, kind: RunKind, *, by: By, **fields: object) -> Run:
     """The next run of a workspace, with its entry in the audit trail."""
     last = Run.objects.filter(workspace=workspace).aggregate(Max("number"))["number__max"] or 0
     run = Run(
@@ -251,43 +260,56 @@ def add_step(
     return step
 
 
-def _store_items(run: Run, items: Sequence[Item], size: int) -> None:
+def store_items(run: Run, items: Sequence[Item], size: int) -> None:
     """Write a new run's items, each with the step that carries it once it may go out.
 
     Every row is written once and none is read again: whoever else writes waits for it (SQLite).
     """
-    ready = [item for item in items if item.stage in (Stage.REGISTER, Stage.INGEST)]
-    parts = list(_batches(ready, size, more=any(item.stage == Stage.PAIR for item in items)))
+    ready = [item for item in items if item.stage in CARRIED]
+    parts = list(_batches(ready, size, more=any(item.stage in BEFORE for item in items)))
     steps = Step.objects.bulk_create(
-        Step(run=run, number=number, kind=run.kind, provider=provider, due_at=run.created_at)
-        for number, (provider, _) in enumerate(parts, 1)
+        Step(run=run, number=number, kind=kind, provider=provider, due_at=run.created_at)
+        for number, (kind, provider, _) in enumerate(parts, 1)
     )
     for item in items:
         item.run_id = run.pk
-    for step, (_, batch) in zip(steps, parts, strict=True):
+    for step, (*_, batch) in zip(steps, parts, strict=True):
         for item in batch:
             item.step_id = step.pk
     Item.objects.bulk_create(items, batch_size=CHUNK)
 
 
-def add_ingest_steps(run: Run) -> None:
-    """Cut what may be ingested by now into steps."""
-    waiting = Item.objects.filter(run=run, stage=Stage.INGEST, step=None).order_by("position")
-    more = Item.objects.filter(run=run, stage__in=(Stage.REGISTER, Stage.PAIR)).exists()
+def add_due_steps(run: Run) -> None:
+    """Cut what may be sent by now into steps; of a kind that Fini has no route for nothing more is sent."""
+    waiting = Item.objects.filter(run=run, stage__in=CARRIED, step=None).order_by("position")
+    more = Item.objects.filter(run=run, stage__in=BEFORE).exists()
     size = batch_size(Budget.objects.get(workspace=run.workspace_id))
-    for provider, batch in _batches(waiting.only("provider"), size, more=more):
-        add_step(run, RunKind.INGEST, provider, batch)
+    for kind, provider, batch in _batches(waiting.only("provider", "stage", "source"), size, more=more):
+        if _has_no_route(run, kind):
+            finish_and_release(run, batch, ItemOutcome.REFUSED, NO_ROUTE[kind])
+        else:
+            add_step(run, kind, provider, batch)
 
 
-def _batches(items: Iterable[Item], size: int, *, more: bool) -> Iterator[tuple[str, Sequence[Item]]]:
-    """What the calls carry, each of one provider (trap 8): full batches at once, the rest when no more is to come."""
-    by_provider: dict[str, list[Item]] = {}
+def _has_no_route(run: Run, kind: RunKind) -> bool:
+    """Whether Fini answered a step of this run that it does not have the route."""
+    return kind in NO_ROUTE and Step.objects.filter(run=run, kind=kind, refusal=NO_ROUTE[kind]).exists()
+
+
+def _batches(
+    items: Iterable[Item], size: int, *, more: bool
+) -> Iterator[tuple[RunKind, str, Sequence[Item]]]:
+    """What the calls carry, each of one kind and one provider (T8).
+
+    Full batches at once; the rest when no `more` is to come, but for what is registered first.
+    """
+    alike: dict[tuple[RunKind, str], list[Item]] = {}
     for item in items:
-        by_provider.setdefault(item.provider, []).append(item)
-    for provider, mine in by_provider.items():
+        alike.setdefault((CARRIED[item.stage], item.provider), []).append(item)
+    for (kind, provider), mine in alike.items():
         for batch in chunks(mine, size):
-            if len(batch) == size or not more:
-                yield provider, batch
+            if len(batch) == size or not more or kind == RunKind.REGISTER:
+                yield kind, provider, batch
 
 
 def batch_size(budget: Budget) -> int:

@@ -152,17 +152,28 @@ def settle_states(
     by_state: dict[State, list[Source]] = {}
     for source in sources:
         by_state.setdefault(next_state(source, queued=source.pk in queued), []).append(source)
-    now = datetime.now(UTC)
     for state, alike in by_state.items():
         for part in chunks(alike, CHUNK):
             staying = [source for source in part if source.state == state] if note else []
             move_all(part, state, origin, note)
-            StateChange.objects.bulk_create(
-                StateChange(
-                    source=source, at=now, old=state, new=state, call=origin.call, run=origin.run, note=note
-                )
-                for source in staying
-            )
+            add_notes(staying, origin, note)
+
+
+def add_notes(sources: Iterable[Source], origin: Observation, note: str) -> None:
+    """Keep in these sources' history what happened to them and left their state as it is."""
+    now = datetime.now(UTC)
+    StateChange.objects.bulk_create(
+        StateChange(
+            source=source,
+            at=now,
+            old=source.state,
+            new=source.state,
+            call=origin.call,
+            run=origin.run,
+            note=note,
+        )
+        for source in sources
+    )
 
 
 def save(sources: list[Source], history: list[StateChange]) -> None:

@@ -1,0 +1,100 @@
+"""What a retry does about an ID: pure. It follows from how the ID ended and from what its source is by now."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from fini_admin.fini import routes
+from fini_admin.ingestion.eligibility import GONE, held_by, why_not, why_not_deleted, why_not_refreshed
+from fini_admin.ingestion.models import ItemOutcome, Run, RunKind, Stage
+from fini_admin.sources.models import Source
+from fini_admin.sources.states import BUSY, State, ever_ingested
+
+USABLE = "It is usable by now"
+NOTHING_KNOWN = "Nothing is known of it that could be registered"
+# What ended so may be tried again; what is done or was skipped never is.
+RETRIED = (ItemOutcome.FAILED, ItemOutcome.REFUSED, ItemOutcome.UNKNOWN)
+NOT_RETRIED = {ItemOutcome.DONE: "It is done", ItemOutcome.SKIPPED: "It was skipped"}
+
+
+class Way(StrEnum):
+    """What is done about an ID. *read*: its record first, which then decides; *follow*: a job of it runs."""
+
+    REGISTER = "register"
+    ADD = "add"
+    REFRESH = "refresh"
+    READ = "read"
+    FOLLOW = "follow"
+    DELETE = "delete"
+    NOTHING = "nothing"
+
+
+STAGES = {
+    Way.REGISTER: Stage.REGISTER,
+    Way.ADD: Stage.INGEST,
+    Way.REFRESH: Stage.REFRESH,
+    Way.READ: Stage.READ,
+    Way.DELETE: Stage.DELETE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a retry does about an ID; `why` says why it does nothing."""
+
+    way: Way
+    why: str = ""
+
+
+def plan_for_item(
+    run: Run,
+    outcome: str | None,
+    source: Source | None,
+    resource: Mapping[str, str] | None,
+    holders: Mapping[int, int],
+) -> Plan:
+    """What a retry of `run` does about one of its IDs.
+
+    `source` is the ID's by now, `resource` what register sends of it, `holders` the numbers of the runs that have
+    sources, by the source's key (holding.holders).
+    """
+    if outcome not in RETRIED:
+        return Plan(Way.NOTHING, NOT_RETRIED[ItemOutcome(outcome)] if outcome else "It has no end yet")
+    if run.kind == RunKind.DELETE:
+        why = why_not_deleted(source, holders)
+        return Plan(Way.NOTHING, why) if why else Plan(Way.DELETE)
+    registers = run.kind == RunKind.REGISTER and not run.then_ingest
+    if source is None or registers:
+        return Plan(Way.REGISTER) if resource else Plan(Way.NOTHING, NOTHING_KNOWN)
+    return plan_for_source(source, holders, read_first=outcome == ItemOutcome.UNKNOWN)
+
+
+def plan_for_source(source: Source, holders: Mapping[int, int], *, read_first: bool = False) -> Plan:
+    """What a retry does about a source: the first ingestion, a refresh, or a read of what is not known (T2, T3)."""
+    if source.pk in holders:
+        return Plan(Way.NOTHING, held_by(holders[source.pk]))
+    if source.state == State.GONE:
+        return Plan(Way.NOTHING, GONE)
+    if source.state in (State.UNKNOWN, State.STUCK) or source.read_at is None or read_first:
+        return Plan(Way.READ)
+    return _by_record(source)
+
+
+def after_reading(source: Source) -> Plan:
+    """What is done about a source that a retry had read first."""
+    if source.state in (*BUSY, State.STUCK):
+        return Plan(Way.FOLLOW)
+    return _by_record(source)
+
+
+def _by_record(source: Source) -> Plan:
+    """What a record that was read says."""
+    if source.state == State.USABLE:
+        return Plan(Way.NOTHING, USABLE)
+    if ever_ingested(source):
+        why, way = why_not_refreshed(source, {}), Way.REFRESH
+    else:
+        why, way = why_not(source, {source.pk}), Way.ADD
+        if source.provider == "web" and not routes.is_url(source.original_url):
+            why = why or "Its address is not an http(s) address, and Fini ingests the web by addresses"
+    return Plan(Way.NOTHING, why) if why else Plan(way)

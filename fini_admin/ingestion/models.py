@@ -215,11 +215,32 @@ class QueueEntry(models.Model):
         return f"{self.source} waits"
 
 
-class Preview(models.Model):
-    """What a person is about to start, frozen: the run holds what stands here, less what became ineligible.
+class PreviewState(models.TextChoices):
+    """*writing*: its rows are still being stored; *confirmed*: a run came of it, and the worker deletes it."""
 
-    `token` is the one-time number of the run that comes of it. `content` holds a list: of resources for a register, of
-    queue entries' numbers for an ingest, with the `providers` of so many in a row.
+    WRITING = "writing"
+    OPEN = "open"
+    CONFIRMED = "confirmed"
+
+
+class RowGroupName(models.TextChoices):
+    """What a preview's row is. Rows of the last two are never sent; a *twin* only if somebody lets it in."""
+
+    ENTRY = "entry"
+    UPDATE = "update"
+    SAME = "same"
+    NEW = "new"
+    TWIN = "twin"
+    DUPLICATE = "duplicate"
+    INVALID = "invalid"
+
+
+class Preview(models.Model):
+    """What a person is about to start, frozen: the run holds what its rows hold, less what became ineligible.
+
+    `token` is the one-time number of the run that comes of it. `summary` is what the page says besides the rows:
+    `groups` (rows by group), `providers` (pairs of a provider and its number of IDs, in the order in which they are
+    sent), `skipped` (numbers by reason), `unit`, `notes`, `choose` and `untitled`.
     """
 
     token = models.CharField(max_length=64, primary_key=True)
@@ -227,12 +248,41 @@ class Preview(models.Model):
     kind = models.CharField(max_length=10, choices=RunKind.choices)
     provider = models.CharField(max_length=20, blank=True)
     then_ingest = models.BooleanField(default=False)
-    content = models.JSONField()
+    state = models.CharField(max_length=9, choices=PreviewState.choices, default=PreviewState.WRITING)
+    summary = models.JSONField(default=dict)
     made_by = models.TextField()
     made_at = models.DateTimeField(db_index=True)
 
     def __str__(self) -> str:
         return f"preview of {self.kind} by {self.made_by}"
+
+
+class PreviewRow(models.Model):
+    """A resource, queue entry or line of a preview.
+
+    `number` is its place in its group, from 0, as the page lists it. `position` is its place among all that may be
+    sent, in the order given, and `place` among what is sent if nobody changes anything, by which calls are cut: both
+    null for what cannot be sent, `place` also for a twin. `content` of a resource: `resource` (by the wire's names),
+    `was` (old values by what they are called), `twin`, `untitled`, `unlisted`; of a line: `line`, `said`, `text`.
+    """
+
+    preview = models.ForeignKey(Preview, on_delete=models.PROTECT, related_name="rows", db_index=False)
+    group = models.CharField(max_length=9, choices=RowGroupName.choices)
+    number = models.PositiveIntegerField()
+    position = models.PositiveIntegerField(null=True)
+    place = models.PositiveIntegerField(null=True)
+    entry = models.PositiveBigIntegerField(null=True)
+    content = models.JSONField(null=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["preview", "group", "number"], name="one_preview_row_per_number"),
+            models.UniqueConstraint(fields=["preview", "position"], name="one_preview_row_per_position"),
+            models.UniqueConstraint(fields=["preview", "place"], name="one_preview_row_per_place"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.group} {self.number} of {self.preview_id}"
 
 
 class Budget(models.Model):

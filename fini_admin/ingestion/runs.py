@@ -1,9 +1,9 @@
 """Starting a run, cutting it into steps, and its end."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import NamedTuple, TypedDict, Unpack
+from itertools import chain as chained
+from typing import NamedTuple, Protocol, TypedDict, TypeVar, Unpack
 
 from django.db import transaction
 from django.db.models import F, Max, QuerySet
@@ -11,12 +11,11 @@ from django.db.models import F, Max, QuerySet
 from fini_admin.audit import chain
 from fini_admin.audit.names import Activity, By
 from fini_admin.fini.providers import PROVIDERS
-from fini_admin.fini.routes import Resource
+from fini_admin.fini.routes import ResourceBody
 from fini_admin.ingestion import queue
 from fini_admin.ingestion.budget import lock_budget
 from fini_admin.ingestion.eligibility import TAKEN
 from fini_admin.ingestion.models import (
-    Budget,
     Item,
     ItemOutcome,
     QueueEntry,
@@ -28,10 +27,10 @@ from fini_admin.ingestion.models import (
     StepState,
     Watch,
 )
+from fini_admin.ingestion.steps import ItemWriter, add_step, batch_size
 from fini_admin.ingestion.wakeup import wake
 from fini_admin.lib.paging import CHUNK, chunks
 from fini_admin.workspaces.models import Workspace
-from fini_admin.workspaces.preferences import preferences
 
 # What is read of a queue entry to send it: a source's other columns are many.
 SENT_OF = (
@@ -63,6 +62,19 @@ class Wait(NamedTuple):
 
 
 WAIT_OF = ("pk", "closed_at", "run_id", "source_id", "lane", "source__provider", "source__external_id")
+
+
+V_co = TypeVar("V_co", covariant=True)
+
+
+class Listed(Protocol[V_co]):
+    """What a run is made of: how many there are, and all of them in their order."""
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[V_co]: ...
+
+
+EMPTY = "The queue is empty: nothing awaits ingestion"
 
 
 class NothingToDo(Exception):
@@ -99,14 +111,17 @@ def start_register(
     by: By,
     workspace: Workspace,
     provider: str,
-    resources: Sequence[Resource],
+    resources: Listed[ResourceBody],
     then_ingest: bool,
     **extra: Unpack[Extra],
 ) -> Run:
-    """Register these resources, in batches in their order; with `then_ingest` the run also ingests them."""
-    if provider not in PROVIDERS or not resources:
+    """Register these resources, in batches in their order; with `then_ingest` the run also ingests them.
+
+    They are read once, in pieces. Raises NothingToDo.
+    """
+    total = len(resources)
+    if provider not in PROVIDERS or not total:
         raise NothingToDo("There is nothing to register")
-    items = list(_register_items(provider, resources))  # before anybody has to wait for it
     with transaction.atomic():
         budget = lock_budget(workspace)
         if again := run_of_token(workspace, extra.get("token")):
@@ -116,23 +131,23 @@ def start_register(
             RunKind.REGISTER,
             by=by,
             provider=provider,
-            total=len(resources),
+            total=total,
             then_ingest=then_ingest,
             **extra,
         )
-        _store_items(run, items, batch_size(budget))
+        ItemWriter(run, batch_size(budget)).write(_register_items(provider, resources))
     return run
 
 
-def _register_items(provider: str, resources: Sequence[Resource]) -> Iterator[Item]:
+def _register_items(provider: str, resources: Iterable[ResourceBody]) -> Iterator[Item]:
     """One item a resource, in the given order; of no run yet."""
     for position, resource in enumerate(resources):
         yield Item(
             position=position,
             stage=Stage.REGISTER,
             provider=provider,
-            external_id=resource.external_id,
-            resource=asdict(resource),
+            external_id=resource["externalId"],
+            resource=resource,
         )
 
 
@@ -140,46 +155,40 @@ def start_ingest(
     *,
     by: By,
     workspace: Workspace,
-    entries: Sequence[int] | None = None,
+    entries: Listed[tuple[int, int]] | None = None,
     **extra: Unpack[Extra],
 ) -> Run:
-    """Send what waits: the whole queue as it stands now, or these entries (their numbers) in the given order.
+    """Send what waits: the whole queue as it stands now, or these entries: their positions in the run and numbers.
 
-    Of given entries, those that do not wait any more are skipped, and the run says so. Raises NothingToDo when
-    nothing waits.
+    They are read once, in pieces, and sent in the order given, in which those of a provider stand together. Those that
+    do not wait any more are skipped, and the run says so. Raises NothingToDo when nothing waits.
     """
     with transaction.atomic():
         budget = lock_budget(workspace)
         if again := run_of_token(workspace, extra.get("token")):
             return again
-        taken = _entries_to_send(workspace, entries)
-        skipped = sum(not is_waiting(entry) for entry in taken)
-        if skipped == len(taken):
-            raise NothingToDo("The queue is empty: nothing awaits ingestion")
-        run = _new_run(
-            workspace,
-            RunKind.INGEST,
-            by=by,
-            total=len(taken),
-            skipped=skipped,
-            **extra,
-        )
-        for batch in chunks([entry for entry in taken if is_waiting(entry)], CHUNK):
-            QueueEntry.objects.filter(pk__in=[entry.pk for entry in batch]).update(run=run)
-        _store_items(run, list(_ingest_items(taken)), batch_size(budget))
+        taken = _whole_queue(workspace) if entries is None else entries
+        total = len(taken)
+        if not total:
+            raise NothingToDo(EMPTY)
+        run = _new_run(workspace, RunKind.INGEST, by=by, total=total, **extra)
+        writer = ItemWriter(run, batch_size(budget))
+        writer.write(_ingest_items(run, taken))
+        if writer.skipped == total:
+            raise NothingToDo(EMPTY)
+        run.skipped = writer.skipped
+        run.save(update_fields=["skipped"])
         Watch.objects.filter(workspace=workspace, next_at=None).update(next_at=datetime.now(UTC))
     return run
 
 
-def _entries_to_send(workspace: Workspace, numbers: Sequence[int] | None) -> list[Wait]:
-    """The whole queue in its order, or as `chosen`: plain rows, for a run may have 100,000 and others wait for it."""
-    mine = QueueEntry.objects.filter(workspace=workspace)
-    if numbers is None:
-        parts = [mine.filter(closed_at=None, run=None).order_by("pk")]
-    else:
-        parts = [mine.filter(pk__in=batch) for batch in chunks(numbers, CHUNK)]
-    found = {row[0]: Wait(*row) for part in parts for row in part.values_list(*WAIT_OF)}
-    return [found[number] for number in dict.fromkeys(numbers or found) if number in found]
+def _whole_queue(workspace: Workspace) -> list[tuple[int, int]]:
+    """What waits: each entry's place in the queue, from 0, and its number; those of a provider together."""
+    mine = QueueEntry.objects.filter(workspace=workspace, closed_at=None, run=None).order_by("pk")
+    by_provider: dict[str, list[tuple[int, int]]] = {}
+    for position, (number, provider) in enumerate(mine.values_list("pk", "source__provider")):
+        by_provider.setdefault(provider, []).append((position, number))
+    return list(chained.from_iterable(by_provider.values()))
 
 
 def entries_in_given_order(workspace: Workspace, numbers: Sequence[int]) -> list[QueueEntry]:
@@ -196,20 +205,29 @@ def is_waiting(entry: QueueEntry | Wait) -> bool:
     return entry.closed_at is None and entry.run_id is None
 
 
-def _ingest_items(entries: Sequence[Wait]) -> Iterator[Item]:
-    """One item a source; one without a lane is read first (trap 2), one that waits no more is skipped."""
-    for position, entry in enumerate(entries):
-        item = Item(
-            position=position,
-            stage=Stage.INGEST if entry.lane else Stage.PAIR,
-            provider=entry.provider,
-            external_id=entry.external_id,
-            source_id=entry.source_id,
-            lane=entry.lane,
-        )
-        if not is_waiting(entry):
-            item.stage, item.outcome, item.reason = Stage.ENDED, ItemOutcome.SKIPPED, TAKEN
-        yield item
+def _ingest_items(run: Run, entries: Iterable[tuple[int, int]]) -> Iterator[Item]:
+    """One item a source, whose entry the run takes; one without a lane is read first (T2)."""
+    for part in chunks(entries, CHUNK):
+        found = QueueEntry.objects.filter(workspace=run.workspace_id, pk__in=[number for _, number in part])
+        waits = {row[0]: Wait(*row) for row in found.values_list(*WAIT_OF)}
+        free = [number for number, wait in waits.items() if is_waiting(wait)]
+        QueueEntry.objects.filter(pk__in=free).update(run=run)
+        yield from (_ingest_item(position, waits[number]) for position, number in part)
+
+
+def _ingest_item(position: int, wait: Wait) -> Item:
+    """The item of an entry; it is skipped if the entry waits no more."""
+    item = Item(
+        position=position,
+        stage=Stage.INGEST if wait.lane else Stage.PAIR,
+        provider=wait.provider,
+        external_id=wait.external_id,
+        source_id=wait.source_id,
+        lane=wait.lane,
+    )
+    if not is_waiting(wait):
+        item.stage, item.outcome, item.reason = Stage.ENDED, ItemOutcome.SKIPPED, TAKEN
+    return item
 
 
 def _new_run(workspace: Workspace, kind: RunKind, *, by: By, **fields: object) -> Run:
@@ -237,63 +255,6 @@ def _new_run(workspace: Workspace, kind: RunKind, *, by: By, **fields: object) -
     )
     wake()
     return run
-
-
-def add_step(
-    run: Run, kind: RunKind, provider: str, items: Sequence[Item], *, root: Step | None = None, tries: int = 0
-) -> Step:
-    """A step that is ready, carrying these items."""
-    number = (Step.objects.filter(run=run).aggregate(Max("number"))["number__max"] or 0) + 1
-    step = Step.objects.create(
-        run=run, number=number, kind=kind, provider=provider, due_at=datetime.now(UTC), root=root, tries=tries
-    )
-    Item.objects.filter(pk__in=[item.pk for item in items]).update(step=step)
-    return step
-
-
-def _store_items(run: Run, items: Sequence[Item], size: int) -> None:
-    """Write a new run's items, each with the step that carries it once it may go out.
-
-    Every row is written once and none is read again: whoever else writes waits for it (SQLite).
-    """
-    ready = [item for item in items if item.stage in (Stage.REGISTER, Stage.INGEST)]
-    parts = list(_batches(ready, size, more=any(item.stage == Stage.PAIR for item in items)))
-    steps = Step.objects.bulk_create(
-        Step(run=run, number=number, kind=run.kind, provider=provider, due_at=run.created_at)
-        for number, (provider, _) in enumerate(parts, 1)
-    )
-    for item in items:
-        item.run_id = run.pk
-    for step, (_, batch) in zip(steps, parts, strict=True):
-        for item in batch:
-            item.step_id = step.pk
-    Item.objects.bulk_create(items, batch_size=CHUNK)
-
-
-def add_ingest_steps(run: Run) -> None:
-    """Cut what may be ingested by now into steps."""
-    waiting = Item.objects.filter(run=run, stage=Stage.INGEST, step=None).order_by("position")
-    more = Item.objects.filter(run=run, stage__in=(Stage.REGISTER, Stage.PAIR)).exists()
-    size = batch_size(Budget.objects.get(workspace=run.workspace_id))
-    for provider, batch in _batches(waiting.only("provider"), size, more=more):
-        add_step(run, RunKind.INGEST, provider, batch)
-
-
-def _batches(items: Iterable[Item], size: int, *, more: bool) -> Iterator[tuple[str, Sequence[Item]]]:
-    """What the calls carry, each of one provider (trap 8): full batches at once, the rest when no more is to come."""
-    by_provider: dict[str, list[Item]] = {}
-    for item in items:
-        by_provider.setdefault(item.provider, []).append(item)
-    for provider, mine in by_provider.items():
-        for batch in chunks(mine, size):
-            if len(batch) == size or not more:
-                yield provider, batch
-
-
-def batch_size(budget: Budget) -> int:
-    """How many IDs a call may carry: the workspace's, or what Fini said is the most."""
-    own = preferences(budget.workspace_id).batch_size
-    return min(own, budget.batch_limit or own)
 
 
 def finish_and_release(run: Run, items: Sequence[Item], outcome: ItemOutcome, reason: str = "") -> None:

@@ -11,7 +11,7 @@ from django.db.models import Q
 
 from fini_admin.fini.external_ids import tidy
 from fini_admin.fini.providers import PROVIDERS
-from fini_admin.fini.routes import InvalidRequest
+from fini_admin.fini.routes import InvalidRequest, check_resource
 from fini_admin.fini.routes import Resource as Wire
 from fini_admin.lib.paging import CHUNK, chunks
 from fini_admin.sources.models import DiscoveredResource
@@ -124,7 +124,7 @@ def to_register(
         title = tidy(row.title)
         wire = Wire(row.external_id, title, row.original_url, _type_of(row, mime_type), row.object)
         try:
-            replace(wire, title=title or UNTITLED).body()
+            check_resource(replace(wire, title=title or UNTITLED).body())
         except InvalidRequest as error:
             problems.append((number, f"{row.title or row.external_id}: {error}"))
         else:

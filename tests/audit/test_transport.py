@@ -24,7 +24,7 @@ from tests.audit.sockets import closed_port, server
 from tests.support import people
 
 LIST = routes.list_sources(limit=5)
-PAGE = Resource("n-1", "Travel policy", "https://www.notion.so/n-1", "text/markdown")
+PAGE = Resource("n-1", "Travel policy", "https://www.notion.so/n-1", "text/markdown").body()
 
 
 def kinds(rows: list[Entry]) -> list[str]:

@@ -28,6 +28,7 @@ from tests.ingestion.queue_page import (
     waiting,
 )
 from tests.support import people
+from tests.support.previews import contents
 from tests.support.sandbox import Sandbox
 from tests.support.who import by
 
@@ -83,7 +84,7 @@ def test_each_filter_finds_its_own(editor: Client, acme: Workspace, register: St
         by=by("nightly"),
         workspace=acme,
         provider="notion",
-        resources=resources(1, "late"),
+        resources=[one.body() for one in resources(1, "late")],
         then_ingest=False,
     )
     drive(acme)
@@ -154,7 +155,7 @@ def test_the_selected_are_sent_in_the_queues_order(
     editor: Client, acme: Workspace, three: list[QueueEntry], sandbox: Sandbox
 ) -> None:
     preview = preview_of(post(editor, "send", [three[2].pk, three[0].pk, three[0].pk]))
-    assert preview.content["entries"] == [three[0].pk, three[2].pk]
+    assert contents(preview)["entries"] == [three[0].pk, three[2].pk]
     editor.post(f"/w/acme/previews/{preview.token}/")
     drive(acme)
     (sent,) = bodies(acme, "ingest")
@@ -183,7 +184,7 @@ def test_what_a_run_has_taken_or_was_closed_is_left_out_and_said(
     assert 'title="Run 4 has taken it"' in page
     assert page.count("being sent") == 1
     answer = post(editor, "send", pks(three))
-    assert preview_of(answer).content["entries"] == [three[2].pk]
+    assert contents(preview_of(answer))["entries"] == [three[2].pk]
     assert "2 left out: It was taken out of the queue, or another run has it" in answer.content.decode()
     answer = post(editor, "send", pks(three)[:2])
     assert "Nothing of this can be sent now" in said(answer)
@@ -313,4 +314,4 @@ def test_25_000_are_counted_as_10_000_and_more_and_all_of_them_sent(editor: Clie
     assert "Send 10,000+ to ingestion" in counts
     answer = editor.post(PAGE, {"do": "send", "id": select_all(editor)}, headers=HTMX)
     assert "Send 25,000 to ingestion" in answer.content.decode()
-    assert Preview.objects.get().content["entries"] == pks(bulk)
+    assert contents(Preview.objects.get())["entries"] == pks(bulk)

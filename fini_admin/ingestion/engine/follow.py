@@ -19,13 +19,8 @@ from fini_admin.ingestion.models import (
     StepState,
     Watch,
 )
-from fini_admin.ingestion.runs import (
-    add_ingest_steps,
-    add_step,
-    end_finished_runs,
-    finish_and_release,
-    finish_items,
-)
+from fini_admin.ingestion.runs import end_finished_runs, finish_and_release, finish_items
+from fini_admin.ingestion.steps import add_ingest_steps, add_step
 from fini_admin.lib.paging import chunks
 from fini_admin.sources import mirror
 from fini_admin.sources.mirror import Origin, without_pk

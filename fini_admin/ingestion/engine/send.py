@@ -18,7 +18,7 @@ from fini_admin.audit.transport import Exchange, exchange
 from fini_admin.fini import routes
 from fini_admin.fini.client import Request
 from fini_admin.fini.errors import FiniError
-from fini_admin.fini.routes import InvalidRequest, Resource
+from fini_admin.fini.routes import InvalidRequest
 from fini_admin.ingestion import budget, credentials
 from fini_admin.ingestion.credentials import context_for
 from fini_admin.ingestion.eligibility import why_not
@@ -86,7 +86,7 @@ def request_of(step: Step, items: list[Item]) -> Request[Any]:
     if step.kind == RunKind.DISCOVER:
         return routes.discover(step.provider)
     if step.kind == RunKind.REGISTER:
-        return routes.register(step.provider, [Resource(**item.resource) for item in items if item.resource])
+        return routes.register(step.provider, [item.resource for item in items if item.resource])
     return routes.ingest(
         step.provider,
         add=[_wire_id(item) for item in items if item.lane == Lane.ADD],

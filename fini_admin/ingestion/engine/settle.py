@@ -25,7 +25,8 @@ from fini_admin.ingestion.models import (
     StepState,
     Watch,
 )
-from fini_admin.ingestion.runs import add_ingest_steps, finish_and_release
+from fini_admin.ingestion.runs import finish_and_release
+from fini_admin.ingestion.steps import add_ingest_steps
 from fini_admin.lib.paging import CHUNK
 from fini_admin.sources import mirror
 from fini_admin.sources.mirror import Origin

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from django.db.models import F
 
 from fini_admin.ingestion.models import Budget, Item, ItemOutcome, RunKind, Step, StepState
-from fini_admin.ingestion.runs import add_step, finish_and_release
+from fini_admin.ingestion.runs import finish_and_release
+from fini_admin.ingestion.steps import add_step
 from fini_admin.lib.paging import chunks
 
 MOST_CALLS = 40

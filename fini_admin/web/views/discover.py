@@ -13,6 +13,7 @@ from django.urls import reverse
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.ingestion import discovery, previews
 from fini_admin.ingestion.discovery import Discovery
+from fini_admin.ingestion.previews import RegisterNotes
 from fini_admin.ingestion.queries import NO_KEY
 from fini_admin.ingestion.resource_rules import without_faults
 from fini_admin.ingestion.runs import NothingToDo
@@ -169,7 +170,7 @@ def choose(request: WorkspaceRequest, found: Discovery, scope: Scope, filters: T
             provider=found.provider,
             resources=sendable,
             then_ingest=ingest,
-            told={"problems": problems, "unit": "resource", "notes": notes(selected.unknown + keys.wrong)},
+            notes=RegisterNotes(problems=problems, notes=notes(selected.unknown + keys.wrong)),
         )
     except NothingToDo as error:
         choice.add_error(None, f"{error}: {problems[0][1]}" if problems else NOTHING)

@@ -20,9 +20,9 @@ from fini_admin.audit.models import Entry, Head, OpenCall
 from fini_admin.audit.names import By, CallKind
 from fini_admin.fini.client import Request
 from fini_admin.fini.errors import FiniError, Outcome
+from fini_admin.lib import lease
 from fini_admin.lib.key_text import without_keys
 
-LEASE = timedelta(seconds=15)
 NOBODY = "nobody"  # the owner of an open call whose row was removed and put back
 SENDER_ENDED = "The process that sent this ended: outcome unknown, may not have been sent"
 ROW_REMOVED = (
@@ -54,7 +54,7 @@ class Context:
     run: int | None = None
     attempt: int = 1
     owner: str = field(default_factory=lambda: str(uuid4()))
-    lease: timedelta = LEASE
+    lease: timedelta = lease.LENGTH
 
 
 class Superseded(Exception):
@@ -69,8 +69,8 @@ def write_asked(call: str, request: Request[Any], context: Context) -> None:
         "kind": str(CallKind.ASKED),
         "request_body": bodies.store(context.chain, bodies.kept_request(payload, context.secret.reveal())),
     }
-    lease_until = datetime.now(UTC) + context.lease
-    OpenCall.objects.create(call=call, chain=context.chain, owner=context.owner, lease_until=lease_until)
+    held = {"owner": context.owner, "lease_until": lease.until(context.lease)}
+    OpenCall.objects.create(call=call, chain=context.chain, **held)
     chain.append(context.chain, values)
 
 
@@ -188,14 +188,10 @@ def put_back(name: str, call: str) -> None:
 
 def orphans(owner: str | None = None) -> list[tuple[str, str]]:
     """Open calls and their chains: those whose lease ran out, or those of a process that is about to end."""
-    calls = (
-        OpenCall.objects.filter(owner=owner)
-        if owner
-        else OpenCall.objects.filter(lease_until__lt=datetime.now(UTC))
-    )
+    calls = OpenCall.objects.filter(owner=owner) if owner else lease.run_out(OpenCall.objects.all())
     return list(calls.values_list("call", "chain")[:500])
 
 
 def extend(calls: Collection[str]) -> None:
     """The heartbeat of a process that is still there: it waits for the answers of these calls."""
-    OpenCall.objects.filter(call__in=calls).update(lease_until=datetime.now(UTC) + LEASE)
+    lease.extend(OpenCall.objects.filter(call__in=calls))

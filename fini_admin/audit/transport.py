@@ -142,8 +142,12 @@ def attempt(
 
 
 def send(request: Request[Any], call: str, secret: str) -> Answer:
-    """One HTTP request, its answer read within the bounds of size and time."""
-    session = fresh_session() if request.fresh else own_session()
+    """One HTTP request, its answer read within the bounds of size and time.
+
+    What may not be repeated gets a connection of its own: on a kept one that the server has just closed, nobody could
+    tell whether the request arrived (T3).
+    """
+    session = own_session() if request.repeatable else fresh_session()
     try:
         response = session.request(
             request.method,
@@ -159,7 +163,7 @@ def send(request: Request[Any], call: str, secret: str) -> Answer:
             advice = retry_after(response.headers.get("Retry-After", ""))
             return Answer.of(response.status_code, body, secret, retry_after=advice)
     finally:
-        if request.fresh:
+        if not request.repeatable:
             session.close()
 
 

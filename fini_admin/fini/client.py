@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 from urllib.parse import urlencode
 
 from fini_admin.fini.errors import FiniError, NotUnderstood, for_status
+from fini_admin.fini.retry import may_be_repeated
 from fini_admin.fini.wire import Json, message
 from fini_admin.lib.key_text import keyless, without_keys
 
@@ -55,9 +56,7 @@ class Answer:
 class Request(Generic[T]):
     """One call to be: what is sent, and how its answer is read.
 
-    `writes`: it changes something in Fini. `repeatable`: after an unknown outcome it may simply be sent again
-    (trap 3). `fresh`: on a connection of its own, so that a stale keep-alive is never a lost answer.
-    `most` bounds the answer in bytes (trap 10).
+    `route` is its name in `fini.retry` and in the audit trail. `most` bounds the answer in bytes (T10).
     """
 
     route: str
@@ -66,10 +65,12 @@ class Request(Generic[T]):
     parse: Callable[[Json], T]
     query: dict[str, str] = field(default_factory=dict)
     body: Json = None
-    writes: bool = False
-    repeatable: bool = True
-    fresh: bool = False
     most: int = 16 * MIB
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether it may be sent again after an unknown outcome (T3)."""
+        return may_be_repeated(self.route)
 
     @property
     def target(self) -> str:

@@ -1,23 +1,39 @@
-"""Whether, and when, a call is tried again: one pure function, tested as a table."""
+"""Whether a request may be sent again, and after how long. Pure; tested as a table."""
 
 from fini_admin.fini.errors import FiniError, Outcome
 
-LONGEST = 60.0
+# May a route's request be sent again while it is unknown what became of the first one (T3)?
+REPEATABLE = {
+    "list": True,
+    "get": True,
+    "discover": True,
+    "crawl": True,  # it stores nothing
+    "register": True,  # an upsert
+    "ingest": False,
+    "refresh": False,
+    "delete": False,
+}
+LONGEST_PAUSE = 60.0
 UNKNOWN_TRIES = 5
 NOT_DONE_TRIES = 1_500  # about a day at the longest pause: an outage is waited out, not for ever
 
 
-def pause_before_retry(error: FiniError, *, tries: int, repeatable: bool) -> float | None:
-    """Seconds until the same request may go out again; None: never.
+def may_be_repeated(route: str) -> bool:
+    """Whether a request of this route may be sent again after an unknown outcome; False for an unknown route."""
+    return REPEATABLE.get(route, False)
 
-    `tries` counts the calls made so far, from 1. Refused never helps again. Not done may always be repeated;
-    unknown only where repeating does no harm (trap 3), and only a few times. Fini's own advice is obeyed.
+
+def pause_before_retry(error: FiniError, *, tries: int, route: str) -> float | None:
+    """Seconds until the same request may go out again; None means never.
+
+    `tries` counts the calls made so far, from 1. A refused request is never repeated. One that was not done always may
+    be, and after an unknown outcome only a repeatable route's, UNKNOWN_TRIES times (T3). `Retry-After` is obeyed (T7).
     """
     if error.outcome is Outcome.REFUSED:
         return None
-    if error.outcome is Outcome.UNKNOWN and (not repeatable or tries >= UNKNOWN_TRIES):
+    if error.outcome is Outcome.UNKNOWN and (not may_be_repeated(route) or tries >= UNKNOWN_TRIES):
         return None
     if tries >= NOT_DONE_TRIES:
         return None
-    own: float = min(LONGEST, 2.0 ** min(tries - 1, 10))
-    return max(own, error.retry_after or 0.0)
+    pause: float = min(LONGEST_PAUSE, 2.0 ** min(tries - 1, 10))
+    return max(pause, error.retry_after or 0.0)

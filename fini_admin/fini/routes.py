@@ -1,13 +1,13 @@
 """Fini's eight Sources routes as requests, strict on what is sent (contract 3 to 9)."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from urllib.parse import quote, urlsplit
 
 from fini_admin.fini import wire
-from fini_admin.fini.client import MIB, Request, T
+from fini_admin.fini.client import MIB, Request
 from fini_admin.fini.providers import PROVIDERS, Listing, provider_of
 from fini_admin.fini.wire import SOURCE_ID, Deleted, Document, IdLists, Json, ListPage, is_cut
 
@@ -105,7 +105,7 @@ def register(provider: str, resources: Sequence[ResourceBody]) -> Request[IdList
     # A database may have kept the names in another order.
     body = {"resources": [{name: held[name] for name in WIRE_NAMES if name in held} for held in resources]}
     parse = partial(IdLists.parse, asked=len(resources))
-    return Request("register", "POST", path, parse, body=body, writes=True)
+    return Request("register", "POST", path, parse, body=body)
 
 
 def ingest(
@@ -129,19 +129,20 @@ def ingest(
         "documentIdsToRefresh": list(refresh),
     }
     body |= {name: value for name, value in (("english", english), ("baser", baser)) if value is not None}
-    return once("ingest", "POST", ROOT, partial(IdLists.parse, asked=len(entries)), body)
+    return Request("ingest", "POST", ROOT, partial(IdLists.parse, asked=len(entries)), body=body)
 
 
 def refresh(source_ids: Sequence[str]) -> Request[list[str]]:
     """Process sources again by ID, of any provider but raw files (contract 9)."""
     parse = partial(wire.refreshed, asked=len(source_ids))
-    return once("refresh", "POST", f"{ROOT}/refresh", parse, {"documentIds": checked_ids(source_ids)})
+    body = {"documentIds": checked_ids(source_ids)}
+    return Request("refresh", "POST", f"{ROOT}/refresh", parse, body=body)
 
 
 def delete(source_ids: Sequence[str], *, with_articles: bool = False) -> Request[Deleted]:
     """Delete sources; their articles stay unless asked for (contract 9)."""
     body = {"documentIds": checked_ids(source_ids), "deleteArticles": with_articles}
-    return once("delete", "DELETE", ROOT, partial(Deleted.parse, asked=len(source_ids)), body)
+    return Request("delete", "DELETE", ROOT, partial(Deleted.parse, asked=len(source_ids)), body=body)
 
 
 def crawl(urls: Sequence[str], *, limit: int = 250) -> Request[list[str]]:
@@ -156,11 +157,6 @@ def write_probe() -> Request[list[str]]:
     return Request(
         "crawl", "POST", f"{ROOT}/deep-crawl/links", partial(wire.crawled, limit=0), body={"links": []}
     )
-
-
-def once(route: str, method: str, path: str, parse: Callable[[Json], T], body: Json) -> Request[T]:
-    """A write that may not be repeated before a read-back (trap 3)."""
-    return Request(route, method, path, parse, body=body, writes=True, repeatable=False, fresh=True)
 
 
 def checked_ids(entries: Sequence[str]) -> list[str]:

@@ -6,7 +6,7 @@ from django.db.models import Max
 
 from fini_admin.audit.transport import STALE
 from fini_admin.fini.errors import Throttled
-from fini_admin.fini.retry import LONGEST
+from fini_admin.fini.retry import LONGEST_PAUSE
 from fini_admin.ingestion.models import Budget, Slot, Watch
 from fini_admin.workspaces.models import Workspace
 from fini_admin.workspaces.preferences import preferences
@@ -72,7 +72,7 @@ def settle(budget: Budget, call: str, sent_at: datetime, error: Exception | None
     Slot.objects.filter(call=call).update(sent_at=sent_at)
     if isinstance(error, Throttled):
         throttled = budget.throttled + 1
-        pause = max(error.retry_after or 0.0, min(LONGEST, 2.0 ** min(throttled, 10)))
+        pause = max(error.retry_after or 0.0, min(LONGEST_PAUSE, 2.0 ** min(throttled, 10)))
         until = max(now + timedelta(seconds=pause), budget.blocked_until or now)
         Budget.objects.filter(pk=budget.pk).update(throttled=throttled, blocked_until=until)
     elif budget.throttled and error is None and (budget.blocked_until or now) <= now:

@@ -12,7 +12,7 @@ from django.db import transaction
 
 from fini_admin.audit import chain
 from fini_admin.audit.names import Activity, By
-from fini_admin.audit.recording import LEASE, Context, Superseded
+from fini_admin.audit.recording import Context, Superseded
 from fini_admin.audit.transport import Exchange, exchange
 from fini_admin.fini.client import Request
 from fini_admin.fini.errors import (
@@ -28,6 +28,7 @@ from fini_admin.fini.routes import get_source, list_sources, write_probe
 from fini_admin.ingestion import budget, credentials
 from fini_admin.ingestion.wakeup import wake
 from fini_admin.lib.keyring import UnknownKey
+from fini_admin.lib.lease import LENGTH
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import State
 from fini_admin.workspaces.models import ApiKey, KeyState, Workspace
@@ -81,7 +82,7 @@ def context(key: ApiKey, *, by: By) -> Context:
 
 def lease() -> timedelta:
     """How long a call outside the worker stays open without a heartbeat."""
-    return LEASE + timedelta(seconds=2 * settings.FINI_TIMEOUT)
+    return LENGTH + timedelta(seconds=2 * settings.FINI_TIMEOUT)
 
 
 def answer(workspace: Workspace, request: Request[Any], context: Context) -> Exchange[Any]:

@@ -8,7 +8,8 @@ import pytest
 from fini_admin.audit import queries, recording
 from fini_admin.fini import routes
 from fini_admin.fini.client import Request
-from fini_admin.web.wording.calls import NOT_REPEATABLE, READS, meaning
+from fini_admin.fini.retry import may_be_repeated
+from fini_admin.web.wording.calls import READS, meaning
 from tests.audit import rows
 from tests.support.who import by
 
@@ -30,16 +31,15 @@ def of(context, call):
     return meaning(found.entry, flying=found.flying)
 
 
-def test_what_may_not_be_repeated_is_what_the_routes_say():
+def test_what_only_reads_is_what_the_routes_say():
     assert {name: request.route for name, request in REQUESTS.items()} == {name: name for name in REQUESTS}
-    assert {name for name, request in REQUESTS.items() if not request.repeatable} == set(NOT_REPEATABLE)
     assert {name for name, request in REQUESTS.items() if request.method == "GET"} == set(READS)
 
 
 @pytest.mark.parametrize("route", REQUESTS)
 def test_every_outcome_of_every_route_says_what_it_means_and_whether_a_retry_is_safe(context, route):
     request = REQUESTS[route]
-    once = route in NOT_REPEATABLE
+    once = not may_be_repeated(route)
     assert of(context, rows.answered(context, request)).safe is None
     assert of(context, rows.answered(context, request, status=400)).safe is None
     assert of(context, rows.answered(context, request, status=429)).safe is True

@@ -24,6 +24,7 @@ from tests.audit.sockets import closed_port, server
 from tests.support import people
 
 LIST = routes.list_sources(limit=5)
+ON_ITS_OWN = replace(LIST, route="refresh")  # on a connection of its own
 PAGE = Resource("n-1", "Travel policy", "https://www.notion.so/n-1", "text/markdown").body()
 
 
@@ -128,7 +129,7 @@ def test_headers_that_come_byte_by_byte_have_no_more_time_than_others(send, call
         settings.FINI_API_BASE_URL = "https://fini.invalid" if proxied else url
         settings.FINI_PROXY = url if proxied else ""
         started = time.monotonic()
-        error = send(replace(LIST, fresh=True)).error
+        error = send(ON_ITS_OWN).error
         assert time.monotonic() - started < 1.9
     assert (type(error), error.outcome) == (errors.TimedOut, Outcome.UNKNOWN)
     assert (kinds(calls()), calls()[1].outcome) == (["call.asked", "call.lost"], "unknown")
@@ -155,11 +156,11 @@ def unreachable() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("where", ["closed port", "no such host", "tls"])
-@pytest.mark.parametrize("fresh", [True, False])
-def test_what_certainly_did_not_leave_is_unsent(send, sandbox, calls, settings, where, fresh):
+@pytest.mark.parametrize("alone", [True, False])
+def test_what_certainly_did_not_leave_is_unsent(send, sandbox, calls, settings, where, alone):
     plain = sandbox.url.replace("http://", "https://")
     settings.FINI_API_BASE_URL = plain if where == "tls" else unreachable()[where]
-    done = send(replace(LIST, fresh=fresh))
+    done = send(ON_ITS_OWN if alone else LIST)
     assert (type(done.error), done.error.outcome) == (errors.Unreachable, Outcome.NOT_DONE)
     assert (kinds(calls()), calls()[1].outcome) == (["call.asked", "call.unsent"], "not done")
     assert sandbox.log() == []
@@ -206,7 +207,7 @@ def certificate(tmp_path_factory) -> str:
 def test_a_proxy_that_refuses_the_tunnel_is_unsent(send, calls, settings):
     with server(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n") as (proxy, got):
         settings.FINI_API_BASE_URL, settings.FINI_PROXY = "https://fini.invalid", proxy
-        done = send(replace(LIST, fresh=True))
+        done = send(ON_ITS_OWN)
     assert got[0].startswith(b"CONNECT fini.invalid:443 ")
     assert people.KEY.encode() not in got[0]
     assert (type(done.error), kinds(calls())) == (errors.Unreachable, ["call.asked", "call.unsent"])
@@ -253,7 +254,7 @@ def test_the_asked_row_is_durable_before_the_first_byte(send, sandbox, calls, mo
 
     outside = transaction.get_connection().in_atomic_block  # the test's own transaction
     monkeypatch.setattr(socket.socket, "connect", connect)
-    send(replace(LIST, fresh=True))
+    send(ON_ITS_OWN)
     assert seen == [(["call.asked"], outside, 1)]
 
 

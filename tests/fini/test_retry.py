@@ -1,45 +1,49 @@
-"""When a call is tried again, as one table (trap 3)."""
+"""When a call is tried again, as one table (T3)."""
 
 import pytest
 
 from fini_admin.fini import errors
-from fini_admin.fini.retry import NOT_DONE_TRIES, UNKNOWN_TRIES, pause_before_retry
+from fini_admin.fini.retry import NOT_DONE_TRIES, UNKNOWN_TRIES, may_be_repeated, pause_before_retry
 
 FAILED, THROTTLED = errors.FiniFailed(status=500), errors.Throttled(status=429)
 TABLE = [
-    # error, tries, repeatable, pause
-    (errors.BadRequest(status=400), 1, True, None),
-    (errors.KeyRefused(status=401), 1, True, None),
-    (errors.ScopeMissing(status=403), 1, True, None),
-    (errors.NotFound(status=404), 1, True, None),
-    (errors.NotFound(status=404, retry_after=5), 1, True, None),
-    (FAILED, 1, True, 1.0),
-    (FAILED, 2, True, 2.0),
-    (FAILED, 4, True, 8.0),
-    (FAILED, UNKNOWN_TRIES, True, None),
-    (FAILED, 1, False, None),
-    (errors.TimedOut(), 1, True, 1.0),
-    (errors.TimedOut(), 1, False, None),
-    (errors.Dropped(), 1, True, 1.0),
-    (errors.Dropped(), 1, False, None),
-    (errors.NotUnderstood(status=200), 1, True, 1.0),
-    (errors.NotUnderstood(status=200), 1, False, None),
-    (errors.FiniFailed(status=503, retry_after=30), 1, True, 30.0),
-    (errors.FiniFailed(status=503, retry_after=30), 1, False, None),
-    (THROTTLED, 1, True, 1.0),
-    (THROTTLED, 1, False, 1.0),
-    (THROTTLED, 6, False, 32.0),
-    (THROTTLED, 7, False, 60.0),
-    (THROTTLED, NOT_DONE_TRIES - 1, False, 60.0),
-    (THROTTLED, NOT_DONE_TRIES, False, None),
-    (errors.Throttled(status=429, retry_after=120), 1, False, 120.0),
-    (errors.Throttled(status=429, retry_after=0), 3, False, 4.0),
-    (errors.Unreachable(), 1, False, 1.0),
-    (errors.Unreachable(), UNKNOWN_TRIES, False, 16.0),
-    (errors.Unreachable(), NOT_DONE_TRIES, True, None),
+    # error, tries, route, pause
+    (errors.BadRequest(status=400), 1, "register", None),
+    (errors.KeyRefused(status=401), 1, "register", None),
+    (errors.ScopeMissing(status=403), 1, "register", None),
+    (errors.NotFound(status=404), 1, "register", None),
+    (errors.NotFound(status=404, retry_after=5), 1, "register", None),
+    (FAILED, 1, "register", 1.0),
+    (FAILED, 2, "register", 2.0),
+    (FAILED, 4, "register", 8.0),
+    (FAILED, UNKNOWN_TRIES, "register", None),
+    (FAILED, 1, "ingest", None),
+    (errors.TimedOut(), 1, "register", 1.0),
+    (errors.TimedOut(), 1, "ingest", None),
+    (errors.Dropped(), 1, "register", 1.0),
+    (errors.Dropped(), 1, "ingest", None),
+    (errors.NotUnderstood(status=200), 1, "register", 1.0),
+    (errors.NotUnderstood(status=200), 1, "ingest", None),
+    (errors.FiniFailed(status=503, retry_after=30), 1, "register", 30.0),
+    (errors.FiniFailed(status=503, retry_after=30), 1, "ingest", None),
+    (THROTTLED, 1, "register", 1.0),
+    (THROTTLED, 1, "ingest", 1.0),
+    (THROTTLED, 6, "ingest", 32.0),
+    (THROTTLED, 7, "ingest", 60.0),
+    (THROTTLED, NOT_DONE_TRIES - 1, "ingest", 60.0),
+    (THROTTLED, NOT_DONE_TRIES, "ingest", None),
+    (errors.Throttled(status=429, retry_after=120), 1, "ingest", 120.0),
+    (errors.Throttled(status=429, retry_after=0), 3, "ingest", 4.0),
+    (errors.Unreachable(), 1, "ingest", 1.0),
+    (errors.Unreachable(), UNKNOWN_TRIES, "ingest", 16.0),
+    (errors.Unreachable(), NOT_DONE_TRIES, "register", None),
 ]
 
 
-@pytest.mark.parametrize(("error", "tries", "repeatable", "pause"), TABLE)
-def test_the_pause_before_a_retry(error, tries, repeatable, pause):
-    assert pause_before_retry(error, tries=tries, repeatable=repeatable) == pause
+@pytest.mark.parametrize(("error", "tries", "route", "pause"), TABLE)
+def test_the_pause_before_a_retry(error, tries, route, pause):
+    assert pause_before_retry(error, tries=tries, route=route) == pause
+
+
+def test_a_route_that_nobody_knows_is_not_repeated():
+    assert not may_be_repeated("merge")

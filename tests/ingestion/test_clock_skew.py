@@ -103,7 +103,7 @@ def test_a_step_and_a_call_of_a_process_that_died_then_are_taken_up(
 ):
     run = register(resources(2))
     step = Step.objects.get(run=run)
-    assert send.lease(step.pk, OWNER)
+    assert send.take(step.pk, OWNER)
     clock_was_ahead()
     Step.objects.update(due_at=datetime.now(UTC))
     assert loop.due_workspaces() == []

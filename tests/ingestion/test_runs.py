@@ -103,7 +103,7 @@ def test_an_answer_after_its_call_was_closed_as_lost_is_not_used(
 def test_a_lease_that_was_lost_sends_nothing(acme: Workspace, sandbox: Sandbox, register: Start) -> None:
     register(resources(2))
     step = Step.objects.get()
-    assert send.lease(step.pk, OWNER)
+    assert send.take(step.pk, OWNER)
     Step.objects.update(owner="another")
     send.perform(step.pk, OWNER)
     assert sandbox.log() == []
@@ -113,8 +113,8 @@ def test_a_lease_that_was_lost_sends_nothing(acme: Workspace, sandbox: Sandbox, 
 def test_a_step_is_leased_once(acme: Workspace, register: Start) -> None:
     register(resources(2))
     step = Step.objects.get()
-    assert send.lease(step.pk, "one")
-    assert not send.lease(step.pk, "two")
+    assert send.take(step.pk, "one")
+    assert not send.take(step.pk, "two")
 
 
 def test_a_refused_key_stops_the_work_and_another_key_resumes_it(

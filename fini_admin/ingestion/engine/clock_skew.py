@@ -11,12 +11,12 @@ from datetime import UTC, datetime, timedelta
 from django.db.models import Model, Q
 
 from fini_admin.audit.models import OpenCall
-from fini_admin.audit.recording import LEASE
 from fini_admin.audit.transport import LONGEST_ADVICE
 from fini_admin.ingestion import budget, key_check
 from fini_admin.ingestion.engine import settle, walk
 from fini_admin.ingestion.models import Budget, Schedule, Slot, Step, StepState, Watch, Worker
 from fini_admin.ingestion.queries import ALIVE, MARGIN
+from fini_admin.lib import lease
 from fini_admin.lib.cache import forget_ahead
 from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import ApiKey
@@ -50,11 +50,11 @@ def _at_most(most: timedelta) -> Callable[[], timedelta]:
 
 TIMES = (
     Time(Step, "due_at", _at_most(ADVICE), where=READY),
-    Time(Step, "lease_until", _at_most(LEASE), where=READY),
+    Time(Step, "lease_until", _at_most(lease.LENGTH), where=READY),
     # Fini may still be working on a call of a moment ago: it gets the whole time.
     Time(Step, "settle_after", settle.longest_work, settle.longest_work, where=Q(state=StepState.CHECK)),
     Time(Watch, "next_at", _at_most(walk.STUCK_EVERY)),
-    Time(Watch, "lease_until", _at_most(LEASE)),
+    Time(Watch, "lease_until", _at_most(lease.LENGTH)),
     Time(Watch, "news_at", _at_most(NO_TIME)),
     Time(Watch, "whole_at", _at_most(NO_TIME)),
     Time(Watch, "walk_started", _at_most(NO_TIME)),

@@ -21,6 +21,7 @@ from fini_admin.ingestion.models import (
 )
 from fini_admin.ingestion.runs import end_finished_runs, finish_and_release, finish_items
 from fini_admin.ingestion.steps import add_ingest_steps, add_step
+from fini_admin.lib import lease
 from fini_admin.lib.paging import chunks
 from fini_admin.sources import mirror
 from fini_admin.sources.mirror import Origin, without_pk
@@ -240,7 +241,7 @@ def _settle_not_done(step: Step, items: list[Item]) -> None:
     if items and step.refusal:
         split.split_step(step, items, step.refusal)
         return
-    Step.objects.filter(pk=step.pk).update(state=StepState.DONE, owner="", lease_until=None)
+    lease.give_back(Step.objects.filter(pk=step.pk), state=StepState.DONE)
     if items and step.tries >= SENDS:
         finish_and_release(
             step.run, items, ItemOutcome.FAILED, f"Sent {step.tries} times, and Fini never took it"

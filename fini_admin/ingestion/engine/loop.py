@@ -28,6 +28,7 @@ from fini_admin.ingestion.models import (
     Worker,
 )
 from fini_admin.ingestion.runs import end_finished_runs, finish_and_release
+from fini_admin.lib import lease
 from fini_admin.lib.keyring import UnknownKey
 from fini_admin.lib.outage import outage_of
 from fini_admin.sources import mirror
@@ -63,14 +64,14 @@ def in_hand(held: int | UUID) -> Iterator[None]:
 
 def due_steps(now: datetime) -> QuerySet[Step]:
     """Steps that may go out now, if the budget has a slot: of workspaces with a key, not told to slow down."""
-    free = Step.objects.filter(state=StepState.READY, due_at__lte=now).exclude(lease_until__gt=now)
+    free = lease.free(Step.objects.filter(state=StepState.READY, due_at__lte=now))
     open_ = free.filter(usable_key("run__workspace")).exclude(run__workspace__budget__blocked_until__gt=now)
     return open_.filter(Q(kind=RunKind.DISCOVER) | ~Q(run__workspace__budget__spent_until__gt=now))
 
 
 def due_watches(now: datetime) -> QuerySet[Watch]:
     """Watches whose next page is due; steps go first, for a walk tells more after them."""
-    free = Watch.objects.filter(next_at__lte=now).exclude(lease_until__gt=now).filter(usable_key("workspace"))
+    free = lease.free(Watch.objects.filter(next_at__lte=now)).filter(usable_key("workspace"))
     open_ = free.exclude(workspace__budget__blocked_until__gt=now).exclude(
         workspace__budget__spent_until__gt=now
     )
@@ -124,7 +125,7 @@ def work_once(workspace_id: UUID, owner: str) -> bool:
     try:
         if step:
             return do_step(step.pk, owner)
-        if due_watches(now).filter(workspace_id=workspace_id).exists() and walk.lease(workspace_id, owner):
+        if due_watches(now).filter(workspace_id=workspace_id).exists() and walk.take(workspace_id, owner):
             return do_watch(workspace_id, owner)
     except budget.Spent as spent:
         Budget.objects.filter(pk=workspace_id).update(spent_until=spent.until)
@@ -143,7 +144,7 @@ def hold_back(workspace_id: UUID, until: datetime) -> None:
 
 def do_step(step_id: int, owner: str) -> bool:
     """Lease a step, perform it, and let it go whatever happens."""
-    if not send.lease(step_id, owner):
+    if not send.take(step_id, owner):
         return True
     with in_hand(step_id):
         try:
@@ -232,7 +233,7 @@ def reopen_calls() -> None:
 
 def postpone_call(call: str) -> None:
     """Nobody closes this call again every second."""
-    OpenCall.objects.filter(call=call).update(lease_until=datetime.now(UTC) + LATER)
+    lease.extend(OpenCall.objects.filter(call=call), LATER)
 
 
 def recover_call(call: str, chain: str, *, died: bool) -> None:
@@ -247,7 +248,7 @@ def recover_call(call: str, chain: str, *, died: bool) -> None:
         )
         if step:
             send.settle_lost_call(step, call, died=died)
-        Watch.objects.filter(workspace=workspace, call=call).update(owner="", lease_until=None, call="")
+        lease.give_back(Watch.objects.filter(workspace=workspace, call=call), call="")
     recording.write_lost(call)
 
 
@@ -256,22 +257,20 @@ def beat(owner: str) -> None:
 
     What a thread had to let go of without a word, for the database was away, is in no hand: its lease runs out.
     """
-    now = datetime.now(UTC)
-    until = now + recording.LEASE
-    Worker.objects.filter(pk=owner).update(seen_at=now)
+    Worker.objects.filter(pk=owner).update(seen_at=datetime.now(UTC))
     held = list(IN_HAND.copy().values())
     mine = Step.objects.filter(pk__in=[pk for pk in held if isinstance(pk, int)], owner=owner)
     watches = Watch.objects.filter(pk__in=[pk for pk in held if isinstance(pk, UUID)], owner=owner)
     recording.extend([*mine.values_list("call", flat=True), *watches.values_list("call", flat=True)])
-    mine.filter(state=StepState.READY, lease_until__isnull=False).update(lease_until=until)
-    watches.filter(lease_until__isnull=False).update(lease_until=until)
+    lease.extend(mine.filter(state=StepState.READY))
+    lease.extend(watches)
 
 
 def abandon(owner: str) -> None:
     """At the end of a process: what it holds is free for others at once."""
     recover(owner)
-    Step.objects.filter(owner=owner, state=StepState.READY).update(owner="", lease_until=None)
-    Watch.objects.filter(owner=owner).update(owner="", lease_until=None, call="")
+    lease.give_back(Step.objects.filter(owner=owner, state=StepState.READY))
+    lease.give_back(Watch.objects.filter(owner=owner), call="")
     Worker.objects.filter(pk=owner).delete()
 
 

@@ -13,11 +13,12 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F
 
-from fini_admin.audit.recording import LEASE, Superseded
+from fini_admin.audit.recording import Superseded
 from fini_admin.audit.transport import Exchange, exchange
 from fini_admin.fini import routes
 from fini_admin.fini.client import Request
 from fini_admin.fini.errors import FiniError
+from fini_admin.fini.retry import may_be_repeated
 from fini_admin.fini.routes import InvalidRequest
 from fini_admin.ingestion import budget, credentials
 from fini_admin.ingestion.credentials import context_for
@@ -25,6 +26,7 @@ from fini_admin.ingestion.eligibility import why_not
 from fini_admin.ingestion.engine import settle
 from fini_admin.ingestion.models import Item, ItemOutcome, Lane, QueueEntry, RunKind, Stage, Step, StepState
 from fini_admin.ingestion.runs import end_finished_runs, finish_and_release
+from fini_admin.lib import lease
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import BUSY, State
 
@@ -35,18 +37,15 @@ class StepChanged(Exception):
     """The lease ran out or the items changed since the step was prepared: nothing is sent."""
 
 
-def lease(step_id: int, owner: str) -> bool:
-    """Take a ready step by a conditional UPDATE; False when another process was quicker."""
-    now = datetime.now(UTC)
-    free = Step.objects.filter(pk=step_id, state=StepState.READY, due_at__lte=now).exclude(
-        lease_until__gt=now
-    )
-    return bool(free.update(owner=owner, lease_until=now + LEASE))
+def take(step_id: int, owner: str) -> bool:
+    """Take a ready step; False when another process was quicker."""
+    ready = Step.objects.filter(pk=step_id, state=StepState.READY, due_at__lte=datetime.now(UTC))
+    return lease.take(ready, owner)
 
 
 def release(step_id: int, owner: str) -> None:
     """Give a step back that was not sent."""
-    Step.objects.filter(pk=step_id, owner=owner, state=StepState.READY).update(owner="", lease_until=None)
+    lease.give_back(Step.objects.filter(pk=step_id, owner=owner, state=StepState.READY))
 
 
 def perform(step_id: int, owner: str) -> None:
@@ -133,7 +132,7 @@ def _close_empty(step: Step) -> None:
     """Nothing is left to send."""
     with transaction.atomic():
         budget.lock_budget(step.run.workspace)
-        Step.objects.filter(pk=step.pk).update(state=StepState.DONE, owner="", lease_until=None)
+        lease.give_back(Step.objects.filter(pk=step.pk), state=StepState.DONE)
         end_finished_runs(step.run.workspace)
 
 
@@ -169,8 +168,7 @@ def _problem_of(step: Step, item: Item) -> str:
 def _claim(step: Step, items: list[Item], owner: str, call: str) -> None:
     """In the *asked* transaction: the lease is ours, the step moves to sent, the budget gives a slot (P4)."""
     held = budget.lock_budget(step.run.workspace)
-    now = datetime.now(UTC)
-    ours = Step.objects.filter(pk=step.pk, state=StepState.READY, owner=owner, lease_until__gt=now)
+    ours = lease.held(Step.objects.filter(pk=step.pk, state=StepState.READY), owner)
     if not ours.update(state=StepState.SENT, call=call, tries=F("tries") + 1, lease_until=None):
         raise StepChanged
     sources = Source.objects.filter(pk__in=[item.source_id for item in items if item.source_id])
@@ -204,7 +202,7 @@ def settle_lost_call(step: Step, call: str, *, died: bool) -> None:
 
     A death says nothing about the step: what may be repeated is, at once, and however often (P3).
     """
-    if died and step.kind in settle.REPEATABLE:
+    if died and may_be_repeated(step.kind):
         settle.retry_later(step, 0)
         Step.objects.filter(pk=step.pk).update(tries=F("tries") - 1)
         return

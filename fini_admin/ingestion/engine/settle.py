@@ -27,13 +27,13 @@ from fini_admin.ingestion.models import (
 )
 from fini_admin.ingestion.runs import finish_and_release
 from fini_admin.ingestion.steps import add_ingest_steps
+from fini_admin.lib import lease
 from fini_admin.lib.paging import CHUNK
 from fini_admin.sources import mirror
 from fini_admin.sources.mirror import Origin
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import BUSY, State
 
-REPEATABLE = (RunKind.DISCOVER, RunKind.REGISTER)
 GRACE = timedelta(seconds=5)
 # What is about the provider, the body or the key concerns every batch alike (trap 4). Whole phrases, for a refusal may
 # name a title, and a title may hold any word. What is missed here costs calls; what is caught wrongly ends a run.
@@ -66,7 +66,7 @@ def _ids_of(done: Exchange[IdLists]) -> list[str]:
 
 def _close_step(step: Step, **fields: object) -> None:
     """The step is done with."""
-    Step.objects.filter(pk=step.pk).update(state=StepState.DONE, owner="", lease_until=None, **fields)
+    lease.give_back(Step.objects.filter(pk=step.pk), state=StepState.DONE, **fields)
 
 
 def discover_accepted(step: Step, listing: Any) -> None:
@@ -133,7 +133,7 @@ def _work_over_at() -> datetime:
 
 def settle_failed(step: Step, items: list[Item], error: FiniError, *, call: str) -> None:
     """The call did not end well: try again, read back, halve, or give up, as its outcome allows."""
-    pause = pause_before_retry(error, tries=step.tries, repeatable=step.kind in REPEATABLE)
+    pause = pause_before_retry(error, tries=step.tries, route=step.kind)
     if isinstance(error, KeyRefused):
         retry_later(step, 0)
     elif pause is not None:
@@ -149,7 +149,7 @@ def settle_failed(step: Step, items: list[Item], error: FiniError, *, call: str)
 def retry_later(step: Step, pause: float) -> None:
     """The same call once more, after a pause in seconds."""
     due_at = datetime.now(UTC) + timedelta(seconds=pause)
-    Step.objects.filter(pk=step.pk).update(state=StepState.READY, due_at=due_at, owner="", lease_until=None)
+    lease.give_back(Step.objects.filter(pk=step.pk), state=StepState.READY, due_at=due_at)
 
 
 def _give_up(step: Step, items: list[Item], error: FiniError) -> None:
@@ -209,7 +209,5 @@ def _check_by_reading(step: Step, items: list[Item], *, settle_after: datetime, 
     Source.objects.filter(pk__in=pks).update(sent_at=now)
     mirror.move_all(sources, State.UNKNOWN, Origin(call, now, step.run.number), note)
     request_read(step.run.workspace, sources, settle_after)
-    Step.objects.filter(pk=step.pk).update(
-        state=StepState.CHECK, settle_after=settle_after, owner="", lease_until=None
-    )
+    lease.give_back(Step.objects.filter(pk=step.pk), state=StepState.CHECK, settle_after=settle_after)
     Watch.objects.filter(workspace=step.run.workspace).update(next_at=now)

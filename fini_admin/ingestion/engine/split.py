@@ -8,6 +8,7 @@ from django.db.models import F
 from fini_admin.ingestion.models import Budget, Item, ItemOutcome, RunKind, Step, StepState
 from fini_admin.ingestion.runs import finish_and_release
 from fini_admin.ingestion.steps import add_step
+from fini_admin.lib import lease
 from fini_admin.lib.paging import chunks
 
 MOST_CALLS = 40
@@ -21,7 +22,7 @@ def split_step(step: Step, items: Sequence[Item], refusal: str) -> None:
     """Cut a refused step in two, or, where one item stands alone, say that Fini refused it."""
     root = step.root or step
     limit = _stated_limit(refusal)
-    Step.objects.filter(pk=step.pk).update(state=StepState.DONE, refusal=refusal, owner="", lease_until=None)
+    lease.give_back(Step.objects.filter(pk=step.pk), state=StepState.DONE, refusal=refusal)
     if limit and limit < len(items):
         Budget.objects.filter(workspace=step.run.workspace_id).update(batch_limit=limit)
         parts = list(chunks(items, limit))

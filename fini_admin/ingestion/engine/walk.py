@@ -15,7 +15,7 @@ from django.db.models import F, Min, Q, QuerySet
 from django.db.models.functions import Greatest
 
 from fini_admin.audit.names import By, Origin
-from fini_admin.audit.recording import ERROR_LIMIT, LEASE, Context, Superseded
+from fini_admin.audit.recording import ERROR_LIMIT, Context, Superseded
 from fini_admin.audit.transport import Exchange, exchange
 from fini_admin.fini import routes
 from fini_admin.fini.errors import (
@@ -34,6 +34,7 @@ from fini_admin.ingestion.engine import follow
 from fini_admin.ingestion.models import PAGE, Budget, Watch
 from fini_admin.ingestion.queries import running
 from fini_admin.ingestion.runs import end_finished_runs
+from fini_admin.lib import lease
 from fini_admin.sources import mirror
 from fini_admin.sources.mirror import observe
 from fini_admin.sources.models import Source
@@ -60,16 +61,14 @@ class WatchTaken(Exception):
     """Another process has the watch."""
 
 
-def lease(workspace_id: UUID, owner: str) -> bool:
+def take(workspace_id: UUID, owner: str) -> bool:
     """Take the watch of a workspace when it is due; False when it is not, or another process has it."""
-    now = datetime.now(UTC)
-    free = Watch.objects.filter(workspace_id=workspace_id, next_at__lte=now).exclude(lease_until__gt=now)
-    return bool(free.update(owner=owner, lease_until=now + LEASE))
+    return lease.take(Watch.objects.filter(workspace_id=workspace_id, next_at__lte=datetime.now(UTC)), owner)
 
 
 def release(workspace_id: UUID, owner: str) -> None:
     """Give the watch back."""
-    Watch.objects.filter(workspace_id=workspace_id, owner=owner).update(owner="", lease_until=None, call="")
+    lease.give_back(Watch.objects.filter(workspace_id=workspace_id, owner=owner), call="")
 
 
 def advance(workspace_id: UUID, owner: str) -> None:
@@ -130,9 +129,8 @@ def _page_request(watch: Watch) -> Any:
 def _claim_watch(watch: Watch, owner: str, call: str) -> None:
     """In the *asked* transaction: the watch is ours, and the budget gives a slot (P4)."""
     held = budget.lock_budget(watch.workspace)
-    now = datetime.now(UTC)
-    ours = Watch.objects.filter(pk=watch.pk, owner=owner, lease_until__gt=now)
-    if not ours.update(call=call, lease_until=now + LEASE):
+    ours = lease.held(Watch.objects.filter(pk=watch.pk), owner)
+    if not ours.update(call=call, lease_until=lease.until()):
         raise WatchTaken
     budget.take(held, call, urgent=False)
 

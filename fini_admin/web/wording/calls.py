@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from fini_admin.audit.models import Entry
 from fini_admin.audit.names import CallKind, Origin
 from fini_admin.fini.errors import Outcome
+from fini_admin.fini.retry import may_be_repeated
 
-# What Fini may do twice when it is sent twice (trap 3); a test holds it against the routes.
-NOT_REPEATABLE = ("ingest", "refresh", "delete")
 READS = ("list", "get", "discover")
 
 DONE = {
@@ -80,7 +79,7 @@ def refused(entry: Entry) -> Meaning:
     if entry.run and entry.status not in REFUSED and entry.route not in READS:
         then = HALVED
     what = "Fini refused the request: nothing of it was done."
-    if entry.route in NOT_REPEATABLE and entry.status not in (401, 403):
+    if not may_be_repeated(entry.route or "") and entry.status not in (401, 403):
         what = (
             "Fini refused the request. Whether it took a part of it is not stated: the sources are read back."
         )
@@ -106,7 +105,7 @@ def unknown(entry: Entry) -> Meaning:
         what = "Fini failed while it worked on this; it may be done in part or whole."
     else:
         what = "An answer came that cannot be read."
-    if entry.route in NOT_REPEATABLE:
+    if not may_be_repeated(entry.route or ""):
         return Meaning(
             what,
             "A retry is not safe before the sources were read: the same work could start twice.",

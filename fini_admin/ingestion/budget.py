@@ -1,6 +1,7 @@
 """The budget (trap 7): calls of a workspace are numbered; number n waits until number n − limit is 60 s old."""
 
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from django.db.models import Max
 
@@ -15,6 +16,7 @@ from fini_admin.workspaces.preferences import preferences
 WINDOW = timedelta(seconds=60.5)
 AT_THE_LATEST = timedelta(seconds=STALE)
 KEPT = 32
+NO_KEY_PAUSE = timedelta(seconds=10)
 
 
 class Spent(Exception):
@@ -58,7 +60,12 @@ def take(budget: Budget, call: str, *, urgent: bool) -> None:
         workspace_id=budget.workspace_id, number=number, call=call, sent_at=now + AT_THE_LATEST
     )
     slots.filter(number__lt=number - limit - KEPT).delete()
-    Budget.objects.filter(pk=budget.pk).update(number=number, served_at=now)
+    Budget.objects.filter(pk=budget.pk).update(number=number, served_at=now, no_key_until=None)
+
+
+def hold_without_key(workspace_id: UUID) -> None:
+    """Pause all calls of a workspace whose key cannot be opened; after that the next call tries again."""
+    Budget.objects.filter(pk=workspace_id).update(no_key_until=datetime.now(UTC) + NO_KEY_PAUSE)
 
 
 def reopen(workspace: Workspace) -> None:

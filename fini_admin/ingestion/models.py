@@ -286,12 +286,11 @@ class PreviewRow(models.Model):
 
 
 class Budget(models.Model):
-    """A workspace's calls: the last number given out and when, and until when nothing goes out (trap 7).
+    """A workspace's calls: the number given out last and when (`served_at`), and until when nothing goes out (T7).
 
-    `served_at` is when a number was given out last: workspaces take turns by it. `blocked_until`: Fini asked us to slow
-    down. `spent_until`: background work has used its share. `page_size` is the list page that answers in bounds (trap
-    10), `page_limit` the most Fini takes, until `limited_until` when it is tried anew, `batch_limit` what a batch may
-    hold, in Fini's own words.
+    `blocked_until`: Fini asked us to slow down. `spent_until`: background work has used its share. `no_key_until`: no
+    key can be opened; a new attempt is made then. `page_size` is the list page that answers in bounds (T10),
+    `page_limit` the most Fini takes until `limited_until`, `batch_limit` what a batch may hold by Fini's own words.
     """
 
     workspace = models.OneToOneField(Workspace, on_delete=models.PROTECT, primary_key=True)
@@ -299,6 +298,7 @@ class Budget(models.Model):
     served_at = models.DateTimeField(null=True)
     blocked_until = models.DateTimeField(null=True)
     spent_until = models.DateTimeField(null=True)
+    no_key_until = models.DateTimeField(null=True)
     throttled = models.PositiveIntegerField(default=0)
     page_size = models.PositiveIntegerField(default=PAGE)
     page_limit = models.PositiveIntegerField(default=PAGE)

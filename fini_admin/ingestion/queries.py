@@ -38,6 +38,12 @@ MARGIN = timedelta(minutes=1)
 NO_KEY = (
     "The workspace has no key that Fini takes. Add one, or switch to one; the run then goes on by itself."
 )
+NO_KEY_OPENS = (
+    "The workspace has no key that can be opened with ENCRYPTION_KEYS. An operator puts the missing encryption key"
+    " back, or you add the API key again and switch to it; the work then goes on by itself."
+)
+# While work is due a worker tries again at least this often.
+_TRIED = timedelta(minutes=1)
 
 
 def worker_alive() -> bool:
@@ -126,12 +132,19 @@ def why_it_waits(run: Run) -> str:
         return "No worker is at work. Start one with manage.py run_worker; the run then goes on by itself."
     if not Workspace.objects.filter(usable_key("pk"), pk=run.workspace_id).exists():
         return NO_KEY
+    if no_key_opens(run.workspace_id):
+        return NO_KEY_OPENS
     blocked = Budget.objects.filter(workspace=run.workspace_id, blocked_until__gt=datetime.now(UTC)).first()
     if blocked and blocked.blocked_until:
         until = timezone.localtime(blocked.blocked_until)
         day = "" if until.date() == timezone.localdate() else f" on {until.day} {until:%b}"
         return f"Fini asked us to slow down. Calls go on at {until:%H:%M:%S %Z}{day}."
     return "" if run.kind == RunKind.DISCOVER else why_list_unreadable(run.workspace_id)
+
+
+def no_key_opens(workspace_id: UUID) -> bool:
+    """Whether a worker found just now that the workspace's key cannot be opened."""
+    return Budget.objects.filter(pk=workspace_id, no_key_until__gt=datetime.now(UTC) - _TRIED).exists()
 
 
 def why_list_unreadable(workspace_id: UUID) -> str:

@@ -60,6 +60,7 @@ TIMES = (
     Time(Watch, "walk_started", _at_most(NO_TIME)),
     Time(Budget, "blocked_until", _at_most(ADVICE)),
     Time(Budget, "spent_until", _at_most(budget.WINDOW + budget.AT_THE_LATEST)),
+    Time(Budget, "no_key_until", _at_most(budget.NO_KEY_PAUSE)),
     Time(Budget, "served_at", _at_most(NO_TIME)),
     Time(Budget, "limited_until", _at_most(walk.LIMITED)),
     Time(Slot, "sent_at", _at_most(budget.AT_THE_LATEST)),

@@ -14,7 +14,7 @@ from fini_admin.fini.providers import PROVIDERS
 from fini_admin.ingestion import discovery, previews
 from fini_admin.ingestion.discovery import Discovery
 from fini_admin.ingestion.previews import RegisterNotes
-from fini_admin.ingestion.queries import NO_KEY
+from fini_admin.ingestion.queries import NO_KEY, NO_KEY_OPENS
 from fini_admin.ingestion.resource_rules import without_faults
 from fini_admin.ingestion.runs import NothingToDo
 from fini_admin.sources import selection, tree
@@ -84,7 +84,7 @@ def page(
     data = request.POST if request.method == "POST" else request.GET
     what, todo = found.trouble()
     waits = found.waits()
-    about_key = waits == NO_KEY
+    about_key = waits in (NO_KEY, NO_KEY_OPENS)
     manages = Permission.KEYS_MANAGE in request.permissions
     mime_types = preferences(request.workspace).mime_types
     return {

@@ -18,6 +18,7 @@ from fini_admin.lib.paging import CHUNK, COUNTED, chunks, count
 from fini_admin.sources import mirror
 from fini_admin.sources.mirror import Origin
 from fini_admin.sources.models import Source, StateChange
+from fini_admin.sources.search import SOURCE_FIELDS, search
 from fini_admin.sources.states import BUSY, State, ever_ingested
 from fini_admin.workspaces.models import Workspace
 
@@ -95,10 +96,7 @@ def _matching(filters: QueueCriteria, way: str = "") -> Q:
     wanted = Q()
     if provider := filters.get("provider"):
         wanted &= Q(**{f"{way}provider": provider})
-    if text := filters.get("q"):
-        names = ("title", "original_url", "external_id", "fini_id")
-        wanted &= Q(*((f"{way}{name}__icontains", text) for name in names), _connector=Q.OR)
-    return wanted
+    return wanted & search(filters.get("q", ""), SOURCE_FIELDS, way)
 
 
 def _of_latest_entry(name: str) -> Subquery:

@@ -2,13 +2,13 @@
 
 from datetime import datetime
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from fini_admin.fini.wire import SOURCE_ID
 from fini_admin.lib.paging import count
 from fini_admin.sources.models import Source, StateChange
+from fini_admin.sources.search import SOURCE_FIELDS, search
 from fini_admin.sources.states import State
-from fini_admin.sources.tree import WORDS, condition
 from fini_admin.workspaces.models import Workspace
 
 
@@ -28,12 +28,7 @@ def sources(
     """
     same = {"state": state, "provider": provider, "run": run, "state_since__gte": since}
     given = {name: value for name, value in same.items() if value}
-    return Source.objects.filter(*_found_by(q), workspace=workspace, **given)
-
-
-def _found_by(search: str) -> list[Q]:
-    """Each word stands in the title, the address, the external ID or Fini's ID."""
-    return [condition(word) | Q(fini_id__icontains=word) for word in search.split()[:WORDS]]
+    return Source.objects.filter(search(q, SOURCE_FIELDS), workspace=workspace, **given)
 
 
 def by_state(found: QuerySet[Source]) -> dict[str, str]:

@@ -27,6 +27,7 @@ from django.db.models.functions import Concat, RowNumber
 from fini_admin.fini.routes import is_url
 from fini_admin.lib.paging import count
 from fini_admin.sources.models import DiscoveredResource, Source
+from fini_admin.sources.search import LISTED_FIELDS, search
 from fini_admin.sources.states import State
 from fini_admin.workspaces.models import Workspace
 
@@ -34,7 +35,6 @@ ROOT = ""
 ROWS = 200  # of a branch at first, and as many more each time they are asked for
 PAGES = 50  # so often at most: who has not found it among 10,000 rows searches
 AT_ONCE = 50  # so few finds are shown with every branch above them open
-WORDS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,7 @@ def matching_leaves(scope: Scope) -> QuerySet[DiscoveredResource]:
     found = leaves(scope).filter(Q(new=True)) if scope.new else leaves(scope)
     if not scope.search:
         return found
-    hit = condition(scope.search)
+    hit = search(scope.search, LISTED_FIELDS)
     below = _paths_below(scope, [own_path(row) for row in _all_rows(scope).filter(hit, leaf=False)])
     return found.filter(hit | Q(path__in=below) if below else hit)
 
@@ -159,21 +159,6 @@ def first_places(scope: Scope, external_ids: Collection[str] | None = None) -> d
         places = places.filter(external_id__in=external_ids)
     counted = places.values("external_id").annotate(first=Min("pk"), number=Count("pk")).filter(number__gt=1)
     return dict(counted.values_list("external_id", "first"))
-
-
-def condition(search: str) -> Q:
-    """Each word stands in the title, the address or the ID."""
-    every = Q()
-    for word in search.split()[:WORDS]:
-        # SQLite folds the case of ASCII letters only.
-        forms = {word} if word.isascii() else {word, word.lower(), word.upper(), word.capitalize()}
-        anywhere = Q()
-        for form in sorted(forms):
-            anywhere |= (
-                Q(title__icontains=form) | Q(original_url__icontains=form) | Q(external_id__icontains=form)
-            )
-        every &= anywhere
-    return every
 
 
 def _paths_below(scope: Scope, branches: Sequence[str]) -> list[str]:

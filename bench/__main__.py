@@ -1,4 +1,4 @@
-"""Measure what the design promises: calls for 1,000 sources, kills, full fields, and what recording costs."""
+"""Measure what the product promises: calls for 1,000 sources, kills, large fields, the cost of recording."""
 
 import argparse
 import json
@@ -27,7 +27,7 @@ KINDS = ("lost", "twice", "stuck", "unrecorded", "wrong")
 
 
 def cost() -> Iterator[Row]:
-    """The calls from known to terminal."""
+    """The calls from a known resource to the end of its job."""
     with tempfile.TemporaryDirectory() as folder:
         started = time.monotonic()
         calls = calls_for(Path(folder), SOURCES)
@@ -36,7 +36,7 @@ def cost() -> Iterator[Row]:
 
 
 def kills(count: int, seed: int) -> Iterator[Row]:
-    """Many short sieges, two at a time, each on an installation of its own."""
+    """Runs with killed processes, two at a time, each on its own installation."""
     shares = [min(KILLS_EACH, count - done) for done in range(0, count, KILLS_EACH)]
     sieges = [(share, seed + number, bool(number % 2)) for number, share in enumerate(shares)]
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -55,13 +55,12 @@ def kills(count: int, seed: int) -> Iterator[Row]:
 
 
 def one_siege(siege: tuple[int, int, bool]) -> Findings:
-    """One installation's share of the kills."""
     share, seed, partial = siege
     return besiege(kills=share, seed=seed, partial=partial)
 
 
 def recording() -> Iterator[Row]:
-    """A recorded call beside a bare one, on an idle machine's loopback."""
+    """A recorded call compared with a plain one."""
     with Sandbox.start(per_minute=0) as sandbox, Product(sandbox.url, sandbox.key) as product:
         line = [sys.executable, str(Path(__file__).parent / "recording.py")]
         env = product.env | {"PYTHONPATH": str(ROOT)}
@@ -71,19 +70,18 @@ def recording() -> Iterator[Row]:
 
 
 def table(rows: list[Row]) -> str:
-    """The results as a Markdown table."""
     lines = ["| what | measured | promised |", "| --- | ---: | ---: |"]
     return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)]) + "\n"
 
 
 def place() -> str:
-    """Where it was measured."""
+    """The engine and the machine."""
     engine = "PostgreSQL" if POSTGRES else "SQLite"
     return f"{engine}, Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}"
 
 
 def main() -> int:
-    """Run everything, print it and keep it; exit 1 when a promise was broken."""
+    """Run the measurements, print and store the results; exit 1 when a promise was broken."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
         "--kills", type=int, default=200, help="how many kills (default 200, a quarter of an hour)"

@@ -1,4 +1,4 @@
-"""Every field of every form filled with what is slow to clean, while somebody else looks at a page."""
+"""Fill each field of each form with text that is slow to clean, while another person uses a page."""
 
 import multiprocessing
 import os
@@ -19,7 +19,7 @@ from tests.support.markup import Data, Form, Page
 from tests.support.records import resources
 
 SIZE = 200_000
-# gunicorn takes no longer line: what is longer is refused before we see it.
+# gunicorn refuses longer request lines.
 IN_ADDRESS = 3_500
 FILLINGS = {
     "quotes": '"',
@@ -30,7 +30,7 @@ FILLINGS = {
     "blanks": " ",
 }
 TOKEN = "csrfmiddlewaretoken"  # noqa: S105 - a field's name
-# Forms that end the session which looks at them, and samples, which are sent nowhere.
+# Forms that would end the session, and samples of forms.
 LEFT_OUT = ("/accounts/logout/", "/accounts/sessions/", "/styleguide/")
 LOOKS = 30
 SECOND, TWICE = 1_000, 2
@@ -39,26 +39,24 @@ Row = tuple[str, str, str]
 
 @dataclass
 class Person:
-    """Somebody with a browser of their own."""
+    """A session that is logged in."""
 
     url: str
     session: requests.Session = field(default_factory=requests.Session)
 
     def log_in(self, email: str, password: str) -> "Person":
-        """Log in and return this person."""
         page = self.look("/accounts/login/")
         form = next(form for form in page.forms if form.method == "POST")
         self.send(form, {"login": [email], "password": [password]})
         return self
 
     def look(self, path: str) -> Page:
-        """A page; an empty one for what is no page."""
+        """Load a page; an empty one for answers that are not HTML."""
         answer = self.session.get(urljoin(self.url, path), timeout=60)
         is_page = answer.ok and answer.headers["Content-Type"].startswith("text/html")
         return Page(answer.text if is_page else "", urlsplit(answer.url).path)
 
     def send(self, form: Form, data: Data) -> requests.Response:
-        """The answer to a form with these fields."""
         to = urljoin(self.url, form.address())
         if form.method == "GET":
             return self.session.get(to, params=data, timeout=60, allow_redirects=False)
@@ -77,7 +75,7 @@ class Sent:
 
 
 def measure() -> Iterator[Row]:
-    """The slowest field, and what another person's page takes alone and meanwhile."""
+    """The slowest field, and how long another person's page takes alone and meanwhile."""
     with tempfile.TemporaryDirectory() as folder, running(Path(folder), WEB_CONCURRENCY=2) as product:
         place = furnished(product)
         superuser = Person(product.url).log_in(PEOPLE["superuser"][0], product.password)
@@ -120,7 +118,7 @@ def furnished(product: Product) -> Place:
 
 
 def all_forms(starts: list[tuple[Person, str]]) -> Iterator[tuple[Person, Form]]:
-    """The forms on all pages that lead from these, each once."""
+    """The forms of all pages that can be reached from these, each once."""
     seen: set[str] = set()
     known: set[tuple[str, str, tuple[str, ...]]] = set()
     for person, start in starts:
@@ -142,13 +140,13 @@ def all_forms(starts: list[tuple[Person, str]]) -> Iterator[tuple[Person, Form]]
 
 
 def generalized(path: str) -> str:
-    """A path without the parts that name one of many."""
+    """A path with `*` for numbers and IDs."""
     parts = urlsplit(path).path.split("/")
     return "/".join("*" if any(letter.isdigit() for letter in part) else part for part in parts)
 
 
 def every_field(person: Person, form: Form, web: list[Path]) -> Iterator[Sent]:
-    """Each of a form's fields with each filling, the others as they stand."""
+    """Send each field with each filling, the other fields unchanged."""
     for control in form.fields:
         if control.name == TOKEN:
             continue
@@ -164,7 +162,7 @@ def every_field(person: Person, form: Form, web: list[Path]) -> Iterator[Sent]:
 
 
 def web_processes(product: Product) -> list[Path]:
-    """Where the system tells of the web processes of this installation."""
+    """The /proc folders of this installation's web processes."""
     mark = f"VAR_DIR={product.env['VAR_DIR']}".encode()
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
@@ -175,13 +173,12 @@ def web_processes(product: Product) -> list[Path]:
 
 
 def spent_by(web: list[Path]) -> float:
-    """The milliseconds of CPU that these processes used so far, other requests' too."""
+    """Milliseconds of CPU time that these processes have used, for all requests."""
     ticks = [(folder / "stat").read_text().rpartition(")")[2].split()[11:13] for folder in web]
     return sum(int(tick) for pair in ticks for tick in pair) * 1000 / os.sysconf("SC_CLK_TCK")
 
 
 def took(person: Person, path: str) -> float:
-    """How many milliseconds a page takes."""
     started = time.perf_counter()
     person.session.get(urljoin(person.url, path), timeout=60)
     return (time.perf_counter() - started) * 1000
@@ -189,9 +186,9 @@ def took(person: Person, path: str) -> float:
 
 @contextmanager
 def looking(person: Person, path: str) -> Iterator[list[float]]:
-    """Somebody who looks at a page again and again; how long it took each time, filled in at the end.
+    """Load a page repeatedly during the block; the times are filled in at its end.
 
-    In a process of its own: here it would wait for this one, which fills the fields.
+    In a process of its own, because here it would wait for the thread that fills the fields.
     """
     times: list[float] = []
     context = multiprocessing.get_context("fork")

@@ -1,4 +1,4 @@
-"""A call through the recording transport beside a bare one; run with a product's environment by `python -m bench`."""
+"""Time calls with and without recording. `python -m bench` runs it in a product's environment."""
 
 import json
 import statistics
@@ -14,7 +14,6 @@ WARM = 20
 
 
 def median_ms(call: Callable[[], object]) -> float:
-    """The median of many calls, in milliseconds."""
     times = []
     for number in range(WARM + CALLS):
         started = time.perf_counter()
@@ -25,14 +24,13 @@ def median_ms(call: Callable[[], object]) -> float:
 
 
 def main() -> None:
-    """Print both medians as JSON."""
     django.setup()
     from django.conf import settings  # noqa: PLC0415 - after the set-up
 
     from fini_admin.audit.names import By, Origin  # noqa: PLC0415 - settings first
     from fini_admin.audit.transport import exchange  # noqa: PLC0415 - settings first
     from fini_admin.fini import routes  # noqa: PLC0415 - settings first
-    from fini_admin.ingestion.credentials import context  # noqa: PLC0415 - settings first
+    from fini_admin.ingestion.engine.credentials import context  # noqa: PLC0415 - settings first
     from fini_admin.workspaces.models import Workspace  # noqa: PLC0415 - settings first
 
     request = routes.list_sources(limit=10, cursor="")

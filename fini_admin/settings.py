@@ -14,14 +14,14 @@ from fini_admin.lib.environment import (
     env,
     flag,
     folder,
-    for_reading_only,
     https_url,
-    name_of,
+    is_read_only,
     number,
-    opened_for_reading,
     origin,
     origins,
+    read_only_database,
     secret,
+    slug_of_url,
     text,
     words,
 )
@@ -66,8 +66,8 @@ DATABASES["default"]["OPTIONS"] = options | DATABASES["default"].get("OPTIONS", 
 if not POSTGRES:
     DATABASES["default"]["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-if not POSTGRES and for_reading_only(DATABASES["default"]):
-    DATABASES["default"] = opened_for_reading(DATABASES["default"])
+if not POSTGRES and is_read_only(DATABASES["default"]):
+    DATABASES["default"] = read_only_database(DATABASES["default"])
 
 FINI_API_BASE_URL = https_url("FINI_API_BASE_URL", "https://api-prod.usefini.com")
 FINI_CALLS_PER_MINUTE = number("FINI_CALLS_PER_MINUTE", 90)
@@ -113,7 +113,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "fini_admin.people.sessions.Authentication",
+    "fini_admin.web.accounts.authentication.Authentication",
     "allauth.account.middleware.AccountMiddleware",
     "fini_admin.web.permissions.LoginRequired",
     "fini_admin.web.permissions.SecondFactorRequired",
@@ -122,7 +122,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "fini_admin.web.pages.in_the_viewers_zone",
 ]
-DEFAULT_EXCEPTION_REPORTER = "fini_admin.lib.redaction.Report"
+DEFAULT_EXCEPTION_REPORTER = "fini_admin.lib.redaction.ErrorReport"
 DEFAULT_EXCEPTION_REPORTER_FILTER = "fini_admin.lib.redaction.ReportFilter"
 ROOT_URLCONF = "fini_admin.web.urls"
 WSGI_APPLICATION = "fini_admin.wsgi.application"
@@ -224,7 +224,7 @@ OIDC_ORIGINS = (
     [origin(OIDC_SERVER_URL), *origins("OIDC_ORIGINS", words("OIDC_ORIGINS"))] if with_provider else []
 )
 # Another provider is another name, so that nobody is known by an identifier that somebody else has there.
-OIDC_ID = name_of(OIDC_SERVER_URL)
+OIDC_ID = slug_of_url(OIDC_SERVER_URL)
 SOCIALACCOUNT_ADAPTER = "fini_admin.web.accounts.adapters.ProviderAdapter"
 # people/linking.py links: only the first identifier that proves an address.
 SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = False
@@ -234,7 +234,7 @@ LOGIN_URL = "account_login"
 EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)
 DEFAULT_FROM_EMAIL = text("DEFAULT_FROM_EMAIL", "fini-admin@localhost")
-# The log-in limits live here: every process must see one count (spike 2). Past MAX_ENTRIES a part is thrown away,
+# The log-in limits live here: every process must see one count. Past MAX_ENTRIES a part is thrown away,
 # counts too: the default of 300 would let somebody clear them by trying 300 addresses.
 CACHES = {
     "default": {
@@ -283,7 +283,7 @@ SESSION_ENGINE = "fini_admin.web.accounts.session_store"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_AGE = number("SESSION_HOURS", 12) * 60 * 60
 SESSION_IDLE_SECONDS = number("SESSION_IDLE_MINUTES", 30) * 60
-# `make run` serves 127.0.0.1 over plain HTTP and says so; everywhere else DEBUG off means TLS (design 5).
+# `make run` serves 127.0.0.1 over plain HTTP and says so; everywhere else DEBUG off means TLS.
 PLAIN_HTTP = DEBUG or flag("PLAIN_HTTP_ON_LOOPBACK")
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not PLAIN_HTTP
 if not PLAIN_HTTP:  # a browser takes such a cookie only from this very host, over TLS, for all of its paths
@@ -295,7 +295,7 @@ SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 if TRUSTED_PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
-# Wake-ups only: truth stands in our tables (design 6, spike 3). Never in Django's own SQLite file. They are pickled:
+# Wake-ups only: truth stands in our tables. Never in Django's own SQLite file. They are pickled:
 # signed, so that who can write into their table or file runs nothing in the worker.
 HUEY: dict[str, Any] = {
     "name": "fini_admin",
@@ -325,11 +325,11 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {
         "line": {
-            "class": "fini_admin.lib.redaction.Line",
+            "class": "fini_admin.lib.redaction.LogFormatter",
             "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
         }
     },
-    "filters": {"outages": {"()": "fini_admin.lib.redaction.NoOutage"}},
+    "filters": {"outages": {"()": "fini_admin.lib.redaction.DropOutages"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
     # These bring handlers of their own, whose lines nobody searches for keys.

@@ -304,7 +304,7 @@ def test_the_search_finds_a_key_wherever_it_stands(house):
     with tables.undone():
         assert [table for table, text in tables.texts() if KEY in text] == []
         Workspace.objects.filter(slug="ours").update(name=f"my {KEY}")
-        bodies.store("a chain", f"[{KEY}]")
+        bodies.store_text("a chain", f"[{KEY}]")
         cache.set("typed", {"field": KEY})
         session.save()
         found = {table for table, text in tables.texts() if KEY in text}

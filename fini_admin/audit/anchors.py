@@ -1,9 +1,9 @@
-"""Anchors: rows that state, signed, what the rows before them ended in, so that those may go (P2).
+"""Anchors: signed rows that state the hash of an earlier row, so that everything up to it may be deleted (P2).
 
-Inside the database the signature proves nothing new: the chain's authenticated head covers an anchor like any other
-row. It is for somebody who has only the public key and an older export: they can check that this installation stated
-the hash in which that export ends. So the signing key need not be known for a chain to be intact, and after
-`rotate_encryption` the old one is gone. A signature that does not fit the public key beside it is a break.
+Inside the database the chain already protects an anchor, as it does every row. The Ed25519 signature is for somebody
+with an older export and the public key: it shows that this installation stated the hash in which that export ends. So
+verifying needs no signing key, which is gone after `rotate_encryption`; but a signature that does not fit the public
+key in the row is a break.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from fini_admin.audit.chain import line
+from fini_admin.audit.chain import canonical_json
 from fini_admin.audit.models import Entry
 from fini_admin.audit.names import ANCHOR
 from fini_admin.lib import keyring
@@ -21,56 +21,55 @@ from fini_admin.lib import keyring
 PURPOSE = "audit anchor"
 
 
-class Invalid(Exception):
-    """An anchor that states nothing, something else than its row, or what its signature is not of."""
+class InvalidAnchor(Exception):
+    """An anchor row that cannot be read, contradicts its columns, or has a wrong signature."""
 
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """The anchor in row `seq`: rows up to `covers` may go, and `hash` is that row's."""
+    """The anchor in row `seq`: rows up to number `covers` may be deleted; `hash` is that row's."""
 
     seq: int
     covers: int
     hash: str
 
 
-def message(chain: str, covers: int, hash_: str) -> bytes:
-    """The text that an anchor's signature is of."""
+def signed_text(chain: str, covers: int, hash_: str) -> bytes:
     return f"fini-admin audit anchor|{chain}|{covers}|{hash_}".encode()
 
 
-def stated(chain: str, covers: int, hash_: str, **facts: object) -> str:
-    """The detail of an anchor's row, signed with what the newest encryption key gives for this purpose alone."""
+def signed_detail(chain: str, covers: int, hash_: str, **facts: object) -> str:
+    """The `detail` of an anchor row, signed with a key derived from the newest encryption key."""
     signer = Ed25519PrivateKey.from_private_bytes(keyring.derived(keyring.newest(), PURPOSE))
     values = {
         "covers": covers,
         "hash": hash_,
         "public_key": signer.public_key().public_bytes_raw().hex(),
-        "signature": signer.sign(message(chain, covers, hash_)).hex(),
+        "signature": signer.sign(signed_text(chain, covers, hash_)).hex(),
     }
-    return line(values | facts)
+    return canonical_json(values | facts)
 
 
-def newest(chain: str) -> dict[str, Any] | None:
-    """The row of a chain's furthest anchor; None where nothing ever went."""
+def newest_row(chain: str) -> dict[str, Any] | None:
+    """A chain's anchor row that covers most; None when nothing was ever deleted."""
     found = Entry.objects.filter(chain=chain, kind=ANCHOR, covers__gte=1).order_by("-covers")
     row = found.values("chain", "seq", "covers", "detail").first()
     return dict(row) if row else None
 
 
-def read(row: dict[str, Any]) -> Anchor:
-    """What an anchor's row states; raises Invalid."""
+def parse(row: dict[str, Any]) -> Anchor:
+    """Read and check an anchor row; raises InvalidAnchor."""
     try:
         said = json.loads(row["detail"])
         anchor = Anchor(row["seq"], said["covers"], said["hash"])
-        signed = message(row["chain"], anchor.covers, anchor.hash)
+        signed = signed_text(row["chain"], anchor.covers, anchor.hash)
         Ed25519PublicKey.from_public_bytes(bytes.fromhex(said["public_key"])).verify(
             bytes.fromhex(said["signature"]), signed
         )
     except (LookupError, TypeError, ValueError) as error:
-        raise Invalid("it states nothing that can be read") from error
+        raise InvalidAnchor("it states nothing that can be read") from error
     except InvalidSignature as error:
-        raise Invalid("its signature does not hold") from error
+        raise InvalidAnchor("its signature does not hold") from error
     if anchor.covers != row["covers"] or not 0 < anchor.covers < anchor.seq:
-        raise Invalid("it covers other rows than it states")
+        raise InvalidAnchor("it covers other rows than it states")
     return anchor

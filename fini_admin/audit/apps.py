@@ -23,5 +23,5 @@ def prepare(*, using: str, **_: Any) -> None:
     connection = connections[using]
     if "trail_entry" in connection.introspection.table_names():
         triggers.install(connection)
-        chain.start(chain.INSTALLATION)
+        chain.start_chain(chain.INSTALLATION)
         chain.record_heads()  # names the chains of a version that recorded none

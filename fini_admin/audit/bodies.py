@@ -1,4 +1,4 @@
-"""What is kept of a call's bodies: free of keys (P5) and of the sources' text (trap 10), equal ones once."""
+"""What is kept of a call's bodies: no keys (P5), no text of sources (T10), equal bodies once."""
 
 import hashlib
 import json
@@ -10,43 +10,46 @@ from fini_admin.fini.client import Answer
 from fini_admin.lib.key_text import without_keys
 
 MOST = 1024 * 1024
-LARGEST = 16 * MOST  # no kept text is longer: 1 MiB of characters, escaped and described
+LARGEST = 16 * MOST  # 1 MiB of characters, each at most 4 bytes, and escaped
 EXCERPT = 300
 TEXT_KEYS = ("paragraphs", "oldParagraphs")
 
 
 def kept_request(payload: bytes, secret: str) -> str:
-    """A request's body, whole up to 1 MiB."""
-    return cut(without_keys(payload.decode("utf-8", "replace"), secret), len(payload))
+    """A request's body with keys replaced, whole up to 1 MiB."""
+    return _truncated(without_keys(payload.decode("utf-8", "replace"), secret), len(payload))
 
 
 def kept_answer(answer: Answer) -> str:
-    """An answer with the sources' text replaced by its measure; one that is no JSON keeps an excerpt.
+    """An answer with the text of sources replaced by its measure; an excerpt of one that is not JSON.
 
-    Nothing is kept of an empty one, and of bytes that are no text only how many there were.
+    Empty for an empty answer; of bytes that are no text, only their number.
     """
     if not answer.size:
         return ""
     if answer.fault:
-        return described(answer.text[:EXCERPT], answer.size, answer.sha256)
+        return _excerpt(answer.text[:EXCERPT], answer.size, answer.sha256)
     try:
-        text = json.dumps(measured(answer.value), ensure_ascii=False, separators=(",", ":"))
+        text = json.dumps(_without_source_text(answer.value), ensure_ascii=False, separators=(",", ":"))
     except RecursionError:
-        return described("", answer.size, answer.sha256)
-    return cut(text, answer.size)
+        return _excerpt("", answer.size, answer.sha256)
+    return _truncated(text, answer.size)
 
 
-def measured(value: Any) -> Any:
-    """The same value, each list of paragraphs replaced by count, length and hash."""
+def _without_source_text(value: Any) -> Any:
+    """A JSON value with each list of paragraphs replaced by count, length and hash."""
     if isinstance(value, list):
-        return [measured(item) for item in value]
+        return [_without_source_text(item) for item in value]
     if not isinstance(value, dict):
         return value
-    return {name: measure(held) if name in TEXT_KEYS else measured(held) for name, held in value.items()}
+    return {
+        name: _text_measure(held) if name in TEXT_KEYS else _without_source_text(held)
+        for name, held in value.items()
+    }
 
 
-def measure(paragraphs: Any) -> Any:
-    """Count, characters and SHA-256 of a list of paragraphs, or of what stands there instead; an empty one stays."""
+def _text_measure(paragraphs: Any) -> Any:
+    """Count, characters and SHA-256 of paragraphs, whatever their type; nothing is measured of empty ones."""
     if not paragraphs:
         return paragraphs
     parts = paragraphs if isinstance(paragraphs, list) else [paragraphs]
@@ -55,22 +58,21 @@ def measure(paragraphs: Any) -> Any:
     return {"paragraphs": len(parts), "characters": len(text), "sha256": digest}
 
 
-def cut(text: str, size: int) -> str:
-    """The text, or where it is over 1 MiB its beginning with the length and hash of the whole."""
+def _truncated(text: str, size: int) -> str:
+    """The text, or if it is over 1 MiB its beginning with length and hash of the whole."""
     if len(text) <= MOST:
         return text
-    return described(text[:MOST], size, hashlib.sha256(text.encode("utf-8", "replace")).hexdigest())
+    return _excerpt(text[:MOST], size, hashlib.sha256(text.encode("utf-8", "replace")).hexdigest())
 
 
-def described(start: str, size: int, digest: str) -> str:
-    """A beginning, and the measure of what it is the beginning of."""
+def _excerpt(start: str, size: int, digest: str) -> str:
     return json.dumps({"begins": start, "bytes": size, "sha256": digest}, ensure_ascii=False)
 
 
-def store(chain: str, text: str) -> str | None:
-    """Keep a text once per chain and return its hash; nothing is kept of an empty one.
+def store_text(chain: str, text: str) -> str | None:
+    """Store a text once per chain, and return its hash; None for an empty text.
 
-    Call it with the chain's head locked, so that two calls never store the same text at once.
+    Call it with the chain's head locked, so that two calls do not store the same text at once.
     """
     if not text:
         return None
@@ -81,7 +83,7 @@ def store(chain: str, text: str) -> str | None:
     return sha256
 
 
-def load(chain: str, sha256: str) -> str | None:
-    """A kept text; None when it is not there. Raises zlib.error when it was damaged."""
+def load_text(chain: str, sha256: str) -> str | None:
+    """A stored text; None when it is missing. Raises zlib.error when it is damaged."""
     body = Body.objects.filter(chain=chain, sha256=sha256).first()
     return zlib.decompress(bytes(body.content)).decode("utf-8", "replace") if body else None

@@ -1,4 +1,4 @@
-"""The trail as it is exported: one line a row, in order (design 5)."""
+"""Exporting the trail: rows in order, with the columns that the stable export format names."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,8 +10,10 @@ from fini_admin.audit.models import Entry
 CHUNK = 1_000
 
 
-def rows(chain: str, *, since: str = "", until: str = "", after: int = 0) -> Iterator[dict[str, Any]]:
-    """The rows of a chain above number `after`, in order, `since` inclusive and `until` exclusive as UTC text."""
+def exported_rows(
+    chain: str, *, since: str = "", until: str = "", after: int = 0
+) -> Iterator[dict[str, Any]]:
+    """The rows of a chain after number `after`, in order; `since` inclusive, `until` exclusive, as UTC text."""
     while True:
         wanted = Entry.objects.filter(chain=chain, seq__gt=after)
         wanted = wanted.filter(at__gte=since) if since else wanted
@@ -24,9 +26,9 @@ def rows(chain: str, *, since: str = "", until: str = "", after: int = 0) -> Ite
 
 
 def with_bodies(row: dict[str, Any]) -> dict[str, Any]:
-    """A row with what is kept of its bodies; not part of its hash."""
+    """A row with what is kept of its bodies, which its hash does not cover."""
     kept = {
-        f"{name}_text": bodies.load(row["chain"], row[f"{name}_body"]) if row[f"{name}_body"] else None
+        f"{name}_text": bodies.load_text(row["chain"], row[f"{name}_body"]) if row[f"{name}_body"] else None
         for name in ("request", "answer")
     }
     return row | kept

@@ -1,8 +1,8 @@
-"""What the installation's chain has recorded of the other chains' heads (P2).
+"""Reading what the installation's chain recorded about the heads of the other chains (P2).
 
-A chain's own head says which row is its newest, but who puts an older head back with the rows it fits leaves nothing
-that contradicts it, and who takes a whole chain away leaves nothing at all. So the installation's chain names every
-chain when it starts (number 0), and states its head's number and hash again and again (chain.record_head).
+A head says which row is the newest. Somebody who puts an older head back, with the rows it fits, contradicts nothing in
+that chain, and a chain that is deleted as a whole contradicts nothing at all. So the installation's chain records every
+chain when it starts (number 0), and its head whenever it moved (chain.record_head).
 """
 
 import json
@@ -16,13 +16,13 @@ from fini_admin.audit.models import Entry
 from fini_admin.audit.names import HEAD_RECORDED, INSTALLATION
 
 
-class Invalid(Exception):
-    """A row that should state a head and states none."""
+class InvalidRecordedHead(Exception):
+    """A `head_recorded` row whose detail is no head."""
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
-    """Row `row` of the installation's chain: the newest row of `chain` had this number and hash."""
+class RecordedHead:
+    """Row `row` of the installation's chain: `chain`'s newest row had this number and hash."""
 
     row: int
     chain: str
@@ -33,47 +33,44 @@ class Recorded:
         return f"row {self.row} of the installation's trail recorded row {self.seq} as the newest"
 
 
-def detail_of(chain: str, seq: int, hash_: str) -> dict[str, object]:
-    """What a row states that records a head."""
+def detail(chain: str, seq: int, hash_: str) -> dict[str, object]:
     return {"chain": chain, "seq": seq, "hash": hash_}
 
 
-def recorded(chain: str = "") -> QuerySet[Entry]:
-    """The rows that record a head: a chain's, or every chain's."""
+def _recording_rows(chain: str = "") -> QuerySet[Entry]:
+    """The rows that record heads, of one chain or of all."""
     rows = Entry.objects.filter(chain=INSTALLATION, kind=HEAD_RECORDED)
     return rows.alias(of=RecordedChain("detail")).filter(of=chain) if chain else rows
 
 
-def newest(chain: str) -> Recorded | None:
-    """The head that was recorded last; None where the chain was never named. Raises Invalid."""
-    row = recorded(chain).order_by("-seq").values("seq", "detail").first()
-    return read(row["seq"], row["detail"]) if row else None
+def newest_recorded(chain: str) -> RecordedHead | None:
+    """The head that was recorded last; None for a chain that never was. Raises InvalidRecordedHead."""
+    row = _recording_rows(chain).order_by("-seq").values("seq", "detail").first()
+    return _parse(row["seq"], row["detail"]) if row else None
 
 
-def of(chain: str) -> dict[int, Recorded]:
-    """Every head that was recorded of a chain, by its number; raises Invalid.
+def all_recorded(chain: str) -> dict[int, RecordedHead]:
+    """All recorded heads of a chain by number; raises InvalidRecordedHead.
 
-    Of two that state the same number the earlier counts: what stood there first is what must stand there now.
+    Where two have the same number, the earlier one counts: that row must still be there.
     """
-    found: dict[int, Recorded] = {}
-    for seq, detail in recorded(chain).order_by("seq").values_list("seq", "detail"):
-        told = read(seq, detail)
+    found: dict[int, RecordedHead] = {}
+    for seq, detail in _recording_rows(chain).order_by("seq").values_list("seq", "detail"):
+        told = _parse(seq, detail)
         found.setdefault(told.seq, told)
     return found
 
 
-def names() -> set[str]:
-    """Every chain that was named."""
-    return set(recorded().values_list(RecordedChain("detail"), flat=True).distinct())
+def recorded_chains() -> set[str]:
+    return set(_recording_rows().values_list(RecordedChain("detail"), flat=True).distinct())
 
 
-def read(row: int, detail: Any) -> Recorded:
-    """What such a row states; raises Invalid."""
+def _parse(row: int, detail: Any) -> RecordedHead:
     try:
         said = json.loads(detail)
-        told = Recorded(row, said["chain"], said["seq"], said["hash"])
+        told = RecordedHead(row, said["chain"], said["seq"], said["hash"])
     except (LookupError, TypeError, ValueError) as error:
-        raise Invalid(f"row {row} of the installation's trail states no head") from error
+        raise InvalidRecordedHead(f"row {row} of the installation's trail states no head") from error
     if not isinstance(told.seq, int) or not isinstance(told.hash, str):
-        raise Invalid(f"row {row} of the installation's trail states no head")
+        raise InvalidRecordedHead(f"row {row} of the installation's trail states no head")
     return told

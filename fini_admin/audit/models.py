@@ -1,4 +1,7 @@
-"""The audit trail's tables. `trail_…` are insert-only, guarded by triggers (triggers.py); values are plain (P2)."""
+"""The audit trail's tables.
+
+Triggers keep `trail_…` insert-only (triggers.py). There are no foreign keys, so a row means the same for ever (P2).
+"""
 
 from django.db import models
 from django.db.models import F, Q
@@ -6,15 +9,15 @@ from django.db.models import F, Q
 from fini_admin.audit.expressions import Hundreds, RecordedChain
 from fini_admin.audit.names import ANCHOR, HEAD_RECORDED, OUTCOME_KINDS, CallKind
 
-# Only an outcome's row has an outcome: what the list of calls is made of, said without a parameter.
+# Only outcome rows have an outcome. Without a parameter, so that SQLite uses the partial indexes below.
 HAS_OUTCOME = Q(outcome__isnull=False)
 
 
 class Entry(models.Model):
-    """One row of a chain. Every column is in the row's line, which `hash` is the SHA-256 of (chain.py).
+    """One row of a chain; `hash` is the SHA-256 of all other columns (chain.row_hash).
 
-    `at` is UTC text with microseconds, so that what is stored is what was hashed. `request_sha256` is of the
-    bytes sent; `request_body` and `answer_body` are hashes of what is kept of them (Body). `detail` is JSON.
+    `at` is UTC text with microseconds, so that what is stored is what was hashed. `request_sha256` is of the bytes
+    sent; `request_body` and `answer_body` name what is kept of the bodies (Body). `detail` is JSON.
     """
 
     pk = models.CompositePrimaryKey("chain", "seq")
@@ -67,7 +70,7 @@ class Entry(models.Model):
             models.Index(
                 F("chain"), Hundreds("status"), F("seq"), name="call_by_status", condition=HAS_OUTCOME
             ),
-            # What the triggers ask of each row and body that goes.
+            # For the triggers, which run for each row and body that is deleted.
             models.Index(fields=["chain", "covers"], name="trail_anchor", condition=Q(kind=ANCHOR)),
             models.Index(
                 fields=["chain", "request_body"],
@@ -79,7 +82,7 @@ class Entry(models.Model):
                 name="trail_answer_body",
                 condition=Q(answer_body__isnull=False),
             ),
-            # What was recorded of one chain's head, the newest first (heads.py).
+            # Recorded heads of one chain, the newest first (heads.py).
             models.Index(
                 F("chain"),
                 RecordedChain("detail"),
@@ -91,14 +94,14 @@ class Entry(models.Model):
 
     @property
     def state(self) -> str:
-        """What a list says of the call: its outcome, or *lost*, *unsent*, *in flight* when no answer came."""
+        """What a list shows of a call: its outcome, or *lost*, *unsent* or *in flight* when no answer came."""
         if self.kind == CallKind.ANSWERED:
             return self.outcome or ""
         return "in flight" if self.kind == CallKind.ASKED else self.kind.removeprefix("call.")
 
 
 class Body(models.Model):
-    """What is kept of a body, compressed, once per chain; `sha256` is of the text before compression."""
+    """What is kept of a body, compressed, once per chain; `sha256` is of the uncompressed text."""
 
     pk = models.CompositePrimaryKey("chain", "sha256")
     chain = models.CharField(max_length=36)
@@ -110,7 +113,7 @@ class Body(models.Model):
 
 
 class Head(models.Model):
-    """A chain's newest row: number and hash, authenticated with a key outside the database (P2)."""
+    """The number and hash of a chain's newest row, with an HMAC (P2)."""
 
     chain = models.CharField(max_length=36, primary_key=True)
     seq = models.BigIntegerField(default=0)
@@ -119,7 +122,7 @@ class Head(models.Model):
 
 
 class OpenCall(models.Model):
-    """A call that was asked and has no outcome yet. When its lease runs out, whoever sent it is gone."""
+    """A call that was asked and has no outcome yet. The lease is held by the process that waits for the answer."""
 
     call = models.CharField(max_length=36, primary_key=True)
     chain = models.CharField(max_length=36)

@@ -1,13 +1,15 @@
-"""The names of what the audit trail records. A name is never used for something else later."""
+"""Names that the audit trail stores. A name is never reused with another meaning."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
-INSTALLATION = "-"  # the chain of what belongs to no workspace; it also names every other chain (heads.py)
+INSTALLATION = (
+    "-"  # the chain of what belongs to no workspace; it also records the other chains' heads (heads.py)
+)
 
 
 class CallKind(StrEnum):
-    """The rows of a call (P1): one *asked*, then exactly one of the other three."""
+    """Kinds of a call's rows: one *asked*, then exactly one of the other three (P1)."""
 
     ASKED = "call.asked"
     ANSWERED = "call.answered"
@@ -16,7 +18,7 @@ class CallKind(StrEnum):
 
 
 class Activity(StrEnum):
-    """What a person did in the dashboard or by command."""
+    """Kinds of rows for what a person did, in the browser or by a command."""
 
     WORKSPACE_CREATED = "workspace.created"
     WORKSPACE_RENAMED = "workspace.renamed"
@@ -56,7 +58,7 @@ class Activity(StrEnum):
     AUDIT_EXPORTED = "audit.exported"
 
 
-# These stand in the installation's own chain, which no workspace shows.
+# Recorded in the installation's chain, so the activity page of a workspace does not offer them.
 OF_NO_WORKSPACE = frozenset(
     {
         Activity.USER_ADDED,
@@ -74,14 +76,14 @@ OF_NO_WORKSPACE = frozenset(
         Activity.SESSIONS_ENDED,
     }
 )
-# Acts on members and keys: the chain's head is recorded after each (chain.record_head).
+# After each of these the workspace's head is recorded in the installation's chain (chain.record_head).
 OF_MEMBERS_AND_KEYS = frozenset(
     kind for kind in Activity if kind.startswith(("member.", "invitation.", "key."))
 )
 OUTCOME_KINDS = (CallKind.ANSWERED, CallKind.LOST, CallKind.UNSENT)
-ANCHOR = "audit.anchor"  # a signed entry that covers the rows before it: only then may they go (P2)
+ANCHOR = "audit.anchor"  # signed; the rows that it covers may be deleted (P2)
 HEAD_BROKEN = (
-    "audit.head_broken"  # the head was changed before this row was written: rows may be missing (P2)
+    "audit.head_broken"  # the head failed its check when the next row was written: rows may be missing (P2)
 )
 HEAD_RECORDED = "audit.head_recorded"  # in the installation's chain: where another chain's head was (P2)
 

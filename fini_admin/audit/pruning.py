@@ -1,7 +1,7 @@
-"""Retention: rows older than it go from the front of a chain, once a signed anchor covers them (P2).
+"""Retention: deleting rows from the front of a chain once a signed anchor covers them (P2).
 
-The order is what makes it safe to be stopped anywhere: the chain is verified, the anchor is durable, then rows go in
-batches from the first on, then bodies that no row names. Begun again, it goes on where it was.
+Safe to interrupt and to run again: first the chain is verified, then the anchor is committed, then rows are deleted in
+batches from the first on, then bodies that no row names.
 """
 
 import time
@@ -15,15 +15,15 @@ from django.db.models import Exists, OuterRef, QuerySet
 from fini_admin.audit import anchors, chain, heads
 from fini_admin.audit.models import Body, Entry, Head
 from fini_admin.audit.names import ANCHOR, OUTCOME_KINDS, By, CallKind
-from fini_admin.audit.verify import own_head, verify
+from fini_admin.audit.verify import authentic_head, verify
 
 BATCH = 1_000
-PAUSE = 0.005  # SQLite's waiting is not fair: others get their turn between two batches
+PAUSE = 0.005  # between batches: SQLite has no queue of writers, so others need a gap
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Which rows go: from number `first` to number `last`, of these times. `hash` is the last one's."""
+    """Rows `first` to `last` may be deleted, written from `since` to `until`; `hash` is the last one's."""
 
     first: int
     last: int
@@ -33,13 +33,12 @@ class Plan:
 
     @property
     def rows(self) -> int:
-        """How many."""
         return self.last - self.first + 1
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """As much of a row as is needed to say whether it may go."""
+class RowSummary:
+    """The columns of a row that decide whether it may be deleted."""
 
     seq: int
     at: str
@@ -49,65 +48,64 @@ class Place:
 
 
 def plan(name: str, days: int) -> Plan | None:
-    """What may go of a chain that is kept for so many days; None when nothing may. Raises Broken.
+    """What may be deleted of a chain whose rows are kept for `days`; None when nothing may.
 
-    The chain is verified first, whole: only its head says that the rows are ours, and what is broken is evidence.
+    Verifies the whole chain first, because a broken one is evidence. Raises ChainBroken.
     """
     verify(name)
-    return whole_calls(name, chain.text_of(datetime.now(UTC) - timedelta(days=days)))
+    return _covered_rows(name, chain.utc_text(datetime.now(UTC) - timedelta(days=days)))
 
 
-def whole_calls(name: str, before: str) -> Plan | None:
-    """The rows from the first on that are older than a time, up to where every call has ended; never the newest.
+def _covered_rows(name: str, before: str) -> Plan | None:
+    """The rows from the first on that were written before a time, up to where every call has its outcome.
 
-    What is held meanwhile is the calls that are open at one place, not the rows.
+    Never the newest row. Keeps only the calls without an outcome in memory, not the rows.
     """
     newest = Head.objects.get(chain=name).seq
-    flying: set[str | None] = set()
+    open_calls: set[str | None] = set()
     first, last = None, None
-    for place in places(name):
-        if place.at >= before or place.seq >= newest:
+    for row in _row_summaries(name):
+        if row.at >= before or row.seq >= newest:
             break
-        first = first or place
-        if place.kind == CallKind.ASKED:
-            flying.add(place.call)
-        elif place.kind in OUTCOME_KINDS:
-            flying.discard(place.call)
-        last = last if flying else place
+        first = first or row
+        if row.kind == CallKind.ASKED:
+            open_calls.add(row.call)
+        elif row.kind in OUTCOME_KINDS:
+            open_calls.discard(row.call)
+        last = last if open_calls else row
     return Plan(first.seq, last.seq, first.at, last.at, last.hash) if first and last else None
 
 
-def places(name: str) -> Iterator[Place]:
-    """A chain's rows in order."""
+def _row_summaries(name: str) -> Iterator[RowSummary]:
     after = 0
     while True:
         rows = Entry.objects.filter(chain=name, seq__gt=after).order_by("seq")
-        page = [Place(*row) for row in rows.values_list("seq", "at", "kind", "call", "hash")[:BATCH]]
+        page = [RowSummary(*row) for row in rows.values_list("seq", "at", "kind", "call", "hash")[:BATCH]]
         yield from page
         if len(page) < BATCH:
             return
         after = page[-1].seq
 
 
-def anchor(name: str, wanted: Plan, *, days: int, by: By) -> None:
-    """The row that lets the others go, durable when this returns; none where an earlier one covers them all.
+def commit_anchor(name: str, wanted: Plan, *, days: int, by: By) -> None:
+    """Write the anchor for these rows and commit it, unless an earlier anchor covers them.
 
-    Raises Broken when the head was changed since the chain was verified.
+    Raises ChainBroken when the head was changed since the chain was verified.
     """
     with transaction.atomic(durable=True):
         Head.objects.select_for_update().get(chain=name)
-        own_head(name)
-        earlier = anchors.newest(name)
+        authentic_head(name)
+        earlier = anchors.newest_row(name)
         if not earlier or earlier["covers"] < wanted.last:
             write_anchor(name, wanted, days=days, by=by)
 
 
 def write_anchor(name: str, wanted: Plan, *, days: int, by: By) -> None:
-    """That row itself, inside the caller's transaction; in the installation's chain behind what must not go."""
+    """Append the anchor, inside the caller's transaction."""
     if name == chain.INSTALLATION:
-        keep_recorded_heads(wanted.last)
+        _restate_recorded_heads(wanted.last)
     facts = {"rows": wanted.rows, "since": wanted.since, "until": wanted.until, "days": days}
-    detail = anchors.stated(name, wanted.last, wanted.hash, **facts)
+    detail = anchors.signed_detail(name, wanted.last, wanted.hash, **facts)
     values = {
         "kind": ANCHOR,
         "actor": by.actor,
@@ -118,19 +116,19 @@ def write_anchor(name: str, wanted: Plan, *, days: int, by: By) -> None:
     chain.append(name, values)
 
 
-def keep_recorded_heads(last: int) -> None:
-    """State anew, as it was, the head that was recorded last of each chain, where the row that states it goes.
+def _restate_recorded_heads(last: int) -> None:
+    """Record again the newest recorded head of each chain whose record is about to be deleted.
 
-    Else a chain that stood still for as long would be named no more, and could be taken away unseen.
+    Otherwise a chain that did not move for as long would be recorded nowhere, and could be removed unnoticed.
     """
-    for name in sorted(heads.names()):
-        told = heads.newest(name)
+    for name in sorted(heads.recorded_chains()):
+        told = heads.newest_recorded(name)
         if told and told.row <= last:
-            chain.append_head(told.chain, told.seq, told.hash)
+            chain.append_recorded_head(told.chain, told.seq, told.hash)
 
 
 def remove_rows(name: str, wanted: Plan, told: Callable[[int], None]) -> None:
-    """The rows that are covered, from the first on, each batch in a transaction of its own; `told` hears how many."""
+    """Delete the rows of an anchored plan, a batch a transaction; `told` gets the number of rows so far."""
     for start in range(wanted.first, wanted.last + 1, BATCH):
         upto = min(start + BATCH - 1, wanted.last)
         with transaction.atomic(durable=True):
@@ -140,31 +138,30 @@ def remove_rows(name: str, wanted: Plan, told: Callable[[int], None]) -> None:
 
 
 def remove_bodies(name: str) -> int:
-    """What is kept of bodies that no row names any more; returns how many went."""
+    """Delete the bodies that no row names; returns how many."""
     gone, after = 0, ""
     while True:
         found = Body.objects.filter(chain=name, sha256__gt=after).order_by("sha256")
         page = list(found.values_list("sha256", flat=True)[:BATCH])
         if not page:
             return gone
-        gone += remove_unnamed(name, after, page[-1])
+        gone += _remove_unreferenced(name, after, page[-1])
         after = page[-1]
         time.sleep(PAUSE)
 
 
-def remove_unnamed(name: str, after: str, upto: str) -> int:
-    """Of the bodies between two hashes those that no row names.
+def _remove_unreferenced(name: str, after: str, upto: str) -> int:
+    """Delete those of the bodies between two hashes that no row names.
 
-    A body is stored with the head locked, before the row that names it is written (bodies.store). Here the head is
-    locked, too: so the row is there and seen, or its writer waits and stores the body anew.
+    The head's lock is what makes this safe: a body is stored under it, before the row that names it
+    (bodies.store_text).
     """
     with transaction.atomic(durable=True):
         Head.objects.select_for_update().get(chain=name)
-        return unnamed(name, after, upto).delete()[0]
+        return _unreferenced_bodies(name, after, upto).delete()[0]
 
 
-def unnamed(name: str, after: str, upto: str) -> QuerySet[Body]:
-    """The bodies with a hash above one and up to another that no row of the chain names."""
+def _unreferenced_bodies(name: str, after: str, upto: str) -> QuerySet[Body]:
     rows = Entry.objects.filter(chain=OuterRef("chain"))
     return Body.objects.filter(
         ~Exists(rows.filter(request_body=OuterRef("sha256"))),

@@ -1,6 +1,6 @@
-"""Reads of the trail: calls and activity, newest first, in constant work (P7).
+"""Reading the trail for pages: calls and activity, newest first, in constant work (P7).
 
-A call's row in a list is its outcome's, which repeats what was asked. What is in flight has none and is told apart.
+The list of calls is made of outcome rows, which repeat what was asked; calls in flight are read separately.
 """
 
 import zlib
@@ -19,13 +19,12 @@ from fini_admin.audit.names import CallKind
 
 IN_FLIGHT = "in flight"
 KINDS = {"lost": CallKind.LOST, "unsent": CallKind.UNSENT}
-# Rows stand in the order in which they were written. Their times follow, but for what the clocks of several
-# machines differ: so a time is looked for this much around.
+# Rows are in the order of writing, and clocks of several machines differ: a time is looked for this much around.
 CLOCKS_DIFFER = timedelta(minutes=10)
 BEYOND = 2**63 - 1
 MOST_IN_FLIGHT = 50
 MOST_ATTEMPTS = 50
-# Who acts in a workspace, each by one step through the index.
+# Distinct actors, each found by one step through the index `call_by_actor`.
 ACTORS = """
 WITH RECURSIVE who(actor) AS (
   SELECT MIN(actor) FROM trail_entry WHERE chain = %s AND outcome IS NOT NULL
@@ -37,8 +36,8 @@ WITH RECURSIVE who(actor) AS (
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which calls: what is empty does not matter. `status` is 500 or 5xx; `since` and `until` (exclusive) are aware."""
+class CallFilter:
+    """Which calls to list; empty fields match all. `status` is like 500 or 5xx; `until` is exclusive."""
 
     method: str = ""
     route: str = ""
@@ -52,8 +51,8 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """One call: what was asked, and what came of it. `flying`: it may still be answered."""
+class RecordedCall:
+    """A call's two rows; `flying` while it may still be answered."""
 
     asked: Entry | None
     outcome: Entry | None
@@ -61,7 +60,7 @@ class Call:
 
     @property
     def entry(self) -> Entry:
-        """The row that tells most."""
+        """The outcome, or what was asked while there is none."""
         entry = self.outcome or self.asked
         if entry is None:
             raise ValueError("a call without a row")
@@ -69,31 +68,30 @@ class Call:
 
     @property
     def rows(self) -> list[Entry]:
-        """Its rows in the trail, in order."""
         return [row for row in (self.asked, self.outcome) if row]
 
 
-def calls(chain: str, wanted: Wanted) -> QuerySet[Entry]:
-    """The outcomes of the calls that match; to be ordered and paged by `seq`."""
+def calls(chain: str, wanted: CallFilter) -> QuerySet[Entry]:
+    """The outcome rows of matching calls; the caller orders and pages by `seq`."""
     if wanted.outcome == IN_FLIGHT:
         return Entry.objects.none()
-    found = Entry.objects.filter(HAS_OUTCOME, same(wanted), chain=chain)
+    found = Entry.objects.filter(HAS_OUTCOME, _same_columns(wanted), chain=chain)
     if wanted.status:
-        low, high = bounds_of(wanted.status)
+        low, high = _status_bounds(wanted.status)
         found = found.alias(hundreds=Hundreds("status")).filter(
             hundreds=low // 100, status__gte=low, status__lte=high
         )
     if wanted.outcome in KINDS:
-        # Neither ever has another outcome (transport.outcome_kind), and outcomes have an index.
+        # Outcomes have an index, kinds have none; these kinds always have these outcomes.
         of_kind = "unknown" if wanted.outcome == "lost" else "not done"
         found = found.filter(kind=KINDS[wanted.outcome], outcome=of_kind)
     elif wanted.outcome:
         found = found.filter(outcome=wanted.outcome)
-    return within(found, chain, wanted)
+    return _in_time(found, chain, wanted)
 
 
-def same(wanted: Wanted) -> Q:
-    """What both rows of a call must say."""
+def _same_columns(wanted: CallFilter) -> Q:
+    """The conditions on columns that both rows of a call have."""
     values = {
         "method": wanted.method,
         "route": wanted.route,
@@ -104,82 +102,81 @@ def same(wanted: Wanted) -> Q:
     return Q(**{name: value for name, value in values.items() if value})
 
 
-def bounds_of(status: str) -> tuple[int, int]:
-    """The lowest and the highest status that are meant."""
+def _status_bounds(status: str) -> tuple[int, int]:
     if status.endswith("xx"):
         low = int(status[0]) * 100
         return low, low + 99
     return int(status), int(status)
 
 
-def within(found: QuerySet[Entry], chain: str, wanted: Wanted) -> QuerySet[Entry]:
-    """The calls between two times. Their numbers are bounded too, or the list would be walked to its end."""
+def _in_time(found: QuerySet[Entry], chain: str, wanted: CallFilter) -> QuerySet[Entry]:
+    """Limit by time, and by number as well: else the list would be walked to its end."""
     if wanted.since:
-        first = number_at(chain, wanted.since - CLOCKS_DIFFER)
+        first = _first_seq_at(chain, wanted.since - CLOCKS_DIFFER)
         if first is None:
             return found.none()
-        found = found.filter(at__gte=trail.text_of(wanted.since), seq__gte=first)
+        found = found.filter(at__gte=trail.utc_text(wanted.since), seq__gte=first)
     if wanted.until:
-        last = number_at(chain, wanted.until + CLOCKS_DIFFER) or BEYOND
-        found = found.filter(at__lt=trail.text_of(wanted.until), seq__lt=last)
+        last = _first_seq_at(chain, wanted.until + CLOCKS_DIFFER) or BEYOND
+        found = found.filter(at__lt=trail.utc_text(wanted.until), seq__lt=last)
     return found
 
 
-def number_at(chain: str, at: datetime) -> int | None:
-    """The number of the first call that ended at a time or after it."""
-    later = Entry.objects.filter(HAS_OUTCOME, chain=chain, at__gte=trail.text_of(at)).order_by("at", "seq")
+def _first_seq_at(chain: str, at: datetime) -> int | None:
+    """The number of the first call that ended at a time or later."""
+    later = Entry.objects.filter(HAS_OUTCOME, chain=chain, at__gte=trail.utc_text(at)).order_by("at", "seq")
     return later.values_list("seq", flat=True).first()
 
 
-def in_flight(chain: str, wanted: Wanted) -> list[Entry]:
-    """What was asked and has no outcome yet, newest first; none where an outcome is wanted."""
+def in_flight(chain: str, wanted: CallFilter) -> list[Entry]:
+    """Asked rows of calls without an outcome, newest first; empty when the filter asks for an outcome."""
     if wanted.status or wanted.outcome not in ("", IN_FLIGHT):
         return []
     flying = OpenCall.objects.filter(chain=chain).values("call")
-    found = Entry.objects.filter(same(wanted), chain=chain, kind=CallKind.ASKED, call__in=flying)
-    found = found.filter(at__gte=trail.text_of(wanted.since)) if wanted.since else found
-    found = found.filter(at__lt=trail.text_of(wanted.until)) if wanted.until else found
-    # Few are ever in flight; ordered by the database, all rows of the chain would be looked at.
+    found = Entry.objects.filter(_same_columns(wanted), chain=chain, kind=CallKind.ASKED, call__in=flying)
+    found = found.filter(at__gte=trail.utc_text(wanted.since)) if wanted.since else found
+    found = found.filter(at__lt=trail.utc_text(wanted.until)) if wanted.until else found
+    # Few calls are in flight at a time. ORDER BY would make SQLite walk the whole chain.
     return sorted(found, key=lambda row: -row.seq)[:MOST_IN_FLIGHT]
 
 
 def actors(chain: str) -> list[str]:
-    """Who calls were made for, by name."""
+    """Who calls were made for, at most 500 names, in order."""
     with connection.cursor() as cursor:
         cursor.execute(ACTORS, [chain, chain])
         return [actor for (actor,) in cursor.fetchall()]
 
 
-def call_of(chain: str, call: str) -> Call | None:
-    """One call of a chain by its ID."""
+def find_call(chain: str, call: str) -> RecordedCall | None:
+    """A call by its ID; None when the chain has no such call."""
     flying = OpenCall.objects.filter(chain=chain, call=call).exists()
     rows = Entry.objects.filter(chain=chain, call=call)
     asked = rows.filter(kind=CallKind.ASKED).first()
     outcome = rows.filter(IsOutcome("kind")).first()
-    return Call(asked, outcome, flying and outcome is None) if asked or outcome else None
+    return RecordedCall(asked, outcome, flying and outcome is None) if asked or outcome else None
 
 
-class Damaged(Exception):
-    """What was kept of a body is not there any more, or cannot be read."""
+class BodyDamaged(Exception):
+    """A body that is missing or cannot be decompressed."""
 
 
-def kept_text(chain: str, sha256: str | None) -> str:
-    """What was kept of a body, empty when there was none; raises Damaged."""
+def body_text(chain: str, sha256: str | None) -> str:
+    """What is kept of a body, empty when there was none; raises BodyDamaged."""
     if sha256 is None:
         return ""
     try:
-        text = bodies.load(chain, sha256)
+        text = bodies.load_text(chain, sha256)
     except zlib.error as error:
-        raise Damaged(sha256) from error
+        raise BodyDamaged(sha256) from error
     if text is None:
-        raise Damaged(sha256)
+        raise BodyDamaged(sha256)
     return text
 
 
 def attempts(entry: Entry) -> list[Entry]:
-    """The calls that carried the same request for the same run, oldest first, this one among them.
+    """The calls that sent the same request for the same run, oldest first, at most the newest 50.
 
-    A list page is asked for again to see what is new, which is no attempt. Of very many the newest are told.
+    Empty for list pages: a poll sends the same request to see what is new, which is no retry.
     """
     if entry.run is None or entry.route == "list":
         return []
@@ -190,11 +187,11 @@ def attempts(entry: Entry) -> list[Entry]:
         path=entry.path,
         request_sha256=entry.request_sha256,
     ).order_by("-seq")[: 2 * MOST_ATTEMPTS]
-    return one_a_call(rows)[-MOST_ATTEMPTS:]
+    return _newest_row_per_call(rows)[-MOST_ATTEMPTS:]
 
 
-def one_a_call(rows: Iterable[Entry]) -> list[Entry]:
-    """Of rows newest first one for each call, its outcome where it has one; oldest first."""
+def _newest_row_per_call(rows: Iterable[Entry]) -> list[Entry]:
+    """One row per call, its outcome if there is one, oldest first; `rows` come newest first."""
     told: dict[str | None, Entry] = {}
     for row in rows:
         told.setdefault(row.call, row)
@@ -204,9 +201,9 @@ def one_a_call(rows: Iterable[Entry]) -> list[Entry]:
 def activity(
     chain: str, *, kind: str = "", who: str = "", since: datetime | None = None, until: datetime | None = None
 ) -> QuerySet[Entry]:
-    """What people did, to be ordered and paged by `seq`; `who` is a part of a name."""
+    """Activity rows; the caller orders and pages by `seq`. `who` matches part of a name."""
     found = Entry.objects.filter(chain=chain, call__isnull=True)
     found = found.filter(kind=kind) if kind else found
     found = found.filter(actor__icontains=who) if who else found
-    found = found.filter(at__gte=trail.text_of(since)) if since else found
-    return found.filter(at__lt=trail.text_of(until)) if until else found
+    found = found.filter(at__gte=trail.utc_text(since)) if since else found
+    return found.filter(at__lt=trail.utc_text(until)) if until else found

@@ -1,7 +1,7 @@
-"""Where a call is recorded (P1): its *asked* row before the first byte leaves, then exactly one *outcome* row.
+"""Recording a call (P1): the *asked* row before its first byte leaves, then exactly one *outcome* row.
 
-A call that was asked and has no outcome is open; the row that says so carries a lease, and whoever finds the
-lease run out closes the call as lost. Closing takes the open row away, so it happens once.
+Between the two the call has a row in OpenCall, held by a lease (lib/lease.py). Writing the outcome deletes that row, so
+only one of several processes can do it. When the lease runs out, any worker closes the call as *lost*.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from fini_admin.fini.errors import FiniError, Outcome
 from fini_admin.lib import lease
 from fini_admin.lib.key_text import without_keys
 
-NOBODY = "nobody"  # the owner of an open call whose row was removed and put back
+NOBODY = "nobody"  # owner of an open call that was deleted by hand and put back
 SENDER_ENDED = "The process that sent this ended: outcome unknown, may not have been sent"
 ROW_REMOVED = (
     "The row that said this call was open was removed by hand: outcome unknown, may not have been sent"
@@ -32,7 +32,7 @@ ERROR_LIMIT = 300
 
 
 class Revealable(Protocol):
-    """A key that shows itself only when asked to."""
+    """A key that is text only after `reveal()`, so that no log or report shows it by accident."""
 
     def reveal(self) -> str:
         """The key's text."""
@@ -41,9 +41,9 @@ class Revealable(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Who calls, why and with which key: plain values, as the rows keep them.
+    """What the rows of a call say besides the request: who, why, and with which key.
 
-    `owner` is the process that sends; `lease` how long it may be silent before the call counts as lost.
+    `owner` names the process that sends, `lease` says how long it may be silent before the call counts as lost.
     """
 
     chain: str
@@ -58,16 +58,18 @@ class Context:
 
 
 class Superseded(Exception):
-    """The call was closed as lost meanwhile: its answer comes too late and is not used."""
+    """The call was closed as lost before its answer came; the answer is not used."""
 
 
 def write_asked(call: str, request: Request[Any], context: Context) -> None:
-    """The *asked* row and the open call, inside the caller's transaction."""
+    """Write the *asked* row and the open call, inside the caller's transaction."""
     Head.objects.select_for_update().get(chain=context.chain)
     payload = request.payload
-    values = described(call, request, context) | {
+    values = _shared_columns(call, request, context) | {
         "kind": str(CallKind.ASKED),
-        "request_body": bodies.store(context.chain, bodies.kept_request(payload, context.secret.reveal())),
+        "request_body": bodies.store_text(
+            context.chain, bodies.kept_request(payload, context.secret.reveal())
+        ),
     }
     held = {"owner": context.owner, "lease_until": lease.until(context.lease)}
     OpenCall.objects.create(call=call, chain=context.chain, **held)
@@ -85,25 +87,25 @@ def write_outcome(
     kept: str,
     seconds: float,
 ) -> None:
-    """The *outcome* row, inside the transaction that also writes what the answer says (P3).
+    """Write the *outcome* row, inside the transaction that stores what the answer says (P3).
 
-    Raises Superseded when the call has its outcome already.
+    Raises Superseded when the call has an outcome already.
     """
-    close(call)
+    _close_open_call(call)
     Head.objects.select_for_update().get(chain=context.chain)
-    values = described(call, request, context) | {
+    values = _shared_columns(call, request, context) | {
         "kind": str(kind),
         "status": status,
         "outcome": str(error.outcome if error else Outcome.DONE),
         "error": without_keys(str(error), context.secret.reveal())[:ERROR_LIMIT] if error else None,
         "duration_ms": round(seconds * 1000),
-        "answer_body": bodies.store(context.chain, kept),
+        "answer_body": bodies.store_text(context.chain, kept),
     }
     chain.append(context.chain, values)
 
 
-def described(call: str, request: Request[Any], context: Context) -> dict[str, Any]:
-    """What both rows of a call say."""
+def _shared_columns(call: str, request: Request[Any], context: Context) -> dict[str, Any]:
+    """The columns that are the same in both rows of a call."""
     return {
         "call": call,
         "method": request.method,
@@ -119,20 +121,20 @@ def described(call: str, request: Request[Any], context: Context) -> dict[str, A
     }
 
 
-def close(call: str) -> None:
-    """Take the open call away; raises Superseded when it is gone already."""
+def _close_open_call(call: str) -> None:
+    """Delete the open call; raises Superseded when it is gone."""
     closed, _ = OpenCall.objects.filter(call=call).delete()
     if not closed:
         raise Superseded(call)
 
 
 def write_lost(call: str) -> None:
-    """Close a call whose sender is gone: outcome unknown, may not have been sent. Inside a transaction.
+    """Write the outcome *lost* for a call whose process is gone, inside the caller's transaction.
 
-    Raises Superseded when the call has its outcome already.
+    The request may have been sent or not. Raises Superseded when the call has an outcome already.
     """
     opened = OpenCall.objects.filter(call=call).first()
-    close(call)
+    _close_open_call(call)
     asked = (
         Entry.objects.filter(chain=opened.chain if opened else "", call=call, kind=CallKind.ASKED)
         .values()
@@ -145,53 +147,55 @@ def write_lost(call: str) -> None:
     chain.append(asked["chain"], values)
 
 
-class Pending(NamedTuple):
-    """A call that was asked in row `seq` and has no outcome; `open` unless its open row was removed by hand."""
+class CallWithoutOutcome(NamedTuple):
+    """A call that was asked in row `seq`; `open` is False when its open call was deleted by hand."""
 
     seq: int
     call: str
     open: bool
 
 
-def pending(name: str, after: int = 0) -> list[Pending]:
-    """The calls of a chain without an outcome that were asked above row `after`, in order; as of one moment."""
+def calls_without_outcome(name: str, after: int = 0) -> list[CallWithoutOutcome]:
+    """The calls of a chain without an outcome, asked after row `after`, in order, in one query."""
     rows = Entry.objects.filter(chain=name)
     outcome = rows.filter(IsOutcome("kind"), call=OuterRef("call"))
     asked = rows.filter(~Exists(outcome), kind=CallKind.ASKED, seq__gt=after).order_by("seq")
     is_open = Exists(OpenCall.objects.filter(chain=name, call=OuterRef("call")))
-    return [Pending(*row) for row in asked.values_list("seq", "call", is_open)]
+    return [CallWithoutOutcome(*row) for row in asked.values_list("seq", "call", is_open)]
 
 
-def reopen(name: str, after: int = 0) -> int:
-    """Put back the open rows that were removed by hand, their lease run out, so that the calls are closed as lost.
+def restore_open_calls(name: str, after: int = 0) -> int:
+    """Put back open calls that were deleted by hand, their lease run out, so that workers close them as lost.
 
-    Looks at what was asked above row `after`; returns from where to look the next time: every call up to that row has
-    its outcome.
+    Looks at rows after number `after`. Returns the number to start from the next time: every call up to it has an
+    outcome.
     """
     newest = Head.objects.values_list("seq", flat=True).get(chain=name)
-    found = pending(name, after)
+    found = calls_without_outcome(name, after)
     if not all(one.open for one in found):
         with transaction.atomic():
-            # An outcome is written under this lock, in the transaction that takes its open row away.
+            # Outcomes are written under this lock: a call that just got its outcome is not put back.
             Head.objects.select_for_update().get(chain=name)
-            for one in pending(name, after):
+            for one in calls_without_outcome(name, after):
                 if not one.open:
-                    put_back(name, one.call)
+                    _restore_open_call(name, one.call)
     return found[0].seq - 1 if found else newest
 
 
-def put_back(name: str, call: str) -> None:
-    """The open row of a call, which nobody holds."""
+def _restore_open_call(name: str, call: str) -> None:
     values = {"chain": name, "owner": NOBODY, "lease_until": datetime.now(UTC)}
     OpenCall.objects.update_or_create(call=call, defaults=values)
 
 
-def orphans(owner: str | None = None) -> list[tuple[str, str]]:
-    """Open calls and their chains: those whose lease ran out, or those of a process that is about to end."""
+def calls_to_close(owner: str | None = None) -> list[tuple[str, str]]:
+    """Up to 500 open calls, each with its chain: those whose lease ran out.
+
+    With `owner`, those of a process that is about to end.
+    """
     calls = OpenCall.objects.filter(owner=owner) if owner else lease.run_out(OpenCall.objects.all())
     return list(calls.values_list("call", "chain")[:500])
 
 
-def extend(calls: Collection[str]) -> None:
-    """The heartbeat of a process that is still there: it waits for the answers of these calls."""
+def extend_leases(calls: Collection[str]) -> None:
+    """Extend the leases of calls whose process is alive and waits for their answers."""
     lease.extend(OpenCall.objects.filter(call__in=calls))

@@ -1,8 +1,8 @@
-"""Where a request is sent: the only way to Fini, and it records (P1).
+"""Sending a request to Fini. `exchange` is the only way, and it records (P1).
 
-asked      one short transaction: whatever the caller claims (lease, step, budget) and the *asked* row
-network    no transaction; nothing is sent when more than 5 s passed since that commit (P4)
-outcome    one transaction: whatever the caller settles from the answer, and the *outcome* row (P3)
+asked      one short transaction: what the caller claims (lease, step, budget), and the *asked* row
+network    no transaction; nothing is sent when more than 5 s have passed since that commit (P4)
+outcome    one transaction: what the caller stores of the answer, and the *outcome* row (P3)
 """
 
 import io
@@ -33,13 +33,13 @@ from fini_admin.audit.recording import Context, write_asked, write_outcome
 from fini_admin.fini.client import Answer, Request, T
 from fini_admin.fini.errors import Dropped, FiniError, NotUnderstood, TimedOut, Unreachable
 
-STALE = 5.0
+LONGEST_DELAY = 5.0
 CHUNK = 64 * 1024
 CONNECT_TIMEOUT = 10
 LONGEST_ADVICE = 86_400.0  # once a day we ask whether it still holds
-NO_CONNECTION = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
-NO_TUNNEL = "Tunnel connection failed"  # http.client's words when a proxy refuses to connect
-HANDSHAKE = (
+_NO_CONNECTION = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
+_NO_TUNNEL = "Tunnel connection failed"  # http.client's words when a proxy refuses to connect
+_HANDSHAKE = (
     "CERTIFICATE",
     "HANDSHAKE",
     "VERSION",
@@ -49,12 +49,12 @@ HANDSHAKE = (
     "HTTP_REQUEST",
 )
 
-threads = threading.local()
+_threads = threading.local()
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange(Generic[T]):
-    """One call and what came of it: `value` when it went well, else `error`; `size` of the answer in bytes."""
+    """One call with its result: `value` on success, `error` otherwise; `size` is the answer's, in bytes."""
 
     call: str
     value: T | None
@@ -66,7 +66,7 @@ class Exchange(Generic[T]):
 
 
 class NotSent(Unreachable):
-    """Too much time passed between the claim and the send: another process may have taken over."""
+    """More than LONGEST_DELAY passed between the claim and the send: another process may have taken over."""
 
     cause = "Not sent: this process was held up after it had recorded the call"
 
@@ -78,11 +78,11 @@ def exchange(
     claim: Callable[[str], None] = lambda _call: None,
     settle: Callable[[Exchange[T]], object] = lambda _exchange: None,
 ) -> Exchange[T]:
-    """Send one request, recorded; returns what came of it.
+    """Send one request and record it; returns the result.
 
-    `claim` runs in the *asked* transaction and may raise to call the whole thing off: then nothing was recorded
-    or sent. `settle` runs in the *outcome* transaction: what it writes stands with the outcome, or not at all.
-    Raises recording.Superseded when the call was closed as lost before its answer came.
+    `claim(call)` runs in the *asked* transaction and may raise to cancel: then nothing is recorded or sent.
+    `settle(exchange)` runs in the *outcome* transaction: what it writes is committed with the outcome row, or not at
+    all. Raises recording.Superseded when the call was closed as lost before its answer came.
     """
     call, asked_at = str(uuid4()), datetime.now(UTC)
     with transaction.atomic(durable=True):
@@ -90,9 +90,9 @@ def exchange(
         write_asked(call, request, context)
         claimed = time.monotonic()
     sent_at, started = datetime.now(UTC), time.monotonic()
-    answer, error = attempt(request, call, context, started - claimed)
+    answer, error = _attempt(request, call, context, started - claimed)
     seconds = time.monotonic() - started
-    done = understood(request, answer, Exchange(call, None, error, asked_at, sent_at, context.key_id))
+    done = _with_answer_read(request, answer, Exchange(call, None, error, asked_at, sent_at, context.key_id))
     kept = bodies.kept_answer(answer) if answer else ""
     with transaction.atomic(durable=True):
         settle(done)
@@ -101,7 +101,7 @@ def exchange(
             request,
             context,
             error=done.error,
-            kind=outcome_kind(answer, done.error),
+            kind=_outcome_kind(answer, done.error),
             status=answer.status if answer else None,
             kept=kept,
             seconds=seconds,
@@ -109,15 +109,15 @@ def exchange(
     return done
 
 
-def outcome_kind(answer: Answer | None, error: FiniError | None) -> CallKind:
-    """Answered: a whole answer came. Unsent: it certainly did not leave. Lost: anything between (design 5)."""
+def _outcome_kind(answer: Answer | None, error: FiniError | None) -> CallKind:
+    """ANSWERED for any whole answer, UNSENT when the request certainly did not leave, else LOST."""
     if answer:
         return CallKind.ANSWERED
     return CallKind.UNSENT if isinstance(error, Unreachable) else CallKind.LOST
 
 
-def understood(request: Request[T], answer: Answer | None, sent: Exchange[T]) -> Exchange[T]:
-    """The exchange with what the answer says, or with the error that explains why it says nothing."""
+def _with_answer_read(request: Request[T], answer: Answer | None, sent: Exchange[T]) -> Exchange[T]:
+    """The exchange with the answer's value, or with the error of an answer that cannot be used."""
     if answer is None:
         return sent
     try:
@@ -126,49 +126,48 @@ def understood(request: Request[T], answer: Answer | None, sent: Exchange[T]) ->
         return replace(sent, error=failed, size=answer.size)
 
 
-def attempt(
+def _attempt(
     request: Request[Any], call: str, context: Context, waited: float
 ) -> tuple[Answer | None, FiniError | None]:
-    """Send and read the whole answer, freed of the key; every way to fail is a FiniError."""
-    if waited > STALE:
+    """Send, and read the whole answer, with keys replaced; every failure is returned as a FiniError."""
+    if waited > LONGEST_DELAY:
         return None, NotSent()
     try:
-        answer = send(request, call, context.secret.reveal())
+        answer = _send(request, call, context.secret.reveal())
     except FiniError as error:
         return None, error
     except requests.RequestException as error:
-        return None, failure(error)
+        return None, _error_of(error)
     return answer, None
 
 
-def send(request: Request[Any], call: str, secret: str) -> Answer:
-    """One HTTP request, its answer read within the bounds of size and time.
+def _send(request: Request[Any], call: str, secret: str) -> Answer:
+    """Make one HTTP request, and read its answer within the limits of size and time.
 
-    What may not be repeated gets a connection of its own: on a kept one that the server has just closed, nobody could
-    tell whether the request arrived (T3).
+    A request that may not be repeated gets a connection of its own: on a kept one that the server has just closed,
+    nobody could tell whether the request arrived (T3).
     """
-    session = own_session() if request.repeatable else fresh_session()
+    session = _thread_session() if request.repeatable else _new_session()
     try:
         response = session.request(
             request.method,
             settings.FINI_API_BASE_URL + request.target,
             data=request.payload or None,
-            headers=headers(request, call, secret),
+            headers=_headers(request, call, secret),
             timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT, total=settings.FINI_TIMEOUT),  # type: ignore[arg-type]  # requests takes it, its stubs do not know
             allow_redirects=False,
             stream=True,
         )
         with response:
-            body = read_bounded(response, request.most)
-            advice = retry_after(response.headers.get("Retry-After", ""))
+            body = _read_bounded(response, request.most)
+            advice = retry_after_seconds(response.headers.get("Retry-After", ""))
             return Answer.of(response.status_code, body, secret, retry_after=advice)
     finally:
         if not request.repeatable:
             session.close()
 
 
-def headers(request: Request[Any], call: str, secret: str) -> dict[str, str | bytes]:
-    """What every request carries; the call's ID lets Fini's people find it."""
+def _headers(request: Request[Any], call: str, secret: str) -> dict[str, str | bytes]:
     own: dict[str, str | bytes] = {
         "Accept": "application/json",
         "Authorization": b"Bearer " + secret.encode(),
@@ -178,8 +177,8 @@ def headers(request: Request[Any], call: str, secret: str) -> dict[str, str | by
     return own | ({"Content-Type": "application/json"} if request.payload else {})
 
 
-def read_bounded(response: requests.Response, most: int) -> bytes:
-    """The body; raises NotUnderstood past `most` bytes, TimedOut past the time-out, Dropped when cut short."""
+def _read_bounded(response: requests.Response, most: int) -> bytes:
+    """The body. Raises NotUnderstood past `most` bytes, TimedOut past the time-out, Dropped when cut short."""
     parts, size = [], 0
     try:
         while part := response.raw.read1(CHUNK, decode_content=True):
@@ -196,29 +195,29 @@ def read_bounded(response: requests.Response, most: int) -> bytes:
     return b"".join(parts)
 
 
-def failure(error: requests.RequestException) -> FiniError:
-    """The cause of a request that got no answer; only what is certain counts as not sent (trap 3)."""
-    if any(never_connected(link) for link in causes(error)):
-        return Unreachable(plain(error))
+def _error_of(error: requests.RequestException) -> FiniError:
+    """The FiniError for a request without an answer; only what is certain counts as not sent (T3)."""
+    if any(_never_connected(link) for link in _causes(error)):
+        return Unreachable(_innermost_cause(error))
     if isinstance(error, requests.Timeout):
         return TimedOut(f"no answer within {settings.FINI_TIMEOUT} s")
-    return Dropped(plain(error))
+    return Dropped(_innermost_cause(error))
 
 
-def never_connected(error: BaseException) -> bool:
-    """Whether no request can have left: no connection, or TLS failed before it stood."""
+def _never_connected(error: BaseException) -> bool:
+    """Whether the request cannot have left: no connection came about, or the TLS handshake failed."""
     if isinstance(error, ssl.SSLError):
-        return any(word in (error.reason or "").upper() for word in HANDSHAKE)
-    return isinstance(error, NO_CONNECTION) or is_no_tunnel(error)
+        return any(word in (error.reason or "").upper() for word in _HANDSHAKE)
+    return isinstance(error, _NO_CONNECTION) or _is_refused_tunnel(error)
 
 
-def is_no_tunnel(error: BaseException) -> bool:
-    """Whether the proxy refused to connect; what is for Fini goes only through the tunnel."""
-    return isinstance(error, OSError) and str(error).startswith(NO_TUNNEL)
+def _is_refused_tunnel(error: BaseException) -> bool:
+    """Whether the proxy refused to connect. Requests to Fini go through its tunnel only."""
+    return isinstance(error, OSError) and str(error).startswith(_NO_TUNNEL)
 
 
-def causes(error: BaseException) -> list[BaseException]:
-    """An error and all that it was raised from, urllib3's `reason` and wrapped arguments included."""
+def _causes(error: BaseException) -> list[BaseException]:
+    """An error and everything it was raised from, with urllib3's `reason` and wrapped arguments."""
     found: list[BaseException] = []
     waiting: list[Any] = [error]
     while waiting:
@@ -229,16 +228,16 @@ def causes(error: BaseException) -> list[BaseException]:
     return found
 
 
-def plain(error: BaseException) -> str:
+def _innermost_cause(error: BaseException) -> str:
     """The innermost cause in its own words, without addresses of objects."""
-    found = causes(error)
+    found = _causes(error)
     last = [str(link.strerror) for link in found if isinstance(link, OSError) and link.strerror]
-    last += [str(link) for link in found if is_no_tunnel(link)]
+    last += [str(link) for link in found if _is_refused_tunnel(link)]
     return last[-1] if last else type(error).__name__
 
 
-def retry_after(value: str) -> float | None:
-    """The seconds of advice, which stands as such or as a date, at most a day; nonsense is no advice (trap 7)."""
+def retry_after_seconds(value: str) -> float | None:
+    """The seconds that a `Retry-After` header asks for, at most a day; None for a malformed one (T7)."""
     if value.isascii() and value.isdigit():
         return min(float(value), LONGEST_ADVICE)
     try:
@@ -249,16 +248,16 @@ def retry_after(value: str) -> float | None:
     return min(max(left.total_seconds(), 0.0), LONGEST_ADVICE)
 
 
-def own_session() -> requests.Session:
-    """The thread's session, its connections kept alive between reads."""
-    if not hasattr(threads, "session"):
-        threads.session = fresh_session()
-    session: requests.Session = threads.session
+def _thread_session() -> requests.Session:
+    """The thread's session, which keeps connections open between reads."""
+    if not hasattr(_threads, "session"):
+        _threads.session = _new_session()
+    session: requests.Session = _threads.session
     return session
 
 
-class Hurried(io.RawIOBase):
-    """What comes in on a connection: all reads together get the time that the connection gives to one."""
+class _DeadlineReader(io.RawIOBase):
+    """A socket's bytes, read under one deadline for all reads together."""
 
     def __init__(self, plain: io.RawIOBase, connection: socket) -> None:
         self.plain = plain
@@ -266,11 +265,10 @@ class Hurried(io.RawIOBase):
         self.deadline = time.monotonic() + (connection.gettimeout() or 0.0)
 
     def readable(self) -> bool:
-        """Yes."""
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        """Read what is there within the time that is left; raises TimeoutError."""
+        """Read what has arrived; raises TimeoutError after the deadline."""
         left = self.deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError("the answer took too long")
@@ -278,56 +276,53 @@ class Hurried(io.RawIOBase):
         return self.plain.readinto(buffer)
 
     def close(self) -> None:
-        """Let go of the connection."""
         self.plain.close()
         super().close()
 
 
-class HurriedResponse(HTTPResponse):
-    """An answer whose headers and body share one time-out: else a byte now and then would hold a thread for ever."""
+class _DeadlineResponse(HTTPResponse):
+    """A response whose headers and body share one deadline: a byte now and then would hold a thread for ever."""
 
     def __init__(self, sock: socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
-        self.fp = io.BufferedReader(Hurried(self.fp.detach(), sock))
+        self.fp = io.BufferedReader(_DeadlineReader(self.fp.detach(), sock))
 
 
-class PlainConnection(HTTPConnection):
-    """A connection without TLS."""
+class _PlainConnection(HTTPConnection):
+    """An HTTP connection with that response."""
 
-    response_class = HurriedResponse
-
-
-class TlsConnection(HTTPSConnection):
-    """A connection with TLS."""
-
-    response_class = HurriedResponse
+    response_class = _DeadlineResponse
 
 
-class Adapter(HTTPAdapter):
-    """What hands requests the connections: ours, and nothing is sent twice."""
+class _TlsConnection(HTTPSConnection):
+    """An HTTPS connection with that response."""
+
+    response_class = _DeadlineResponse
+
+
+class _Adapter(HTTPAdapter):
+    """Gives requests these connections."""
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
-        """A pool that makes such connections."""
         pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
-        pool.ConnectionCls = TlsConnection if pool.scheme == "https" else PlainConnection
+        pool.ConnectionCls = _TlsConnection if pool.scheme == "https" else _PlainConnection
         return pool
 
 
-class Session(requests.Session):
-    """A session that looks at no redirect: requests would read its whole body at once, without a bound."""
+class _Session(requests.Session):
+    """A session that follows no redirect and reads no redirect's body, which requests would do without a limit."""
 
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """Nowhere."""
+    def get_redirect_target(self, resp: requests.Response) -> None: ...
 
 
-def fresh_session() -> requests.Session:
-    """A session that takes nothing from its surroundings: no .netrc, no proxy variables, no cookies, no retries."""
-    session = Session()
+def _new_session() -> requests.Session:
+    """A session without .netrc, proxy variables, cookies and retries."""
+    session = _Session()
     session.trust_env = False
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
     session.proxies = (
         {"https": settings.FINI_PROXY, "http": settings.FINI_PROXY} if settings.FINI_PROXY else {}
     )
     for scheme in ("https://", "http://"):
-        session.mount(scheme, Adapter(max_retries=0))
+        session.mount(scheme, _Adapter(max_retries=0))
     return session

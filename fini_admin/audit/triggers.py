@@ -1,9 +1,11 @@
-"""The database itself refuses to change the trail (P2): triggers on every `trail_…` table, on both engines.
+"""Triggers that make `trail_…` tables append-only, on SQLite and on PostgreSQL (P2).
 
-Installed after every `migrate`, because SQLite drops a table's triggers when Django rebuilds it (spike 9).
-A row may go only when a later anchor entry of its chain covers its number, and a body when no row of its chain
-names it any more; nothing ever disables a trigger. SQLite refuses to rename a table that another's trigger names, so
-a migration that builds `trail_entry` anew drops `trail_body_unnamed` first, and gets it back like the others.
+Installed after every `migrate`, because SQLite drops a table's triggers when Django rebuilds the table. A row may be
+deleted when a later anchor of its chain covers it, a body when no row of its chain names it. Nothing disables a
+trigger.
+
+SQLite cannot rename a table that another table's trigger names: a migration that rebuilds `trail_entry` first drops
+`trail_body_unnamed`, which is installed again afterwards.
 """
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -13,7 +15,7 @@ COVERED = (
     "EXISTS (SELECT 1 FROM trail_entry a WHERE a.chain = OLD.chain AND a.kind = 'audit.anchor'"
     " AND a.covers >= OLD.seq AND a.seq > OLD.seq)"
 )
-# INSERT OR REPLACE deletes without a delete trigger: so nothing may be there that it could replace.
+# INSERT OR REPLACE deletes without firing delete triggers, so nothing that it would replace may exist.
 REPLACES = {
     "trail_entry": (
         "EXISTS (SELECT 1 FROM trail_entry WHERE chain = NEW.chain AND seq = NEW.seq)"
@@ -35,14 +37,14 @@ UNNAMED = (
 DELETABLE = {"trail_entry": COVERED, "trail_body": UNNAMED}
 # `trail_body_delete` refused always; migration 0003 put this one in its place.
 SQLITE_NAMES = {"trail_body_delete": "trail_body_unnamed"}
-# The table is named with its schema: a temporary one of the same name must not say what is covered.
+# With the schema: a temporary table of the same name must not decide what is covered.
 COVERED_BY = (
     COVERED.replace("trail_entry", "%I.trail_entry").replace("OLD.chain", "$1").replace("OLD.seq", "$2")
 )
 UNNAMED_BY = (
     UNNAMED.replace("trail_entry", "%1$I.trail_entry").replace("OLD.chain", "$1").replace("OLD.sha256", "$2")
 )
-# A body is stored with the chain's head locked, before the row that names it: with the same lock that row is seen.
+# A body is stored under the head's lock, before the row that names it: under the same lock that row is visible.
 FUNCTION = f"""
 CREATE OR REPLACE FUNCTION trail_is_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
@@ -64,19 +66,18 @@ END $$
 
 
 def install(connection: BaseDatabaseWrapper) -> None:
-    """Create what is missing; harmless when all is there."""
-    run(connection, sqlite_triggers() if connection.vendor == "sqlite" else postgresql_triggers())
+    """Create the triggers that are missing."""
+    _run(connection, _sqlite_triggers() if connection.vendor == "sqlite" else _postgresql_triggers())
 
 
-def run(connection: BaseDatabaseWrapper, statements: list[str]) -> None:
-    """Execute one statement after the other."""
+def _run(connection: BaseDatabaseWrapper, statements: list[str]) -> None:
     with connection.cursor() as cursor:
         for statement in statements:
             cursor.execute(statement)
 
 
-def sqlite_triggers() -> list[str]:
-    """One trigger per table and act. A rule that changes gets a new name, and a migration that replaces the old."""
+def _sqlite_triggers() -> list[str]:
+    """One trigger per table and operation. A changed rule needs a new name, and a migration that drops the old."""
     conditions = {"update": dict.fromkeys(TABLES, "1"), "delete": DELETABLE, "insert": REPLACES}
     statements = []
     for table in TABLES:
@@ -90,8 +91,8 @@ def sqlite_triggers() -> list[str]:
     return statements
 
 
-def postgresql_triggers() -> list[str]:
-    """One function for all; UPDATE and DELETE by row, TRUNCATE by statement."""
+def _postgresql_triggers() -> list[str]:
+    """One function for all tables; UPDATE and DELETE per row, TRUNCATE per statement."""
     statements = [FUNCTION]
     for table in TABLES:
         for act, level in (("update", "ROW"), ("delete", "ROW"), ("truncate", "STATEMENT")):

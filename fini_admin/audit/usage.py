@@ -1,4 +1,4 @@
-"""How much each key was used lately, and by whom: one bounded look at the newest calls of a chain (P7)."""
+"""How much each key was used lately, and by whom, from the newest 50,000 calls of a chain (P7)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from fini_admin.audit.names import where_from
 
 DAYS = (1, 7, 30)
 MOST = 50_000
-# A verification's write probe is refused on purpose, or finds a scope missing (routes.write_probe): that is no error.
+# The write probe of a verification is meant to be refused (routes.write_probe), so it is not counted as an error.
 RECENT = """
 SELECT key_id, actor, origin, COUNT(*),
   SUM(CASE WHEN at >= %s THEN 1 ELSE 0 END), SUM(CASE WHEN at >= %s THEN 1 ELSE 0 END),
@@ -26,10 +26,10 @@ FROM (
 
 
 @dataclass(slots=True)
-class Use:
-    """A key's calls in 24 hours, 7 and 30 days; `errors` of those in 30 days; `who` made them, the busiest first.
+class KeyUse:
+    """A key's calls in 24 hours, 7 and 30 days; `errors` and `who` (the busiest first) are of the 30 days.
 
-    `cut` says of each of the three periods whether the limit of rows was reached before it was counted whole.
+    `cut` says for each period whether 50,000 calls were reached before its beginning.
     """
 
     calls: list[int] = field(default_factory=lambda: [0, 0, 0])
@@ -39,37 +39,37 @@ class Use:
 
     @property
     def numbers(self) -> list[str]:
-        """The calls as a page shows them."""
         return [f"{intcomma(n)}{'+' if cut else ''}" for n, cut in zip(self.calls, self.cut, strict=True)]
 
     @property
     def share(self) -> str:
-        """The share of calls that did not end well."""
+        """The percentage of calls that failed."""
         if not self.calls[-1]:
             return "none made"
         share = self.errors / self.calls[-1]
         return f"{share:.1%}" if share >= 0.001 or not self.errors else "under 0.1%"
 
 
-def by_key(chain: str, now: datetime) -> dict[str, Use]:
-    """Each key's use by the key's ID, those without a call in 30 days left out. At most 50,000 calls are looked at."""
-    day, week, month = (trail.text_of(now - timedelta(days=days)) for days in DAYS)
+def by_key(chain: str, now: datetime) -> dict[str, KeyUse]:
+    """Use by key ID; keys without a call in 30 days are left out."""
+    day, week, month = (trail.utc_text(now - timedelta(days=days)) for days in DAYS)
     with connection.cursor() as cursor:
         cursor.execute(RECENT, [day, week, chain, month, MOST])
         rows = cursor.fetchall()
-    uses: dict[str, Use] = {}
+    uses: dict[str, KeyUse] = {}
     for key_id, actor, origin, in_month, in_day, in_week, errors, _ in sorted(rows, key=lambda row: -row[3]):
-        use = uses.setdefault(key_id, Use())
+        use = uses.setdefault(key_id, KeyUse())
         use.calls = [a + b for a, b in zip(use.calls, (in_day, in_week, in_month), strict=True)]
         use.errors += errors
         use.who.append((f"{actor} {where_from(origin)}".strip(), in_month))
-    beyond = cut((row[3] for row in rows), min((row[-1] for row in rows), default=""), (day, week, month))
+    beyond = _cut_windows(
+        (row[3] for row in rows), min((row[-1] for row in rows), default=""), (day, week, month)
+    )
     for use in uses.values():
         use.cut = beyond
     return uses
 
 
-def cut(counts: Iterable[int], oldest: str, starts: tuple[str, ...]) -> tuple[bool, ...]:
-    """For each window whether the look ended before it had seen the whole of it."""
+def _cut_windows(counts: Iterable[int], oldest: str, starts: tuple[str, ...]) -> tuple[bool, ...]:
     full = sum(counts) >= MOST
     return tuple(full and oldest >= start for start in starts)

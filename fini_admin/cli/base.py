@@ -53,7 +53,7 @@ class Command(BaseCommand):
 def explained(error: Exception) -> str:
     """An error as one line."""
     said = " ".join(error.messages) if isinstance(error, ValidationError) else str(error)
-    return outage.in_a_line(error) or one_line(said)
+    return outage.outage_line(error) or one_line(said)
 
 
 def one_line(text: str) -> str:

@@ -28,7 +28,7 @@ def every_trail() -> dict[str, str]:
     chains = (
         readable(lambda: set(Head.objects.values_list("chain", flat=True)))
         | readable(lambda: set(Entry.objects.values_list("chain", flat=True).distinct()))
-        | readable(heads.names)
+        | readable(heads.recorded_chains)
     )
     return trails | {f"chain {name}": name for name in sorted(chains - known, key=str)}
 

@@ -1,7 +1,7 @@
-"""A request to Fini, and what its answer means. The way out is a Transport: audit/transport.py has the only one.
+"""Requests to Fini and their answers, without the network: audit/transport.py sends them.
 
-request = routes.register("notion", resources)
-result = request.read(transport.send(request, …))      # or a FiniError
+request = routes.list_sources(limit=10)
+page = transport.exchange(request, context).value      # a ListPage, or None and `error`
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from fini_admin.fini.errors import FiniError, NotUnderstood, for_status
 from fini_admin.fini.retry import may_be_repeated
-from fini_admin.fini.wire import Json, message
+from fini_admin.fini.wire import Json, error_message
 from fini_admin.lib.key_text import keyless, without_keys
 
 T = TypeVar("T")
@@ -22,10 +22,10 @@ MIB = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole answer, freed of keys: `value` is its JSON, or `fault` says why there is none.
+    """A whole answer, with keys replaced: `value` is its JSON, or `fault` says why there is none.
 
-    `text` is an answer that is text and no JSON; of any other encoding than UTF-8 nothing is kept, for nobody could
-    search it for a key. `size` counts the bytes, `sha256` is of them.
+    `text` is an answer that is text but not JSON. Of bytes that are not UTF-8 nothing is kept, since no key could be
+    found in them. `size` counts the bytes that came, `sha256` is of them.
     """
 
     status: int
@@ -38,10 +38,10 @@ class Answer:
 
     @classmethod
     def of(cls, status: int, body: bytes, *keys: str, retry_after: float | None = None) -> "Answer":
-        """What the bytes say, without the `keys` and whatever else looks like one, searched after JSON was read."""
+        """Parse a body, then replace `keys` and everything else that looks like a key."""
         measures = len(body), hashlib.sha256(body).hexdigest()
         try:
-            text = utf8(body)
+            text = _decoded(body)
         except UnicodeDecodeError:
             return cls(status, *measures, fault="not UTF-8 text", retry_after=retry_after)
         try:
@@ -54,9 +54,9 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Request(Generic[T]):
-    """One call to be: what is sent, and how its answer is read.
+    """One request, and how its answer is read. Made by the functions of routes.py.
 
-    `route` is its name in `fini.retry` and in the audit trail. `most` bounds the answer in bytes (T10).
+    `route` names it in the audit trail and in retry.REPEATABLE. `most` limits the answer, in bytes (T10).
     """
 
     route: str
@@ -85,9 +85,9 @@ class Request(Generic[T]):
         return json.dumps(self.body, ensure_ascii=False, separators=(",", ":")).encode()
 
     def read(self, answer: Answer) -> T:
-        """What the answer says. Raises the FiniError that fits."""
+        """The answer's value; raises the FiniError that fits."""
         if not 200 <= answer.status < 300:
-            raise for_status(answer.status, message(answer.value), answer.retry_after)
+            raise for_status(answer.status, error_message(answer.value), answer.retry_after)
         if answer.fault:
             raise NotUnderstood(answer.fault, status=answer.status)
         try:
@@ -98,10 +98,10 @@ class Request(Generic[T]):
             raise NotUnderstood("nested too deep", status=answer.status) from error
 
 
-def utf8(body: bytes) -> str:
-    """Text as JSON is sent, its mark left out (RFC 8259). Raises UnicodeDecodeError for any other encoding.
+def _decoded(body: bytes) -> str:
+    """A body as text, without a byte order mark. Raises UnicodeDecodeError for anything but UTF-8.
 
-    UTF-16 and UTF-32 without a mark are UTF-8 full of NULs, which JSON never holds.
+    UTF-16 and UTF-32 without a mark would pass as UTF-8 full of NULs, which JSON never holds.
     """
     if b"\x00" in body:
         raise UnicodeDecodeError("utf-8", body[:1], 0, 1, "a NUL")

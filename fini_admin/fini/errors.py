@@ -12,7 +12,7 @@
     ├── Dropped             the connection ended before the answer did      unknown
     └── NotUnderstood       an answer that cannot be read                   unknown
 
-Each knows what became of the call (trap 3). A redirect is an answer that cannot be read: it is not followed.
+The third column is the outcome (T3). A redirect is not followed, so it counts as an answer that cannot be read.
 """
 
 from enum import StrEnum
@@ -20,7 +20,7 @@ from typing import ClassVar
 
 
 class Outcome(StrEnum):
-    """What became of a call (trap 3)."""
+    """Whether Fini did what a call asked for (T3)."""
 
     DONE = "done"
     NOT_DONE = "not done"
@@ -29,7 +29,7 @@ class Outcome(StrEnum):
 
 
 class FiniError(Exception):
-    """A call that did not end well: `message` is Fini's own text, or the plain cause when it said nothing."""
+    """A failed call. `message` is Fini's own text, or the cause when there was no answer."""
 
     outcome: ClassVar[Outcome] = Outcome.UNKNOWN
     cause: ClassVar[str] = "The call failed"
@@ -43,12 +43,12 @@ class FiniError(Exception):
         self.retry_after = retry_after
 
     def __str__(self) -> str:
-        """Plain words first, then what Fini said (P8)."""
+        """The cause in plain words, then the message (P8)."""
         return f"{self.cause}: {self.message}" if self.message else self.cause
 
 
 class BadRequest(FiniError):
-    """Fini refused what was sent; sending the same again cannot help."""
+    """4xx: Fini refused the request; the same request would be refused again."""
 
     outcome = Outcome.REFUSED
     cause = "Fini refused the request"
@@ -87,7 +87,7 @@ class Unreachable(FiniError):
 
 
 class FiniFailed(FiniError):
-    """5xx: Fini failed; the work may have been done, in part or whole."""
+    """5xx: the work may have been done in part or whole."""
 
     cause = "Fini failed"
 
@@ -105,7 +105,7 @@ class Dropped(FiniError):
 
 
 class NotUnderstood(FiniError):
-    """An answer came that cannot be read: not JSON, cut short, too large, of another shape."""
+    """An answer that is not JSON, cut short, too large, or of another shape than expected."""
 
     cause = "Fini's answer cannot be read"
 
@@ -114,7 +114,7 @@ BY_STATUS: dict[int, type[FiniError]] = {401: KeyRefused, 403: ScopeMissing, 404
 
 
 def for_status(status: int, message: str, retry_after: float | None) -> FiniError:
-    """The error of an answer that is no 2xx."""
+    """The error for an answer that is not 2xx."""
     if status in BY_STATUS:
         kind = BY_STATUS[status]
     elif 400 <= status < 500:

@@ -1,7 +1,7 @@
-"""External IDs as people and programs write them: freed of what cannot be seen, of a spreadsheet's forms, compared.
+"""External IDs as people and programs write them: cleaned, undone where a spreadsheet changed them, and compared.
 
-An ID that a spreadsheet or a form changed is understood where only one reading is possible; everything else is
-`Unclear`, so that no second source is made of one article (contract 6: Fini tells records apart by `externalId`).
+Fini tells records apart by `externalId`, so a misread ID would make a second source of one article. An ID is changed
+only where one reading is possible; otherwise AmbiguousId says what to do.
 """
 
 import re
@@ -10,7 +10,7 @@ import unicodedata
 LONGEST = 512
 # Above it a JSON number may have lost its last digits: other languages keep numbers as 64-bit floats.
 EXACT = 2**53
-# A spreadsheet keeps so many digits of a number and writes noughts for the others.
+# A spreadsheet keeps this many digits of a number and replaces the rest by zeros.
 SPREADSHEET_DIGITS = 15
 
 SPREADSHEET_ERRORS = (
@@ -18,11 +18,11 @@ SPREADSHEET_ERRORS = (
     *("#BLOCKED!", "#CONNECT!", "#BUSY!", "#UNKNOWN!", "#GETTING_DATA", "#ERROR!"),
 )
 
-# Letters of Unicode that show nothing, beside the characters of the categories below: fillers and a blank pattern.
+# Invisible characters outside the categories below: fillers and a blank pattern.
 _FILLERS = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
 _VARIANTS = "".join(map(chr, range(0xFE00, 0xFE10)))
 _UNSEEN = ("Cc", "Cf", "Zs", "Zl", "Zp")
-_TAGS = range(0xE0020, 0xE0080)  # they end the emoji of a flag, so they belong to what is seen
+_TAGS = range(0xE0020, 0xE0080)  # part of flag emoji, so visible
 
 _PAIRS = {'"': '"', "'": "'", "“": "”", "”": "”", "„": "“", "‘": "’", "’": "’", "«": "»", "`": "`"}
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
@@ -41,12 +41,12 @@ _LAKHS = re.compile(r"(\d{1,2}(?:,\d{2})+,\d{3})(?:\.0+)?", re.ASCII)
 SHORTENED = "is a number that a spreadsheet shortened: make its column text and export it again"
 
 
-class Unclear(ValueError):
-    """An ID that can be read in more than one way, or in none; says why, after the field's name, and what to do."""
+class AmbiguousId(ValueError):
+    """An ID with several readings, or none; the message says why, to follow the field's name, and what to do."""
 
 
-def tidy(text: str) -> str:
-    """A text without the characters at its ends that cannot be seen, white space among them."""
+def strip_unseen(text: str) -> str:
+    """A text without invisible characters and white space at its ends."""
     start, end = 0, len(text)
     while start < end and is_unseen(text[start]):
         start += 1
@@ -56,25 +56,25 @@ def tidy(text: str) -> str:
 
 
 def is_unseen(character: str) -> bool:
-    """Whether a character shows nothing: white space, control and format characters, fillers."""
+    """Whether a character is invisible: white space, control and format characters, fillers."""
     if character in _FILLERS:
         return True
     return unicodedata.category(character) in _UNSEEN and ord(character) not in _TAGS
 
 
 def read(written: str, held: str = "") -> str:
-    """The ID that `written` stands for. Raises Unclear.
+    """The ID that was meant by `written`; raises AmbiguousId.
 
-    `held`, the ID that the resource's address names (addresses.hint), decides where there are two readings.
+    `held` is the ID in the resource's URL (addresses.hint_of), which decides between several readings.
     """
-    value = tidy(written)
+    value = strip_unseen(written)
     if len(value) > LONGEST:
-        return value  # no ID, whatever stands round it
+        return value  # too long to be an ID; refused later
     value = _unwrapped(value)
     if not value:
-        raise Unclear("holds quotes and nothing in them: write the ID")
+        raise AmbiguousId("holds quotes and nothing in them: write the ID")
     if value in SPREADSHEET_ERRORS:
-        raise Unclear(f"is a spreadsheet's error ({value}): mend the formula, or type the ID")
+        raise AmbiguousId(f"is a spreadsheet's error ({value}): mend the formula, or type the ID")
     plain = unicodedata.normalize("NFKC", _DASHES.sub("-", _without_unseen(value)))
     if _UUID.fullmatch(plain):
         return plain
@@ -85,37 +85,37 @@ def read(written: str, held: str = "") -> str:
     inside = next((character for character in value if is_unseen(character) and character != " "), "")
     if inside:
         name = unicodedata.name(inside, f"U+{ord(inside):04X}").lower()
-        raise Unclear(f"holds a character that cannot be seen ({name}): type the ID again")
+        raise AmbiguousId(f"holds a character that cannot be seen ({name}): type the ID again")
     if value.startswith("="):
-        raise Unclear("is a spreadsheet's formula: put the ID itself into the cell, as text")
+        raise AmbiguousId("is a spreadsheet's formula: put the ID itself into the cell, as text")
     return value
 
 
 def of_number(number: float) -> str:
-    """A JSON number as an ID, without `.0`. Raises Unclear for a fraction, and beyond what a float keeps exactly."""
+    """A JSON number as an ID, without `.0`. Raises AmbiguousId for fractions, and beyond a float's exact range."""
     if isinstance(number, int):
         return str(number)
     if not number.is_integer():
-        raise Unclear("is a number with a fraction, and an ID has none: write the ID in quotes")
+        raise AmbiguousId("is a number with a fraction, and an ID has none: write the ID in quotes")
     if abs(number) >= EXACT:
-        raise Unclear("is a number too long to be exact: write the ID in quotes")
+        raise AmbiguousId("is a number too long to be exact: write the ID in quotes")
     return str(int(number))
 
 
 def is_exact(number: float) -> bool:
-    """Whether a JSON number is short enough that no program on its way can have lost digits of it."""
+    """Whether a JSON number is small enough that no program on its way can have rounded it."""
     return abs(number) < EXACT
 
 
-def compared(provider: str, external_id: str) -> str:
-    """What two IDs of a provider are compared by: for Notion without dashes and case, for the others as they are."""
+def comparison_key(provider: str, external_id: str) -> str:
+    """The form in which IDs of a provider are compared: Notion's without dashes and case, others unchanged."""
     if provider == "notion" and _UUID.fullmatch(external_id):
         return external_id.replace("-", "").lower()
     return external_id
 
 
 def spellings(provider: str, external_id: str) -> set[str]:
-    """How an ID may stand in a column that is searched letter for letter: what `compared` takes for the same."""
+    """All forms of an ID with the same `comparison_key`, for searching a column by exact match."""
     if provider != "notion" or not _UUID.fullmatch(external_id):
         return {external_id}
     bare = external_id.replace("-", "").lower()
@@ -124,17 +124,17 @@ def spellings(provider: str, external_id: str) -> set[str]:
 
 
 def _unwrapped(value: str) -> str:
-    """Without the quotes, the apostrophe and the formula's sign that a spreadsheet or a program put round it."""
+    """Remove quotes, a leading apostrophe and the formula's sign that a spreadsheet or a program added."""
     inner = value[1:] if value.startswith("=") and value[1:2] in _PAIRS else value
     while len(inner) > 1 and inner[0] in _PAIRS and inner[-1] == _PAIRS[inner[0]]:
-        inner = tidy(inner[1:-1])
-    inner = tidy(inner[1:]) if inner.startswith("'") else inner
-    number = tidy(inner[1:]) if inner.startswith("=") else ""
+        inner = strip_unseen(inner[1:-1])
+    inner = strip_unseen(inner[1:]) if inner.startswith("'") else inner
+    number = strip_unseen(inner[1:]) if inner.startswith("=") else ""
     return number if number.isdecimal() else inner
 
 
 def _without_unseen(value: str) -> str:
-    """Without format characters and the like; white space stays, for it may group digits."""
+    """Remove format characters and the like, but not white space, which may group digits."""
     return "".join(
         character
         for character in value
@@ -144,7 +144,7 @@ def _without_unseen(value: str) -> str:
 
 
 def _ascii(value: str) -> str:
-    """Digits of every script as 0 to 9, full-width letters and marks as the plain ones."""
+    """Digits of every script as 0 to 9, full-width characters as plain ones."""
     return "".join(
         str(unicodedata.decimal(character)) if character.isdecimal() else character
         for character in value.translate(_FULL_WIDTH)
@@ -152,7 +152,7 @@ def _ascii(value: str) -> str:
 
 
 def _number(text: str, held: str) -> str:
-    """A number as its digits. Raises Unclear."""
+    """A number as its digits; raises AmbiguousId."""
     if text.isdigit():
         return _long(text, held)
     exponent = _EXPONENT.fullmatch(text)
@@ -166,35 +166,35 @@ def _number(text: str, held: str) -> str:
     if re.fullmatch(r"\d+(\.\d+){2,}", text, re.ASCII) and not _readings(text):
         return text
     said = " or ".join(sorted(_readings(text))) or "no whole number"
-    raise Unclear(f"may be {said}: make its column text and write the ID by its digits alone")
+    raise AmbiguousId(f"may be {said}: make its column text and write the ID by its digits alone")
 
 
 def _readings(text: str) -> set[str]:
-    """The whole numbers that a text with separators may stand for."""
+    """The whole numbers that a text with separators may mean."""
     found = {match[1] for match in (pattern.fullmatch(text) for pattern in (*_GROUPED, _LAKHS)) if match}
     whole = _WHOLE.fullmatch(text)
     return {re.sub(r"\D", "", digits) for digits in found} | ({whole[1]} if whole else set())
 
 
 def _of_exponent(text: str, match: re.Match[str], held: str) -> str:
-    """The digits of 7.4001E+4, if all of them are there. Raises Unclear."""
+    """The digits of 7.4001E+4, if all of them are there; raises AmbiguousId."""
     whole, fraction, sign, power = match[1], match[2] or "", match[3], int(match[4])
     if not sign and not fraction:
         if text == held:
             return text
-        raise Unclear(
+        raise AmbiguousId(
             "may be a number in a spreadsheet's short form: make its column text and export it again"
         )
     if len(fraction) < power or fraction[power:].strip("0"):
-        raise Unclear(SHORTENED)
+        raise AmbiguousId(SHORTENED)
     return whole + fraction[:power]
 
 
 def _long(digits: str, held: str) -> str:
-    """Digits, unless a spreadsheet may have put noughts in place of the last ones. Raises Unclear."""
+    """Check that a spreadsheet did not replace the last digits by zeros; raises AmbiguousId."""
     lost = len(digits) > SPREADSHEET_DIGITS and not digits[SPREADSHEET_DIGITS:].strip("0")
     if lost and digits != held:
-        raise Unclear(
+        raise AmbiguousId(
             f"has {len(digits)} digits and ends in noughts, as a spreadsheet writes a number whose last digits it lost:"
             " make its column text and export it again"
         )

@@ -1,8 +1,8 @@
-"""The providers that discovery knows, each an adapter from its own shape to one tree (trap 9).
+"""The providers that can be discovered, each with an adapter from its own JSON to one tree (T9).
 
-What the contract prints is a structure; the JSON keys of Zendesk and Confluence are unstated (contract 5).
-So an adapter takes any of the names a key could have, and any list of objects inside a node as what it holds.
-What it cannot list it leaves out, and says so: a listing is its tree and its remarks.
+The API's description shows what the answers look like, but not the JSON keys of Zendesk and Confluence. So an adapter
+accepts every name that a key could have, and any list of objects in a node as its children. What cannot be listed is
+left out and reported: a Listing is a tree and its remarks.
 """
 
 import json
@@ -13,15 +13,15 @@ from enum import StrEnum
 
 from fini_admin.fini import external_ids
 from fini_admin.fini.errors import NotUnderstood
-from fini_admin.fini.external_ids import Unclear, tidy
-from fini_admin.fini.wire import ADDRESS, IDENTITY, TITLE, WORD, Json, clean, text
+from fini_admin.fini.external_ids import AmbiguousId, strip_unseen
+from fini_admin.fini.wire import ADDRESS, IDENTITY, TITLE, WORD, Json, clean, field_text
 
 IDS = ("externalId", "id", "key", "spaceKey", "pageId", "articleId", "sectionId", "categoryId")
 TITLES = ("title", "name")
 URLS = ("originalUrl", "url", "htmlUrl", "html_url", "link", "webUrl")
 KINDS = ("object", "type", "kind")
-# Where what a node holds stands for certain, whatever other lists it has.
-HOLDING = ("children", "sections", "articles", "pages")
+# Lists with these names hold children, whatever other lists a node has.
+CHILDREN = ("children", "sections", "articles", "pages")
 DEEPEST = 32
 EXCERPT = 80
 NAME = r"[\w!#$&^.+-]{1,64}"
@@ -30,7 +30,7 @@ MIME_TYPE = re.compile(rf"\A{NAME}/{NAME}(\s*;\s*{NAME}={VALUE})*\Z", re.ASCII)
 
 
 class Why(StrEnum):
-    """What is remarkable about an item of discovery's answer; with LONG_NUMBER it is listed all the same."""
+    """Why an item is remarked on. All but LONG_NUMBER and SAME_ID are left out of the tree."""
 
     NO_ID = "no_id"
     UNCLEAR_ID = "unclear_id"
@@ -42,9 +42,9 @@ class Why(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """An item of discovery's answer that is not in the tree as it came: what names it, and why.
+    """An item of the answer that is not in the tree as it came.
 
-    `beside` is the title that stays when the same ID is listed twice, for an item without an ID its address.
+    `beside` is the title that is kept when two items have the same ID; for an item without an ID, its URL.
     """
 
     why: Why
@@ -55,7 +55,7 @@ class Remark:
 
 @dataclass(slots=True)
 class Node:
-    """A node of discovery's tree: a leaf is a resource, anything else only holds nodes."""
+    """A node of the tree: a resource when `leaf`, else a container. A resource may have children, too."""
 
     external_id: str
     title: str
@@ -67,7 +67,7 @@ class Node:
     leaf: bool = True
 
     def leaves(self) -> Iterator["Node"]:
-        """The resources in and below this node, in discovery's order."""
+        """The resources in and below this node, in the order of the answer."""
         if self.leaf:
             yield self
         for child in self.children:
@@ -76,20 +76,23 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Discovery's answer: what can be read of it as a tree, and what is to be said of the rest."""
+    """Discovery's answer: the tree that could be read, and remarks on the rest."""
 
     nodes: list[Node]
     remarks: list[Remark]
 
     def leaves(self) -> Iterator[Node]:
-        """The resources in discovery's order, one that stands in two places twice."""
+        """The resources in the order of the answer; one that is listed in two places comes twice."""
         for node in self.nodes:
             yield from node.leaves()
 
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """An adapter: the kinds of node by depth, the mimeType to offer where discovery gives none, nesting leaves."""
+    """An adapter. `kinds` are the `object` values by depth, the last being a resource; `mime_type` is the default.
+
+    `nests` says whether resources may hold resources.
+    """
 
     name: str
     label: str
@@ -98,7 +101,7 @@ class Provider:
     nests: bool = True
 
     def listing(self, value: Json) -> Listing:
-        """Discovery's answer; raises NotUnderstood when it is no list, or one in which nothing is an object."""
+        """Parse discovery's answer; raises NotUnderstood for anything but a list with objects in it."""
         if not isinstance(value, list):
             raise NotUnderstood("discovery answered no list")
         if value and not any(isinstance(item, dict) for item in value):
@@ -109,25 +112,31 @@ class Provider:
         return listing
 
     def _nodes(self, items: Iterable[Json], depth: int, remarks: list[Remark]) -> list[Node]:
-        """These items with all below them."""
         found: list[Node] = []
         for item in items:
             if not isinstance(item, dict):
                 shown = clean(json.dumps(item, ensure_ascii=False)[:EXCERPT])
                 remarks.append(Remark(Why.NO_OBJECT, shown))
             elif depth > DEEPEST:
-                remarks.append(Remark(Why.TOO_DEEP, first(item, TITLES), first(item, IDS), first(item, URLS)))
+                remarks.append(
+                    Remark(
+                        Why.TOO_DEEP,
+                        _first_text(item, TITLES),
+                        _first_text(item, IDS),
+                        _first_text(item, URLS),
+                    )
+                )
             else:
                 found += self._node(item, depth, remarks)
         return found
 
     def _node(self, value: dict[str, Json], depth: int, remarks: list[Remark]) -> list[Node]:
-        """One node with all below it; of a resource without a usable ID what it holds."""
-        held = nested(value)
-        stated = first(value, KINDS)
+        """A node with its children; of a resource without a usable ID only the children."""
+        held = _nested_items(value)
+        stated = _first_text(value, KINDS)
         leaf = self.is_leaf(depth, stated, holds=bool(held))
-        title, address = first(value, TITLES, TITLE), first(value, URLS, ADDRESS)
-        external_id, doubt = identity(value)
+        title, address = _first_text(value, TITLES, TITLE), _first_text(value, URLS, ADDRESS)
+        external_id, doubt = _external_id_of(value)
         if doubt and leaf:
             remarks.append(Remark(doubt, title, external_id, "" if external_id else address))
         children = self._nodes(held, depth + 1, remarks)
@@ -137,19 +146,19 @@ class Provider:
             external_id=external_id or title[:IDENTITY],
             title=title,
             original_url=address,
-            mime_type=said(value.get("mimeType")) or (self.mime_type if leaf else ""),
+            mime_type=_field_text(value.get("mimeType")) or (self.mime_type if leaf else ""),
             object=stated or self.kinds[min(depth, len(self.kinds) - 1)],
-            icon=said(value.get("iconLink"), ADDRESS),
+            icon=_field_text(value.get("iconLink"), ADDRESS),
             children=children,
             leaf=leaf,
         )
         return [node]
 
     def _unite(self, listing: Listing) -> None:
-        """One resource for one ID: at each of its places it is what it is at the first one."""
+        """Give a resource that is listed in several places the same fields everywhere, those of the first."""
         known: dict[str, Node] = {}
         for leaf in listing.leaves():
-            held = known.setdefault(external_ids.compared(self.name, leaf.external_id), leaf)
+            held = known.setdefault(external_ids.comparison_key(self.name, leaf.external_id), leaf)
             if (held.title, held.original_url) != (leaf.title, leaf.original_url):
                 remark = Remark(Why.SAME_ID, leaf.title or leaf.original_url, leaf.external_id, held.title)
                 listing.remarks.append(remark)
@@ -157,49 +166,49 @@ class Provider:
                 setattr(leaf, name, getattr(held, name))
 
     def is_leaf(self, depth: int, stated: str, *, holds: bool) -> bool:
-        """What the node says it is decides, then its depth; a page that holds pages is a resource too."""
+        """Whether a node is a resource: by what it says it is, else by its depth."""
         if stated in self.kinds:
             return stated == self.kinds[-1]
         return depth >= len(self.kinds) - 1 and (self.nests or not holds)
 
 
-def nested(value: dict[str, Json]) -> list[Json]:
-    """What a node holds: the lists that are called so, else its first list of objects."""
-    called = [value[name] for name in HOLDING if has_objects(value.get(name))]
-    lists = called or [held for held in value.values() if has_objects(held)][:1]
+def _nested_items(value: dict[str, Json]) -> list[Json]:
+    """The children of a node: the lists named like children, else its first list of objects."""
+    called = [value[name] for name in CHILDREN if _holds_objects(value.get(name))]
+    lists = called or [held for held in value.values() if _holds_objects(held)][:1]
     return [item for held in lists for item in held]
 
 
-def has_objects(value: Json) -> bool:
-    """Whether it is a list in which an object stands."""
+def _holds_objects(value: Json) -> bool:
     return isinstance(value, list) and any(isinstance(item, dict) for item in value)
 
 
-def identity(value: dict[str, Json]) -> tuple[str, Why | None]:
-    """A node's ID and what is wrong with it: numbers without `.0`, texts without unseen characters at their ends."""
+def _external_id_of(value: dict[str, Json]) -> tuple[str, Why | None]:
+    """A node's ID, numbers without `.0`, and what is wrong with it."""
     for name in IDS:
         held = value.get(name)
         if isinstance(held, int | float) and not isinstance(held, bool):
             try:
                 return external_ids.of_number(held), None if external_ids.is_exact(held) else Why.LONG_NUMBER
-            except Unclear:
-                return text(held), Why.UNCLEAR_ID
-        if isinstance(held, str) and said(held):
-            return said(held, IDENTITY), None
+            except AmbiguousId:
+                return field_text(held), Why.UNCLEAR_ID
+        if isinstance(held, str) and _field_text(held):
+            return _field_text(held, IDENTITY), None
     return "", Why.NO_ID
 
 
-def first(value: dict[str, Json], names: tuple[str, ...], most: int = WORD) -> str:
-    """The first of these keys that holds something, as text of at most so many characters."""
+def _first_text(value: dict[str, Json], names: tuple[str, ...], most: int = WORD) -> str:
+    """The first of these keys with a value, as text of at most `most` characters."""
     plain = (value.get(name) for name in names)
     return next(
-        (found for held in plain if not isinstance(held, list | dict) and (found := said(held, most))), ""
+        (found for held in plain if not isinstance(held, list | dict) and (found := _field_text(held, most))),
+        "",
     )
 
 
-def said(value: Json, most: int = WORD) -> str:
-    """A field as text of at most so many characters, without those at its ends that cannot be seen."""
-    return text(tidy(value) if isinstance(value, str) else value, most)
+def _field_text(value: Json, most: int = WORD) -> str:
+    """A field as text of at most `most` characters, without invisible characters at its ends."""
+    return field_text(strip_unseen(value) if isinstance(value, str) else value, most)
 
 
 PROVIDERS: dict[str, Provider] = {
@@ -212,12 +221,12 @@ PROVIDERS: dict[str, Provider] = {
 }
 
 
-def named(name: str) -> str:
-    """A provider as people write it, also one that cannot be discovered; an unknown one with a capital."""
+def provider_label(name: str) -> str:
+    """A provider's name for people, also of one that cannot be discovered."""
     known = PROVIDERS.get(name)
     return known.label if known else {"googledrive": "Google Drive"}.get(name, name.capitalize())
 
 
 def provider_of(name: str) -> Provider:
-    """The adapter of that name; raises KeyError."""
+    """The adapter of a provider; raises KeyError."""
     return PROVIDERS[name]

@@ -1,4 +1,14 @@
-"""Fini's eight Sources routes as requests, strict on what is sent (contract 3 to 9)."""
+"""Fini's eight Sources routes as requests. What Fini would refuse anyway is refused here, before a call is spent.
+
+GET     /v2/documents/public                          list_sources
+GET     /v2/documents/public/{id}                     get_source
+GET     /v2/documents/public/resources/{provider}     discover
+POST    /v2/documents/public/resources/{provider}     register
+POST    /v2/documents/public                          ingest
+POST    /v2/documents/public/refresh                  refresh
+DELETE  /v2/documents/public                          delete
+POST    /v2/documents/public/deep-crawl/links         crawl
+"""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -9,7 +19,7 @@ from urllib.parse import quote, urlsplit
 from fini_admin.fini import wire
 from fini_admin.fini.client import MIB, Request
 from fini_admin.fini.providers import PROVIDERS, Listing, provider_of
-from fini_admin.fini.wire import SOURCE_ID, Deleted, Document, IdLists, Json, ListPage, is_cut
+from fini_admin.fini.wire import SOURCE_ID, Deleted, Document, IdLists, Json, ListPage, is_shortened
 
 ROOT = "/v2/documents/public"
 INGESTIBLE = ("web", "googledrive", "notion", "zendesk", "confluence")
@@ -23,12 +33,12 @@ ResourceBody = dict[str, str]
 
 
 class InvalidRequest(ValueError):
-    """What was to be sent breaks a rule that we can check ourselves (traps 4 and 8)."""
+    """The request breaks a rule that can be checked without Fini (T4, T8)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One importable resource as register wants it: the four required keys, and `object` (contract 6)."""
+    """A resource as register takes it: four required fields, and `object` where the provider has one."""
 
     external_id: str
     title: str
@@ -53,7 +63,7 @@ def check_resource(body: Mapping[str, str]) -> None:
         if not body.get(name, "").strip():
             raise InvalidRequest(f"{name} is missing")
     for name in ("externalId", "originalUrl"):
-        if is_cut(body[name]):
+        if is_shortened(body[name]):
             raise InvalidRequest(f"{name} was too long to be kept whole")
     for name, value in body.items():
         if not is_sendable(value):
@@ -63,7 +73,7 @@ def check_resource(body: Mapping[str, str]) -> None:
 def list_sources(
     *, limit: int, cursor: str = "", source: str = "", changed: bool | None = None
 ) -> Request[ListPage]:
-    """A page of the list, newest first; with a cursor the page of older ones after it (contract 3)."""
+    """A page of the list, newest first; `cursor` is the last ID of the page before."""
     query = {"limit": str(limit)}
     if cursor:
         query |= {"cursor": cursor, "direction": "next"}
@@ -75,13 +85,12 @@ def list_sources(
 
 
 def get_source(source_id: str) -> Request[Document]:
-    """One source's record (contract 4)."""
-    checked_ids([source_id])
+    _checked_ids([source_id])
     return Request("get", "GET", f"{ROOT}/{quote(source_id, safe='')}", Document.parse)
 
 
 def discover(provider: str) -> Request[Listing]:
-    """What can be imported from a connected provider, as one tree (contract 5)."""
+    """What can be imported from a connected provider, as one tree."""
     adapter = provider_of(provider)
     return Request("discover", "GET", f"{ROOT}/resources/{provider}", adapter.listing, most=64 * MIB)
 
@@ -94,7 +103,7 @@ def register_path(provider: str) -> str:
 
 
 def register(provider: str, resources: Sequence[ResourceBody]) -> Request[IdLists]:
-    """Create or update source records; an upsert, so it may be repeated (contract 6, trap 3)."""
+    """Create or update source records. An upsert by `externalId`; it starts no processing."""
     path = register_path(provider)
     if not resources:
         raise InvalidRequest("nothing to register")
@@ -116,13 +125,16 @@ def ingest(
     english: bool | None = None,
     baser: bool | None = None,
 ) -> Request[IdLists]:
-    """Start processing: URLs for `web`, source IDs for every other source (contract 7, trap 8)."""
+    """Start processing, first time (`add`) or again (`refresh`): URLs for `web`, source IDs otherwise (T8).
+
+    `english` and `baser` are Fini's processing options; None leaves them out of the request.
+    """
     if source not in INGESTIBLE:
         raise InvalidRequest(f"{source!r} cannot be ingested by the API")
     if not add and not refresh:
         raise InvalidRequest("nothing to ingest")
     entries = [*add, *refresh]
-    checked_urls(entries) if source == "web" else checked_ids(entries)
+    _checked_urls(entries) if source == "web" else _checked_ids(entries)
     body: dict[str, Json] = {
         "source": source,
         "documentIdsToAdd": list(add),
@@ -133,61 +145,61 @@ def ingest(
 
 
 def refresh(source_ids: Sequence[str]) -> Request[list[str]]:
-    """Process sources again by ID, of any provider but raw files (contract 9)."""
-    parse = partial(wire.refreshed, asked=len(source_ids))
-    body = {"documentIds": checked_ids(source_ids)}
+    """Process sources of any provider again, by ID. Fini refuses raw files."""
+    parse = partial(wire.parse_refreshed, asked=len(source_ids))
+    body = {"documentIds": _checked_ids(source_ids)}
     return Request("refresh", "POST", f"{ROOT}/refresh", parse, body=body)
 
 
 def delete(source_ids: Sequence[str], *, with_articles: bool = False) -> Request[Deleted]:
-    """Delete sources; their articles stay unless asked for (contract 9)."""
-    body = {"documentIds": checked_ids(source_ids), "deleteArticles": with_articles}
+    """Delete sources; the articles made of them only when `with_articles` is set."""
+    body = {"documentIds": _checked_ids(source_ids), "deleteArticles": with_articles}
     return Request("delete", "DELETE", ROOT, partial(Deleted.parse, asked=len(source_ids)), body=body)
 
 
 def crawl(urls: Sequence[str], *, limit: int = 250) -> Request[list[str]]:
-    """The addresses below the seeds; stores nothing, so it may be repeated (contract 8)."""
-    body = {"links": checked_urls(urls), "limit": limit}
-    parse = partial(wire.crawled, limit=limit)
+    """Collect the URLs below these, `limit` at most. Stores nothing."""
+    body = {"links": _checked_urls(urls), "limit": limit}
+    parse = partial(wire.parse_crawled, limit=limit)
     return Request("crawl", "POST", f"{ROOT}/deep-crawl/links", parse, body=body)
 
 
 def write_probe() -> Request[list[str]]:
-    """A crawl of nothing: it stores nothing, and its refusal tells whether the key may write (contract 1)."""
+    """A crawl without URLs. A key that may write gets 400, one that may not 403; nothing is stored."""
     return Request(
-        "crawl", "POST", f"{ROOT}/deep-crawl/links", partial(wire.crawled, limit=0), body={"links": []}
+        "crawl", "POST", f"{ROOT}/deep-crawl/links", partial(wire.parse_crawled, limit=0), body={"links": []}
     )
 
 
-def checked_ids(entries: Sequence[str]) -> list[str]:
-    """Source IDs, each once and none an address (traps 4 and 8); raises InvalidRequest."""
+def _checked_ids(entries: Sequence[str]) -> list[str]:
+    """Source IDs without duplicates or URLs among them (T4, T8); raises InvalidRequest."""
     if not entries:
         raise InvalidRequest("no source IDs")
     for entry in entries:
         if not SOURCE_ID.fullmatch(entry):
             raise InvalidRequest(f"{entry[:80]!r} is not a source ID")
-    return distinct(entries)
+    return _distinct(entries)
 
 
-def checked_urls(entries: Sequence[str]) -> list[str]:
-    """Addresses, each once and none an ID (trap 8); raises InvalidRequest."""
+def _checked_urls(entries: Sequence[str]) -> list[str]:
+    """URLs without duplicates or IDs among them (T8); raises InvalidRequest."""
     if not entries:
         raise InvalidRequest("no addresses")
     for entry in entries:
         if not is_url(entry):
             raise InvalidRequest(f"{entry[:80]!r} is not an http(s) address")
-    return distinct(entries)
+    return _distinct(entries)
 
 
-def distinct(entries: Sequence[str]) -> list[str]:
-    """The entries as a list; raises InvalidRequest when one stands twice."""
+def _distinct(entries: Sequence[str]) -> list[str]:
+    """Raises InvalidRequest for a duplicate."""
     if len(set(entries)) != len(entries):
         raise InvalidRequest("one entry stands twice in a batch")
     return list(entries)
 
 
 def is_url(value: str) -> bool:
-    """Whether it is an http(s) address with a host and without white space."""
+    """Whether a text is an http(s) URL with a host, without white space."""
     try:
         parts = urlsplit(value)
     except ValueError:
@@ -197,5 +209,5 @@ def is_url(value: str) -> bool:
 
 
 def is_sendable(value: str) -> bool:
-    """Whether a text has no lone surrogate: a JSON file may name one, no request can carry it."""
+    """Whether a text can be written as UTF-8: a JSON file may name half of a surrogate pair."""
     return not re.search(r"[\ud800-\udfff]", value)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.db.models import Max
 
-from fini_admin.audit.transport import STALE
+from fini_admin.audit.transport import LONGEST_DELAY
 from fini_admin.fini.errors import Throttled
 from fini_admin.fini.retry import LONGEST_PAUSE
 from fini_admin.ingestion.models import Budget, Slot, Watch
@@ -14,7 +14,7 @@ from fini_admin.workspaces.preferences import preferences
 
 # Fini's clock starts when a request arrives: the half second is the way there.
 WINDOW = timedelta(seconds=60.5)
-AT_THE_LATEST = timedelta(seconds=STALE)
+AT_THE_LATEST = timedelta(seconds=LONGEST_DELAY)
 KEPT = 32
 NO_KEY_PAUSE = timedelta(seconds=10)
 

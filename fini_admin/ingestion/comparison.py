@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 
 from django.db.models import QuerySet
 
-from fini_admin.fini.external_ids import compared, tidy
-from fini_admin.fini.providers import named
+from fini_admin.fini.external_ids import comparison_key, strip_unseen
+from fini_admin.fini.providers import provider_label
 from fini_admin.fini.routes import Resource
 from fini_admin.fini.same_address import address_key
 from fini_admin.lib.paging import CHUNK, chunks
@@ -58,7 +58,7 @@ def completed(
     """
     known = _by_id_key(workspace, provider, resources)
     return [
-        _completed(resource, known.get(compared(provider, resource.external_id)), mime_type)
+        _completed(resource, known.get(comparison_key(provider, resource.external_id)), mime_type)
         for resource in resources
     ]
 
@@ -77,7 +77,7 @@ def _completed(resource: Resource, source: models.Source | None, mime_type: str)
 
 
 def _as_known(known: str, written: str) -> str:
-    return known if tidy(known) == written else written
+    return known if strip_unseen(known) == written else written
 
 
 def compare(
@@ -91,7 +91,7 @@ def compare(
     known = _by_id_key(workspace, provider, resources)
     listed = _listed_keys(workspace, provider, resources)
     for position, resource in enumerate(resources):
-        key = compared(provider, resource.external_id)
+        key = comparison_key(provider, resource.external_id)
         if key in known:
             found.changes[position] = _differences(known[key], resource)
         elif listed is not None and key not in listed:
@@ -122,7 +122,7 @@ def _twins(
     first: dict[str, int] = {}
     twins = {}
     for position, (resource, key) in enumerate(zip(resources, keys, strict=True)):
-        own = compared(provider, resource.external_id)
+        own = comparison_key(provider, resource.external_id)
         if own in known and known[own].address_key == key:
             first.setdefault(key, position)
             continue
@@ -141,7 +141,7 @@ def _twins(
 
 def _name(source: models.Source) -> str:
     """How a message names a source."""
-    return f"{named(source.provider)}, {source.external_id or source.fini_id}, {source.get_state_display()}"
+    return f"{provider_label(source.provider)}, {source.external_id or source.fini_id}, {source.get_state_display()}"
 
 
 def _sources(workspace: Workspace) -> QuerySet[models.Source]:
@@ -187,4 +187,4 @@ def _listed_keys(workspace: Workspace, provider: str, resources: Sequence[Resour
 def _id_keys(provider: str, resources: Sequence[Resource]) -> Iterator[list[str]]:
     """What the external IDs are compared by, in the pieces that one query takes."""
     for batch in chunks(resources, CHUNK):
-        yield [compared(provider, resource.external_id) for resource in batch]
+        yield [comparison_key(provider, resource.external_id) for resource in batch]

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef, QuerySet
 
-from fini_admin.audit.chain import text_of
+from fini_admin.audit.chain import utc_text
 from fini_admin.ingestion.models import QueueEntry
 from fini_admin.sources.models import DiscoveredResource, Source
 from fini_admin.sources.states import ever_ingested
@@ -63,8 +63,8 @@ def _row_of(source: Any) -> dict[str, Any]:
         "state": source.state,
         "lane": lane,
         "run": source.run,
-        "first_seen": text_of(source.first_seen),
-        "last_seen": text_of(source.last_seen),
+        "first_seen": utc_text(source.first_seen),
+        "last_seen": utc_text(source.last_seen),
     }
 
 

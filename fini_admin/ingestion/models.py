@@ -4,7 +4,7 @@ from django.db import models
 from django.db.models import Q
 
 from fini_admin.sources.models import Source
-from fini_admin.workspaces.models import Workspace
+from fini_admin.workspaces.models import ApiKey, Workspace
 
 MOST_HOURS = 720
 PAGE = 100
@@ -148,9 +148,6 @@ class Step(models.Model):
             models.Index(fields=["run"], name="step_check", condition=Q(state=StepState.CHECK)),
         )
 
-    def __str__(self) -> str:
-        return f"{self.run} step {self.number}"
-
 
 class Item(models.Model):
     """One ID of a run, with its outcome once it has one; `resource` is what register sends of it, or its title."""
@@ -174,9 +171,6 @@ class Item(models.Model):
             models.Index(fields=["run", "outcome", "position"], name="item_by_outcome"),
             models.Index(fields=["source"], name="item_followed", condition=~Q(stage=Stage.ENDED)),
         )
-
-    def __str__(self) -> str:
-        return f"{self.run} item {self.position}"
 
 
 class QueueEntry(models.Model):
@@ -210,9 +204,6 @@ class QueueEntry(models.Model):
                 condition=Q(closed_at__isnull=False),
             ),
         )
-
-    def __str__(self) -> str:
-        return f"{self.source} waits"
 
 
 class PreviewState(models.TextChoices):
@@ -253,9 +244,6 @@ class Preview(models.Model):
     made_by = models.TextField()
     made_at = models.DateTimeField(db_index=True)
 
-    def __str__(self) -> str:
-        return f"preview of {self.kind} by {self.made_by}"
-
 
 class PreviewRow(models.Model):
     """A resource, queue entry or line of a preview.
@@ -281,9 +269,6 @@ class PreviewRow(models.Model):
             models.UniqueConstraint(fields=["preview", "place"], name="one_preview_row_per_place"),
         )
 
-    def __str__(self) -> str:
-        return f"{self.group} {self.number} of {self.preview_id}"
-
 
 class Budget(models.Model):
     """A workspace's calls: the number given out last and when (`served_at`), and until when nothing goes out (T7).
@@ -305,9 +290,6 @@ class Budget(models.Model):
     limited_until = models.DateTimeField(null=True)
     batch_limit = models.PositiveIntegerField(null=True)
 
-    def __str__(self) -> str:
-        return f"{self.workspace} call {self.number}"
-
 
 class Slot(models.Model):
     """A numbered call of a workspace; until it is known when it was sent, it counts as sent at its latest."""
@@ -319,9 +301,6 @@ class Slot(models.Model):
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=["workspace", "number"], name="one_call_per_slot"),)
-
-    def __str__(self) -> str:
-        return f"{self.workspace} call {self.number}"
 
 
 class Watch(models.Model):
@@ -353,9 +332,6 @@ class Watch(models.Model):
 
     class Meta:
         indexes = (models.Index(fields=["next_at"], name="watch_due"),)
-
-    def __str__(self) -> str:
-        return f"watch of {self.workspace}"
 
 
 class Schedule(models.Model):
@@ -389,12 +365,34 @@ class Schedule(models.Model):
         return "every hour" if self.every_hours == 1 else f"every {self.every_hours} hours"
 
 
+class Verification(models.Model):
+    """The last verification of a key that a person asked for: open until `ended_at`, one at a time.
+
+    `progress` is what its calls so far found (engine/key_check.py), `call` the one that is open. `error` says in words
+    for people why nothing was found out; empty when the key's row has what was found.
+    """
+
+    key = models.OneToOneField(ApiKey, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    actor = models.TextField()
+    origin = models.CharField(max_length=20)
+    asked_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    error = models.TextField(blank=True)
+    progress = models.JSONField(default=dict, blank=True)
+    call = models.CharField(max_length=36, blank=True)
+    owner = models.CharField(max_length=36, blank=True)
+    lease_until = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = (models.Index(fields=["asked_at"], name="verification_open", condition=Q(ended_at=None)),)
+
+    def __str__(self) -> str:
+        return f"verification of {self.key_id}"
+
+
 class Worker(models.Model):
     """A process that does the background work, and when it last said so."""
 
     id = models.CharField(max_length=36, primary_key=True)
     started_at = models.DateTimeField()
     seen_at = models.DateTimeField(db_index=True)
-
-    def __str__(self) -> str:
-        return self.id

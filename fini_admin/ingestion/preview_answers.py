@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from fini_admin.fini.external_ids import tidy
+from fini_admin.fini.external_ids import strip_unseen
 from fini_admin.fini.routes import ResourceBody
 from fini_admin.ingestion.missing_titles import title_fault, title_field, titled_position
 from fini_admin.ingestion.models import Preview, PreviewRow, RowGroupName
@@ -66,7 +66,7 @@ def read_answer(
         if row.position is None or not (row.content or {}).get("untitled"):
             continue
         name = title_field(row.position)
-        title = titles[row.position] = tidy(fields[name][-1])
+        title = titles[row.position] = strip_unseen(fields[name][-1])
         if answer.sends(row.group, row.position) and (said := about_key(name) or title_fault(title)):
             faults[row.position] = said
     return replace(answer, titles=titles, faults=faults)

@@ -12,7 +12,7 @@ from django.utils import timezone
 from fini_admin.audit.expressions import IsOutcome
 from fini_admin.audit.models import Entry
 from fini_admin.audit.names import CallKind
-from fini_admin.audit.queries import one_a_call
+from fini_admin.audit.queries import _newest_row_per_call
 from fini_admin.fini.errors import ScopeMissing
 from fini_admin.ingestion.models import (
     Budget,
@@ -182,4 +182,4 @@ def latest_call_rows(workspace: Workspace, ids: Collection[str]) -> list[Entry]:
     # Two queries, each of which has an index of its own.
     asked, ended = rows.filter(kind=CallKind.ASKED), rows.filter(IsOutcome("kind"))
     newest_first = sorted([*asked, *ended], key=lambda row: -row.seq)
-    return one_a_call(newest_first)[::-1]
+    return _newest_row_per_call(newest_first)[::-1]

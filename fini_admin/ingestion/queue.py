@@ -16,7 +16,7 @@ from fini_admin.ingestion.budget import lock_budget
 from fini_admin.ingestion.models import Item, Lane, QueueEntry, Run, Stage
 from fini_admin.lib.paging import CHUNK, COUNTED, chunks, count
 from fini_admin.sources import mirror
-from fini_admin.sources.mirror import Origin
+from fini_admin.sources.mirror import Observation
 from fini_admin.sources.models import Source, StateChange
 from fini_admin.sources.search import SOURCE_FIELDS, search
 from fini_admin.sources.states import BUSY, State, ever_ingested
@@ -338,7 +338,7 @@ def _settle_states(sources: list[Source], note: str, *, queued: bool) -> None:
     by_state: dict[State, list[Source]] = {}
     for source in sources:
         by_state.setdefault(mirror.next_state(source, queued=queued), []).append(source)
-    shown = Origin("", datetime.now(UTC))
+    shown = Observation("", datetime.now(UTC))
     for state, alike in by_state.items():
         for part in chunks(alike, CHUNK):
             mirror.move_all(part, state, shown, note)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable
 
 from fini_admin.fini import wire
-from fini_admin.fini.external_ids import is_unseen, tidy
+from fini_admin.fini.external_ids import is_unseen, strip_unseen
 from fini_admin.fini.providers import MIME_TYPE
 from fini_admin.fini.routes import Resource, is_sendable, is_url
 from fini_admin.lib.key_text import REPLACEMENT, looks_like_key, without_keys
@@ -40,10 +40,10 @@ _RULES: tuple[tuple[str, Callable[[str], bool]], ...] = (
 )
 _TOO_LONG = "was too long to be kept whole"
 _OWN_RULES: dict[str, tuple[tuple[str, Callable[[str], bool]], ...]] = {
-    "external_id": ((_TOO_LONG, wire.is_cut),),
-    "title": ((f"{_TOO_LONG}: write one of at most {wire.TITLE:,} characters", wire.is_cut),),
+    "external_id": ((_TOO_LONG, wire.is_shortened),),
+    "title": ((f"{_TOO_LONG}: write one of at most {wire.TITLE:,} characters", wire.is_shortened),),
     "original_url": (
-        (_TOO_LONG, wire.is_cut),
+        (_TOO_LONG, wire.is_shortened),
         (
             "holds a character that cannot be seen: type or copy the address again",
             lambda value: any(is_unseen(character) and not character.isspace() for character in value),
@@ -63,7 +63,7 @@ _OWN_RULES: dict[str, tuple[tuple[str, Callable[[str], bool]], ...]] = {
 
 def tidied(field: str, value: str) -> str:
     """A field's text without the characters at its ends that cannot be seen; one far too long stays as it is."""
-    return value if len(value) > 2 * LONGEST[field] else tidy(value)
+    return value if len(value) > 2 * LONGEST[field] else strip_unseen(value)
 
 
 def fault(field: str, value: str) -> str:

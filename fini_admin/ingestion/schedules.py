@@ -17,9 +17,9 @@ from fini_admin.ingestion.budget import lock_budget
 from fini_admin.ingestion.models import MOST_HOURS, Run, Schedule
 from fini_admin.lib.keyring import UnknownKey
 from fini_admin.lib.outage import outage_of
-from fini_admin.workspaces import actions
 from fini_admin.workspaces.models import Membership, User, Workspace
 from fini_admin.workspaces.queries import usable_key
+from fini_admin.workspaces.workspaces import record_activity
 
 log = logging.getLogger(__name__)
 WRONG = f"Enter a number from 1 to {MOST_HOURS}, or leave it empty."
@@ -99,7 +99,7 @@ def change(*, by: By, workspace: Workspace, hours: Hours) -> bool:
     if after:
         before = {setting(provider): held.get(provider) for provider in after}
         named = {setting(provider): every for provider, every in after.items()}
-        actions.record(workspace, Activity.SETTINGS_CHANGED, by, before=before, after=named)
+        record_activity(workspace, Activity.SETTINGS_CHANGED, by, before=before, after=named)
     return bool(after)
 
 
@@ -142,7 +142,7 @@ def take_over(*, by: By, workspace: Workspace, provider: str) -> None:
     Schedule.objects.filter(pk=schedule.pk).update(set_by=by.actor)
     name = f"discover_{provider}_set_by"
     changed = {"before": {name: schedule.set_by}, "after": {name: by.actor}}
-    actions.record(workspace, Activity.SETTINGS_CHANGED, by, **changed)
+    record_activity(workspace, Activity.SETTINGS_CHANGED, by, **changed)
 
 
 def _due(now: datetime) -> QuerySet[Schedule]:

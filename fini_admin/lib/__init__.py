@@ -1,1 +1,1 @@
-"""What the product's packages share; imports nothing of them."""
+"""What every package may use. Imports nothing of the product."""

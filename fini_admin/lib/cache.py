@@ -1,4 +1,4 @@
-"""The cache in the database, which counts the tries of a log-in: an outage is said, never taken for a refusal."""
+"""The database cache, which counts log-in attempts. An outage raises; Django's would report it as "not set"."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -9,17 +9,17 @@ from django.core.cache.backends.base import DEFAULT_TIMEOUT
 from django.core.cache.backends.db import DatabaseCache
 from django.db import Error, IntegrityError, connection, transaction
 
-# The longest of ACCOUNT_RATE_LIMITS: nothing is kept for more.
+# The longest of ACCOUNT_RATE_LIMITS; no entry lives longer.
 LONGEST = timedelta(days=1)
 
 
 class Cache(DatabaseCache):
-    """As Django's, which answers False both for what another process wrote first and for a database that is away."""
+    """Django's database cache, which tells a lost race from a database that cannot be used."""
 
     def _base_set(self, mode: str, key: str, value: Any, timeout: Any = DEFAULT_TIMEOUT) -> bool:
-        """As Django's; raises what the database could not do.
+        """As Django's, but raises what the database could not do.
 
-        The transaction is begun and ended out here, where no error is kept back.
+        The transaction is begun out here, because Django's own swallows the error.
         """
         failed: list[Error] = []
 
@@ -39,8 +39,8 @@ class Cache(DatabaseCache):
         return done
 
 
-def forget_ahead(now: datetime) -> None:
-    """Forget what is kept for longer than anything is: a clock was ahead when it was counted."""
+def delete_beyond_longest(now: datetime) -> None:
+    """Delete entries that expire later than any can: they were counted while the clock was ahead."""
     table = connection.ops.quote_name(str(settings.CACHES["default"]["LOCATION"]))
     latest = connection.ops.adapt_datetimefield_value(now + LONGEST)
     with connection.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""Rows as files: JSON Lines, and CSV that no spreadsheet takes for formulas. Written as they are read."""
+"""Rows as JSON Lines or CSV, generated row by row. In CSV, no cell is a formula."""
 
 import csv
 import json
@@ -8,39 +8,38 @@ from typing import Any
 
 Rows = Iterable[Mapping[str, Any]]
 
-# A cell that begins so is a formula to a spreadsheet; the wide forms are read as the plain ones.
-# Apostrophes before it count as well: otherwise nobody could tell ours from one that was there before.
+# What a spreadsheet takes for a formula, full-width signs included. Apostrophes before it match as well: otherwise
+# `unescape_formula` could not tell ours from one that was there before.
 FORMULA = re.compile(r"'* *[=+\-@\t\r\n＝＋－＠]")
 
 
-class Echo:
-    """A file that gives back what is written to it."""
+class _Echo:
+    """A file that returns what is written to it."""
 
     def write(self, line: str) -> str:
         return line
 
 
 def json_lines(rows: Rows, names: list[str]) -> Iterator[str]:
-    """One object a line."""
     for row in rows:
         yield json.dumps(row, ensure_ascii=False) + "\n"
 
 
 def csv_lines(rows: Rows, names: list[str]) -> Iterator[str]:
-    """A header, then one line a row."""
-    writer = csv.writer(Echo())
+    """A header, then one line per row."""
+    writer = csv.writer(_Echo())
     yield writer.writerow(names)
     for row in rows:
-        yield writer.writerow([harmless(row[name]) for name in names])
+        yield writer.writerow([escape_formula(row[name]) for name in names])
 
 
-def harmless(value: object) -> object:
-    """A text that a spreadsheet would take for a formula gets an apostrophe in front, which it hides."""
+def escape_formula(value: object) -> object:
+    """Put an apostrophe before a text that a spreadsheet would run as a formula; spreadsheets hide it."""
     if isinstance(value, str) and FORMULA.match(value):
         return f"'{value}"
     return "" if value is None else value
 
 
-def unharmed(text: str) -> str:
-    """The text that `harmless` made this of: without the one apostrophe that it set."""
+def unescape_formula(text: str) -> str:
+    """Undo `escape_formula`."""
     return text[1:] if text.startswith("'") and FORMULA.match(text, 1) else text

@@ -1,4 +1,4 @@
-"""Settings from the environment, read strictly: a typo is an error, never a silent default."""
+"""Settings from the environment, read strictly: a typo raises ImproperlyConfigured and is never a silent default."""
 
 import base64
 import binascii
@@ -28,7 +28,7 @@ def flag(name: str, *, default: bool = False) -> bool:
 
 
 def text(name: str, default: str = "") -> str:
-    """A text as it stands; `env.str` would take a value that begins with `$` for another variable's name."""
+    """A text, unchanged but stripped; `env.str` would read a value that begins with `$` as another variable's name."""
     value: str = env.ENVIRON.get(name, default)
     return value.strip()
 
@@ -56,7 +56,7 @@ def secret(name: str) -> str:
 
 
 def folder(name: str, default: Path) -> Path:
-    """A folder, made where it is missing."""
+    """A folder, created if missing."""
     path = Path(text(name) or default).resolve()
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -67,19 +67,19 @@ def folder(name: str, default: Path) -> Path:
     return path
 
 
-def for_reading_only(database: dict[str, Any]) -> bool:
-    """Whether an SQLite file may only be read: its address says `?mode=ro`, or this process may not write it."""
+def is_read_only(database: dict[str, Any]) -> bool:
+    """Whether an SQLite file is opened read-only: its URL says `?mode=ro`, or this process may not write it."""
     mode, path = database["OPTIONS"].get("mode", ""), database["NAME"]
     if mode not in ("", "ro"):
         raise ImproperlyConfigured(f"DATABASE_URL has mode={mode!r}: the only one is ro, for reading only")
     return bool(mode) or (os.access(path, os.F_OK) and not os.access(path, os.W_OK))
 
 
-def opened_for_reading(database: dict[str, Any]) -> dict[str, Any]:
-    """An SQLite database as it is opened to be read only: whatever writes fails, and nothing else does.
+def read_only_database(database: dict[str, Any]) -> dict[str, Any]:
+    """The settings of an SQLite database that is opened read-only, so that only writes fail.
 
-    SQLite reads a file in WAL mode by an index beside it. Where it can neither find nor make one, nobody has the file
-    open, and it is read as it stands.
+    SQLite reads a file in WAL mode through an index beside it. Where it neither finds nor can create one, nobody has
+    the file open, and `immutable` lets it be read as it is.
     """
     path, unwanted = Path(database["NAME"]).absolute(), ("mode", "init_command")
     alone = not os.access(path.parent, os.W_OK) and not os.access(f"{path}-wal", os.F_OK)
@@ -91,15 +91,15 @@ def opened_for_reading(database: dict[str, Any]) -> dict[str, Any]:
 
 
 def encryption_keys(raw: str) -> list[bytes]:
-    """ENCRYPTION_KEYS as bytes, newest first; each is 32 bytes in URL-safe base64 (design 5)."""
-    keys = [decoded_key(word.strip()) for word in raw.split(",") if word.strip()]
+    """ENCRYPTION_KEYS, newest first; each is 32 bytes in URL-safe base64."""
+    keys = [_decode_key(word.strip()) for word in raw.split(",") if word.strip()]
     if len(set(keys)) != len(keys):
         raise ImproperlyConfigured("ENCRYPTION_KEYS names one key twice")
     return keys
 
 
-def decoded_key(word: str) -> bytes:
-    """One of ENCRYPTION_KEYS; the error never repeats what was given."""
+def _decode_key(word: str) -> bytes:
+    """One key; the error does not repeat the value."""
     try:
         key = base64.b64decode(word + "=" * (-len(word) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
@@ -110,7 +110,7 @@ def decoded_key(word: str) -> bytes:
 
 
 def all_or_none(**given: str) -> bool:
-    """Whether these are set; what is set in part only is an error that names the rest."""
+    """Whether all of these are set; raises when only some are, and names the missing ones."""
     missing = [name for name, value in given.items() if not value]
     if missing and len(missing) < len(given):
         raise ImproperlyConfigured(f"{' and '.join(missing)} must be set too")
@@ -118,19 +118,19 @@ def all_or_none(**given: str) -> bool:
 
 
 def origin(url: str) -> str:
-    """An address's scheme, host and port."""
+    """The scheme, host and port of a URL."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def name_of(url: str) -> str:
-    """An address as a short text that holds letters, digits and hyphens only; the same for the same address."""
+def slug_of_url(url: str) -> str:
+    """A short name for a URL, of letters, digits and hyphens; equal for equal URLs."""
     words_in = re.sub(r"[^a-z0-9]+", "-", url.lower().partition("://")[2]).strip("-")
     return f"{words_in[:60]}-{hashlib.sha256(url.encode()).hexdigest()[:8]}" if url else "none"
 
 
 def origins(name: str, found: list[str]) -> list[str]:
-    """What NAME holds when each is https://host[:port], as a content policy takes them."""
+    """Check that each value is https://host[:port], as a content security policy takes it."""
     for word in found:
         parts = urlsplit(word)
         if word != origin(word) or parts.scheme != "https" or not parts.hostname:
@@ -139,9 +139,9 @@ def origins(name: str, found: list[str]) -> list[str]:
 
 
 def https_url(name: str, default: str = "") -> str:
-    """An address without a trailing slash; plain HTTP is taken only for this machine itself.
+    """A URL without its trailing slash; plain HTTP only to this machine.
 
-    Empty where nothing is named and there is no default.
+    Empty when neither a value nor a default is given.
     """
     url = text(name, default).rstrip("/")
     if not url and not default:

@@ -1,6 +1,6 @@
-"""Fini's API keys in text: what looks like one, how texts are freed of them, what is typed as one (P5).
+"""Fini's API keys in text: recognising them, replacing them, and checking what is typed as one (P5).
 
-Everything here takes time in proportion to its text, whatever stands in it.
+All functions take linear time, whatever the text.
 """
 
 import re
@@ -10,19 +10,19 @@ from typing import Any
 
 PREFIX = "fini_"
 REPLACEMENT = "[key removed]"
-# Of what is typed as a key, with what it was copied with.
+# Of a typed key, including what was copied with it.
 LONGEST = 4096
 
 LETTERS = r"[A-Za-z0-9_\-.~+/=]"
-# How a percent sign and a backslash are written: in an address within an address, in JSON within JSON, in both.
+# A percent sign and a backslash, escaped once or several times: a URL in a URL, JSON in JSON, or both.
 PERCENT = r"(?:%(?:25){0,9})"
 BACKSLASH = rf"(?:(?:\\|{PERCENT}5[cC]){{1,9}})"
-# The same letters by their codes.
+# The characters of LETTERS by their hexadecimal codes.
 CODES = r"(?:2[bBdDeEfF]|3[0-9dD]|4[1-9a-fA-F]|5[0-9aAfF]|6[1-9a-fA-F]|7[0-9aAeE])"
 
 
 def _spelled(letter: str) -> str:
-    """A pattern of the ways in which an address and JSON write a letter."""
+    """A pattern for the ways in which URLs and JSON write a character."""
     code = "".join(f"[{digit}{digit.upper()}]" if digit.isalpha() else digit for digit in f"{ord(letter):x}")
     return rf"(?:{re.escape(letter)}|{PERCENT}{code}|{BACKSLASH}u00{code})"
 
@@ -32,16 +32,16 @@ SPELLED = re.compile(
     "".join(map(_spelled, PREFIX)) + rf"(?:{LETTERS}|{PERCENT}{CODES}|{BACKSLASH}(?:u00{CODES}|/)){{16,}}"
 )
 
-# One escape of an address, of JSON or of HTML. What HTML does not have to escape it leaves as it is.
+# One escape of a URL, of JSON or of HTML, which escapes only what it must.
 ESCAPE = re.compile(
     r"""%(?P<percent>[0-7][0-9A-Fa-f])|\\(?:u(?P<unit>[0-9A-Fa-f]{4})|(?P<own>["\\/]))"""
     r"|&(?:#(?P<number>[0-9]{2,3})|#[xX](?P<hex>[0-9A-Fa-f]{2})|(?P<name>quot|amp|lt|gt|apos));"
 )
 NAMED = {"quot": '"', "amp": "&", "lt": "<", "gt": ">", "apos": "'"}
-# Escapes in escapes, in escapes.
+# How deep escapes may be nested.
 ROUNDS = 4
 
-# What comes along when a key is copied out of a page, a mail or a curl line: space seen and unseen, quotes, the scheme.
+# What is copied along with a key from a page, a mail or a curl line: white space, quotes, the scheme.
 UNSEEN = re.compile(r"[\s\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 SCHEME = re.compile(rf"authorization\s*:|bearer(?={UNSEEN.pattern})", re.IGNORECASE)
 QUOTES = {'"': '"', "'": "'", "`": "`", "“": "”", "‘": "’", "«": "»"}
@@ -49,33 +49,30 @@ MASKS = "*…•●·"
 
 
 def looks_like_key(text: str) -> bool:
-    """Whether `text` holds what looks like a key, `fini_` and 16 or more key characters, however it is written."""
+    """Whether a text holds `fini_` and 16 or more key characters, in plain or escaped form."""
     return _pattern(text).search(text) is not None
 
 
 def without_keys(text: str, *known: str) -> str:
-    """`text` with each of the `known` keys, and whatever else looks like a key, replaced.
+    """The text with each of the `known` keys, and everything that looks like a key, replaced.
 
-    Also where an address, JSON or HTML writes some of its letters as escapes.
+    Also finds keys in which a URL, JSON or HTML wrote characters as escapes.
     """
     for key in known:
         text = text.replace(key, REPLACEMENT)
-        # What looks like a key is found in any spelling anyway.
+        # What looks like a key is found below, in any form.
         if not PLAIN.fullmatch(key):
             text = _without_spelled(text, key)
     return _pattern(text).sub(REPLACEMENT, text)
 
 
 def _pattern(text: str) -> re.Pattern[str]:
-    """The pattern that finds all that looks like a key; the one for plain letters is many times as fast."""
+    """The pattern that finds keys; the one for texts without escapes is many times as fast."""
     return SPELLED if "%" in text or "\\" in text else PLAIN
 
 
 def keyless(value: Any, *known: str) -> Any:
-    """A JSON value, each text in it and each name in its objects as `without_keys` gives it.
-
-    Raises RecursionError for one that is nested too deeply.
-    """
+    """A JSON value with keys replaced in all texts and names; raises RecursionError for one nested too deeply."""
     if isinstance(value, str):
         return without_keys(value, *known)
     if isinstance(value, list):
@@ -86,41 +83,41 @@ def keyless(value: Any, *known: str) -> Any:
 
 
 def _without_spelled(text: str, key: str) -> str:
-    """`text` without a key that is written with escapes."""
-    if key not in _plain(text):
+    """The text without a key that is written with escapes."""
+    if key not in _unescaped(text):
         return text
-    plain, starts = _plain_with_starts(text)
+    plain, starts = _unescaped_with_starts(text)
     parts, done = [], 0
-    for at in _places(plain, key):
+    for at in _occurrences(plain, key):
         parts += [text[done : starts[at]], REPLACEMENT]
         done = starts[at + len(key)]
     return "".join([*parts, text[done:]])
 
 
-def _places(text: str, key: str) -> Iterator[int]:
-    """Where a key stands in a text, each time behind the one before."""
+def _occurrences(text: str, key: str) -> Iterator[int]:
+    """Where a key occurs in a text, without overlaps."""
     at = text.find(key)
     while at >= 0:
         yield at
         at = text.find(key, at + len(key))
 
 
-def _plain(text: str) -> str:
-    """`text` with its escapes read, and those within them."""
+def _unescaped(text: str) -> str:
+    """The text with its escapes decoded, and escapes in escapes."""
     for _ in range(ROUNDS):
-        before, text = text, ESCAPE.sub(_read, text)
+        before, text = text, ESCAPE.sub(_letter_of, text)
         if text == before:
             break
     return text
 
 
-def _plain_with_starts(text: str) -> tuple[str, "array[int]"]:
-    """The same, with the place in `text` where each of its letters begins, and at the end where `text` ends."""
+def _unescaped_with_starts(text: str) -> tuple[str, "array[int]"]:
+    """The same, and for each character where it begins in the original text, with the end appended."""
     starts = array("q", range(len(text) + 1))
     for _ in range(ROUNDS):
         parts, kept, done = [], array("q"), 0
         for found in ESCAPE.finditer(text):
-            parts += [text[done : found.start()], _read(found)]
+            parts += [text[done : found.start()], _letter_of(found)]
             kept += starts[done : found.start() + 1]
             done = found.end()
         if not parts:
@@ -130,8 +127,8 @@ def _plain_with_starts(text: str) -> tuple[str, "array[int]"]:
     return text, starts
 
 
-def _read(found: re.Match[str]) -> str:
-    """The letter that an escape stands for."""
+def _letter_of(found: re.Match[str]) -> str:
+    """The character that an escape stands for."""
     kind, written = found.lastgroup, str(found[found.lastgroup or 0])
     if kind == "own":
         return written
@@ -140,8 +137,8 @@ def _read(found: re.Match[str]) -> str:
     return chr(int(written, 10 if kind == "number" else 16))
 
 
-def bare(typed: str) -> str:
-    """A key without what it was copied with. Quotes go only in pairs: a key may end in one."""
+def bare_key(typed: str) -> str:
+    """A typed key without white space, quotes and scheme around it. Quotes go only in pairs: a key may end in one."""
     start, end, left = 0, len(typed), -1
     while end - start != left:
         left = end - start
@@ -158,7 +155,7 @@ def bare(typed: str) -> str:
 
 TOO_LONG = f"A key has at most {LONGEST:,} characters, and this has more. Copy the key alone."
 # Why a text cannot be a key as Fini gives it: the first that holds.
-FAULTS: tuple[tuple[str, Callable[[str], bool]], ...] = (
+_FAULTS: tuple[tuple[str, Callable[[str], bool]], ...] = (
     (TOO_LONG, lambda key: len(key) > LONGEST),
     (f"A key begins with {PREFIX}.", lambda key: not key.startswith(PREFIX)),
     (
@@ -173,12 +170,12 @@ FAULTS: tuple[tuple[str, Callable[[str], bool]], ...] = (
 )
 
 
-def fault(key: str) -> str:
-    """What is wrong with a key, in words that hold none of it; empty when it may be one.
+def key_fault(key: str) -> str:
+    """Why a text cannot be a key, in words that repeat none of it; empty when it may be one.
 
-    A key begins with `fini_`, is ASCII and has no white space: its length and its other characters are not known.
+    A key begins with `fini_`, and is ASCII without white space. Its length and other characters are unknown.
     """
-    said = next((said for said, holds in FAULTS if holds(key)), "")
+    said = next((said for said, holds in _FAULTS if holds(key)), "")
     odd = next((place for place, letter in enumerate(key, 1) if not "!" <= letter <= "~"), 0)
     if said or not odd:
         return said

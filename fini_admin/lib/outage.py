@@ -1,6 +1,6 @@
-"""A database that cannot do its work now: which errors say so, and the words for it. The only place that tells.
+"""Recognising errors that mean the database cannot be used now, and the words for each.
 
-The drivers' own errors are known beside the ORM's, for huey uses the drivers themselves.
+Knows the drivers' errors as well as Django's, because huey uses the drivers directly.
 """
 
 import sqlite3
@@ -15,7 +15,7 @@ from django.db import Error, InterfaceError, OperationalError, connection
 
 
 class Outage(Enum):
-    """What is wrong, and what an operator does about it."""
+    """What is wrong with the database, and what an operator does about it."""
 
     LOCKED = (
         "The database is locked",
@@ -42,16 +42,15 @@ class Outage(Enum):
 
     @property
     def what(self) -> str:
-        """What is wrong, without a full stop."""
         return self.value[0]
 
     @property
     def cure(self) -> str:
-        """Why, and what to do: whole sentences."""
+        """Why, and what to do, in whole sentences."""
         return self.value[1]
 
 
-# By the beginning of SQLite's name for the error.
+# By the start of SQLite's error name.
 SQLITE = {
     "SQLITE_BUSY": Outage.LOCKED,
     "SQLITE_LOCKED": Outage.LOCKED,
@@ -64,7 +63,7 @@ SQLITE = {
     "SQLITE_CORRUPT": Outage.AWAY,
     "SQLITE_PROTOCOL": Outage.AWAY,
 }
-# By the beginning of PostgreSQL's code for the error; one without a code comes from the connection.
+# By the start of PostgreSQL's error code; an error without a code is one of the connection.
 POSTGRES = {
     "53100": Outage.FULL,
     "53": Outage.AWAY,
@@ -84,12 +83,12 @@ POSTGRES = {
 
 
 def outage_of(error: BaseException | None) -> Outage | None:
-    """What an error says of the database; None for one that is about a statement, or about something else."""
-    if isinstance(error, sqlite3.Error):  # the ORM's errors are its own; only huey uses this driver itself
+    """The outage that an error means; None for errors of a statement or of anything else."""
+    if isinstance(error, sqlite3.Error):  # not wrapped by the ORM, so it is huey's
         return Outage.WAKE_UPS
     own = error.__cause__ if isinstance(error, Error) and error.__cause__ else error
     if isinstance(own, sqlite3.Error):
-        return of_sqlite(own)
+        return _of_sqlite(own)
     if isinstance(own, psycopg.Error):
         code = own.sqlstate or ""
         lost = not code and isinstance(own, psycopg.OperationalError | psycopg.InterfaceError)
@@ -99,15 +98,15 @@ def outage_of(error: BaseException | None) -> Outage | None:
 
 
 def refuses_nul(error: BaseException | None) -> bool:
-    """Whether PostgreSQL, or its driver, refused a text for the NUL in it."""
+    """Whether PostgreSQL, or its driver, refused a text because of a NUL."""
     codes = ("22021", "22P05")  # in a text, in JSON
     own = error.__cause__ if isinstance(error, Error) and error.__cause__ else error
     refused = isinstance(own, psycopg.Error) and own.sqlstate in codes
     return refused or (isinstance(own, ValueError | psycopg.DataError) and "NUL (0x00)" in str(own))
 
 
-def of_sqlite(error: sqlite3.Error) -> Outage | None:
-    """What SQLite says. It cannot open a file that is there either where it may not write beside it (WAL)."""
+def _of_sqlite(error: sqlite3.Error) -> Outage | None:
+    """SQLite's outages. A file that exists and cannot be opened is in a folder that cannot be written (WAL)."""
     name = getattr(error, "sqlite_errorname", "")
     if name == "SQLITE_ERROR" and str(error).startswith(("no such table", "no such column")):
         return Outage.NO_TABLES
@@ -116,27 +115,26 @@ def of_sqlite(error: sqlite3.Error) -> Outage | None:
     return next((found for start, found in SQLITE.items() if name.startswith(start)), None)
 
 
-def in_a_line(error: BaseException | None) -> str:
-    """The outage, what to do, and the driver's own words, on one line; empty when the error is none."""
+def outage_line(error: BaseException | None) -> str:
+    """The outage, what to do, and the driver's message on one line; empty when the error is no outage."""
     found = outage_of(error)
     return f"{found.what}: {found.cure} ({' '.join(str(error).split())})" if found else ""
 
 
 @contextmanager
-def patience(seconds: float) -> Iterator[None]:
-    """Within this, this thread waits no longer for whoever writes (SQLite; PostgreSQL locks no whole database)."""
+def lock_timeout(seconds: float) -> Iterator[None]:
+    """Inside the block this thread waits at most `seconds` for SQLite's lock. No effect on PostgreSQL."""
     if connection.vendor != "sqlite":
         yield
         return
-    set_busy_timeout(seconds)
+    _set_busy_timeout(seconds)
     try:
         yield
     finally:
         if connection.connection is not None:
-            set_busy_timeout(settings.DATABASES["default"]["OPTIONS"]["timeout"])
+            _set_busy_timeout(settings.DATABASES["default"]["OPTIONS"]["timeout"])
 
 
-def set_busy_timeout(seconds: float) -> None:
-    """How long a statement of this connection waits for another's write."""
+def _set_busy_timeout(seconds: float) -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")

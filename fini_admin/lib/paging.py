@@ -1,4 +1,4 @@
-"""Lists by keyset: constant work however deep one pages (P7); and what is too much for one statement, in pieces."""
+"""Keyset pagination (P7), and splitting long `IN` lists."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from django.db.models import Model, QuerySet
 
 SIZE = 50
 COUNTED = 10_000
-CHUNK = 500  # rows a statement
-DIGITS = 18  # what a 64-bit column holds whatever the digits are
+CHUNK = 500  # IDs or rows per statement
+DIGITS = 18  # any such number fits a 64-bit column
 
 M = TypeVar("M", bound=Model)
 V = TypeVar("V")
@@ -19,7 +19,7 @@ V = TypeVar("V")
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[M]):
-    """Some rows of a list; `older` is the next page's cursor, empty on the last; `first` on the first page."""
+    """Rows of a list; `older` is the next page's cursor, empty on the last page."""
 
     rows: list[M]
     older: str
@@ -27,17 +27,17 @@ class Page(Generic[M]):
 
 
 def whole_number(text: str | None) -> int | None:
-    """The number that a text of digits says, None for any other text, and for one that no column holds."""
+    """The number in a text of digits; None for other texts, and for numbers too large for a column."""
     return int(text) if text and text.isascii() and text.isdigit() and len(text) <= DIGITS else None
 
 
 def whole_numbers(texts: Iterable[str]) -> list[int]:
-    """The numbers that the texts say, in their order, less those that say none."""
+    """The numbers in these texts, in order; other texts are skipped."""
     return [number for number in map(whole_number, texts) if number is not None]
 
 
 def parts(texts: Iterable[str]) -> list[str]:
-    """What stands between the commas of these texts: a script sends many IDs as one field."""
+    """The parts between commas of these texts: a script sends many IDs as one field."""
     return [part for text in texts for part in text.split(",") if part]
 
 
@@ -49,7 +49,7 @@ def page(
     size: int = SIZE,
     descending: bool = True,
 ) -> Page[M]:
-    """The rows after the cursor by a unique whole-number field; a cursor that is none leads to the first page."""
+    """The rows after the cursor by a unique whole-number field; the first page for an invalid cursor."""
     start = whole_number(cursor)
     if start is not None:
         queryset = queryset.filter(**{f"{field}__{'lt' if descending else 'gt'}": start})

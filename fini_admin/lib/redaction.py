@@ -1,4 +1,4 @@
-"""What the log and error reports may hold: no secret, in development as little as anywhere (P5)."""
+"""Keeping secrets out of the log and of error reports, in development as well (P5)."""
 
 import logging
 import os
@@ -19,11 +19,11 @@ from django.views.debug import ExceptionReporter, SafeExceptionReporterFilter
 from fini_admin.lib import outage
 from fini_admin.lib.key_text import without_keys
 
-# Our own modules' names would look like keys.
+# `fini_admin.…` looks like a key; the product's own module names are kept.
 PACKAGE = Path(__file__).resolve().parent.parent
 MODULES = "|".join(sorted(path.stem for path in PACKAGE.iterdir() if path.stem[:1].isalpha()))
 OWN = re.compile(rf"({PACKAGE.name}[./](?:{MODULES})\b)")
-# What a mail's or an invitation's link carries: who reads it in a log may use it.
+# Links that open something for whoever reads them in a log.
 LINK = re.compile(
     r"(/invitations/)[\w-]{43}"
     r"|(/accounts/password/reset/key/[0-9A-Za-z]+-)[0-9a-z]+-[0-9a-f]{32}"
@@ -32,88 +32,84 @@ LINK = re.compile(
 )
 
 
-def shown(text: str) -> str:
-    """A text that leaves the product for its operator: without keys, and without what opens a door by a link."""
+def redacted(text: str) -> str:
+    """A text for the log or a report: without keys, and without the tokens of invitation and password links."""
     parts = OWN.split(text)
     keyless = (part if place % 2 else without_keys(part) for place, part in enumerate(parts))
     return LINK.sub(lambda found: f"{found[found.lastindex or 0]}[removed]", "".join(keyless))
 
 
 def print_unhandled(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """In the place of `sys.excepthook`: what a command does not catch, on standard error, as the log would show it.
+    """The `sys.excepthook` of commands: writes an uncaught error to standard error, redacted.
 
-    What the operator sees to, wrong settings, an outage, a folder that cannot be written, is one line.
+    Wrong settings, an outage and a folder that cannot be written are one line, for the operator.
     """
-    said = operators_line(error) or "".join(traceback.format_exception(kind, error, trace))
-    sys.stderr.write(shown(said.rstrip("\n")) + "\n")
+    said = line_for_operator(error) or "".join(traceback.format_exception(kind, error, trace))
+    sys.stderr.write(redacted(said.rstrip("\n")) + "\n")
 
 
-def operators_line(error: BaseException) -> str:
-    """What an error says to the operator, on one line; empty for a fault of the program."""
+def line_for_operator(error: BaseException) -> str:
+    """The one line for an error that an operator can mend; empty for a fault of the program."""
     if isinstance(error, ImproperlyConfigured):
         return " ".join(str(error).split())
     if isinstance(error, OSError) and error.filename and settings.configured:
         path = Path(os.fsdecode(error.filename))
         if path.is_relative_to(settings.VAR_DIR):
             return f"VAR_DIR cannot be used: {error.strerror}: {path}. Let this account write there."
-    return outage.in_a_line(error)
+    return outage.outage_line(error)
 
 
-class NoOutage(logging.Filter):
-    """Leaves out what only says that the database is away."""
+class DropOutages(logging.Filter):
+    """A log filter that drops records of outages, which the worker reports once itself."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether a record stays."""
         return not (record.exc_info and outage.outage_of(record.exc_info[1]))
 
 
-class Line(logging.Formatter):
-    """A line of the log. Django's own lines hold addresses, and errors' texts hold anything.
+class LogFormatter(logging.Formatter):
+    """Formats log lines, redacted: Django's lines hold URLs, and messages of errors hold anything.
 
-    What was refused or failed names who asked for it, where that is known (people/sessions.py). A database that is away
-    is said behind the line: no traceback tells more.
+    Names who sent the request, where that is known (web/accounts/authentication.py), and an outage in place of a
+    traceback.
     """
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
-        """As everywhere; a traceback comes below."""
         person = getattr(getattr(record, "request", None), "asked_by", "")
-        away = outage.in_a_line(record.exc_info[1]) if record.exc_info else ""
+        away = outage.outage_line(record.exc_info[1]) if record.exc_info else ""
         ends = (f" (asked by {person})" if person else "", f": {away}" if away else "")
         return super().formatMessage(record) + "".join(ends)
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
-        """The traceback; none of an outage."""
+        """The traceback; none for an outage."""
         return "" if outage.outage_of(ei[1]) else super().formatException(ei)
 
     def format(self, record: logging.LogRecord) -> str:
-        """As everywhere; the whole line is searched, the traceback below it too."""
-        return shown(super().format(record))
+        """The whole record, redacted."""
+        return redacted(super().format(record))
 
 
-class Report(ExceptionReporter):
-    """Django's error report, searched as a whole: addresses, cookies, headers, source lines, the error's own text."""
+class ErrorReport(ExceptionReporter):
+    """Django's error report, redacted as a whole: URLs, cookies, headers, source lines, messages."""
 
     def get_traceback_html(self) -> SafeString:
-        """As a page."""
-        return SafeString(shown(super().get_traceback_html()))
+        return SafeString(redacted(super().get_traceback_html()))
 
     def get_traceback_text(self) -> SafeString:
-        """As text, for a mail."""
-        return SafeString(shown(super().get_traceback_text()))
+        return SafeString(redacted(super().get_traceback_text()))
 
 
-class Whole:
-    """A value as a report shows it, searched before the report cuts it: part of a key looks like none."""
+class _RedactedValue:
+    """A value whose repr is redacted before the report cuts it: half a key would not be recognised."""
 
     def __init__(self, value: object) -> None:
         self.value = value
 
     def __repr__(self) -> str:
-        return shown(repr(self.value))
+        return redacted(repr(self.value))
 
 
 class ReportFilter(SafeExceptionReporterFilter):
-    """Django's filter, also with DEBUG on, and for what holds a password or opens a door without being named so."""
+    """Django's filter, also with DEBUG on, and with more names of settings and cookies to hide."""
 
     hidden_settings = re.compile(
         SafeExceptionReporterFilter.hidden_settings.pattern
@@ -122,12 +118,11 @@ class ReportFilter(SafeExceptionReporterFilter):
     )
 
     def is_active(self, request: HttpRequest | None) -> bool:
-        """Always: a development machine holds real keys too."""
+        """True: a development machine has real keys, too."""
         return True
 
     def get_traceback_frame_variables(
         self, request: HttpRequest | None, tb_frame: FrameType
     ) -> ItemsView[str, Any]:
-        """A frame's variables: a long one is cut, and bytes are broken into lines."""
         variables = super().get_traceback_frame_variables(request, tb_frame)
-        return {name: Whole(value) for name, value in variables}.items()
+        return {name: _RedactedValue(value) for name, value in variables}.items()

@@ -1,6 +1,6 @@
-"""Which browser it was, in words."""
+"""Names of browsers, from the User-Agent header."""
 
-# The first that is in the text counts: Edge says that it is Chrome too, and every one that it is Mozilla.
+# The first match counts: Edge also calls itself Chrome, and every browser calls itself Mozilla.
 BROWSERS = (
     ("Edg", "Edge"),
     ("OPR/", "Opera"),
@@ -22,13 +22,13 @@ SYSTEMS = (
 )
 
 
-def known(agent: str) -> str:
-    """Browser and system, empty for what is in no list."""
+def known_name(agent: str) -> str:
+    """Browser and system, as `Firefox on Linux`; empty for an unknown browser."""
     browser = next((name for mark, name in BROWSERS if mark in agent), "")
     system = next((name for mark, name in SYSTEMS if mark in agent), "")
     return " on ".join(filter(None, [browser, system])) if browser else ""
 
 
-def in_words(agent: str) -> str:
-    """The same; what is in neither list is shown as it calls itself."""
-    return known(agent) or agent[:60] or "an unnamed program"
+def name(agent: str) -> str:
+    """Browser and system; an unknown browser by the beginning of its header."""
+    return known_name(agent) or agent[:60] or "an unnamed program"

@@ -1,6 +1,6 @@
-"""Invitations: found by their link, made, withdrawn, accepted. Whoever has the link and the address comes in, once.
+"""Invitations: made, found by their link, withdrawn, accepted once by the person they are for.
 
-Writes are one transaction each with its row in the workspace's trail inside, and raise ValidationError on bad input.
+Each write is one transaction with its row in the workspace's trail inside, and raises ValidationError on bad input.
 """
 
 import hashlib
@@ -19,17 +19,19 @@ from django.views.decorators.debug import sensitive_variables
 from fini_admin.audit.names import Activity, By, Origin
 from fini_admin.people import mail
 from fini_admin.people.models import Invitation
-from fini_admin.workspaces import actions, queries, validators
+from fini_admin.workspaces import queries, validators
+from fini_admin.workspaces.members import add_member, add_user, check_role
 from fini_admin.workspaces.models import Membership, User, Workspace
+from fini_admin.workspaces.workspaces import lock_installation, lock_workspace, record_activity
 
 VALID_FOR = timedelta(days=7)
-# All of them stand on the members' page, and each may send a mail.
+# The members' page shows all of them, and each may send a mail.
 MOST_OPEN = 50
 TOO_MANY = f"There are {MOST_OPEN} open invitations already. Withdraw one first."
 OVER = "This invitation no longer counts."
 NOT_YOURS = "This invitation is for another address."
 TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
-# What hands no mail to a post office. The link would stand in a log or a file.
+# Mail backends that send nothing: with them the link would stand in a log or a file.
 NO_POST_OFFICE = {"console", "dummy", "filebased"}
 SUBJECT = "{workspace}: you are invited to Fini Admin"
 LETTER = """{who} invites you to the workspace {workspace} in Fini Admin, as {role}.
@@ -47,118 +49,116 @@ def open_in(workspace: Workspace) -> QuerySet[Invitation]:
     return Invitation.objects.filter(workspace=workspace, accepted_at=None, withdrawn_at=None).order_by("-pk")
 
 
-def waits_for(email: str) -> bool:
-    """Whether somebody whom nobody here knows is invited at this address."""
+def is_invited(email: str) -> bool:
+    """Whether a person who is not known here yet has an open invitation at this address."""
     rows = Invitation.objects.filter(email=email, accepted_at=None, withdrawn_at=None)
     open_now = rows.filter(expires_at__gt=timezone.now(), workspace__archived_at=None)
     return open_now.exists() and not User.objects.filter(email=email).exists()
 
 
 @sensitive_variables("token")
-def by_token(token: str) -> Invitation | None:
-    """The invitation of a link; None for what is unknown, withdrawn, expired, or of an archived workspace.
+def find_by_token(token: str) -> Invitation | None:
+    """The invitation of a link; None when it is unknown, withdrawn, expired, or its workspace is archived.
 
-    One that was accepted is found: who accepted it may go on by its link.
+    One that was accepted is found, so that its link leads on whoever accepted it.
     """
     if not TOKEN.fullmatch(token):
         return None
     rows = Invitation.objects.filter(withdrawn_at=None, workspace__archived_at=None)
-    rows = rows.filter(expires_at__gt=timezone.now(), token_hash=hashed(token))
+    rows = rows.filter(expires_at__gt=timezone.now(), token_hash=_hash(token))
     return rows.select_related("workspace").first()
 
 
 @sensitive_variables("token")
-def hashed(token: str) -> str:
-    """What is kept of a token. It is random and long: nothing slower, and no key, is needed."""
+def _hash(token: str) -> str:
+    """The hash that is kept of a token. A token is long and random, so that a plain hash is safe."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
 @sensitive_variables("token")
 def invite(*, by: By, workspace: Workspace, email: str, role: str) -> tuple[Invitation, str]:
-    """An invitation and the token of its link, which nobody can see again. It takes the place of an open one."""
+    """Invite an address, in place of an open invitation; returns the token of the link too, which is not kept."""
     address = validators.email_address(email)
-    actions.check_role(role)
+    check_role(role)
     token, now = secrets.token_urlsafe(32), timezone.now()
     # No decorator: in an error report its frame would show this function's values.
     with transaction.atomic():
-        workspace = actions.lock_workspace(workspace)
+        workspace = lock_workspace(workspace)
         others = open_in(workspace).exclude(email=address)
         if others.count() >= MOST_OPEN:
             raise ValidationError({"email": TOO_MANY})
         replaced = open_in(workspace).filter(email=address).update(withdrawn_at=now)
         invitation = Invitation(workspace=workspace, email=address, role=role, invited_by=by.actor)
-        invitation.token_hash, invitation.expires_at = hashed(token), now + VALID_FOR
+        invitation.token_hash, invitation.expires_at = _hash(token), now + VALID_FOR
         invitation.full_clean()
         invitation.save(force_insert=True)
         detail = {"expires_at": invitation.expires_at.isoformat(), "replaces": bool(replaced)}
-        record(invitation, Activity.MEMBER_INVITED, by, **detail)
+        _record(invitation, Activity.MEMBER_INVITED, by, **detail)
     return invitation, token
 
 
 @transaction.atomic
 def withdraw(*, by: By, workspace: Workspace, email: str) -> bool:
-    """The open invitation of this address counts no more; whether there was one."""
-    workspace = actions.lock_workspace(workspace)
+    """Withdraw the open invitation of an address; returns whether there was one."""
+    workspace = lock_workspace(workspace)
     invitation = open_in(workspace).filter(email=email).first()
     if invitation is None:
         return False
     invitation.withdrawn_at = timezone.now()
     invitation.save(update_fields=["withdrawn_at"])
-    record(invitation, Activity.INVITATION_WITHDRAWN, by)
+    _record(invitation, Activity.INVITATION_WITHDRAWN, by)
     return True
 
 
 @sensitive_variables("password")
 def accept_as_new(*, invitation: Invitation, name: str, password: str) -> User:
-    """A person whom nobody here knew, with the invited address, as a member: both or neither."""
+    """Add a person with the invited address and make them a member, in one transaction."""
     with transaction.atomic():
-        actions.lock_installation()
-        held = still_open(invitation)
-        user = actions.add_user(
-            by=By(held.email, Origin.BROWSER), email=held.email, password=password, name=name
-        )
-        settle(held, user)
+        lock_installation()
+        held = _lock_open(invitation)
+        user = add_user(by=By(held.email, Origin.BROWSER), email=held.email, password=password, name=name)
+        _make_member(held, user)
     return user
 
 
 @transaction.atomic
 def accept(*, invitation: Invitation, user: User) -> Membership:
-    """The invited person is a member. Who became one meanwhile keeps that role."""
-    held = still_open(invitation)
+    """Make the invited person a member. Whoever became one meanwhile keeps that role."""
+    held = _lock_open(invitation)
     if user.email != held.email:
         raise ValidationError(NOT_YOURS)
-    return settle(held, user)
+    return _make_member(held, user)
 
 
-def still_open(invitation: Invitation) -> Invitation:
-    """The invitation as it stands now, under its workspace's lock; raises when it no longer counts."""
-    workspace = actions.lock_workspace(invitation.workspace)
+def _lock_open(invitation: Invitation) -> Invitation:
+    """The invitation as it is now, under its workspace's lock. Raises when it is no longer open."""
+    workspace = lock_workspace(invitation.workspace)
     held = open_in(workspace).filter(pk=invitation.pk).first()
     if held is None or held.expired or workspace.archived_at:
         raise ValidationError(OVER)
     return held
 
 
-def settle(invitation: Invitation, user: User) -> Membership:
-    """Accepted: the membership, unless there is one."""
+def _make_member(invitation: Invitation, user: User) -> Membership:
+    """Mark the invitation as accepted and return the membership, which is made if there is none."""
     by = By(user.email, Origin.BROWSER)
     workspace = invitation.workspace
     invitation.accepted_at = timezone.now()
     invitation.save(update_fields=["accepted_at"])
-    record(invitation, Activity.INVITATION_ACCEPTED, by)
+    _record(invitation, Activity.INVITATION_ACCEPTED, by)
     member = queries.members(workspace).filter(user=user).first()
-    return member or actions.add_member(by=by, workspace=workspace, user=user, role=invitation.role)
+    return member or add_member(by=by, workspace=workspace, user=user, role=invitation.role)
 
 
-def record(invitation: Invitation, kind: Activity, by: By, **more: object) -> None:
-    """One activity in the workspace's chain: address and role, never the token."""
+def _record(invitation: Invitation, kind: Activity, by: By, **more: object) -> None:
+    """Add one activity to the workspace's chain: with address and role, never with the token."""
     detail = {"email": invitation.email, "role": invitation.role, **more}
-    actions.record(invitation.workspace, kind, by, **detail)
+    record_activity(invitation.workspace, kind, by, **detail)
 
 
 @sensitive_variables("link", "text")
 def send(invitation: Invitation, link: str) -> bool:
-    """Hand the link to the post office; False where none is set up."""
+    """Send the link by mail; False where no mail server is set up."""
     backend = settings.EMAIL_BACKEND.rpartition(".backends.")[2].partition(".")[0]
     if backend in NO_POST_OFFICE:
         return False

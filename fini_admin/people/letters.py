@@ -1,6 +1,6 @@
-"""What the mails about logging in say: plain text, no secret but a link that was asked for.
+"""The texts of the mails about logging in. Plain text, and no secret but a link that was asked for.
 
-Not templates: those would escape what a mail shows as it stands.
+They are no templates, for those would escape them as HTML.
 """
 
 from typing import Any
@@ -9,14 +9,14 @@ from django.conf import settings
 from django.core.mail import EmailMessage
 from django.utils import timezone
 
-from fini_admin.people.browsers import known
+from fini_admin.people.browsers import known_name
 
 NAME = "Fini Admin"
 NOT_YOU = "If you know nothing of this, open Fini Admin yourself, reset your password, and tell an admin."
 LEAVE_IT = "If you did not ask for this, leave it: nothing changes."
 CONFIRM = ("confirm your address", "Open this link to confirm that this address is yours. Then log in.")
 CODE_AGAIN = "people/code_again"
-# By the names of the mails, allauth's and ours: what stands in the subject, and what the mail tells.
+# By the name of the mail, allauth's or ours: subject and text.
 TOLD = {
     "account/email/password_changed": (
         "your password was changed",
@@ -47,7 +47,7 @@ TOLD = {
         "From now on you can log in through {provider}, which knows you by this address.",
     ),
 }
-# The same for those that carry a link.
+# Subject, text, and the context's key of the link that the mail carries.
 LINKED = {
     "account/email/password_reset_key": (
         "a new password",
@@ -62,19 +62,23 @@ LINKED = {
 def letter(name: str, address: str, context: dict[str, Any]) -> EmailMessage:
     """The mail of this name to an address; `ip`, `user_agent` and `by` of the context say who did it.
 
-    Raises KeyError for a name that stands in neither list.
+    Raises KeyError for an unknown name.
     """
     if name in LINKED:
         subject, text, link = LINKED[name]
         parts = [text.format(days=settings.PASSWORD_RESET_TIMEOUT // 86400), context[link], LEAVE_IT]
     else:
         subject, text = TOLD[name]
-        parts = [text.format(provider=settings.OIDC_NAME), done(context), NOT_YOU]
+        parts = [text.format(provider=settings.OIDC_NAME), _done(context), NOT_YOU]
     return EmailMessage(f"{NAME}: {subject}", "\n\n".join(parts) + "\n", to=[address])
 
 
-def done(context: dict[str, Any]) -> str:
-    """When it was done, and by whom or where, as far as that is known."""
-    marks = {"by": context.get("by"), "from": context.get("ip"), "in": known(context.get("user_agent") or "")}
+def _done(context: dict[str, Any]) -> str:
+    """When it was done, and by whom and where, as far as that is known."""
+    marks = {
+        "by": context.get("by"),
+        "from": context.get("ip"),
+        "in": known_name(context.get("user_agent") or ""),
+    }
     said = [f"{word} {value}" for word, value in marks.items() if value]
     return ", ".join([f"This was done on {timezone.now():%d %B %Y at %H:%M} UTC", *said]) + "."

@@ -1,7 +1,7 @@
-"""Which of the log-in provider's identifiers (subjects) is which person here.
+"""Links between the log-in provider's identifiers (subjects) and people.
 
-The first one that proves a person's address is linked at once. A second one is refused, whoever it is: an address is
-given to somebody else, an identifier is not. A superuser may link it on *People*.
+The first identifier that proves a person's address is linked at once. A second one is refused, for an address may be
+given to somebody else, an identifier is not; a superuser may link it on *People*.
 """
 
 from functools import partial
@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from fini_admin.audit.names import Activity, By
 from fini_admin.people import letters, mail, trail
+from fini_admin.people.access import lock_people
 from fini_admin.people.models import LinkRequest
 from fini_admin.workspaces.models import User
 
@@ -23,16 +24,16 @@ GONE = "This log-in is no longer asked for. Look at the page again."
 TAKEN = "This log-in is linked to {email} already."
 
 
-def is_first(login: SocialLogin) -> bool:
-    """Whether the provider's identifier is new here, and the address it proved is a person's."""
+def is_unlinked(login: SocialLogin) -> bool:
+    """Whether the identifier is linked to nobody, and proved the address of a person who is known here."""
     return login.is_existing and login.account.pk is None
 
 
 def link_first(request: HttpRequest, login: SocialLogin) -> bool:
-    """Link an identifier to the person whose address it proved; False when the person is linked to another one.
+    """Link an identifier to the person whose address it proved; False when another one is linked to that person.
 
-    Then the refusal is recorded, and the request is kept for a superuser. Two that come at once are one after the
-    other: the person's row is held.
+    In that case the refusal is recorded, and a request is kept for a superuser. The person's row is locked, so that of
+    two identifiers that come at once only one is linked.
     """
     account = login.account
     with transaction.atomic():
@@ -47,18 +48,20 @@ def link_first(request: HttpRequest, login: SocialLogin) -> bool:
     return False
 
 
-def waiting(people: list[User]) -> dict[int, LinkRequest]:
-    """The last request of each of these people, by their number."""
+def latest_requests(people: list[User]) -> dict[int, LinkRequest]:
+    """The latest request of each of these people, by the person's number."""
     asked = LinkRequest.objects.filter(user__in=people, provider=settings.OIDC_ID).order_by("asked_at", "pk")
     return {one.user_id: one for one in asked}
 
 
-def link(*, by: By, user: User, number: str) -> None:
-    """Link the identifier of a request to its person, beside the one that is linked; recorded, and told by mail.
+@transaction.atomic
+def link_login(*, by: By, user: User, number: str) -> None:
+    """Link the identifier of the request with this number to its person, beside the one that is linked.
 
-    Runs in the caller's transaction. Raises ValidationError when the request is gone, or it is somebody else's by now.
+    Recorded, and told by mail. Raises ValidationError when the request is gone, or it is somebody else's by now.
     """
-    asked = requests_of(user).filter(pk=number).first() if number.isascii() and number.isdigit() else None
+    lock_people(by)
+    asked = _requests_of(user).filter(pk=number).first() if number.isascii() and number.isdigit() else None
     if asked is None:
         raise ValidationError(GONE)
     identifier = {"provider": asked.provider, "uid": asked.uid}
@@ -73,6 +76,6 @@ def link(*, by: By, user: User, number: str) -> None:
         transaction.on_commit(partial(mail.send, told), robust=True)
 
 
-def requests_of(user: User) -> QuerySet[LinkRequest]:
-    """A person's requests, held until the transaction ends."""
+def _requests_of(user: User) -> QuerySet[LinkRequest]:
+    """A person's requests, locked until the transaction ends."""
     return LinkRequest.objects.select_for_update().filter(user=user, provider=settings.OIDC_ID)

@@ -1,4 +1,4 @@
-"""Invitations, and log-ins that wait to be linked. The person herself is in workspaces/models.py."""
+"""Invitations, and log-ins that wait to be linked. The model of a person is in workspaces/models.py."""
 
 from django.db import models
 from django.db.models import Q
@@ -9,10 +9,10 @@ from fini_admin.workspaces.models import Role, User, Workspace
 
 
 class Invitation(models.Model):
-    """One address may become a member of one workspace, by a link that is shown once.
+    """An address that may become a member of a workspace, by a link that is shown once.
 
-    Of the link only a hash is kept, so that a stolen database opens no door. It counts until it was accepted, was
-    withdrawn, or expired; a row that did is kept.
+    Only a hash of the link's token is kept, so that a stolen database lets nobody in. The link is good until it is
+    accepted or withdrawn, or expires; the row stays.
     """
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="invitations")
@@ -40,14 +40,14 @@ class Invitation(models.Model):
 
     @property
     def expired(self) -> bool:
-        """Whether its time is over."""
+        """Whether the link is too old."""
         return self.expires_at <= timezone.now()
 
 
 class LinkRequest(models.Model):
-    """An identifier (subject) at the log-in provider that proved a person's address while another one is linked.
+    """An identifier (subject) at the log-in provider that was refused, for another one is linked to its person.
 
-    It was refused. A superuser may link it, which ends the request.
+    A superuser may link it, which deletes the row.
     """
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="link_requests")

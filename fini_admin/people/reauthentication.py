@@ -1,72 +1,71 @@
-"""Whether a person showed a moment ago who they are: what a dangerous act asks for.
+"""Whether a person proved a moment ago who they are, which a dangerous act requires.
 
-A password or a code does, at log-in too. The log-in provider does only when it was made to ask again: it lets people
-in who are logged in there, without a question.
+A password or a code proves it, also at log-in. The log-in provider does only when it was told to ask again, for it lets
+people in without a question who are logged in there.
 """
 
 import time
 from typing import Any
 
 from allauth.account.adapter import get_adapter
-from allauth.account.authentication import get_authentication_records
-from allauth.account.internal.flows.login import record_authentication
 from allauth.socialaccount.models import SocialAccount
 from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
+from fini_admin.people.allauth_internals import authentication_records, record_authentication
 from fini_admin.workspaces.models import User
 
 PROVIDER = "socialaccount"
 
 
 def recent(request: HttpRequest) -> bool:
-    """Whether the person showed it within ACCOUNT_REAUTHENTICATION_TIMEOUT, in this session."""
+    """Whether the person proved it in this session within ACCOUNT_REAUTHENTICATION_TIMEOUT."""
     times = [
         record["at"]
-        for record in get_authentication_records(request, request.user)
+        for record in authentication_records(request, request.user)
         if record["method"] != PROVIDER or record.get("reauthenticated")
     ]
     return bool(times) and time.time() - max(times) < settings.ACCOUNT_REAUTHENTICATION_TIMEOUT
 
 
-def page(user: User) -> str:
-    """Where the person can show it: password, code, the log-in provider. Empty: only by logging in again."""
+def url(user: User) -> str:
+    """The page where the person can prove it; empty for somebody who has to log in again for it."""
     methods: list[dict[str, Any]] = get_adapter().get_reauthentication_methods(user)
     return str(methods[0]["url"]) if methods else ""
 
 
-def by_password(request: HttpRequest) -> None:
+def note_password(request: HttpRequest) -> None:
     """Note that the person gave the right password."""
     record_authentication(request, request.user, method="password", reauthenticated=True)
 
 
-def by_provider(user: User) -> list[dict[str, str]]:
-    """The log-in provider as a way to show it, for whom it knows."""
+def provider_methods(user: User) -> list[dict[str, str]]:
+    """The log-in provider as a way to prove it, for a person who is linked to it; in the form of allauth's methods."""
     known = SocialAccount.objects.filter(user=user, provider=settings.OIDC_ID)
     if not settings.OIDC_SERVER_URL or not known.exists():
         return []
-    url = reverse("provider_reauthenticate")
-    return [{"id": "provider", "description": f"Log in at {settings.OIDC_NAME} again", "url": url}]
+    address = reverse("provider_reauthenticate")
+    return [{"id": "provider", "description": f"Log in at {settings.OIDC_NAME} again", "url": address}]
 
 
-def provider_asked(request: HttpRequest, account: SocialAccount) -> bool:
-    """Note that the log-in provider asked the person again; False when it is somebody else, or it did not ask.
+def note_provider(request: HttpRequest, account: SocialAccount) -> bool:
+    """Note that the log-in provider asked the person again; False when it is somebody else, or did not ask.
 
-    A provider that does not say when it asked (`auth_time`) is believed: it was told to ask.
+    A provider that does not say when it asked (`auth_time`) is believed, for it was told to ask.
     """
     if not request.user.is_authenticated or account.user_id != request.user.pk:
         return False
     asked_at = (account.extra_data.get("id_token") or {}).get("auth_time")
-    if asked_at is not None and not is_new(asked_at):
+    if asked_at is not None and not _is_recent(asked_at):
         return False
     how = {"provider": account.provider, "uid": account.uid, "reauthenticated": True}
     record_authentication(request, request.user, PROVIDER, **how)
     return True
 
 
-def is_new(asked_at: object) -> bool:
-    """Whether the provider's time is of now; clocks differ a little."""
+def _is_recent(asked_at: object) -> bool:
+    """Whether a time of the provider's clock, in seconds since 1970, is of a moment ago."""
     if not isinstance(asked_at, int | float):
         return False
     return abs(time.time() - asked_at) < settings.ACCOUNT_REAUTHENTICATION_TIMEOUT

@@ -16,34 +16,33 @@ from fini_admin.lib import keyring
 from fini_admin.workspaces.vault import NONCE, NUMBER, SealBroken
 
 PURPOSE = "second factor"
-# What a page does about either: the code cannot be checked, and it says so.
+# Errors that make a code impossible to check.
 UNREADABLE = (SealBroken, keyring.UnknownKey)
 
 
 @sensitive_variables()
 def seal(plain: str, *, user: int) -> str:
-    """Seal a text with the newest of ENCRYPTION_KEYS, for this person alone."""
+    """Seal a text with the newest of ENCRYPTION_KEYS, for one person; returns Base64."""
     nonce, key = os.urandom(NONCE), keyring.newest()
     box = AESGCM(keyring.derived(key, PURPOSE))
     return base64.b64encode(
-        keyring.number(key) + nonce + box.encrypt(nonce, plain.encode(), bound_to(user))
+        keyring.key_number(key) + nonce + box.encrypt(nonce, plain.encode(), _associated_data(user))
     ).decode()
 
 
 @sensitive_variables()
 def open_sealed(sealed: str, *, user: int) -> str:
-    """The text that `seal` sealed for this person; raises SealBroken or keyring.UnknownKey."""
+    """The text that was sealed for this person. Raises SealBroken or keyring.UnknownKey."""
     try:
         raw = base64.b64decode(sealed, validate=True)
         box = AESGCM(keyring.derived(keyring.by_number(raw[:NUMBER]), PURPOSE))
         nonce, text = raw[NUMBER : NUMBER + NONCE], raw[NUMBER + NONCE :]
-        return box.decrypt(nonce, text, bound_to(user)).decode()
+        return box.decrypt(nonce, text, _associated_data(user)).decode()
     except (InvalidTag, ValueError, binascii.Error):
         raise SealBroken(
             "a sealed second factor does not open: it was changed, or it is somebody else's"
         ) from None
 
 
-def bound_to(user: int) -> bytes:
-    """The associated data."""
+def _associated_data(user: int) -> bytes:
     return f"person {user}".encode()

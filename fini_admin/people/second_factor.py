@@ -1,53 +1,56 @@
-"""Second factors: who has one, who has to have one, and the secret of one that is being set up."""
+"""Second factors: who has one, who has to set one up, the secret during set-up, and how a lost one is removed."""
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
-from allauth.account.authentication import get_authentication_records
 from allauth.mfa.models import Authenticator
-from allauth.mfa.totp.internal.auth import generate_totp_secret
 from django.conf import settings
 from django.contrib.sessions.backends.base import SessionBase
+from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 
-from fini_admin.people import sealing
+from fini_admin.audit.names import Activity, By
+from fini_admin.people import letters, mail, sealing, sessions, trail
+from fini_admin.people.access import lock_people
+from fini_admin.people.allauth_internals import authentication_records, codes_used, new_totp_secret
 from fini_admin.workspaces.models import Role, User
 
 PENDING = "second factor"
 
 
 @dataclass(frozen=True)
-class State:
-    """What a person has: since when, and how many recovery codes are left."""
+class SecondFactor:
+    """Since when a person has a second factor, None without one, and how many recovery codes are left."""
 
     since: datetime | None
     codes_left: int
 
 
-def state(user: User) -> State:
-    """What a person has; opens nothing."""
+def second_factor(user: User) -> SecondFactor:
+    """A person's second factor. Opens no seal."""
     rows = {row.type: row for row in Authenticator.objects.filter(user=user)}
     totp, codes = rows.get(Authenticator.Type.TOTP), rows.get(Authenticator.Type.RECOVERY_CODES)
-    used = int(codes.data["used_mask"]).bit_count() if codes else settings.MFA_RECOVERY_CODE_COUNT
-    return State(totp.created_at if totp else None, settings.MFA_RECOVERY_CODE_COUNT - used)
+    used = codes_used(codes) if codes else settings.MFA_RECOVERY_CODE_COUNT
+    return SecondFactor(totp.created_at if totp else None, settings.MFA_RECOVERY_CODE_COUNT - used)
 
 
-def with_state(people: QuerySet[User]) -> QuerySet[User]:
-    """People with `has_factor`: whether they have a second factor here."""
+def with_has_factor(people: QuerySet[User]) -> QuerySet[User]:
+    """People with a field `has_factor`: whether they have a second factor here."""
     totp = Authenticator.objects.filter(user=OuterRef("pk"), type=Authenticator.Type.TOTP)
     return people.annotate(has_factor=Exists(totp))
 
 
-def missing(request: HttpRequest) -> bool:
+def is_missing(request: HttpRequest) -> bool:
     """Whether this person must set one up before anything else (SECOND_FACTOR_REQUIRED).
 
-    Who logged in through the log-in provider has theirs there: what it asks for is for the operator to decide there.
+    Not after a log-in through the log-in provider, where the operator decides whether it asks for one.
     """
     user = request.user
     if not settings.SECOND_FACTOR_REQUIRED or not isinstance(user, User):
         return False
-    records = get_authentication_records(request, user)
+    records = authentication_records(request, user)
     if any(record["method"] == "socialaccount" and not record.get("reauthenticated") for record in records):
         return False
     if Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).exists():
@@ -55,24 +58,40 @@ def missing(request: HttpRequest) -> bool:
     return user.is_superuser or user.memberships.filter(role=Role.ADMIN).exists()
 
 
-def begin(session: SessionBase, user: User) -> str:
-    """The secret that is being set up in this session, a new one when there is none. Sealed there too."""
-    found = pending(session, user)
+def begin_set_up(session: SessionBase, user: User) -> str:
+    """The secret that is being set up in this session, a new one where there is none. The session holds it sealed."""
+    found = secret_of_set_up(session, user)
     if found:
         return found
-    secret: str = generate_totp_secret()
+    secret = new_totp_secret()
     session[PENDING] = sealing.seal(secret, user=user.pk)
     return secret
 
 
-def pending(session: SessionBase, user: User) -> str:
-    """The secret that is being set up in this session, empty when there is none."""
+def secret_of_set_up(session: SessionBase, user: User) -> str:
+    """The secret that is being set up in this session, empty where there is none."""
     try:
         return sealing.open_sealed(session[PENDING], user=user.pk)
     except (KeyError, *sealing.UNREADABLE):
         return ""
 
 
-def done(session: SessionBase) -> None:
-    """It is set up: the session forgets the secret."""
+def end_set_up(session: SessionBase) -> None:
+    """Forget the secret that was being set up."""
     session.pop(PENDING, None)
+
+
+@transaction.atomic
+def remove_second_factor(*, by: By, user: User) -> None:
+    """Remove a lost second factor; the person's sessions end, and a mail tells them.
+
+    Safe to repeat. Raises ValidationError.
+    """
+    lock_people(by)
+    removed, _ = Authenticator.objects.filter(user=user).delete()
+    if removed:
+        ended = sessions.close_all(user)
+        detail = {"email": user.email, "sessions_ended": ended}
+        trail.write(Activity.SECOND_FACTOR_REMOVED, by, **detail)
+        told = letters.letter("mfa/email/totp_deactivated", user.email, {"by": by.actor})
+        transaction.on_commit(partial(mail.send, told), robust=True)

@@ -1,4 +1,4 @@
-"""What people do to their log-in, as rows of the installation's own chain."""
+"""Rows of the installation's chain about people and log-ins."""
 
 from django.db import transaction
 
@@ -12,10 +12,10 @@ LONGEST_ADDRESS = 254
 
 @transaction.atomic
 def write(kind: Activity, by: By, /, **detail: object) -> None:
-    """One activity that belongs to no workspace."""
+    """Add one activity to the installation's chain."""
     chain.record(chain=chain.INSTALLATION, kind=kind, by=by, detail=detail)
 
 
 def shown(typed: str) -> str:
-    """An address as somebody typed it, or as the log-in provider told it, without keys (P5)."""
+    """A typed text, or one from the log-in provider, cut to an address's length and without keys (P5)."""
     return without_keys(typed)[:LONGEST_ADDRESS]

@@ -1,1 +1,1 @@
-"""The sandbox: an emulated Fini, a process of its own that answers over a real socket."""
+"""An emulated Fini: a process of its own that serves its API over a real socket."""

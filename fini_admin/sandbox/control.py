@@ -1,4 +1,4 @@
-"""The control routes under /_sandbox/: not Fini's, never limited, delayed, faulted or logged."""
+"""The control routes under /_sandbox/. They are not Fini's: never limited, delayed, faulted or logged."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -15,7 +15,7 @@ _Body = dict[str, Any]
 
 
 def control(world: World, method: str, target: str, body: object) -> object:
-    """Answer a control request; ValueError from below says what was wrong with it."""
+    """Answer a control request; a ValueError raised below becomes a 400 with its text."""
     path, _, query = target.partition("?")
     handler = _HANDLERS.get((method, path.removeprefix(PREFIX)))
     if handler is None:

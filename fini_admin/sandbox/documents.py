@@ -1,4 +1,4 @@
-"""One source record, the wire's `Document`."""
+"""A source record, the `Document` of the API."""
 
 import hashlib
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ JOB_STATUSES = ("PENDING", "IN_PROGRESS", "COMPLETED", "FAILED")
 
 @dataclass(slots=True)
 class Document:
-    """The record as the sandbox keeps it; its text is only made for an answer."""
+    """A record as the sandbox keeps it; its text is generated for each answer."""
 
     id: str
     workspace: str
@@ -47,30 +47,28 @@ class Document:
 
     @property
     def place(self) -> tuple[str, str, str]:
-        """What makes a record the same record when it is registered again."""
+        """What `register` finds an existing record by."""
         return (self.workspace, self.source, self.external_id)
 
     @property
     def order(self) -> tuple[int, str, str]:
-        """The list's sort key (contract section 3); the ID only makes it unique."""
+        """The list's sort key, `updatedAt`; the ID makes it unique."""
         return (self.updated_ms, self.external_id, self.id)
 
     @property
     def names(self) -> tuple[str, str, str]:
-        """What a switch may call it."""
+        """The names by which a switch may address this record."""
         return (self.id, self.external_id, self.original_url)
 
     @property
     def ever_ingested(self) -> bool:
-        """Whether any job was ever queued for it."""
         return self.job_status is not None
 
     def text(self, size: int) -> list[str]:
-        """Give the extracted content."""
         return _content(self, self.paragraphs, self.text_version, size)
 
     def wire(self, size: int) -> dict[str, object]:
-        """Render every field of contract section 2, with about `size` bytes of text."""
+        """The record as the API answers it, with about `size` bytes of text."""
         return {
             **self._description(),
             "paragraphs": self.text(size),
@@ -79,7 +77,7 @@ class Document:
         }
 
     def summary(self, size: int) -> dict[str, object]:
-        """Render for the control routes: no text, but how much there is and how many jobs there were."""
+        """The record for the control routes: no text, but its size and the number of jobs."""
         return {
             **self._description(),
             **self._progress(),
@@ -124,7 +122,7 @@ class Document:
 
 
 def web_id(url: str) -> str:
-    """Give a web source's external ID: unstated, so not the URL, lest callers count on that."""
+    """The external ID of a web source. Fini does not state what it is, so it is not the URL."""
     return "web-" + hashlib.sha256(url.encode()).hexdigest()[:24]
 
 

@@ -15,7 +15,7 @@ _TEXT = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 @dataclass
 class Outgoing:
-    """The bytes of an answer and how they are to leave."""
+    """The bytes of an answer, and how to send them."""
 
     status: int
     body: bytes
@@ -27,13 +27,12 @@ class Outgoing:
 
 
 def outgoing(reply: Reply) -> Outgoing:
-    """Write an answer as JSON."""
     body = json.dumps(reply.payload, ensure_ascii=False, separators=(",", ":")).encode()
     return Outgoing(reply.status, body, reply.headers)
 
 
 def exchange(world: World, request: Request, entry: Entry) -> Outgoing | None:
-    """Answer a logged request; None means that the connection is to be dropped."""
+    """Answer a logged request; None means that the connection is dropped."""
     with world.lock:
         grant = grant_of(world, request)
         entry.workspace = grant.workspace if grant else None
@@ -45,7 +44,7 @@ def exchange(world: World, request: Request, entry: Entry) -> Outgoing | None:
 
 
 def _faulty(world: World, request: Request, fault: Fault) -> Outgoing | None:
-    """Do the work before or after the delay, or not at all, and spoil the answer."""
+    """The answer under a fault: the work is done before the delay, after it, or not at all."""
     effect = fault.effect
     after, delay = effect.get("after", False), effect.get("delay", 0)
     if not after:
@@ -81,13 +80,13 @@ def _spoil(answer: Outgoing, fault: Fault) -> Outgoing:
 
 
 def _escaped(found: re.Match[str]) -> str:
-    """Write every letter of a JSON string as an escape."""
+    """A JSON string with every letter as an escape."""
     units = json.loads(found[0]).encode("utf-16-be", "surrogatepass").hex()
     return '"' + "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4)) + '"'
 
 
 def _count(world: World, request: Request, status: int) -> None:
-    """Count a forced error towards the rate, as Fini would have; a forced 429 stands for a refusal."""
+    """Count a forced error against the rate limit; not a forced 429, which stands for a refusal."""
     with world.lock:
         grant = grant_of(world, request)
         if grant and status != 429:

@@ -1,4 +1,4 @@
-"""Trouble made on request: what goes wrong between Fini and its caller."""
+"""Faults between Fini and its caller, made on request."""
 
 import codecs
 import re
@@ -66,7 +66,7 @@ _SELECTION = {"method", "path", "count", "skip", "probability", "after", "messag
 
 @dataclass
 class Fault:
-    """One fault and how often it still strikes."""
+    """A fault, and how often it will still strike."""
 
     number: int
     given: dict[str, Any]
@@ -77,12 +77,11 @@ class Fault:
     effect: dict[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Keep what the exchange needs apart from what selects requests."""
         chosen = {"method", "path", "count", "skip", "probability"}
         self.effect = {key: value for key, value in self.given.items() if key not in chosen}
 
     def strikes(self, method: str, path: str) -> bool:
-        """Tell whether it strikes this request, and use it up if so."""
+        """Whether it strikes this request; counts the strike."""
         if self.given.get("method", method) != method or not self.pattern.search(path):
             return False
         if self.skip:
@@ -96,25 +95,23 @@ class Fault:
         return True
 
     def envelope(self) -> dict[str, object]:
-        """Give the body of the answer it forces."""
         status = self.effect["status"]
         error = self.effect.get("error", phrase(status))
         return {"statusCode": status, "message": self.effect.get("message", phrase(status)), "error": error}
 
     def rest(self) -> dict[str, object]:
-        """Describe what is left of it."""
         return {**self.given, "number": self.number, "count": self.left, "skip": self.skip}
 
 
 class Faults:
-    """The faults in waiting; of several that fit a request the oldest strikes."""
+    """The pending faults; of several that match a request, the oldest strikes."""
 
     def __init__(self) -> None:
         self._waiting: list[Fault] = []
         self._number = 0
 
     def add(self, given: dict[str, Any]) -> Fault:
-        """Take in a fault; ValueError names what is wrong with it."""
+        """Add a fault; ValueError says what is wrong with it."""
         for name, value in given.items():
             if name not in _CHECKS:
                 raise ValueError(f"unknown field {name}; known: {', '.join(_CHECKS)}")
@@ -134,7 +131,6 @@ class Faults:
         return fault
 
     def take(self, method: str, path: str) -> Fault | None:
-        """Find the fault that strikes a request."""
         for fault in self._waiting:
             if fault.strikes(method, path):
                 if fault.left == 0:
@@ -143,9 +139,7 @@ class Faults:
         return None
 
     def left(self) -> list[dict[str, object]]:
-        """List what is still to come."""
         return [fault.rest() for fault in self._waiting]
 
     def clear(self) -> None:
-        """Call them all off."""
         self._waiting.clear()

@@ -1,4 +1,4 @@
-"""Ingestion jobs: what is due is applied when somebody looks, no thread waits for it."""
+"""Ingestion jobs. No thread advances them: what is due is applied when somebody looks."""
 
 import heapq
 import math
@@ -21,7 +21,7 @@ Transition = tuple[int, int, str, int, str]
 
 
 class Jobs:
-    """PENDING, IN_PROGRESS, then COMPLETED or FAILED (contract sections 2 and 7, "Polling")."""
+    """A job is PENDING, then IN_PROGRESS, then COMPLETED or FAILED."""
 
     def __init__(self, store: Store) -> None:
         self.due: list[Transition] = []
@@ -29,7 +29,7 @@ class Jobs:
         self._serial = 0
 
     def start(self, document: Document, ms: int, settings: Settings) -> None:
-        """Queue a job; one that still runs for the same source is replaced."""
+        """Queue a job; replaces one that still runs for the same source."""
         document.job_id = str(uuid.uuid4())
         document.job_status = "PENDING"
         document.error = ""
@@ -56,7 +56,7 @@ class Jobs:
                 self._store.touch(document, at)
 
     def load(self, due: list[Transition]) -> None:
-        """Go on with what was planned before the process ended."""
+        """Continue with the jobs of a saved state."""
         self.due = due
         heapq.heapify(self.due)
         self._serial = max((transition[1] for transition in due), default=0)
@@ -67,7 +67,7 @@ class Jobs:
 
 
 def outcome_of(document: Document, settings: Settings) -> str:
-    """Tell how a source's job ends: as named in the settings, else by its ID's hash and the weights."""
+    """How a source's job ends: as named in the settings, else by a hash of its ID and the weights."""
     for name in document.names:
         if name in settings.outcomes:
             return settings.outcomes[name]
@@ -81,7 +81,7 @@ def outcome_of(document: Document, settings: Settings) -> str:
 
 
 def succeed(document: Document) -> None:
-    """End a job with content that can be used; the text before it becomes the old one."""
+    """End a job with usable content; the previous text becomes the old one."""
     document.job_status, document.success, document.error = "COMPLETED", True, ""
     document.old_paragraphs, document.old_text_version = document.paragraphs, document.text_version
     document.paragraphs, document.text_version = None, document.version

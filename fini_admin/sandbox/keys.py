@@ -1,4 +1,4 @@
-"""API keys. Only their SHA-256 is kept, in memory as on disk."""
+"""API keys. Only their SHA-256 is kept, in memory and on disk."""
 
 import hashlib
 from collections.abc import Iterable
@@ -11,34 +11,34 @@ READY_WORKSPACE = "demo"
 
 @dataclass(frozen=True)
 class Grant:
-    """What a key opens: one workspace, one or both scopes (contract section 1)."""
+    """What a key may use: one workspace, one or both scopes."""
 
     workspace: str
     scopes: tuple[str, ...]
 
 
 class Keyring:
-    """The keys that are valid now."""
+    """The valid keys."""
 
     def __init__(self) -> None:
         self.grants: dict[str, Grant] = {}
         self.reset()
 
     def reset(self) -> None:
-        """Go back to the ready-made key alone."""
+        """Return to the built-in key alone."""
         self.grants = {}
         self.add(READY_KEY, READY_WORKSPACE, SCOPES)
 
     def add(self, key: str, workspace: str, scopes: Iterable[str]) -> None:
-        """Let a key in; a known one gets the new workspace and scopes."""
+        """Add a key, or change the workspace and scopes of a known one."""
         self.grants[_hash(key)] = Grant(workspace, tuple(scopes))
 
     def revoke(self, key: str) -> bool:
-        """Shut a key out; False if it was not valid anyway."""
+        """Remove a key; False if it was not valid."""
         return self.grants.pop(_hash(key), None) is not None
 
     def grant(self, authorization: str) -> Grant | None:
-        """Read an Authorization header: `Bearer fini_…`."""
+        """The grant of an Authorization header, `Bearer fini_…`."""
         scheme, _, key = authorization.partition(" ")
         if scheme.lower() != "bearer":
             return None

@@ -1,4 +1,4 @@
-"""What was asked, in order of arrival. No Authorization header and no key ever gets in."""
+"""The requests in order of arrival, without their Authorization header."""
 
 import hashlib
 import time
@@ -20,28 +20,27 @@ class Entry:
     fault: dict[str, object] | None = None
 
     def body_came(self, body: bytes) -> None:
-        """Note the exact bytes of the body."""
+        """Store the exact bytes of the body."""
         self.body_sha256 = hashlib.sha256(body).hexdigest()
 
 
 class Log:
-    """Entries since the start or the last clearing; numbers go on."""
+    """Entries since the start or the last clearing; numbering continues."""
 
     def __init__(self) -> None:
         self._entries: list[Entry] = []
         self._number = 0
 
     def open(self, method: str, path: str, request_id: str | None) -> Entry:
-        """Note a request on arrival, before anything is done; at real time, whatever the clock says."""
+        """Add a request on arrival, before anything is done, with real time."""
         self._number += 1
         entry = Entry(self._number, time.time(), method, path, request_id)
         self._entries.append(entry)
         return entry
 
     def since(self, number: int) -> list[dict[str, object]]:
-        """Give the requests numbered above `number`."""
+        """The requests after `number`."""
         return [asdict(entry) for entry in self._entries if entry.number > number]
 
     def clear(self) -> None:
-        """Forget the requests."""
         self._entries.clear()

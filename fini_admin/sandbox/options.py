@@ -1,4 +1,4 @@
-"""The command line, one for `manage.py sandbox` and for `python -m fini_admin.sandbox`."""
+"""The command line of `manage.py sandbox` and of `python -m fini_admin.sandbox`."""
 
 import argparse
 import signal
@@ -37,7 +37,6 @@ Control routes (JSON, no key, never limited, delayed or logged):
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Define the flags."""
     parser.add_argument(
         "--port", type=_port, default=8001, help="where to listen; 0 picks a free port (default 8001)"
     )
@@ -85,7 +84,7 @@ def main() -> int:
 
 
 def run(options: Mapping[str, Any]) -> None:
-    """Listen until SIGTERM or SIGINT; OSError or ValueError if that cannot be."""
+    """Serve until SIGTERM or SIGINT; raises OSError or ValueError when it cannot start."""
     per_minute = options["per_minute"] or None
     start = Settings(latency=options["latency"], per_minute=per_minute)
     world = World(start, Catalogue.load(options["catalogue"]))

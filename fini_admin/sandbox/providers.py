@@ -1,4 +1,4 @@
-"""What the connected providers hold: the shipped catalogue, or another in the same three shapes."""
+"""The content of the connected providers: the shipped catalogue, or one of the same three shapes."""
 
 import json
 from collections.abc import Container, Iterator
@@ -17,7 +17,7 @@ _TOPICS = ("refunds", "invoices", "delivery", "returns", "accounts", "privacy", 
 
 
 class Catalogue:
-    """The providers' trees, and the addresses found in them."""
+    """The providers' trees, and the URLs in them."""
 
     def __init__(self, trees: dict[str, list[Node]]) -> None:
         self._trees = trees
@@ -29,7 +29,7 @@ class Catalogue:
 
     @classmethod
     def load(cls, directory: Path) -> "Catalogue":
-        """Read notion.json, zendesk.json and confluence.json; ValueError or OSError if that fails."""
+        """Read notion.json, zendesk.json and confluence.json; raises ValueError or OSError."""
         trees = {}
         for provider in PROVIDERS:
             path = directory / f"{provider}.json"
@@ -40,7 +40,7 @@ class Catalogue:
         return cls(trees)
 
     def discover(self, provider: str, imported: Container[str], settings: Settings) -> list[Node]:
-        """List what is not imported yet, under the keys the settings name (contract section 5)."""
+        """The items that are not imported yet, under the keys that the settings name."""
         tree = self._trees[provider]
         if provider not in _NESTED:
             return [node for node in tree if node.get("externalId") not in imported]
@@ -49,13 +49,13 @@ class Catalogue:
         return _Pruning(_NESTED[provider], imported, settings.leaf_keys).nodes(tree, levels)
 
     def below(self, seed: str) -> list[str]:
-        """List addresses on the seed's host, invented ones if the catalogue knows none."""
+        """URLs on the seed's host; invented ones if the catalogue has none."""
         known = self._addresses.get(urlsplit(seed).netloc) or list(_invented(seed))
         return [url for url in dict.fromkeys(known) if url != seed]
 
 
 class _Pruning:
-    """Copies a tree without the leaves already imported; what contains them stays."""
+    """Copies a tree without the leaves that were imported; containers stay."""
 
     def __init__(self, nested: str, imported: Container[str], names: dict[str, str]) -> None:
         self._nested = nested

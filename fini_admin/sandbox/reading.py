@@ -33,7 +33,6 @@ _CHOICES = {
 
 
 def list_sources(call: Call) -> object:
-    """Give one page of the list (contract section 3)."""
     values = query_values(call.query, _LIST_KEYS)
     for name, options in _CHOICES.items():
         if name in values and values[name] not in options:
@@ -48,7 +47,6 @@ def list_sources(call: Call) -> object:
 
 
 def get_source(call: Call) -> object:
-    """Give one record (contract section 4)."""
     if not is_uuid(call.argument):
         raise bad_request("Validation failed (uuid is expected)")
     document = call.world.store.get(call.argument)
@@ -60,7 +58,7 @@ def get_source(call: Call) -> object:
 
 
 def discover(call: Call) -> object:
-    """List what a provider holds and was not imported successfully yet (contract section 5)."""
+    """What a provider holds and was not imported successfully yet."""
     provider = connected_provider(call)
     imported = {
         document.external_id
@@ -71,7 +69,7 @@ def discover(call: Call) -> object:
 
 
 def connected_provider(call: Call) -> str:
-    """Read the provider from the path; 400 if it is unsupported or not connected."""
+    """The provider in the path; 400 when it is unsupported or not connected."""
     if call.argument not in PROVIDERS:
         raise bad_request(f"Unsupported provider: {call.argument}")
     if call.argument not in call.settings.connected:
@@ -93,7 +91,7 @@ def _cursor(call: Call, values: dict[str, str]) -> Document | None:
         return None
     document = call.world.store.get(values["cursor"])
     if document is None or document.workspace != call.workspace:
-        # Unstated; a cursor that was deleted meanwhile is refused, so that callers must cope.
+        # Fini does not state this; a cursor whose record was deleted is refused, so that callers must handle it.
         raise bad_request("cursor is not a source of this workspace")
     return document
 

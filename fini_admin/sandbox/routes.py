@@ -1,4 +1,4 @@
-"""Which work answers which request, and who may ask for it."""
+"""Which function answers which request, and who may send it."""
 
 import re
 import time
@@ -14,7 +14,7 @@ from fini_admin.sandbox.world import Call, World
 
 @dataclass(frozen=True)
 class Request:
-    """What arrived."""
+    """A request as it arrived."""
 
     method: str
     target: str
@@ -24,18 +24,16 @@ class Request:
 
     @property
     def path(self) -> str:
-        """The target without its query."""
         return self.target.partition("?")[0]
 
     @property
     def query(self) -> str:
-        """What follows the question mark."""
         return self.target.partition("?")[2]
 
 
 @dataclass
 class Reply:
-    """What goes back, before a fault has its way with it."""
+    """An answer before a fault changes it."""
 
     status: int
     payload: object
@@ -75,7 +73,7 @@ def perform(world: World, request: Request) -> Reply:
 
 
 def grant_of(world: World, request: Request) -> Grant | None:
-    """Tell whose key a request carries."""
+    """The grant of the request's key."""
     return world.keys.grant(request.authorization)
 
 
@@ -102,7 +100,7 @@ def _find(request: Request) -> tuple[Route, str]:
 
 
 def _gate(world: World, request: Request, route: Route) -> str:
-    """Check key, rate and scope, in this order and before the body (contract section 1)."""
+    """Check key, rate limit and scope, in this order, before the body."""
     grant = grant_of(world, request)
     if grant is None:
         raise unauthorized()
@@ -118,7 +116,7 @@ def _gate(world: World, request: Request, route: Route) -> str:
 
 
 def _parse(request: Request) -> object:
-    """Read a JSON body; a body of any other type is not read at all, as by Express."""
+    """Read a JSON body. A body of another content type is not read, as in Express."""
     if not request.body or "json" not in request.content_type.lower():
         return {}
     return read_json(request.body)

@@ -1,4 +1,4 @@
-"""The socket: HTTP/1.1 with keep-alive, one thread per connection."""
+"""The HTTP server: HTTP/1.1 with keep-alive, a thread per connection."""
 
 import contextlib
 import os
@@ -23,7 +23,7 @@ _CHUNK = 64 * 1024
 
 
 class Server(ThreadingHTTPServer):
-    """Listens on the loopback only."""
+    """Listens on the loopback interface only."""
 
     daemon_threads = True
     allow_reuse_address = True
@@ -34,21 +34,21 @@ class Server(ThreadingHTTPServer):
         super().__init__((HOST, port), Handler)
 
     def server_bind(self) -> None:
-        """Bind without the look-up of the host's name that the base class makes."""
+        """Bind without the base class's look-up of the host's name."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
         self.server_name, self.server_port = HOST, int(self.server_address[1])
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing of callers that went away."""
+        """Ignore callers that disconnected."""
         error = sys.exception()
         if not isinstance(error, ConnectionError):
             traceback.print_exception(error, file=sys.stderr)
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Reads requests off one connection."""
+    """Reads the requests of one connection."""
 
     protocol_version = "HTTP/1.1"
     server_version = "FiniSandbox"
@@ -58,15 +58,14 @@ class Handler(BaseHTTPRequestHandler):
     server: Server
 
     def log_message(self, *_: object) -> None:
-        """Keep quiet: the log is at /_sandbox/log."""
+        """Silent: the log is at /_sandbox/log."""
 
     def handle(self) -> None:
-        """Serve the connection; a caller that goes away is its own affair."""
+        """Serve the connection; a disconnect is no error."""
         with contextlib.suppress(ConnectionError):
             super().handle()
 
     def serve(self) -> None:
-        """Take one request and answer it."""
         if self.path.startswith(PREFIX):
             self._control()
             return
@@ -110,7 +109,7 @@ class Handler(BaseHTTPRequestHandler):
         self._send(answer)
 
     def _read(self) -> bytes | None:
-        """Read the body; None if it did not come whole or its length is not told."""
+        """The body; None when its length is not given or it was cut short."""
         length = self.headers.get("Content-Length", "0")
         if "Transfer-Encoding" in self.headers or not length.isdigit() or int(length) > _MAX_BODY:
             self.close_connection = True
@@ -149,7 +148,7 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def _send_filler(self, size: int) -> None:
-        """Send a JSON string of exactly `size` bytes without ever holding it."""
+        """Send a JSON string of exactly `size` bytes without holding it in memory."""
         self.wfile.write(b'"')
         left = size - 2
         while left > 0:
@@ -158,7 +157,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(b'"')
 
     def _drop(self) -> None:
-        """Reset the connection: no answer, no orderly end."""
+        """Reset the connection, without an answer."""
         self.close_connection = True
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         os.close(self.connection.detach())

@@ -1,4 +1,4 @@
-"""The switches: every choice that the contract leaves open, and what can go wrong on request."""
+"""The switches: each choice that the API leaves open, and faults that settings can cause."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -42,7 +42,7 @@ class Settings:
     seed_sources: bool = True
 
     def changed(self, changes: dict[str, Any]) -> "Settings":
-        """Give these settings with the changes; ValueError names what is wrong."""
+        """A copy with the changes; ValueError says what is wrong."""
         values = asdict(self)
         for name, value in changes.items():
             if name not in _CHECKS:
@@ -92,7 +92,7 @@ def _is_providers(value: Any) -> bool:
 
 
 def _is_nested_keys(value: object) -> bool:
-    """Accept one name per provider, or one name per level."""
+    """Accepts one name per provider, or one per level."""
     return isinstance(value, dict) and all(
         key in {"zendesk", "confluence"} and (isinstance(name, str) or (bool(name) and _is_texts(name)))
         for key, name in value.items()

@@ -1,4 +1,4 @@
-"""The state file: what outlives the process when --state is given. Not the log, and of keys only hashes."""
+"""The state file of --state, which outlives the process. Holds no log, and only hashes of keys."""
 
 import json
 import os
@@ -28,7 +28,7 @@ class StateFile:
         self._saving = threading.Lock()
 
     def load(self) -> None:
-        """Go on where the last process ended; ValueError or OSError if the file cannot be used."""
+        """Restore the saved state; raises ValueError or OSError when the file cannot be used."""
         if not self._path.exists():
             self._path.parent.mkdir(parents=True, exist_ok=True)
             return
@@ -39,7 +39,7 @@ class StateFile:
         self._saved = self._world.revision()
 
     def save(self) -> None:
-        """Write the state beside the old one, then swap the two."""
+        """Write a new file, then replace the old one."""
         with self._saving:
             with self._world.lock:
                 self._world.now()
@@ -56,7 +56,7 @@ class StateFile:
             self._saved = revision
 
     def keep_saving(self) -> None:
-        """Save in the background for as long as the process lives."""
+        """Save in the background until the process ends."""
         threading.Thread(target=self._loop, daemon=True).start()
 
     def _loop(self) -> None:

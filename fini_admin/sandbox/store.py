@@ -1,4 +1,4 @@
-"""All source records, and the order in which the list gives them."""
+"""All source records, in the order of the list."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator
@@ -13,7 +13,7 @@ _SWEEP = 1000
 
 @dataclass(frozen=True)
 class Walk:
-    """Which way to go through the list, from where, how far, past which records."""
+    """A position in the list: direction, start, size, and the records to skip."""
 
     start: Document | None
     newer: bool
@@ -22,10 +22,10 @@ class Walk:
 
 
 class Store:
-    """Records by ID, by place and, per workspace, by the list's sort key (contract section 3).
+    """Records by ID, by place, and per workspace by the list's sort key.
 
-    A record that moves leaves its old key behind, to be skipped: taking it out of the middle of
-    100,000 would cost more than everything else. Once in a while all old keys go at once.
+    A record that moves leaves its old key behind, to be skipped: removing it from the middle of 100,000 would cost
+    more than everything else. When old keys are the majority, all are removed at once.
     """
 
     def __init__(self) -> None:
@@ -36,41 +36,38 @@ class Store:
         self._old: dict[str, int] = {}
 
     def get(self, document_id: str) -> Document | None:
-        """Find a record by its ID, whatever workspace it is in; UUIDs are read without regard to case."""
+        """The record with this ID, in any workspace; the case of UUIDs is ignored."""
         return self.documents.get(document_id.lower())
 
     def find(self, workspace: str, source: str, external_id: str) -> Document | None:
-        """Find the record that registering this again would update."""
+        """The record that registering this again would update."""
         return self._places.get((workspace, source, external_id))
 
     def of(self, workspace: str) -> list[Document]:
-        """Give a workspace's records, newest first."""
+        """A workspace's records, newest first."""
         return list(self._living(reversed(self._order(workspace))))
 
     def add(self, document: Document) -> None:
-        """Take in a new record."""
         self.documents[document.id] = document
         self._places[document.place] = document
         self._insert(document)
 
     def remove(self, document: Document) -> None:
-        """Forget a record."""
         del self.documents[document.id]
         del self._places[document.place]
         self._leave(document)
 
     def touch(self, document: Document, ms: int) -> None:
-        """Move `updatedAt`, always forward, and the record's place in the list with it."""
+        """Set a later `updatedAt`, which moves the record in the list."""
         self.move(document, max(ms, document.updated_ms + 1))
 
     def move(self, document: Document, ms: int) -> None:
-        """Set `updatedAt`."""
         document.updated_ms = ms
         self._insert(document)
         self._leave(document)
 
     def page(self, workspace: str, walk: Walk) -> tuple[list[Document], bool]:
-        """Give a page, newest first whichever way it goes, and whether there is more that way."""
+        """A page, newest first in both directions, and whether there is more in that direction."""
         found = self._living(self._beyond(workspace, walk))
         taken = list(islice(filter(walk.matches, found), walk.limit + 1))
         page = taken[: walk.limit]
@@ -96,13 +93,13 @@ class Store:
     def _insert(self, document: Document) -> None:
         order, key = self._order(document.workspace), document.order
         index = bisect_left(order, key)
-        # A record that moved back finds its old key, which counts again.
+        # A record that moved back reuses its old key.
         if index == len(order) or order[index] != key:
             order.insert(index, key)
         self.changes += 1
 
     def _leave(self, document: Document) -> None:
-        """Count an old key; sweep when they are the majority."""
+        """Count an old key; remove all when they are the majority."""
         workspace = document.workspace
         self.changes += 1
         self._old[workspace] = self._old.get(workspace, 0) + 1

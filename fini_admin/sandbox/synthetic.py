@@ -1,4 +1,4 @@
-"""Sources made without a call: those that are there at the start, and those that tests put in."""
+"""Sources made without a call: the initial ones, and those that tests add."""
 
 import uuid
 from typing import Any
@@ -44,7 +44,7 @@ _PLACE = ("id", "source", "externalId", "createdAt", "updatedAt")
 
 
 def seed(store: Store, ms: int, *, wanted: bool) -> None:
-    """Have the six sources of workspace demo, or not."""
+    """Add the six sources of workspace demo, or remove them."""
     for days, (source, external_id, title, mime_type) in enumerate(_SEEDS, start=30):
         known = store.find(READY_WORKSPACE, source, external_id)
         if known is not None and not wanted:
@@ -57,7 +57,7 @@ def seed(store: Store, ms: int, *, wanted: bool) -> None:
 
 
 def blank(workspace: str, source: str, external_id: str, ms: int) -> Document:
-    """Make a registered source with invented particulars."""
+    """A registered source with invented fields."""
     url = f"https://{source}.example/{workspace}/{external_id}"
     return Document(
         str(uuid.uuid4()), workspace, source, external_id, external_id, url, "text/markdown", "page", ms, ms
@@ -65,7 +65,7 @@ def blank(workspace: str, source: str, external_id: str, ms: int) -> Document:
 
 
 def blank_web(workspace: str, url: str, ms: int) -> Document:
-    """Make a web source that was not processed yet."""
+    """A web source that was not processed yet."""
     document = blank(workspace, "web", web_id(url), ms)
     document.original_url = document.title = url
     return document
@@ -93,7 +93,7 @@ def add_many(store: Store, workspace: str, ms: int, given: dict[str, Any]) -> li
 
 
 def add_record(store: Store, workspace: str, ms: int, record: dict[str, Any]) -> str:
-    """Add one source from wire fields, all but `externalId` optional; unset ones are those of a registered one."""
+    """Add a source from fields as the API names them; only `externalId` is required."""
     source, external_id = record.get("source", "notion"), record.get("externalId")
     if source == "web" and external_id is None:
         external_id = web_id(str(record.get("originalUrl")))
@@ -115,7 +115,7 @@ def add_record(store: Store, workspace: str, ms: int, record: dict[str, Any]) ->
 
 
 def change_record(store: Store, ms: int, given: dict[str, Any]) -> str:
-    """Change a source's wire fields; `updatedAt` moves to now unless it is given."""
+    """Change fields of a source; `updatedAt` becomes now unless it is given."""
     document = store.get(str(given.get("id")))
     if document is None:
         raise ValueError("there is no source with that id")
@@ -128,7 +128,7 @@ def change_record(store: Store, ms: int, given: dict[str, Any]) -> str:
 
 
 def change(document: Document, fields: dict[str, Any]) -> None:
-    """Set wire fields; a given job status ends whatever job was running."""
+    """Set fields; a given job status ends a running job."""
     for name, value in fields.items():
         if name not in _FIELDS:
             raise ValueError(f"{name} cannot be set; these can: {', '.join(_FIELDS)}")

@@ -1,4 +1,4 @@
-"""Invented content of sources, made when it is asked for so that 100,000 of them fit in memory."""
+"""Invented content of sources, generated on demand, so that 100,000 of them fit in memory."""
 
 import hashlib
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ _SENTENCES_PER_PARAGRAPH = 4
 
 
 def paragraphs(title: str, external_id: str, version: int, size: int) -> list[str]:
-    """Invent about `size` bytes of text, always the same for the same arguments."""
+    """About `size` bytes of text, the same for the same arguments."""
     chosen = islice(_bytes(f"{external_id}:{version}"), _sentence_count(size))
     sentences = [_SENTENCES[byte % len(_SENTENCES)].format(title=title, version=version) for byte in chosen]
     step = _SENTENCES_PER_PARAGRAPH
@@ -35,7 +35,7 @@ def paragraphs(title: str, external_id: str, version: int, size: int) -> list[st
 
 
 def paragraph_count(size: int) -> int:
-    """Tell how many paragraphs that makes, without making them."""
+    """The number of those paragraphs, without generating them."""
     return -(-_sentence_count(size) // _SENTENCES_PER_PARAGRAPH)
 
 

@@ -1,4 +1,4 @@
-"""Checks of what a caller sends, as strict as a NestJS DTO: the harsher reading of the contract."""
+"""Validation of requests, as strict as a NestJS DTO. Where the API is unclear, the stricter reading."""
 
 import json
 import re
@@ -14,12 +14,10 @@ _OPTIONAL = ("object", "iconLink")
 
 
 def is_uuid(value: object) -> bool:
-    """Tell whether a value is a source ID by its form."""
     return isinstance(value, str) and _UUID.fullmatch(value) is not None
 
 
 def is_url(value: object) -> bool:
-    """Tell whether a value is a web address."""
     if not isinstance(value, str) or re.search(r"\s", value):
         return False
     try:
@@ -30,7 +28,7 @@ def is_url(value: object) -> bool:
 
 
 def read_json(body: bytes) -> Any:
-    """Read a JSON body; half a surrogate pair, which no answer could carry, becomes a question mark."""
+    """Parse a JSON body; half a surrogate pair, which no answer could carry, becomes a question mark."""
     try:
         data = json.loads(body)
     except ValueError as error:
@@ -41,7 +39,7 @@ def read_json(body: bytes) -> Any:
 
 
 class Form:
-    """One JSON object under inspection; all complaints are gathered before it is refused."""
+    """Validates one JSON object; collects all complaints before the body is refused."""
 
     def __init__(self, data: object, known: Collection[str]) -> None:
         if not isinstance(data, dict):
@@ -50,23 +48,22 @@ class Form:
         self.complaints = [f"property {key} should not exist" for key in data if key not in known]
 
     def require(self, condition: object, complaint: str) -> None:
-        """Note a complaint unless the condition holds."""
+        """Add a complaint unless the condition holds."""
         if not condition:
             self.complaints.append(complaint)
 
     def done(self) -> None:
-        """Refuse the body if there is anything to complain about."""
+        """Raise if there are complaints."""
         if self.complaints:
             raise bad_request(*self.complaints)
 
     def flag(self, name: str, *, default: bool) -> bool:
-        """Read a boolean."""
         value = self._data.get(name, default)
         self.require(isinstance(value, bool), f"{name} must be a boolean value")
         return value is True
 
     def integer(self, name: str, default: int) -> int:
-        """Read a whole number from 1 up."""
+        """A whole number from 1 up."""
         value = self._data.get(name, default)
         if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
             return value
@@ -74,7 +71,6 @@ class Form:
         return default
 
     def choice(self, name: str, options: Collection[str], default: str) -> str:
-        """Read one of several words."""
         value = self._data.get(name, default)
         if isinstance(value, str) and value in options:
             return value
@@ -82,7 +78,6 @@ class Form:
         return default
 
     def items(self, name: str, *, required: bool, most: int | None) -> list[Any]:
-        """Read an array."""
         value = self._data.get(name)
         if value is None and not required:
             return []
@@ -94,11 +89,9 @@ class Form:
         return value
 
     def ids(self, name: str, *, required: bool, most: int | None) -> list[str]:
-        """Read an array of source IDs."""
         return self._all(name, self.items(name, required=required, most=most), is_uuid, "a UUID")
 
     def urls(self, name: str, *, required: bool, most: int | None) -> list[str]:
-        """Read an array of web addresses."""
         return self._all(name, self.items(name, required=required, most=most), is_url, "a URL address")
 
     def _all(self, name: str, values: list[Any], good: Callable[[object], bool], kind: str) -> list[str]:
@@ -107,7 +100,7 @@ class Form:
 
 
 def resources(body: object, most: int | None) -> list[dict[str, Any]]:
-    """Check a register body: four keys per item, two optional ones, no others (contract section 6)."""
+    """The resources of a register body: four required keys each, two optional ones, no others."""
     form = Form(body, {"resources"})
     items = form.items("resources", required=True, most=most)
     for index, item in enumerate(items):
@@ -115,7 +108,7 @@ def resources(body: object, most: int | None) -> list[dict[str, Any]]:
     form.done()
     names = [item["externalId"] for item in items]
     if len(set(names)) < len(names):
-        # Unstated; refusing the batch is the harsher reading.
+        # Fini does not state this; refusing the batch is the stricter reading.
         raise bad_request("resources must not contain the same externalId twice")
     return items
 
@@ -134,7 +127,7 @@ def _item_complaints(item: object) -> list[str]:
 
 
 def query_values(query: str, known: Collection[str]) -> dict[str, str]:
-    """Read a query string: known keys, each once."""
+    """A query string with known keys only, each once."""
     values = parse_qs(query, keep_blank_values=True)
     complaints = [f"property {key} should not exist" for key in values if key not in known]
     complaints += [f"{key} must be given once" for key, given in values.items() if len(given) > 1]

@@ -1,4 +1,4 @@
-"""The rate limit: so many requests in any 60 seconds, per workspace (contract section 1)."""
+"""The rate limit: a number of requests in any 60 seconds, per workspace."""
 
 import math
 from collections import defaultdict, deque
@@ -7,13 +7,13 @@ _WINDOW_MS = 60_000
 
 
 class Window:
-    """Who asked when, during the last minute."""
+    """The times of requests in the last minute."""
 
     def __init__(self) -> None:
         self._hits: dict[str, deque[int]] = defaultdict(deque)
 
     def wait(self, workspace: str, ms: int, per_minute: int | None) -> int:
-        """Give the whole seconds until the next request is let in, 0 if it may come now."""
+        """Whole seconds until the next request is accepted; 0 for now."""
         hits = self._hits[workspace]
         while hits and hits[0] <= ms - _WINDOW_MS:
             hits.popleft()
@@ -23,5 +23,5 @@ class Window:
         return max(1, math.ceil((leaves - ms) / 1000))
 
     def count(self, workspace: str, ms: int) -> None:
-        """Note a request that was let in; a refused one does not count."""
+        """Count an accepted request; a refused one does not count."""
         self._hits[workspace].append(ms)

@@ -1,4 +1,4 @@
-"""Everything the sandbox holds, behind one lock."""
+"""The whole state of the sandbox, behind one lock."""
 
 import threading
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from fini_admin.sandbox.window import Window
 
 
 class World:
-    """The emulated Fini; hold `lock` for every look at it and every change."""
+    """The emulated Fini. Hold `lock` for every read and every change."""
 
     def __init__(self, start: Settings, catalogue: Catalogue) -> None:
         self.lock = threading.RLock()
@@ -29,7 +29,7 @@ class World:
         self.reset()
 
     def reset(self) -> None:
-        """Go back to the start."""
+        """Return to the initial state."""
         self.settings = self.start
         self.clock.reset()
         self.keys.reset()
@@ -40,13 +40,13 @@ class World:
         self._seed()
 
     def empty(self) -> None:
-        """Forget all sources and their jobs."""
+        """Remove all sources and their jobs."""
         self.store = Store()
         self.jobs = Jobs(self.store)
         self.changes += 1
 
     def change_settings(self, settings: Settings) -> None:
-        """Apply settings at once, the sources that are there from the start included."""
+        """Apply settings at once, also to the initial sources."""
         reseed = settings.seed_sources is not self.settings.seed_sources
         self.settings = settings
         self.changes += 1
@@ -57,19 +57,19 @@ class World:
         synthetic.seed(self.store, self.clock.ms(), wanted=self.settings.seed_sources)
 
     def now(self) -> int:
-        """Bring all jobs up to date and tell the time."""
+        """Advance all jobs, and return the time."""
         ms = self.clock.ms()
         self.jobs.advance(ms)
         return ms
 
     def revision(self) -> tuple[int, int]:
-        """Tell states apart that differ."""
+        """A value that changes with the state."""
         return (self.changes, self.store.changes)
 
 
 @dataclass(frozen=True)
 class Call:
-    """One request that passed the gate, ready for its route's work."""
+    """A request that passed the checks of key, rate and scope."""
 
     world: World
     workspace: str
@@ -79,5 +79,4 @@ class Call:
 
     @property
     def settings(self) -> Settings:
-        """The switches now."""
         return self.world.settings

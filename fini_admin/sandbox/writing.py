@@ -1,4 +1,4 @@
-"""The routes that write: register, ingest, refresh, delete; and crawl, which only needs the same scope."""
+"""The routes that need the write scope: register, ingest, refresh, delete, crawl."""
 
 import uuid
 from dataclasses import dataclass, field
@@ -17,19 +17,19 @@ _ARTICLES_FOLDER = str(uuid.uuid5(uuid.NAMESPACE_URL, "https://sandbox.example/f
 
 @dataclass
 class Selection:
-    """The sources a batch names, and what speaks against it."""
+    """The sources that a batch names, and what is wrong with it."""
 
     good: list[Document] = field(default_factory=list)
     refusals: list[ApiError] = field(default_factory=list)
 
     def refuse(self) -> None:
-        """Refuse the batch for its first bad entry; one is enough (contract section 9)."""
+        """Refuse the batch for its first bad entry."""
         if self.refusals:
             raise self.refusals[0]
 
 
 def register(call: Call) -> object:
-    """Create or update records; starts nothing (contract section 6)."""
+    """Create or update records; starts no processing."""
     provider = connected_provider(call)
     items = resources(call.body, call.settings.max_batch)
     if any(item["externalId"] in call.settings.poisoned for item in items):
@@ -50,7 +50,7 @@ def register(call: Call) -> object:
 
 
 def ingest(call: Call) -> object:
-    """Queue processing, of URLs for web and of source IDs for the rest (contract section 7)."""
+    """Queue processing: URLs for web, source IDs for the rest."""
     form = Form(call.body, {"source", "documentIdsToAdd", "documentIdsToRefresh", "english", "baser"})
     source = form.choice("source", INGESTIBLE, "web")
     read = form.urls if source == "web" else form.ids
@@ -75,7 +75,7 @@ def ingest(call: Call) -> object:
 
 
 def refresh(call: Call) -> object:
-    """Process sources again; raw files cannot be (contract section 9)."""
+    """Queue processing again; raw files are refused."""
     form = Form(call.body, {"documentIds"})
     ids = form.ids("documentIds", required=True, most=call.settings.max_batch)
     form.done()
@@ -94,7 +94,7 @@ def refresh(call: Call) -> object:
 
 
 def delete(call: Call) -> object:
-    """Delete sources, on request with the articles linked to them (contract section 9)."""
+    """Delete sources, and on request their linked articles."""
     form = Form(call.body, {"documentIds", "deleteArticles"})
     ids = form.ids("documentIds", required=True, most=call.settings.max_batch)
     with_articles = form.flag("deleteArticles", default=False)
@@ -117,7 +117,7 @@ def delete(call: Call) -> object:
 
 
 def crawl(call: Call) -> object:
-    """Find addresses below the seeds; stores nothing (contract section 8)."""
+    """Collect URLs below the seeds; stores nothing."""
     form = Form(call.body, {"links", "limit"})
     links = form.urls("links", required=True, most=None)
     limit = form.integer("limit", 250)
@@ -146,7 +146,7 @@ def _select_to_ingest(call: Call, source: str, names: list[str], *, refresh: boo
 
 
 def _named(call: Call, source: str, name: str) -> Document | None:
-    """Find the source that an ingest entry means; a URL that is new becomes one."""
+    """The source that an ingest entry means; a new URL creates one."""
     store = call.world.store
     if source == "web":
         known = store.find(call.workspace, "web", web_id(name))
@@ -157,7 +157,7 @@ def _named(call: Call, source: str, name: str) -> Document | None:
 
 
 def _ingest_problem(call: Call, document: Document | None, *, refresh: bool) -> str:
-    """Say what speaks against an entry; the message does not name it, callers have to find out."""
+    """What is wrong with an entry. The message does not name the entry: callers have to find out."""
     settings = call.settings
     if document is None:
         return "One or more documents do not exist in this workspace for this source"
@@ -203,7 +203,7 @@ def _queue(call: Call, documents: list[Document]) -> list[str]:
 
 
 def _order(call: Call, ids: list[str]) -> list[str]:
-    """Shuffle if wanted: IDs are random, so sorted ones are in no order the caller knows."""
+    """Shuffle if the settings say so; IDs are random, so sorted ones are in no order the caller knows."""
     return sorted(ids) if call.settings.shuffle_ids else ids
 
 

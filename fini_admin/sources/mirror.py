@@ -50,7 +50,7 @@ Row = TypeVar("Row", bound=Model)
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class Observation:
     """The call that showed something, when it was asked, and the run it was for."""
 
     call: str
@@ -59,7 +59,7 @@ class Origin:
 
 
 def observe(
-    workspace: Workspace, documents: Iterable[Document], origin: Origin, *, queued: Collection[str]
+    workspace: Workspace, documents: Iterable[Document], origin: Observation, *, queued: Collection[str]
 ) -> list[Source]:
     """Bring the mirror to what these records say; returns the sources that changed by it.
 
@@ -120,7 +120,7 @@ def next_state(source: Source, *, queued: bool, asking: bool | None = None) -> S
     return State.STUCK if source.state == State.STUCK and state in BUSY else state
 
 
-def _move(source: Source, new: State, origin: Origin, now: datetime, note: str = "") -> StateChange:
+def _move(source: Source, new: State, origin: Observation, now: datetime, note: str = "") -> StateChange:
     """Set a source's state in memory; returns its history's row, unsaved."""
     change = StateChange(
         source=source, at=now, old=source.state, new=new, call=origin.call, run=origin.run, note=note
@@ -131,7 +131,7 @@ def _move(source: Source, new: State, origin: Origin, now: datetime, note: str =
     return change
 
 
-def move_all(sources: Iterable[Source], new: State, origin: Origin, note: str = "") -> None:
+def move_all(sources: Iterable[Source], new: State, origin: Observation, note: str = "") -> None:
     """Set the state of saved sources, with their history; those already there are left alone."""
     now = datetime.now(UTC)
     moving = [source for source in sources if source.state != new]
@@ -171,7 +171,7 @@ def _mark_read(workspace: Workspace, ids: Collection[str], asked_at: datetime, n
     read.filter(wanted_since__lte=asked_at).update(wanted_since=None)
 
 
-def ensure_sources(workspace: Workspace, provider: str, ids: list[str], origin: Origin) -> list[Source]:
+def ensure_sources(workspace: Workspace, provider: str, ids: list[str], origin: Observation) -> list[Source]:
     """The sources of IDs that Fini returned, made where they are new (P3), in the order of `ids`."""
     held = {source.fini_id: source for source in Source.objects.filter(workspace=workspace, fini_id__in=ids)}
     now = datetime.now(UTC)

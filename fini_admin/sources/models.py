@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import models
 
-from fini_admin.fini.external_ids import compared
+from fini_admin.fini.external_ids import comparison_key
 from fini_admin.fini.same_address import address_key
 from fini_admin.sources.states import State
 from fini_admin.workspaces.models import Workspace
@@ -21,7 +21,7 @@ class IdKey(TextField):
 
     def pre_save(self, model_instance: models.Model, add: bool) -> str:  # noqa: FBT001 - Django's signature
         row: Any = model_instance
-        row.id_key = compared(row.provider, row.external_id)
+        row.id_key = comparison_key(row.provider, row.external_id)
         return str(row.id_key)
 
     def deconstruct(self) -> Any:
@@ -47,7 +47,7 @@ class AddressKey(CharField):
 class DiscoveredResource(models.Model):
     """Something importable in a provider, as discovery last listed it; containers only hold others.
 
-    `id_key` is what its external ID is compared by (fini.external_ids.compared).
+    `id_key` is what its external ID is compared by (fini.external_ids.comparison_key).
     """
 
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from django.db.models import Q
 
-from fini_admin.fini.external_ids import tidy
+from fini_admin.fini.external_ids import strip_unseen
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.fini.routes import InvalidRequest, check_resource
 from fini_admin.fini.routes import Resource as Wire
@@ -121,7 +121,7 @@ def to_register(
     """
     sendable, problems = [], []
     for number, row in enumerate(rows, 1):
-        title = tidy(row.title)
+        title = strip_unseen(row.title)
         wire = Wire(row.external_id, title, row.original_url, _type_of(row, mime_type), row.object)
         try:
             check_resource(replace(wire, title=title or UNTITLED).body())

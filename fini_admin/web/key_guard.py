@@ -12,7 +12,7 @@ from django.http import HttpRequest, QueryDict
 from django.http.request import UnreadablePostError
 from django.http.response import HttpResponseBase
 
-from fini_admin.lib.key_text import LONGEST, PREFIX, bare, without_keys
+from fini_admin.lib.key_text import LONGEST, PREFIX, bare_key, without_keys
 from fini_admin.web.body_size import too_large
 
 V = TypeVar("V", bound=Callable[..., Any])
@@ -77,7 +77,7 @@ def guarded(data: QueryDict, own: Collection[str] = ()) -> QueryDict:
 
 def typed_key(typed: str) -> str:
     """What was typed into the key's own field as far as it may be one, however short; empty where it cannot."""
-    key = bare(typed) if len(typed) <= LONGEST else ""
+    key = bare_key(typed) if len(typed) <= LONGEST else ""
     return key if key.startswith(PREFIX) and key != PREFIX else ""
 
 

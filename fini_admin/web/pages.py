@@ -124,7 +124,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
     none is alive; `encryption_keys` when what was signed last is signed with a key that ENCRYPTION_KEYS lacks.
     """
     try:
-        with outage.patience(PROBE_SECONDS):
+        with outage.lock_timeout(PROBE_SECONDS):
             cache.set("readyz", "", timeout=1)
         found = {"encryption_keys": keys_fit(), "worker": worker_alive()}
     except DatabaseError as error:
@@ -139,7 +139,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
 def keys_fit() -> bool:
     """Whether ENCRYPTION_KEYS holds the key of the installation's own chain."""
     try:
-        chain.check_key(chain.INSTALLATION)
+        chain.check_head_key(chain.INSTALLATION)
     except UnknownKey:
         return False
     return True

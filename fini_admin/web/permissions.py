@@ -14,7 +14,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase, HttpResponseRedirect, HttpResponseRedirectBase
-from django.shortcuts import resolve_url
+from django.shortcuts import get_object_or_404, resolve_url
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 from django_htmx.http import HttpResponseClientRedirect
@@ -82,7 +82,7 @@ def requires(
         def checked(
             request: WorkspaceRequest, slug: str, *args: P.args, **kwargs: P.kwargs
         ) -> HttpResponseBase:
-            request.workspace = queries.workspace_for(request.user, slug)
+            request.workspace = get_object_or_404(queries.workspaces_of(request.user), slug=slug)
             role = queries.role_in(request.user, request.workspace)
             if role is None:  # the membership ended between the two reads
                 raise Http404
@@ -166,7 +166,7 @@ class SecondFactorRequired:
     ) -> HttpResponseBase | None:
         """After LoginRequired: what is left is open to everyone, or somebody is logged in."""
         open_to_all = not getattr(view_func, "login_required", True)
-        if open_to_all or getattr(view_func, "enrols", False) or not second_factor.missing(request):
+        if open_to_all or getattr(view_func, "enrols", False) or not second_factor.is_missing(request):
             return None
         return lead(request, reverse("mfa_activate_totp"))
 

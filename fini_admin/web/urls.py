@@ -77,7 +77,7 @@ urlpatterns = [
     path("invitations/<str:token>/", invitations.link, name="invitation_link"),
     path(
         "accounts/login/",
-        public(as_typed("password")(people.checked(people.Login.as_view()))),
+        public(as_typed("password")(people.invalid_is_422(people.Login.as_view()))),
         name="account_login",
     ),
     path("accounts/logout/", enrols(signed_in(account.logout)), name="account_logout"),
@@ -105,7 +105,7 @@ urlpatterns = [
         name="provider_reauthenticate",
     ),
     path("accounts/2fa/", signed_in(people.factor), name="mfa_index"),
-    path("accounts/2fa/code/", public(people.checked(mfa.authenticate)), name="mfa_authenticate"),
+    path("accounts/2fa/code/", public(people.invalid_is_422(mfa.authenticate)), name="mfa_authenticate"),
     path(
         "accounts/2fa/reauthenticate/",
         signed_in(people.reauthenticate),
@@ -114,13 +114,13 @@ urlpatterns = [
     ),
     path(
         "accounts/2fa/activate/",
-        enrols(signed_in(reauthenticated(people.checked(people.SetUp.as_view()), reading=True))),
+        enrols(signed_in(reauthenticated(people.invalid_is_422(people.SetUp.as_view()), reading=True))),
         name="mfa_activate_totp",
     ),
     path("accounts/2fa/activate/qr.svg", enrols(signed_in(people.qr)), name="mfa_qr"),
     path(
         "accounts/2fa/deactivate/",
-        signed_in(reauthenticated(people.checked(people.TakeAway.as_view()), reading=True)),
+        signed_in(reauthenticated(people.invalid_is_422(people.TakeAway.as_view()), reading=True)),
         name="mfa_deactivate_totp",
     ),
     path(
@@ -130,7 +130,7 @@ urlpatterns = [
     ),
     path(
         "accounts/2fa/codes/new/",
-        signed_in(reauthenticated(people.checked(people.NewCodes.as_view()), reading=True)),
+        signed_in(reauthenticated(people.invalid_is_422(people.NewCodes.as_view()), reading=True)),
         name="mfa_generate_recovery_codes",
     ),
     path("accounts/sessions/", signed_in(reauthenticated(people.own_sessions)), name="sessions"),
@@ -141,12 +141,12 @@ urlpatterns = [
     ),
     path(
         "accounts/password/change/",
-        signed_in(as_typed("oldpassword")(people.checked(people.ChangePassword.as_view()))),
+        signed_in(as_typed("oldpassword")(people.invalid_is_422(people.ChangePassword.as_view()))),
         name="account_change_password",
     ),
     path(
         "accounts/password/reset/",
-        public(people.checked(account.password_reset)),
+        public(people.invalid_is_422(account.password_reset)),
         name="account_reset_password",
     ),
     path(
@@ -156,7 +156,7 @@ urlpatterns = [
     ),
     re_path(
         r"^accounts/password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$",
-        public(people.checked(people.NewPassword.as_view())),
+        public(people.invalid_is_422(people.NewPassword.as_view())),
         name="account_reset_password_from_key",
     ),
     path(

@@ -17,13 +17,13 @@ class WorkspacesConfig(AppConfig):
 
     def ready(self) -> None:
         """Hook into migrate."""
-        post_migrate.connect(make_cache_table, sender=self)
+        post_migrate.connect(_make_cache_table, sender=self)
         if settings.ENCRYPTION_KEY_IS_PUBLIC:
             log.warning(
                 "ENCRYPTION_KEYS is not set: DEBUG runs on a key that everybody knows, and takes no API key"
             )
 
 
-def make_cache_table(*, using: str, **_: Any) -> None:
-    """The cache's table (log-in limits): a deployment runs `migrate` and nothing that makes it (design 5)."""
+def _make_cache_table(*, using: str, **_: Any) -> None:
+    """Create the cache's table, which holds the log-in limits: a deployment runs `migrate` and no other command."""
     call_command("createcachetable", database=using, verbosity=0)

@@ -11,10 +11,10 @@ from django.utils import timezone
 
 
 class UserManager(BaseUserManager["User"]):
-    """Makes people; their addresses are compared and stored in lower case."""
+    """Creates people. Addresses are stored and compared in lower case."""
 
     def create_user(self, email: str, password: str | None = None, **fields: object) -> "User":
-        """One person; without a password nobody can log in as them."""
+        """Create a person, who cannot log in without a password."""
         user = self.model(email=email.strip().lower(), **fields)
         user.set_password(password)
         user.save(using=self._db)
@@ -22,7 +22,7 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractBaseUser, PermissionsMixin):
-    """A person, known by an e-mail address. A superuser administers all workspaces (design 5, roles)."""
+    """A person, identified by an e-mail address. A superuser administers all workspaces."""
 
     email = models.EmailField(unique=True)
     name = models.CharField(max_length=150, blank=True)
@@ -44,7 +44,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
 
 class Workspace(models.Model):
-    """One Fini workspace. Its chain in the audit trail is named by its ID. It is archived, never deleted."""
+    """One Fini workspace. Its ID is the name of its chain in the audit trail. It can be archived, not deleted."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     slug = models.SlugField(max_length=63, unique=True)
@@ -57,7 +57,7 @@ class Workspace(models.Model):
 
 
 class Role(models.TextChoices):
-    """What someone is in a workspace; what each may do stands in permissions.py beside it."""
+    """A person's role in a workspace. What each may do is in permissions.py."""
 
     VIEWER = "viewer"
     EDITOR = "editor"
@@ -79,7 +79,7 @@ class Membership(models.Model):
 
 
 class KeyState(models.TextChoices):
-    """One key of a workspace is live; the others wait to be switched to, or are off for good."""
+    """At most one key of a workspace is live. The others wait to be switched to, or are off for good."""
 
     LIVE = "live"
     WAITING = "waiting"
@@ -87,15 +87,15 @@ class KeyState(models.TextChoices):
 
 
 class ApiKey(models.Model):
-    """A workspace's key to Fini, sealed (P5). `last_four` is empty for a key too short to show any of it.
+    """A workspace's key to Fini, sealed (P5). `last_four` is empty for a key that is too short to show a part of it.
 
-    `fingerprint` finds the same key again and tells nothing of it (vault.py). `scopes` are what the last verification
-    found, at `verified_at`; `same_workspace` is None where nothing told. A key that is off keeps its row, for the trail
-    names it, but neither seal nor fingerprint.
+    `fingerprint` finds the same key again without telling its text (vault.py). `scopes` and `same_workspace` are what
+    the last verification found at `verified_at`; `same_workspace` is None where nothing could tell. A key that is off
+    keeps its row, which the trail names, without seal and fingerprint.
 
-    A waiting key with `fallback_until` was live before the last switch: the work goes back to it when Fini refuses the
-    new one before then. `fallen_back_at`: this key was live and refused, and the work went back to another by itself.
-    `refused_at` is since when Fini refuses it; `last_refused_at` stays when it takes it again.
+    A waiting key with `fallback_until` was live before the last switch: until then the work goes back to it when Fini
+    refuses the new one. `fallen_back_at` is when Fini refused this key and the work went back to another. `refused_at`
+    is since when Fini refuses the key, null when it takes it; `last_refused_at` stays.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -140,9 +140,9 @@ class ApiKey(models.Model):
 
 
 class WorkspaceSettings(models.Model):
-    """What a workspace set for itself; null, a missing line or a missing row is the default (preferences.py).
+    """The settings of a workspace. Null, a missing entry or a missing row is the default (preferences.py).
 
-    `mime_types` holds the type to offer for a provider's resources that come without one, by the provider's name.
+    `mime_types`: by provider, the MIME type to offer for resources that come without one.
     """
 
     workspace = models.OneToOneField(

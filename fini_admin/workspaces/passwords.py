@@ -1,4 +1,4 @@
-"""What a password must be (OWASP ASVS 2.1); Django's other rules stand in the settings."""
+"""The length of a password (OWASP ASVS 2.1); the other rules are Django's, in the settings."""
 
 import re
 
@@ -12,15 +12,14 @@ IN_WORDS = (
 
 
 class Length:
-    """The two questions that Django puts to a password's rule, answered for the length."""
+    """A validator for AUTH_PASSWORD_VALIDATORS."""
 
     def validate(self, password: str, user: object = None) -> None:
-        """Raises ValidationError below 12 characters, of which a run of spaces is one, and above 128."""
+        """Raise ValidationError below 12 characters, a run of spaces counting as one, and above 128."""
         if len(re.sub(r"\s+", " ", password)) < LEAST:
             raise ValidationError(f"A password needs at least {LEAST} characters.", code="password_too_short")
         if len(password) > MOST:
             raise ValidationError(f"A password has at most {MOST} characters.", code="password_too_long")
 
     def get_help_text(self) -> str:
-        """The same before somebody types."""
         return f"A password has {LEAST} to {MOST} characters."

@@ -1,4 +1,4 @@
-"""What one may do in a workspace, and which role may do it: the one role map (P6). Pure: web/permissions.py checks."""
+"""The permissions in a workspace and the roles that have them (P6). web/permissions.py checks them."""
 
 from enum import StrEnum
 
@@ -6,7 +6,7 @@ from fini_admin.workspaces.models import Role
 
 
 class Permission(StrEnum):
-    """What one may do in a workspace, as `area:noun:verb`."""
+    """A permission in a workspace, as `area:noun:verb`."""
 
     SOURCES_READ = "sources:source:read"
     SOURCES_DISCOVER = "sources:source:discover"

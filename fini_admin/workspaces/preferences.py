@@ -1,6 +1,6 @@
-"""A workspace's settings: what each means, its bounds, and what holds where the workspace says nothing.
+"""A workspace's settings: what each means, its bounds, and its default.
 
-`SETTINGS` is the one table: the form, the page, the check before saving and what the work goes by all read it.
+`SETTINGS` is the one table: the form, the page, the check before saving and the work all read it.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,8 +22,8 @@ MOST_FALLBACK_HOURS = 7 * 24
 MIME = "mime_type_"
 
 
-class Kind(StrEnum):
-    """What a setting holds; each may also be None, which is the default."""
+class SettingKind(StrEnum):
+    """The type of a setting's value; None, the default, is always allowed."""
 
     NUMBER = "number"
     DECISION = "decision"
@@ -31,7 +31,7 @@ class Kind(StrEnum):
 
 
 class Whose(StrEnum):
-    """Whose default it is."""
+    """Who decides the default of a setting."""
 
     INSTALLATION = "installation"
     PROVIDER = "provider"
@@ -41,13 +41,13 @@ class Whose(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting. `default` and `most` are asked when they are needed: they may be the installation's."""
+    """One setting. `default` and `most` are functions, for they may come from the installation's settings."""
 
     name: str
     group: str
     label: str
     meaning: str
-    kind: Kind
+    kind: SettingKind
     whose: Whose
     default: Callable[[], Value]
     most: Callable[[], int] = lambda: 0
@@ -55,18 +55,21 @@ class Setting:
 
     @property
     def bounds(self) -> str:
-        """What may be typed, in words; empty where it is chosen."""
-        said = {Kind.NUMBER: f"{self.least:,} to {self.most():,}.", Kind.MIME_TYPE: "Like text/html."}
+        """The hint beside the field; empty where a value is chosen from a list."""
+        said = {
+            SettingKind.NUMBER: f"{self.least:,} to {self.most():,}.",
+            SettingKind.MIME_TYPE: "Like text/html.",
+        }
         return said.get(self.kind, "")
 
     @property
     def wrong(self) -> str:
-        """What is said of a number that will not do."""
+        """The error for a number out of bounds."""
         return f"Enter a number from {self.least:,} to {self.most():,}, or leave it empty."
 
     @property
     def empty(self) -> str:
-        """What holds while it is empty, in words."""
+        """The hint that names the default."""
         value = self.default()
         if value is None:
             return ""
@@ -74,22 +77,22 @@ class Setting:
         return f"Empty: {whose}{value}."
 
     def check(self, value: Value) -> None:
-        """Raise ValidationError for a value that will not do."""
+        """Raise ValidationError for a value that this setting cannot have."""
         if value is None:
             return
-        if self.kind == Kind.NUMBER:
+        if self.kind == SettingKind.NUMBER:
             number = isinstance(value, int) and not isinstance(value, bool)
             if not number or not self.least <= int(value) <= self.most():
                 raise ValidationError(self.wrong)
-        elif self.kind == Kind.DECISION:
+        elif self.kind == SettingKind.DECISION:
             if not isinstance(value, bool):
                 raise ValidationError("Choose one of these.")
-        elif not is_mime_type(value):
+        elif not _is_mime_type(value):
             raise ValidationError("Write it as type/subtype, for example text/html, or leave it empty.")
 
 
-def is_mime_type(value: Value) -> bool:
-    """Whether it is a type that may be sent, and no key (P5)."""
+def _is_mime_type(value: Value) -> bool:
+    """Whether a value is a MIME type that may be sent, and holds no key (P5)."""
     return (
         isinstance(value, str)
         and len(value) <= LONGEST
@@ -98,8 +101,8 @@ def is_mime_type(value: Value) -> bool:
     )
 
 
-def offered(name: str) -> Callable[[], Value]:
-    """The type that a provider's adapter offers."""
+def _offered(name: str) -> Callable[[], Value]:
+    """The MIME type that a provider's adapter offers."""
     return lambda: PROVIDERS[name].mime_type
 
 
@@ -112,7 +115,7 @@ SETTINGS: dict[str, Setting] = {
             "Calls a minute",
             "The budget: so many calls go out to Fini within a minute, whichever worker sends them."
             " A tenth is kept for what a person waits for.",
-            Kind.NUMBER,
+            SettingKind.NUMBER,
             Whose.INSTALLATION,
             lambda: settings.FINI_CALLS_PER_MINUTE,
             lambda: settings.FINI_CALLS_PER_MINUTE,
@@ -123,7 +126,7 @@ SETTINGS: dict[str, Setting] = {
             "IDs in a call",
             "The batch size: how many IDs a register or ingest call carries. Fewer where Fini takes fewer."
             " It holds for steps that are cut from now on.",
-            Kind.NUMBER,
+            SettingKind.NUMBER,
             Whose.INSTALLATION,
             lambda: settings.FINI_BATCH_SIZE,
             lambda: 500,
@@ -134,7 +137,7 @@ SETTINGS: dict[str, Setting] = {
             "English",
             "The ingest call's english: filled in on each preview, where it can be changed, and sent by commands."
             " How Fini decides is not stated.",
-            Kind.DECISION,
+            SettingKind.DECISION,
             Whose.FINI,
             lambda: None,
         ),
@@ -143,7 +146,7 @@ SETTINGS: dict[str, Setting] = {
             "Sent along with ingest",
             "Baser",
             "The ingest call's baser, used in the same way. What it does is not stated.",
-            Kind.DECISION,
+            SettingKind.DECISION,
             Whose.FINI,
             lambda: None,
         ),
@@ -153,7 +156,7 @@ SETTINGS: dict[str, Setting] = {
             "Hours of fallback",
             "After a switch the key before it stays ready for so long: when Fini refuses the new one, the work goes"
             " back to it by itself. Then it is switched off for good. It holds for the next switch.",
-            Kind.NUMBER,
+            SettingKind.NUMBER,
             Whose.PRODUCT,
             lambda: FALLBACK_HOURS,
             lambda: MOST_FALLBACK_HOURS,
@@ -164,7 +167,7 @@ SETTINGS: dict[str, Setting] = {
             "Days the audit trail is kept",
             "Older rows of this workspace's trail go when the operator runs prune_audit; a signed anchor stays in"
             " their place, and the trail verifies across it.",
-            Kind.NUMBER,
+            SettingKind.NUMBER,
             Whose.PRODUCT,
             lambda: RETENTION_DAYS,
             lambda: 3650,
@@ -176,9 +179,9 @@ SETTINGS: dict[str, Setting] = {
                 "MIME types",
                 provider.label,
                 f"Offered for what comes from {provider.label} without a type of its own.",
-                Kind.MIME_TYPE,
+                SettingKind.MIME_TYPE,
                 Whose.PROVIDER,
-                offered(provider.name),
+                _offered(provider.name),
             )
             for provider in PROVIDERS.values()
         ),
@@ -188,7 +191,7 @@ SETTINGS: dict[str, Setting] = {
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """What holds in a workspace."""
+    """The values that hold in a workspace: its own, else the defaults."""
 
     calls_per_minute: int
     batch_size: int
@@ -200,42 +203,42 @@ class Preferences:
 
 
 def preferences(workspace: Workspace | UUID) -> Preferences:
-    """What holds in a workspace now: always read anew, for a worker goes on while somebody changes it."""
+    """The values that hold in a workspace now. Always read anew, for they may change while a worker runs."""
     row = WorkspaceSettings.objects.filter(workspace=workspace).first()
-    held = own(row) if row else dict.fromkeys(SETTINGS)
+    held = own_values(row) if row else dict.fromkeys(SETTINGS)
     values = {name: SETTINGS[name].default() if value is None else value for name, value in held.items()}
     return Preferences(
-        # The installation's may have been lowered since.
-        calls_per_minute=min(number(values["calls_per_minute"]), settings.FINI_CALLS_PER_MINUTE),
-        batch_size=number(values["batch_size"]),
-        english=decision(values["english"]),
-        baser=decision(values["baser"]),
-        fallback_hours=number(values["fallback_hours"]),
-        retention_days=number(values["retention_days"]),
+        # The installation's limit may have been lowered since the workspace set its own.
+        calls_per_minute=min(_number(values["calls_per_minute"]), settings.FINI_CALLS_PER_MINUTE),
+        batch_size=_number(values["batch_size"]),
+        english=_decision(values["english"]),
+        baser=_decision(values["baser"]),
+        fallback_hours=_number(values["fallback_hours"]),
+        retention_days=_number(values["retention_days"]),
         mime_types={name: str(values[f"{MIME}{name}"]) for name in PROVIDERS},
     )
 
 
-def number(value: Value) -> int:
-    """A number's value, which is never None."""
+def _number(value: Value) -> int:
+    """A number's value, for the type checker: a number has a default."""
     return int(value or 1)
 
 
-def decision(value: Value) -> bool | None:
-    """A decision's value."""
+def _decision(value: Value) -> bool | None:
+    """A decision's value, for the type checker."""
     return value if isinstance(value, bool) else None
 
 
-def own(row: WorkspaceSettings) -> dict[str, Value]:
-    """What the workspace set itself, by the settings' names; None where it set nothing."""
+def own_values(row: WorkspaceSettings) -> dict[str, Value]:
+    """The values that the row sets, by the settings' names; None where it sets none."""
     return {
         name: row.mime_types.get(name[len(MIME) :]) if name.startswith(MIME) else getattr(row, name)
         for name in SETTINGS
     }
 
 
-def put(row: WorkspaceSettings, values: Mapping[str, Value]) -> None:
-    """Write these into the row, which is not saved."""
+def set_values(row: WorkspaceSettings, values: Mapping[str, Value]) -> None:
+    """Set values in the row, which the caller saves."""
     for name, value in values.items():
         if not name.startswith(MIME):
             setattr(row, name, value)
@@ -243,8 +246,8 @@ def put(row: WorkspaceSettings, values: Mapping[str, Value]) -> None:
     row.mime_types = {name: value for name, value in (row.mime_types | types).items() if value is not None}
 
 
-def check(values: Mapping[str, Value]) -> None:
-    """Raise ValidationError, by setting, for values that will not do."""
+def check_values(values: Mapping[str, Value]) -> None:
+    """Raise ValidationError, by the settings' names, for values that they cannot have."""
     wrong: dict[str, list[str]] = {}
     for name, value in values.items():
         if name not in SETTINGS:

@@ -1,13 +1,8 @@
-"""Reads: who may see which workspace, its members, its keys."""
-
-from datetime import timedelta
-from uuid import UUID
+"""Reads of workspaces: who may see them, their members, their keys."""
 
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ValidationError
 from django.db.models import Exists, OuterRef, QuerySet
-from django.shortcuts import get_object_or_404
-from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
 from fini_admin.workspaces import preferences, validators, vault
@@ -22,13 +17,10 @@ from fini_admin.workspaces.models import (
 )
 
 Visitor = User | AnonymousUser
-# A switch relies on what was found: older than this, the key may have changed in Fini.
-VERIFIED_FOR = timedelta(hours=1)
-SCOPES = ("read", "write")
 
 
 def workspaces_of(user: Visitor) -> QuerySet[Workspace]:
-    """The workspaces in a person's sight, by name; a superuser sees all. What is archived is out of sight."""
+    """The workspaces that a person may see, by name: a superuser all that are not archived (P6)."""
     if not isinstance(user, User):
         return Workspace.objects.none()
     everything = Workspace.objects.filter(archived_at=None).order_by("name", "slug")
@@ -36,17 +28,12 @@ def workspaces_of(user: Visitor) -> QuerySet[Workspace]:
 
 
 def archived() -> QuerySet[Workspace]:
-    """The archived workspaces, by name, for superusers."""
+    """The archived workspaces, by name. Only superusers see them."""
     return Workspace.objects.exclude(archived_at=None).order_by("name", "slug")
 
 
-def workspace_for(user: Visitor, slug: str) -> Workspace:
-    """A workspace in the person's sight; Http404 for every other, whether or not it exists (P6)."""
-    return get_object_or_404(workspaces_of(user), slug=slug)
-
-
 def role_in(user: Visitor, workspace: Workspace) -> Role | None:
-    """What a person is in a workspace, None for a stranger. A superuser is an admin everywhere."""
+    """A person's role in a workspace, None for a stranger. A superuser is an admin everywhere."""
     if not isinstance(user, User):
         return None
     if user.is_superuser:
@@ -56,25 +43,20 @@ def role_in(user: Visitor, workspace: Workspace) -> Role | None:
 
 
 def own_settings(workspace: Workspace) -> dict[str, preferences.Value]:
-    """What a workspace set itself, by the settings' names; None where the default holds."""
-    return preferences.own(
+    """The values that a workspace set itself, by the settings' names; None where the default holds."""
+    return preferences.own_values(
         WorkspaceSettings.objects.filter(workspace=workspace).first() or WorkspaceSettings()
     )
 
 
 def person(email: str) -> User | None:
-    """Who has this address; raises ValidationError for what is none."""
+    """The person with this address. Raises ValidationError for a text that is no address."""
     return User.objects.filter(email=validators.email_address(email)).first()
 
 
 def members(workspace: Workspace) -> QuerySet[Membership]:
     """A workspace's members with their people."""
     return Membership.objects.filter(workspace=workspace).select_related("user", "workspace")
-
-
-def member(workspace: Workspace, number: int) -> Membership:
-    """One member; Http404 for another workspace's."""
-    return get_object_or_404(members(workspace), pk=number)
 
 
 def admins(workspace: Workspace) -> QuerySet[Membership]:
@@ -88,9 +70,9 @@ def live_key(workspace: Workspace) -> ApiKey | None:
 
 
 def read_key(workspace: Workspace) -> ApiKey | None:
-    """The key that reads go out with: it waits, may only read, and was found to open this workspace.
+    """The key for reads: a waiting key that may only read and was found to open this workspace.
 
-    None without one: then reads go out with the live key as everything else. Of several the one verified last.
+    Of several the one verified last. None without one: reads then go out with the live key.
     """
     reading = ApiKey.objects.filter(
         workspace=workspace, state=KeyState.WAITING, scopes="read", refused_at=None
@@ -98,65 +80,21 @@ def read_key(workspace: Workspace) -> ApiKey | None:
     return reading.filter(same_workspace=True).order_by("-verified_at").first()
 
 
-def facts(key: ApiKey) -> dict[str, str | None]:
-    """What a key is, as the trail keeps it when it is added."""
-    return {
-        "last_four": key.last_four,
-        "state": key.state,
-        "purpose": key.purpose,
-        "owner": key.owner,
-        "expires_on": key.expires_on.isoformat() if key.expires_on else None,
-    }
-
-
-def why_not_switch(key: ApiKey) -> str:
-    """Why calls may not go out with a key; empty when they may. A fallback key needs no new verification."""
-    if key.state == KeyState.OFF:
-        return f"The key {key.label} is off for good. Add a key instead."
-    if key.refused_at:
-        return (
-            f"Fini refused the key {key.label}. Verify it: when Fini takes it again, it can be switched to."
-        )
-    if key.same_workspace is False:
-        return (
-            f"The key {key.label} opens another Fini workspace: none of the sources here is in it. "
-            "Add a key that was made in this workspace."
-        )
-    return "" if key.fallback_until and key.fallback_until > timezone.now() else not_verified(key)
-
-
-def not_verified(key: ApiKey) -> str:
-    """What the last verification leaves open for a switch: its age, a scope; empty when nothing."""
-    if key.verified_at is None or key.verified_at < timezone.now() - VERIFIED_FOR:
-        return f"Verify the key {key.label} first: a switch needs a verification of the last hour."
-    missing = [scope for scope in SCOPES if scope not in key.scopes.split()]
-    if missing:
-        return (
-            f"The key {key.label} may not {' or '.join(missing)}. Make a key with the scopes read and write in "
-            "Fini, add it here and verify it."
-        )
-    return ""
-
-
 def keys(workspace: Workspace) -> QuerySet[ApiKey]:
     """A workspace's keys, the live one first, then the newest ones."""
-    return ApiKey.objects.filter(workspace=workspace).order_by("state", "-created_at", "pk")
-
-
-def key(workspace: Workspace, key_id: UUID) -> ApiKey:
-    """One key; Http404 for another workspace's."""
-    return get_object_or_404(ApiKey.objects.select_related("workspace"), workspace=workspace, pk=key_id)
+    own = ApiKey.objects.filter(workspace=workspace).select_related("workspace")
+    return own.order_by("state", "-created_at", "pk")
 
 
 @sensitive_variables("text")
 def holder(text: str) -> ApiKey | None:
-    """The key with this text that some workspace holds and did not switch off, None when there is none."""
+    """The key with this text in any workspace, unless it is switched off."""
     return ApiKey.objects.filter(fingerprint__in=vault.fingerprints(text)).first()
 
 
 @sensitive_variables("plain")
 def same_key(workspace: Workspace, *, label: str, plain: str) -> ApiKey | None:
-    """The key with this very label and text, None when there is none: a form sent twice finds what it added."""
+    """The key with this label and text, if there is one: a form sent twice finds what it added."""
     try:
         prints = vault.fingerprints(validators.key_text(plain))
     except ValidationError:
@@ -165,9 +103,9 @@ def same_key(workspace: Workspace, *, label: str, plain: str) -> ApiKey | None:
 
 
 def usable_key(workspace_ref: str) -> Exists:
-    """A condition: the workspace that `workspace_ref` names has a live key that Fini did not refuse.
+    """The condition that a workspace is not archived and has a live key that Fini did not refuse.
 
-    And it is not archived: then its work waits as well.
+    `workspace_ref` is the field that names the workspace in the query that takes the condition.
     """
     keys = ApiKey.objects.filter(workspace=OuterRef(workspace_ref), state=KeyState.LIVE, refused_at=None)
     return Exists(keys.filter(workspace__archived_at=None))

@@ -1,4 +1,7 @@
-"""What may be typed as a key, an address, a name: each function gives the text as it is kept, or says what is wrong."""
+"""Checks of typed keys, slugs, addresses and names.
+
+Each returns the text as it is stored, and raises ValidationError by field for a text that is refused.
+"""
 
 import re
 
@@ -6,22 +9,22 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.views.decorators.debug import sensitive_variables
 
-from fini_admin.lib.key_text import LONGEST, bare, fault, looks_like_key
+from fini_admin.lib.key_text import LONGEST, bare_key, key_fault, looks_like_key
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 
 @sensitive_variables()
 def key_text(typed: str) -> str:
-    """A key as it is sent, without what it was copied with. Raises ValidationError for what cannot be one."""
-    text = typed if len(typed) > LONGEST else bare(typed)
-    if wrong := fault(text):
+    """A key without the quotes, spaces or `Bearer` that it was copied with."""
+    text = typed if len(typed) > LONGEST else bare_key(typed)
+    if wrong := key_fault(text):
         raise ValidationError({"key": wrong})
     return text
 
 
 def slug(typed: str) -> str:
-    """A workspace's name in addresses."""
+    """A workspace's part of addresses."""
     if not SLUG.fullmatch(typed):
         raise ValidationError(
             {
@@ -32,9 +35,9 @@ def slug(typed: str) -> str:
 
 
 def email_address(typed: str) -> str:
-    """An address in lower case, as it is stored and compared."""
+    """An e-mail address, in lower case."""
     address = typed.strip().lower()
-    refuse_key("email", address)
+    _refuse_key("email", address)
     try:
         validate_email(address)
     except ValidationError:
@@ -43,16 +46,16 @@ def email_address(typed: str) -> str:
 
 
 def plain_text(field: str, typed: str) -> str:
-    """A label or a name: something to read, on one line, and no key (P5)."""
+    """A label or a name: one line of printable text, which holds no key (P5)."""
     text = typed.strip()
-    refuse_key(field, text)
+    _refuse_key(field, text)
     if not text or not text.isprintable():
         raise ValidationError({field: f"The {field} is one line of text and not empty."})
     return text
 
 
-def refuse_key(field: str, text: str) -> None:
-    """Raise when a text that will be shown looks like a key; the message does not repeat it."""
+def _refuse_key(field: str, text: str) -> None:
+    """Raise when a text looks like a key. The message does not repeat it."""
     if looks_like_key(text):
         raise ValidationError(
             {field: f"The {field} looks like an API key. A key belongs only in the key's own field."}

@@ -1,7 +1,7 @@
-"""Where a key is opened, and the only place (P5).
+"""Seals and opens API keys: the only place where one is opened (P5).
 
-A sealed key is: the encryption key's number (4 bytes), a random nonce (12), AES-256-GCM of the text. Workspace and
-row are its associated data, so that what is sealed for one row opens in no other.
+A sealed key is the encryption key's number (4 bytes), a random nonce (12 bytes) and the text in AES-256-GCM. Workspace
+and row are its associated data, so that a seal copied to another row does not open.
 """
 
 import hmac
@@ -24,11 +24,11 @@ NUMBER, NONCE = 4, 12
 
 
 class SealBroken(Exception):
-    """What was sealed does not open: it was changed, or it belongs to another row."""
+    """A seal does not open: it was changed, or it belongs to another row."""
 
 
 class Secret:
-    """A text that shows itself only when asked: not in a repr, a log, a traceback, a pickle."""
+    """A text that only `reveal` returns: it is in no repr, log, traceback or pickle."""
 
     __slots__ = ("__text",)
 
@@ -36,7 +36,7 @@ class Secret:
         self.__text = text
 
     def reveal(self) -> str:
-        """The text itself; keep it in the smallest scope there is."""
+        """The text. Keep it in the smallest scope there is."""
         return self.__text
 
     def __repr__(self) -> str:
@@ -48,19 +48,19 @@ class Secret:
 
 @sensitive_variables()
 def seal(plain: str, *, workspace: UUID, row: UUID) -> bytes:
-    """Seal a text with the newest of ENCRYPTION_KEYS, for this row of this workspace alone."""
+    """Seal a text with the newest of ENCRYPTION_KEYS, for one row of one workspace."""
     nonce = os.urandom(NONCE)
     key = keyring.newest()
     box = AESGCM(keyring.derived(key, PURPOSE))
-    return keyring.number(key) + nonce + box.encrypt(nonce, plain.encode(), workspace.bytes + row.bytes)
+    return keyring.key_number(key) + nonce + box.encrypt(nonce, plain.encode(), workspace.bytes + row.bytes)
 
 
 @sensitive_variables()
 def open_sealed(sealed: bytes, *, workspace: UUID, row: UUID) -> Secret:
-    """The text that `seal` sealed for this row.
+    """The text that was sealed for this row.
 
-    Raises SealBroken when it was changed or sealed for another row, keyring.UnknownKey when ENCRYPTION_KEYS no
-    longer holds what sealed it. Neither says anything of the text.
+    Raises SealBroken when the seal was changed or belongs to another row, keyring.UnknownKey when ENCRYPTION_KEYS does
+    not hold the key that sealed it. The errors hold nothing of the text.
     """
     nonce = sealed[NUMBER : NUMBER + NONCE]
     box = AESGCM(keyring.derived(keyring.by_number(sealed[:NUMBER]), PURPOSE))
@@ -71,13 +71,13 @@ def open_sealed(sealed: bytes, *, workspace: UUID, row: UUID) -> Secret:
 
 
 def open_key(key: ApiKey) -> Secret:
-    """A workspace's key to Fini, for the call that is about to be sent; errors as in `open_sealed`."""
+    """The text of an API key, for the call that is about to be sent. Raises as `open_sealed`."""
     return open_sealed(bytes(key.sealed), workspace=key.workspace_id, row=key.pk)
 
 
 @sensitive_variables("text")
 def holds(text: str, key: ApiKey) -> bool:
-    """Whether a text holds a key, however short it is; a key that does not open cannot be compared."""
+    """Whether a text holds a key, however short; False for a key that does not open."""
     try:
         return open_key(key).reveal() in text
     except (SealBroken, keyring.UnknownKey):
@@ -86,14 +86,16 @@ def holds(text: str, key: ApiKey) -> bool:
 
 @sensitive_variables()
 def fingerprints(plain: str) -> list[str]:
-    """What a text is recognised by, as each of ENCRYPTION_KEYS writes it, the newest first.
+    """The fingerprints of a text, one for each of ENCRYPTION_KEYS, the newest first.
 
-    Only who holds an encryption key can compute one, so that a stolen database cannot be tried against guesses.
+    They are keyed: guesses cannot be tried on a stolen database.
     """
-    return list(map(partial(fingerprint, plain.encode()), settings.ENCRYPTION_KEYS))
+    return list(map(partial(_fingerprint, plain.encode()), settings.ENCRYPTION_KEYS))
 
 
 @sensitive_variables()
-def fingerprint(text: bytes, key: bytes) -> str:
-    """HMAC-SHA-256 in hex, the encryption key's number in front."""
-    return keyring.number(key).hex() + hmac.digest(keyring.derived(key, FINGERPRINT), text, "sha256").hex()
+def _fingerprint(text: bytes, key: bytes) -> str:
+    """The encryption key's number and HMAC-SHA-256, in hex."""
+    return (
+        keyring.key_number(key).hex() + hmac.digest(keyring.derived(key, FINGERPRINT), text, "sha256").hex()
+    )

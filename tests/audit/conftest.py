@@ -57,7 +57,7 @@ def send(sandbox: Sandbox, context: Context) -> Iterator[Send]:
         return transport.exchange(request, hooks.pop("context", context), **hooks)
 
     yield exchange
-    transport.own_session().close()
+    transport._thread_session().close()
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def source(sandbox) -> str:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The trail's clock, which a test moves back."""
     moved = Clock()
-    monkeypatch.setattr("fini_admin.audit.chain.now_text", moved.now)
+    monkeypatch.setattr("fini_admin.audit.chain.utc_now_text", moved.now)
     return moved
 
 

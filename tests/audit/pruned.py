@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from fini_admin.audit import chain, pruning
 from fini_admin.audit.models import Body, Entry
 from fini_admin.audit.names import ANCHOR
-from fini_admin.audit.verify import Broken, verify
+from fini_admin.audit.verify import ChainBroken, verify
 from tests.support.triggers import drop
 from tests.support.who import by
 
@@ -25,7 +25,7 @@ class Clock:
     days = 0.0
 
     def now(self) -> str:
-        return chain.text_of(datetime.now(UTC) - timedelta(days=self.days))
+        return chain.utc_text(datetime.now(UTC) - timedelta(days=self.days))
 
 
 def prune(slug: str = "acme", **options: Any) -> str:
@@ -60,7 +60,7 @@ def broken(name: str, act: Callable[[], object]) -> str:
     with transaction.atomic():
         drop(connection)
         act()
-        with pytest.raises(Broken) as found:
+        with pytest.raises(ChainBroken) as found:
             verify(name)
         transaction.set_rollback(True)
     assert verify(name, with_bodies=True) == before

@@ -33,7 +33,7 @@ def sql(statement: str, *params: Any) -> None:
 
 def roll_back(name: str, seq: int) -> None:
     """The chain as it was when row `seq` was its newest: an old copy of its rows and of its head's row."""
-    hash_ = Entry.objects.get(chain=name, seq=seq).hash if seq else chain.START
+    hash_ = Entry.objects.get(chain=name, seq=seq).hash if seq else chain.FIRST_PREV
     sql("DELETE FROM trail_entry WHERE chain = %s AND seq > %s", name, seq)
     sql(
         "UPDATE audit_head SET seq = %s, hash = %s, mac = %s WHERE chain = %s",

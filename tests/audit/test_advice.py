@@ -1,4 +1,4 @@
-"""What Fini advises with a 429: how long to wait (trap 7)."""
+"""What Fini advises with a 429: how long to wait (T7)."""
 
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime

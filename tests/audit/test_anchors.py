@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from fini_admin.audit import anchors, chain
 from fini_admin.audit.models import Entry, Head
 from fini_admin.audit.names import ANCHOR
-from fini_admin.audit.verify import Broken, page_after, verify
+from fini_admin.audit.verify import ChainBroken, _page_after, verify
 from fini_admin.people import rotation
 from tests.audit.pruned import LEFT, broken, half, numbers, prune, sql
 from tests.support.triggers import drop
@@ -28,9 +28,9 @@ def test_rows_that_go_while_the_chain_is_verified_are_no_break(trail, monkeypatc
 
     def meanwhile(*place: Any) -> list[dict[str, Any]]:
         Entry.objects.filter(chain=trail, seq__lte=min(plan.last, numbers(trail)[0] + 2)).delete()
-        return page_after(*place)
+        return _page_after(*place)
 
-    monkeypatch.setattr("fini_admin.audit.verify.page_after", meanwhile)
+    monkeypatch.setattr("fini_admin.audit.verify._page_after", meanwhile)
     assert verify(trail) == LEFT
 
 
@@ -55,12 +55,12 @@ def forged(name: str, covers: int, **changed: Any) -> None:
     """An anchor behind the newest row, signed with a key of eve's, and a head that names it."""
     head = Head.objects.get(chain=name)
     hash_ = Entry.objects.get(chain=name, seq=covers).hash
-    detail = anchors.stated(name, covers, hash_, days=400)
+    detail = anchors.signed_detail(name, covers, hash_, days=400)
     old = Entry.objects.filter(chain=name, seq=head.seq).values(*chain.COLUMNS).get()
     row = dict.fromkeys(chain.COLUMNS) | {"chain": name, "seq": head.seq + 1, "at": old["at"], "kind": ANCHOR}
     row |= {"prev": head.hash, "covers": covers, "detail": detail} | changed
-    Entry.objects.create(**row, hash=chain.digest(row))
-    Head.objects.filter(chain=name).update(seq=row["seq"], hash=chain.digest(row))
+    Entry.objects.create(**row, hash=chain.row_hash(row))
+    Head.objects.filter(chain=name).update(seq=row["seq"], hash=chain.row_hash(row))
     Entry.objects.filter(chain=name, seq__lte=covers).delete()
 
 
@@ -81,10 +81,10 @@ def test_an_anchor_replayed_is_found(trail):
 
 
 def test_an_anchor_of_another_chain_states_nothing_here(trail):
-    detail = anchors.stated("other", 7, Entry.objects.get(chain=trail, seq=7).hash)
+    detail = anchors.signed_detail("other", 7, Entry.objects.get(chain=trail, seq=7).hash)
     with transaction.atomic():
         chain.append(trail, {"kind": ANCHOR, "covers": 7, "detail": detail})
-    with pytest.raises(Broken, match="row 12 is no anchor: its signature does not hold"):
+    with pytest.raises(ChainBroken, match="row 12 is no anchor: its signature does not hold"):
         verify(trail)
 
 
@@ -92,24 +92,24 @@ def test_an_anchor_of_another_chain_states_nothing_here(trail):
 def test_an_anchor_without_a_statement_is_a_break(trail, detail):
     with transaction.atomic():
         chain.append(trail, {"kind": ANCHOR, "covers": 7, "detail": detail})
-    with pytest.raises(Broken, match="row 12 is no anchor: it states nothing"):
+    with pytest.raises(ChainBroken, match="row 12 is no anchor: it states nothing"):
         verify(trail)
 
 
 @pytest.mark.parametrize(("column", "stated"), [(8, 7), (None, 7), (12, 12), (0, 0)])
 def test_an_anchor_that_covers_other_rows_than_it_states_is_a_break(trail, column, stated):
-    detail = anchors.stated(trail, stated, "0" * 64)
+    detail = anchors.signed_detail(trail, stated, "0" * 64)
     with transaction.atomic():
         chain.append(trail, {"kind": ANCHOR, "covers": column, "detail": detail})
-    with pytest.raises(Broken, match="row 12 is no anchor: it covers other rows than it states"):
+    with pytest.raises(ChainBroken, match="row 12 is no anchor: it covers other rows than it states"):
         verify(trail)
 
 
 def test_what_is_left_of_covered_rows_must_end_in_what_the_anchor_states(trail):
     with transaction.atomic():
-        detail = anchors.stated(trail, 7, "0" * 64)
+        detail = anchors.signed_detail(trail, 7, "0" * 64)
         chain.append(trail, {"kind": ANCHOR, "covers": 7, "detail": detail})
-    with pytest.raises(Broken, match="row 7 is not what the anchor in row 12 states"):
+    with pytest.raises(ChainBroken, match="row 7 is not what the anchor in row 12 states"):
         verify(trail)
 
 
@@ -124,7 +124,7 @@ def test_whatever_rows_are_deleted_only_a_front_that_an_anchor_covers_is_intact(
         if left and left[0] <= 8 and left == list(range(left[0], 13)):
             assert verify(trail) == len(left)
         else:
-            with pytest.raises(Broken):
+            with pytest.raises(ChainBroken):
                 verify(trail)
         transaction.set_rollback(True)
 
@@ -143,7 +143,7 @@ def test_any_change_of_what_is_left_is_found(trail, gone, seq, column, text):
         sql(f"UPDATE trail_entry SET {column} = %s WHERE chain = %s AND seq = %s", text, trail, seq)
         changed = Entry.objects.filter(chain=trail, seq=seq).exists()
         if changed:
-            with pytest.raises(Broken):
+            with pytest.raises(ChainBroken):
                 verify(trail)
         else:
             verify(trail)
@@ -160,7 +160,7 @@ def test_an_anchor_made_to_cover_more_or_less_is_found(trail, covers):
         if covers == 7:
             verify(trail)
         else:
-            with pytest.raises(Broken):
+            with pytest.raises(ChainBroken):
                 verify(trail)
         transaction.set_rollback(True)
 
@@ -173,7 +173,7 @@ def test_a_row_put_back_where_rows_went_must_be_the_one_that_stood_there(trail, 
         half(trail, 7)
         drop(connection)
         row = old | {"actor": "eve"}
-        Entry.objects.create(**row, hash=chain.digest(row))
-        with pytest.raises(Broken):
+        Entry.objects.create(**row, hash=chain.row_hash(row))
+        with pytest.raises(ChainBroken):
             verify(trail)
         transaction.set_rollback(True)

@@ -1,4 +1,4 @@
-"""The chain: each row holds the hash of the one before, and the head moves with it (P2, design 5)."""
+"""The chain: each row holds the hash of the one before, and the head moves with it (P2)."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from fini_admin.audit import chain, recording
 from fini_admin.audit.models import Entry, Head
-from fini_admin.audit.verify import Broken, verify
+from fini_admin.audit.verify import ChainBroken, verify
 from fini_admin.fini import routes
 from fini_admin.lib import keyring
 from tests.support import people
@@ -87,7 +87,7 @@ def test_times_are_utc_text_of_fixed_width_and_never_go_back(filled):
 
 def test_a_clock_that_is_set_back_gives_no_row_an_earlier_time(filled, monkeypatch):
     last = Entry.objects.get(chain=filled, seq=5).at
-    monkeypatch.setattr(chain, "now_text", lambda: "2001-01-01T00:00:00.000000Z")
+    monkeypatch.setattr(chain, "utc_now_text", lambda: "2001-01-01T00:00:00.000000Z")
     with transaction.atomic():
         chain.append(filled, {"kind": "run.started"})
         chain.append(filled, {"kind": "run.started"})
@@ -96,7 +96,7 @@ def test_a_clock_that_is_set_back_gives_no_row_an_earlier_time(filled, monkeypat
 
 
 def test_a_clock_that_is_ahead_is_followed(filled, monkeypatch):
-    monkeypatch.setattr(chain, "now_text", lambda: "2999-01-01T00:00:00.000000Z")
+    monkeypatch.setattr(chain, "utc_now_text", lambda: "2999-01-01T00:00:00.000000Z")
     with transaction.atomic():
         chain.append(filled, {"kind": "run.started"})
     assert Entry.objects.get(chain=filled, seq=6).at == "2999-01-01T00:00:00.000000Z"
@@ -105,7 +105,7 @@ def test_a_clock_that_is_ahead_is_followed(filled, monkeypatch):
 def test_verification_does_not_judge_times(filled, monkeypatch):
     """As rows of a version that took each clock's time as it was."""
     for at in ("2999-01-01T00:00:00.000000Z", "2001-01-01T00:00:00.000000Z"):
-        monkeypatch.setattr(chain, "time_after", lambda _head, at=at: at)
+        monkeypatch.setattr(chain, "_time_after", lambda _head, at=at: at)
         with transaction.atomic():
             chain.append(filled, {"kind": "run.started"})
     assert verify(filled) == 7
@@ -122,18 +122,18 @@ def test_a_time_that_was_changed_to_none_stops_no_row_and_is_not_taken_over(fill
         with connection.cursor() as cursor:
             cursor.execute(f"UPDATE trail_entry SET at = {text} WHERE chain = %s AND seq = 5", [filled])  # noqa: S608 - texts of ours
         chain.append(filled, {"kind": "run.started"})
-    assert chain.TIME.fullmatch(Entry.objects.get(chain=filled, seq=6).at)
-    with pytest.raises(Broken, match=r"^row 5 "):
+    assert chain._TIME.fullmatch(Entry.objects.get(chain=filled, seq=6).at)
+    with pytest.raises(ChainBroken, match=r"^row 5 "):
         verify(filled)
 
 
 def test_the_head_is_authenticated_with_a_key_outside_the_database(filled, settings):
     head = Head.objects.get(chain=filled)
     message = f"{filled}|{head.seq}|{head.hash}".encode()
-    assert head.mac == keyring.sign(message, chain.PURPOSE)
+    assert head.mac == keyring.sign(message, chain.MAC_PURPOSE)
     settings.ENCRYPTION_KEYS = [b"x" * 32]
-    assert head.mac != keyring.sign(message, chain.PURPOSE)
-    assert not chain.head_holds(head)
+    assert head.mac != keyring.sign(message, chain.MAC_PURPOSE)
+    assert not chain.is_head_authentic(head)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -159,7 +159,7 @@ def test_a_chain_that_was_not_started_takes_no_row(db):
 
 def test_starting_a_chain_again_changes_nothing(filled):
     before = Head.objects.filter(chain=filled).values().get()
-    chain.start(filled)
+    chain.start_chain(filled)
     assert Head.objects.filter(chain=filled).values().get() == before
 
 

@@ -1,4 +1,4 @@
-"""`export_audit` and `verify_audit`: what other people's scripts rely on (design 5)."""
+"""`export_audit` and `verify_audit`: what other people's scripts rely on."""
 
 import base64
 import csv
@@ -116,7 +116,7 @@ def test_verify_counts_and_all_names_every_chain(filled):
 def test_verify_all_sees_a_chain_whose_workspace_is_gone(filled):
     drop(connection)
     gone = str(uuid4())
-    chain.start(gone)
+    chain.start_chain(gone)
     with transaction.atomic():
         chain.append(gone, {"kind": "x"})
         Entry.objects.filter(chain=gone).update(actor="eve")

@@ -8,7 +8,7 @@ from django.template import engines
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fini_admin.audit.bodies import described
+from fini_admin.audit.bodies import _excerpt
 from fini_admin.web import json_tree
 from fini_admin.web.json_tree import Node, body_of
 from fini_admin.web.templatetags.json_view import json_view
@@ -106,9 +106,9 @@ def test_what_is_no_json_is_shown_as_text():
 
 
 def test_of_a_body_that_was_cut_its_beginning_is_shown_and_its_size_said():
-    body = body_of(described('{"documents": [', 5_000_000, "0" * 64))
+    body = body_of(_excerpt('{"documents": [', 5_000_000, "0" * 64))
     assert (body.tree, body.plain, body.size, body.whole) == (None, '{"documents": [', 5_000_000, False)
-    short = body_of(described("<html>Bad gateway</html>", 24, "0" * 64))
+    short = body_of(_excerpt("<html>Bad gateway</html>", 24, "0" * 64))
     assert (short.plain, short.whole) == ("<html>Bad gateway</html>", True)
 
 

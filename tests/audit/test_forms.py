@@ -9,7 +9,7 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fini_admin.audit.queries import Wanted
+from fini_admin.audit.queries import CallFilter
 from fini_admin.web.forms.audit import ActivityFilters, CallFilters
 from fini_admin.web.key_guard import guarded
 from tests.support import people
@@ -23,7 +23,7 @@ def form(query: str, actors=lambda: ACTORS) -> CallFilters:
 
 def test_what_is_right_is_filtered_by():
     query = "route=ingest&method=POST&outcome=lost&status=5XX&who=bob@example.com&key=main&run=41"
-    assert form(query).wanted() == Wanted(
+    assert form(query).wanted() == CallFilter(
         route="ingest", method="POST", outcome="lost", status="5xx", who="bob@example.com", key="main", run=41
     )
 
@@ -57,7 +57,7 @@ def test_what_is_right_is_filtered_by():
 )
 def test_what_is_wrong_is_said_at_its_field_and_left_out(query, field):
     wrong = form(f"{query}&method=GET" if field != "method" else query)
-    assert wrong.wanted() == Wanted(method="GET" if field != "method" else "")
+    assert wrong.wanted() == CallFilter(method="GET" if field != "method" else "")
     assert list(wrong.errors) == [field]
     assert field not in wrong.query()
 
@@ -81,7 +81,7 @@ def test_a_part_of_a_name_is_enough_when_it_is_one_persons():
 
 
 def test_who_may_not_search_for_people_has_no_such_filter():
-    assert form("who=bob@example.com", None).wanted() == Wanted()
+    assert form("who=bob@example.com", None).wanted() == CallFilter()
     assert "who" not in form("", None).fields
     assert "who" not in ActivityFilters(QueryDict("who=bob"), people=False).fields
 

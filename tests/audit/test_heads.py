@@ -7,13 +7,13 @@ import pytest
 from django.db import connection, connections, transaction
 
 from fini_admin.audit import apps, chain, heads
-from fini_admin.audit.heads import Recorded
+from fini_admin.audit.heads import RecordedHead
 from fini_admin.audit.models import Entry, Head
 from fini_admin.audit.names import HEAD_RECORDED, Activity
 from fini_admin.audit.verify import verify
 from fini_admin.lib.keyring import UnknownKey
 from fini_admin.web.wording import activity as detail
-from fini_admin.workspaces import actions
+from fini_admin.workspaces.members import add_new_member, remove_member
 from tests.audit import rows
 from tests.audit.put_back import RECORDED_AT, SQLITE, activity, recorded
 from tests.support import people
@@ -23,8 +23,8 @@ from tests.support.who import by
 
 def test_a_chain_is_named_when_it_starts(acme):
     assert recorded(str(acme.pk)) == [0]
-    assert heads.names() == {str(acme.pk)}
-    assert heads.newest(str(acme.pk)) == Recorded(1, str(acme.pk), 0, chain.START)
+    assert heads.recorded_chains() == {str(acme.pk)}
+    assert heads.newest_recorded(str(acme.pk)) == RecordedHead(1, str(acme.pk), 0, chain.FIRST_PREV)
 
 
 def test_migrate_names_the_chains_of_a_version_that_recorded_none(acme):
@@ -32,8 +32,8 @@ def test_migrate_names_the_chains_of_a_version_that_recorded_none(acme):
     drop(connection)
     Entry.objects.filter(chain="-").delete()
     Head.objects.filter(chain="-").delete()
-    chain.start("-")
-    assert heads.names() == set()
+    chain.start_chain("-")
+    assert heads.recorded_chains() == set()
     apps.prepare(using="default")
     assert recorded(name) == [1]
     apps.prepare(using="default")
@@ -53,12 +53,12 @@ def test_the_head_is_recorded_with_each_act_on_members_and_keys(
 def test_acts_in_one_transaction_are_one_record(acme, django_capture_on_commit_callbacks):
     who: dict[str, Any] = {"by": by("ada", "browser"), "workspace": acme}
     with django_capture_on_commit_callbacks(execute=True):
-        member = actions.add_new_member(
+        member = add_new_member(
             **who, email="bob@example.com", name="Bob", password=people.PASSWORD, role="viewer"
         )
         people.key(acme)
     with django_capture_on_commit_callbacks(execute=True):
-        actions.remove_member(by=by("ada", "browser"), membership=member)
+        remove_member(by=by("ada", "browser"), membership=member)
     assert recorded(str(acme.pk)) == [0, 3, 4]
 
 
@@ -69,7 +69,7 @@ def test_what_fails_after_the_commit_undoes_nothing_and_is_made_up_for(
         raise RuntimeError
 
     with monkeypatch.context() as patch, django_capture_on_commit_callbacks(execute=True):
-        patch.setattr("fini_admin.audit.chain.append_head", fails)
+        patch.setattr("fini_admin.audit.chain.append_recorded_head", fails)
         people.key(acme)
     assert (recorded(str(acme.pk)), verify(str(acme.pk))) == ([0], 2)
     chain.record_heads()
@@ -141,7 +141,7 @@ def test_a_head_is_recorded_while_another_holds_the_chain():
 @pytest.mark.skipif(not SQLITE, reason="PostgreSQL reads so small a table whole")
 def test_what_was_recorded_last_is_found_by_an_index(recorded_trail):
     with rows.plans() as plans:
-        heads.newest(recorded_trail)
+        heads.newest_recorded(recorded_trail)
     assert ["trail_recorded" in plan for plan in plans] == [True]
 
 

@@ -26,7 +26,7 @@ REQUESTS: dict[str, Request[Any]] = {
 
 
 def of(context, call):
-    found = queries.call_of(context.chain, call)
+    found = queries.find_call(context.chain, call)
     assert found
     return meaning(found.entry, flying=found.flying)
 
@@ -80,5 +80,5 @@ def test_only_the_workers_calls_are_said_to_be_tried_again_by_themselves(context
 
 def test_a_call_without_an_outcome_that_nobody_waits_for_is_a_missing_row(context):
     call = rows.asked(context)
-    recording.close(call)
+    recording._close_open_call(call)
     assert "row is missing" in of(context, call).what

@@ -18,7 +18,7 @@ def test_every_connection_is_made_by_the_transport(send, monkeypatch):
         stacks.append([frame.filename for frame in traceback.extract_stack()])
         return plain(self, address)
 
-    transport.own_session().close()
+    transport._thread_session().close()
     monkeypatch.setattr(socket.socket, "connect", connect)
     value = send(routes.register("notion", [PAGE])).value
     send(routes.list_sources(limit=5))

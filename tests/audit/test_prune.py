@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from fini_admin.audit import chain, pruning, queries
 from fini_admin.audit.models import Entry, Head
 from fini_admin.audit.names import ANCHOR, CallKind
-from fini_admin.audit.verify import Broken, verify
+from fini_admin.audit.verify import ChainBroken, verify
 from fini_admin.workspaces.models import Workspace, WorkspaceSettings
 from tests.audit import rows
 from tests.audit.pruned import LEFT, anchored, half, held, numbers, prune, sql
@@ -29,7 +29,7 @@ def test_what_is_older_goes_and_an_anchor_stands_for_it(trail):
     assert (said["covers"], said["hash"], said["rows"], said["days"]) == (7, hash_, 7, 400)
     assert said["since"] <= said["until"] < Entry.objects.get(chain=trail, seq=8).at
     assert (verify(trail), verify(trail, with_bodies=True)) == (LEFT, LEFT)
-    assert anchor.detail == chain.line(said)
+    assert anchor.detail == chain.canonical_json(said)
 
 
 def test_a_second_time_there_is_nothing_to_do_and_no_second_anchor(trail):
@@ -111,7 +111,7 @@ def test_an_open_call_keeps_its_asked_row_and_all_after_it(aged, clock):
     rows.lost(aged)
     assert prune().startswith("acme: 3 rows went, up to row 3")
     assert numbers(aged.chain)[0] == 4
-    found = queries.call_of(aged.chain, call)
+    found = queries.find_call(aged.chain, call)
     assert found
     assert found.flying
 
@@ -150,8 +150,8 @@ def test_nothing_is_anchored_to_a_head_that_was_changed_since(trail):
     assert plan
     Head.objects.filter(chain=trail).update(mac="00" * 36)
     before = held(trail)
-    with pytest.raises(Broken, match="the head was changed"):
-        pruning.anchor(trail, plan, days=400, by=by("ada"))
+    with pytest.raises(ChainBroken, match="the head was changed"):
+        pruning.commit_anchor(trail, plan, days=400, by=by("ada"))
     assert held(trail) == before
 
 
@@ -161,7 +161,7 @@ def test_a_broken_chain_is_not_pruned(trail, seq):
         drop(connection)
         sql("UPDATE trail_entry SET actor = 'eve' WHERE chain = %s AND seq = %s", trail, seq)
         before = held(trail)
-        with pytest.raises(Broken, match=f"row {seq} was changed"):
+        with pytest.raises(ChainBroken, match=f"row {seq} was changed"):
             pruning.plan(trail, 400)
         with pytest.raises(CommandError, match=f"acme: row {seq} was changed"):
             prune()

@@ -20,10 +20,10 @@ MESSAGE = "the audit trail is append-only"
 
 
 def test_bodies_stay_as_long_as_a_row_names_them(trail):
-    kept = {body.sha256: bodies.load(trail, body.sha256) for body in Body.objects.filter(chain=trail)}
+    kept = {body.sha256: bodies.load_text(trail, body.sha256) for body in Body.objects.filter(chain=trail)}
     assert '{"both":1}' in kept.values()
     prune()
-    left = {bodies.load(trail, body.sha256) for body in Body.objects.filter(chain=trail)}
+    left = {bodies.load_text(trail, body.sha256) for body in Body.objects.filter(chain=trail)}
     assert '{"both":1}' in left
     assert '{"old":1}' not in left
     assert len(left) == len(kept) - 2
@@ -87,7 +87,7 @@ TEXT = '{"once":1}'
 def unnamed(transactional_db, aged) -> str:
     """The hash of a body that no row names."""
     with transaction.atomic():
-        sha256 = bodies.store(aged.chain, TEXT)
+        sha256 = bodies.store_text(aged.chain, TEXT)
     assert sha256
     return sha256
 
@@ -104,7 +104,7 @@ def test_a_body_is_not_taken_from_a_row_that_is_being_written(unnamed, aged, loc
 
     with transaction.atomic():
         Head.objects.select_for_update().get(chain=name)
-        assert bodies.store(name, TEXT) == unnamed
+        assert bodies.store_text(name, TEXT) == unnamed
         removal = in_a_thread(remove)
         with pytest.raises(TimeoutError):
             removal.result(0.5)
@@ -119,7 +119,7 @@ def test_a_body_is_not_taken_from_a_row_that_is_being_written(unnamed, aged, loc
 
 def test_a_body_that_goes_is_stored_anew_by_who_waits_to_name_it(unnamed, aged):
     with transaction.atomic():
-        assert pruning.unnamed(aged.chain, "", "g").delete()[0] == 1
+        assert pruning._unreferenced_bodies(aged.chain, "", "g").delete()[0] == 1
         writing = in_a_thread(lambda: rows.answered(aged, kept=TEXT))
         with pytest.raises(TimeoutError):
             writing.result(0.5)

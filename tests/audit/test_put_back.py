@@ -10,7 +10,7 @@ from fini_admin.audit import chain
 from fini_admin.audit.names import HEAD_RECORDED
 from fini_admin.audit.recording import Context
 from fini_admin.audit.triggers import install
-from fini_admin.audit.verify import Broken, verify
+from fini_admin.audit.verify import ChainBroken, verify
 from fini_admin.workspaces.models import Workspace
 from tests.audit import rows
 from tests.audit.pruned import numbers, prune
@@ -46,7 +46,7 @@ def recorded_anew(name: str) -> None:
 
 def started_anew(name: str) -> None:
     remove(name)
-    chain.start(name)
+    chain.start_chain(name)
 
 
 TOLD = "row 2 of the installation's trail recorded row 5 as the newest"
@@ -87,7 +87,7 @@ def test_a_chain_that_is_missing_shorter_or_different_is_named(recorded_trail, a
 @pytest.mark.parametrize(("act", "said"), TAMPERINGS)
 def test_a_single_workspace_is_compared_with_what_was_recorded_too(recorded_trail, act, said):
     act(recorded_trail)
-    with pytest.raises(Broken) as found:
+    with pytest.raises(ChainBroken) as found:
         verify(recorded_trail)
     assert str(found.value) == said.partition(": ")[2]
 
@@ -111,7 +111,7 @@ def test_a_row_that_should_record_a_head_and_states_none_is_a_break(recorded_tra
     with pytest.raises(CommandError, match=r"^-: row 2 was changed: its hash does not fit"):
         call_command("verify_audit", all=True)
     if "chain" in garbage:
-        with pytest.raises(Broken, match="row 2 of the installation's trail states no head"):
+        with pytest.raises(ChainBroken, match="row 2 of the installation's trail states no head"):
             verify(recorded_trail)
 
 

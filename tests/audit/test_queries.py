@@ -8,7 +8,7 @@ from django.db import connection, transaction
 
 from fini_admin.audit import queries, recording
 from fini_admin.audit.models import Body, Entry
-from fini_admin.audit.queries import Wanted
+from fini_admin.audit.queries import CallFilter
 from fini_admin.audit.recording import Context
 from fini_admin.fini import routes
 from tests.audit import rows
@@ -42,7 +42,7 @@ def trail(context: Context, bob: Context) -> dict[str, str]:
     }
 
 
-def found(context: Context, trail: dict[str, str], wanted: Wanted) -> list[str]:
+def found(context: Context, trail: dict[str, str], wanted: CallFilter) -> list[str]:
     """The names of the calls that are found, newest first."""
     names = {call: name for name, call in trail.items()}
     return [names[row.call or ""] for row in queries.calls(context.chain, wanted).order_by("-seq")]
@@ -52,32 +52,32 @@ def found(context: Context, trail: dict[str, str], wanted: Wanted) -> list[str]:
     ("wanted", "names"),
     [
         (
-            Wanted(),
+            CallFilter(),
             ["cut off", "died", "failed", "slowed", "refused", "bobs", "registered", "page"],
         ),
-        (Wanted(method="DELETE"), ["bobs"]),
-        (Wanted(route="register"), ["registered"]),
-        (Wanted(status="503"), ["failed"]),
-        (Wanted(status="5xx"), ["failed"]),
-        (Wanted(status="4xx"), ["slowed", "refused"]),
-        (Wanted(status="404"), []),
-        (Wanted(outcome="done"), ["bobs", "registered", "page"]),
-        (Wanted(outcome="refused"), ["refused"]),
-        (Wanted(outcome="unknown"), ["died", "failed"]),
-        (Wanted(outcome="not done"), ["cut off", "slowed"]),
-        (Wanted(outcome="lost"), ["died"]),
-        (Wanted(outcome="unsent"), ["cut off"]),
-        (Wanted(outcome="in flight"), []),
-        (Wanted(who="bob@example.com"), ["bobs"]),
-        (Wanted(key="second"), ["bobs"]),
-        (Wanted(run=8), ["bobs"]),
-        (Wanted(run=8, who="ada@example.com"), []),
+        (CallFilter(method="DELETE"), ["bobs"]),
+        (CallFilter(route="register"), ["registered"]),
+        (CallFilter(status="503"), ["failed"]),
+        (CallFilter(status="5xx"), ["failed"]),
+        (CallFilter(status="4xx"), ["slowed", "refused"]),
+        (CallFilter(status="404"), []),
+        (CallFilter(outcome="done"), ["bobs", "registered", "page"]),
+        (CallFilter(outcome="refused"), ["refused"]),
+        (CallFilter(outcome="unknown"), ["died", "failed"]),
+        (CallFilter(outcome="not done"), ["cut off", "slowed"]),
+        (CallFilter(outcome="lost"), ["died"]),
+        (CallFilter(outcome="unsent"), ["cut off"]),
+        (CallFilter(outcome="in flight"), []),
+        (CallFilter(who="bob@example.com"), ["bobs"]),
+        (CallFilter(key="second"), ["bobs"]),
+        (CallFilter(run=8), ["bobs"]),
+        (CallFilter(run=8, who="ada@example.com"), []),
         (
-            Wanted(method="GET", status="5xx", outcome="unknown", who="ada@example.com", key="main"),
+            CallFilter(method="GET", status="5xx", outcome="unknown", who="ada@example.com", key="main"),
             ["failed"],
         ),
-        (Wanted(since=NEVER, until=NEVER + SOON), []),
-        (Wanted(until=NEVER), []),
+        (CallFilter(since=NEVER, until=NEVER + SOON), []),
+        (CallFilter(until=NEVER), []),
     ],
 )
 def test_each_filter_finds_its_calls_by_their_outcome(context, trail, wanted, names):
@@ -85,32 +85,32 @@ def test_each_filter_finds_its_calls_by_their_outcome(context, trail, wanted, na
 
 
 def test_calls_are_found_between_two_times_the_second_exclusive(context, trail):
-    at = {row.call: row.at for row in queries.calls(context.chain, Wanted())}
+    at = {row.call: row.at for row in queries.calls(context.chain, CallFilter())}
     first, last = (datetime.fromisoformat(at[trail[name]]) for name in ("bobs", "failed"))
-    assert found(context, trail, Wanted(since=first, until=last)) == ["slowed", "refused", "bobs"]
-    assert len(found(context, trail, Wanted(since=first - SOON))) == 8
-    assert found(context, trail, Wanted(since=datetime.now(UTC) + SOON)) == []
+    assert found(context, trail, CallFilter(since=first, until=last)) == ["slowed", "refused", "bobs"]
+    assert len(found(context, trail, CallFilter(since=first - SOON))) == 8
+    assert found(context, trail, CallFilter(since=datetime.now(UTC) + SOON)) == []
 
 
 def test_a_call_is_in_flight_until_it_has_its_outcome(context, bob, trail):
-    flying = queries.in_flight(context.chain, Wanted())
+    flying = queries.in_flight(context.chain, CallFilter())
     assert [(row.call, row.state) for row in flying] == [(trail["on its way"], "in flight")]
     with transaction.atomic():
         recording.write_lost(trail["on its way"])
-    assert queries.in_flight(context.chain, Wanted()) == []
-    assert found(context, trail, Wanted())[0] == "on its way"
+    assert queries.in_flight(context.chain, CallFilter()) == []
+    assert found(context, trail, CallFilter())[0] == "on its way"
 
 
 @pytest.mark.parametrize(
     ("wanted", "count"),
     [
-        (Wanted(who="bob@example.com", run=8, key="second", method="GET", route="list"), 1),
-        (Wanted(outcome="in flight"), 1),
-        (Wanted(since=NEVER), 1),
-        (Wanted(who="ada@example.com"), 0),
-        (Wanted(status="2xx"), 0),
-        (Wanted(outcome="done"), 0),
-        (Wanted(until=NEVER), 0),
+        (CallFilter(who="bob@example.com", run=8, key="second", method="GET", route="list"), 1),
+        (CallFilter(outcome="in flight"), 1),
+        (CallFilter(since=NEVER), 1),
+        (CallFilter(who="ada@example.com"), 0),
+        (CallFilter(status="2xx"), 0),
+        (CallFilter(outcome="done"), 0),
+        (CallFilter(until=NEVER), 0),
     ],
 )
 def test_filters_hold_for_what_is_in_flight_too(context, trail, wanted, count):
@@ -119,16 +119,16 @@ def test_filters_hold_for_what_is_in_flight_too(context, trail, wanted, count):
 
 def test_another_chain_is_never_seen(context, trail):
     other = str(people.workspace("other", "Other Company").pk)
-    assert list(queries.calls(other, Wanted())) == []
-    assert queries.in_flight(other, Wanted()) == []
+    assert list(queries.calls(other, CallFilter())) == []
+    assert queries.in_flight(other, CallFilter()) == []
     assert queries.actors(other) == []
-    assert queries.call_of(other, trail["page"]) is None
+    assert queries.find_call(other, trail["page"]) is None
     assert [row.kind for row in queries.activity(other)] == ["workspace.created"]
 
 
 def test_a_call_is_both_its_rows_or_the_one_it_has(context, trail):
-    whole = queries.call_of(context.chain, trail["registered"])
-    flying = queries.call_of(context.chain, trail["on its way"])
+    whole = queries.find_call(context.chain, trail["registered"])
+    flying = queries.find_call(context.chain, trail["on its way"])
     assert whole
     assert not whole.flying
     assert [row.kind for row in whole.rows] == ["call.asked", "call.answered"]
@@ -136,7 +136,7 @@ def test_a_call_is_both_its_rows_or_the_one_it_has(context, trail):
     assert flying
     assert flying.flying
     assert flying.entry.kind == "call.asked"
-    assert queries.call_of(context.chain, "no such call") is None
+    assert queries.find_call(context.chain, "no such call") is None
 
 
 def test_attempts_are_the_calls_of_a_run_with_the_same_request(context, bob):
@@ -146,7 +146,7 @@ def test_attempts_are_the_calls_of_a_run_with_the_same_request(context, bob):
     second = rows.lost(replace(context, attempt=2), rows.REGISTER)
     third = rows.asked(replace(context, attempt=3), rows.REGISTER)
     for call in (first, second, third):
-        entry = queries.call_of(context.chain, call)
+        entry = queries.find_call(context.chain, call)
         assert entry
         told = queries.attempts(entry.entry)
         assert [(row.call, row.state) for row in told] == [
@@ -159,7 +159,7 @@ def test_attempts_are_the_calls_of_a_run_with_the_same_request(context, bob):
 def test_looking_at_the_list_again_is_no_attempt_and_a_call_for_no_run_has_none(context):
     for request, run in ((rows.LIST, 7), (rows.REGISTER, None)):
         calls = [rows.answered(replace(context, run=run), request) for _ in range(2)]
-        entry = queries.call_of(context.chain, calls[0])
+        entry = queries.find_call(context.chain, calls[0])
         assert entry
         assert queries.attempts(entry.entry) == []
 
@@ -169,16 +169,16 @@ def test_who_calls_were_made_for_is_told_once_each(context, trail):
 
 
 def test_what_was_kept_of_a_body_is_its_text_or_said_to_be_damaged(context, trail):
-    whole = queries.call_of(context.chain, trail["registered"])
+    whole = queries.find_call(context.chain, trail["registered"])
     assert whole
     assert whole.asked
-    assert '"title":"Travel policy"' in queries.kept_text(context.chain, whole.asked.request_body)
-    assert queries.kept_text(context.chain, None) == ""
-    with pytest.raises(queries.Damaged):
-        queries.kept_text(context.chain, "0" * 64)
+    assert '"title":"Travel policy"' in queries.body_text(context.chain, whole.asked.request_body)
+    assert queries.body_text(context.chain, None) == ""
+    with pytest.raises(queries.BodyDamaged):
+        queries.body_text(context.chain, "0" * 64)
     Body.objects.create(chain=context.chain, sha256="1" * 64, content=b"no zlib")
-    with pytest.raises(queries.Damaged):
-        queries.kept_text(context.chain, "1" * 64)
+    with pytest.raises(queries.BodyDamaged):
+        queries.body_text(context.chain, "1" * 64)
 
 
 def test_activity_is_what_is_no_call(context, trail, acme):
@@ -200,16 +200,16 @@ sqlite_only = pytest.mark.skipif(connection.vendor != "sqlite", reason="the plan
 @pytest.mark.parametrize(
     ("wanted", "index"),
     [
-        (Wanted(method="DELETE"), "call_by_method"),
-        (Wanted(route="delete"), "call_by_route"),
-        (Wanted(status="500"), "call_by_status"),
-        (Wanted(status="5xx"), "call_by_status"),
-        (Wanted(outcome="unknown"), "call_by_outcome"),
-        (Wanted(outcome="lost"), "call_by_outcome"),
-        (Wanted(outcome="unsent"), "call_by_outcome"),
-        (Wanted(who="bob@example.com"), "call_by_actor"),
-        (Wanted(key="second"), "call_by_key"),
-        (Wanted(run=8), "trail_by_run"),
+        (CallFilter(method="DELETE"), "call_by_method"),
+        (CallFilter(route="delete"), "call_by_route"),
+        (CallFilter(status="500"), "call_by_status"),
+        (CallFilter(status="5xx"), "call_by_status"),
+        (CallFilter(outcome="unknown"), "call_by_outcome"),
+        (CallFilter(outcome="lost"), "call_by_outcome"),
+        (CallFilter(outcome="unsent"), "call_by_outcome"),
+        (CallFilter(who="bob@example.com"), "call_by_actor"),
+        (CallFilter(key="second"), "call_by_key"),
+        (CallFilter(run=8), "trail_by_run"),
     ],
 )
 @pytest.mark.parametrize("since", [None, NEVER])
@@ -225,7 +225,7 @@ def test_p7_each_filter_of_the_calls_has_an_index(context, trail, wanted, index,
 @pytest.mark.parametrize("until", [FAR_OFF, datetime.now(UTC)])
 def test_p7_times_bound_the_rows_that_are_looked_at(context, trail, until):
     with rows.plans() as planned:
-        list(queries.calls(context.chain, Wanted(since=NEVER, until=until)).order_by("-seq")[:51])
+        list(queries.calls(context.chain, CallFilter(since=NEVER, until=until)).order_by("-seq")[:51])
     since, before, calls = planned
     assert "USING INDEX call_by_time (chain=? AND at>?)" in since
     assert "USING INDEX call_by_time (chain=? AND at>?)" in before
@@ -235,8 +235,8 @@ def test_p7_times_bound_the_rows_that_are_looked_at(context, trail, until):
 @sqlite_only
 def test_p7_one_call_what_flies_who_acts_and_activity_are_found_by_an_index(context, trail):
     with rows.plans() as planned:
-        queries.call_of(context.chain, trail["refused"])
-        queries.in_flight(context.chain, Wanted())
+        queries.find_call(context.chain, trail["refused"])
+        queries.in_flight(context.chain, CallFilter())
         list(queries.activity(context.chain).order_by("-seq")[:51])
         queries.attempts(
             Entry.objects.filter(call=trail["refused"], chain=context.chain, outcome="refused")[0]

@@ -14,7 +14,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 
-from fini_admin.lib.environment import for_reading_only, opened_for_reading
+from fini_admin.lib.environment import is_read_only, read_only_database
 from tests.support import people, tables
 from tests.support.product import POSTGRES, Product
 
@@ -57,7 +57,7 @@ def test_an_address_with_mode_ro_is_read_only(product):
 @pytest.mark.parametrize("mode", ["rw", "rwc", "memory", "r0"])
 def test_another_mode_is_an_error(mode):
     with pytest.raises(ImproperlyConfigured, match="the only one is ro"):
-        for_reading_only({"NAME": "nowhere", "OPTIONS": {"mode": mode}})
+        is_read_only({"NAME": "nowhere", "OPTIONS": {"mode": mode}})
 
 
 @postgresql_only
@@ -108,9 +108,9 @@ def as_nobody(act: Callable[[], int]) -> int:
 def rows_read(path: Path) -> int:
     """How many rows are read from a file that is opened as the settings open it; 98 where it could be written."""
     database = {"NAME": str(path), "OPTIONS": {"init_command": "PRAGMA journal_mode=WAL"}}
-    if not for_reading_only(database):
+    if not is_read_only(database):
         return 97
-    opened = opened_for_reading(database)
+    opened = read_only_database(database)
     connection = sqlite3.connect(opened["NAME"], uri=True, **opened["OPTIONS"])
     try:
         connection.execute("CREATE TABLE more (x)")
@@ -155,4 +155,4 @@ def test_a_file_that_may_be_written_or_is_not_there_yet_is_not_read_only(folder)
         database = {"NAME": str(folder / name), "OPTIONS": {}}
         if name == "there":
             (folder / name).touch()
-        assert not for_reading_only(database)
+        assert not is_read_only(database)

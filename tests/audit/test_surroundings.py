@@ -22,7 +22,7 @@ def test_a_redirect_is_an_answer_and_not_followed(send, sandbox, calls, location
     assert (type(done.error), done.error.status, len(sandbox.log())) == (errors.NotUnderstood, 302, 1)
     row = calls()[1]
     assert (row.kind, row.status) == ("call.answered", 302)
-    assert "over there" in (bodies.load(row.chain, row.answer_body) or "")
+    assert "over there" in (bodies.load_text(row.chain, row.answer_body) or "")
 
 
 def test_a_redirects_body_is_read_with_the_bound_too(send, sandbox, settings):

@@ -261,13 +261,13 @@ def test_the_asked_row_is_durable_before_the_first_byte(send, sandbox, calls, mo
 @pytest.mark.django_db(transaction=True)
 def test_the_network_is_used_outside_of_every_transaction(send, sandbox, calls, monkeypatch):
     seen: list[tuple[bool, list[str]]] = []
-    plain = transport.send
+    plain = transport._send
 
     def sent(*args):
         seen.append((transaction.get_connection().in_atomic_block, kinds(calls())))
         return plain(*args)
 
-    monkeypatch.setattr(transport, "send", sent)
+    monkeypatch.setattr(transport, "_send", sent)
     send(LIST)
     assert seen == [(False, ["call.asked"])]
 
@@ -289,7 +289,7 @@ def test_a_claim_that_raises_records_and_sends_nothing(send, sandbox, calls):
 
 
 def test_a_process_that_was_held_up_sends_nothing(send, sandbox, calls, monkeypatch):
-    monkeypatch.setattr(transport, "STALE", -1.0)
+    monkeypatch.setattr(transport, "LONGEST_DELAY", -1.0)
     done = send(routes.register("notion", [PAGE]))
     assert (type(done.error), done.error.outcome) == (transport.NotSent, Outcome.NOT_DONE)
     assert (kinds(calls()), calls()[1].outcome) == (["call.asked", "call.unsent"], "not done")
@@ -336,7 +336,7 @@ def test_an_answer_after_the_call_was_closed_as_lost_is_not_used(send, acme, cal
         lost.append(call)
 
     lost: list[str] = []
-    plain = transport.attempt
+    plain = transport._attempt
 
     def attempt(*args):
         answer = plain(*args)
@@ -345,7 +345,7 @@ def test_an_answer_after_the_call_was_closed_as_lost_is_not_used(send, acme, cal
         return answer
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(transport, "attempt", attempt)
+        patch.setattr(transport, "_attempt", attempt)
         with pytest.raises(Superseded):
             send(LIST, claim=lost_meanwhile, settle=lambda done: acme.__class__.objects.update(name="late"))
     acme.refresh_from_db()
@@ -360,12 +360,12 @@ def test_a_call_is_closed_as_lost_once_and_only_when_its_lease_ran_out(send, con
 
     with pytest.raises(LookupError):
         send(LIST, settle=stop)
-    assert recording.orphans() == []
+    assert recording.calls_to_close() == []
     OpenCall.objects.update(lease_until="2026-01-01T00:00:00Z")
-    ((call, name),) = recording.orphans()
+    ((call, name),) = recording.calls_to_close()
     assert name == context.chain
     lose(call)
-    assert recording.orphans() == []
+    assert recording.calls_to_close() == []
     with pytest.raises(Superseded):
         lose(call)
     asked, lost = calls()
@@ -379,5 +379,5 @@ def test_the_heartbeat_extends_the_leases_of_the_calls_it_names_alone(context):
         recording.write_asked("call-1", LIST, context)
         recording.write_asked("call-2", LIST, context)
     OpenCall.objects.update(lease_until="2026-01-01T00:00:00Z")
-    recording.extend(["call-1"])
-    assert [call for call, _ in recording.orphans()] == ["call-2"]
+    recording.extend_leases(["call-1"])
+    assert [call for call, _ in recording.calls_to_close()] == ["call-2"]

@@ -278,7 +278,7 @@ def test_the_triggers_are_there_after_a_flush():
     people.workspace()
     call_command("flush", interactive=False, verbosity=0)
     assert (Entry.objects.count(), installed()) == (0, wanted())
-    chain.start(chain.INSTALLATION)
+    chain.start_chain(chain.INSTALLATION)
     with transaction.atomic():
         chain.append(chain.INSTALLATION, {"kind": "login.succeeded"})
     refused("DELETE FROM trail_entry")
@@ -329,9 +329,9 @@ def test_installing_again_changes_nothing():
 
 
 def test_a_body_is_stored_once_and_never_replaced(trail):
-    (text,) = [bodies.load(trail, body.sha256) for body in Body.objects.all()]
+    (text,) = [bodies.load_text(trail, body.sha256) for body in Body.objects.all()]
     before = held()
     with transaction.atomic():
-        assert bodies.store(trail, text or "") == Body.objects.get().sha256
-        assert bodies.store(trail, "") is None
+        assert bodies.store_text(trail, text or "") == Body.objects.get().sha256
+        assert bodies.store_text(trail, "") is None
     assert held() == before

@@ -36,7 +36,7 @@ def made(acme: Workspace) -> Any:
             Entry(
                 chain=chain,
                 seq=first + n,
-                at=trail.text_of(NOW - timedelta(days=days, seconds=n)),
+                at=trail.utc_text(NOW - timedelta(days=days, seconds=n)),
                 call=str(uuid4()),
                 prev="",
                 hash="",
@@ -48,7 +48,7 @@ def made(acme: Workspace) -> Any:
     return make
 
 
-def uses(workspace: Workspace) -> dict[str, usage.Use]:
+def uses(workspace: Workspace) -> dict[str, usage.KeyUse]:
     return usage.by_key(str(workspace.pk), NOW)
 
 
@@ -85,7 +85,7 @@ def test_errors_are_what_did_not_end_well_but_for_the_write_probe(acme, made):
     [(0, 0, "none made"), (5, 0, "0.0%"), (5000, 1, "under 0.1%"), (4, 4, "100.0%")],
 )
 def test_the_share_of_errors_is_said(calls, errors, said):
-    assert usage.Use(calls=[0, 0, calls], errors=errors).share == said
+    assert usage.KeyUse(calls=[0, 0, calls], errors=errors).share == said
 
 
 def test_who_used_a_key_and_from_where_the_busiest_first(acme, made):

@@ -16,7 +16,7 @@ from fini_admin.audit import bodies, chain, recording
 from fini_admin.audit.models import Body, Entry, Head
 from fini_admin.audit.names import CallKind
 from fini_admin.audit.recording import Context
-from fini_admin.audit.verify import Broken, own_head, unpacked, verify
+from fini_admin.audit.verify import ChainBroken, _decompressed, authentic_head, verify
 from fini_admin.fini import routes
 from fini_admin.fini.routes import Resource
 from fini_admin.lib.keyring import UnknownKey
@@ -72,7 +72,7 @@ def broken(trail: str, act: Callable[[], object], *, with_bodies: bool = False) 
     assert verify(trail, with_bodies=True) == ROWS
     with transaction.atomic():
         act()
-        with pytest.raises(Broken) as found:
+        with pytest.raises(ChainBroken) as found:
             verify(trail, with_bodies=with_bodies)
         transaction.set_rollback(True)
     assert verify(trail, with_bodies=True) == ROWS
@@ -117,7 +117,7 @@ def test_any_column_of_any_row_changed_to_any_other_value(trail, column, data, s
         else:
             # A number changed to one between others moves the row: the first row out of its place is named.
             place = r"\d+" if column == "seq" else seq
-            with pytest.raises(Broken, match=rf"^row {place} |^a row was added before row 1"):
+            with pytest.raises(ChainBroken, match=rf"^row {place} |^a row was added before row 1"):
                 verify(trail)
         transaction.set_rollback(True)
 
@@ -204,7 +204,7 @@ def forged(trail: str, seq: float | str | bytes) -> None:
     row = newest | {"seq": seq, "prev": last, "call": "call-9", "actor": "eve"}
     names = ", ".join(f'"{name}"' for name in (*row, "hash"))
     marks = ", ".join(["%s"] * (len(row) + 1))
-    fitting = "" if isinstance(seq, bytes) else chain.digest(row)
+    fitting = "" if isinstance(seq, bytes) else chain.row_hash(row)
     sql(f"INSERT INTO trail_entry ({names}) VALUES ({marks})", *row.values(), fitting)
 
 
@@ -223,7 +223,7 @@ def test_an_inserted_row_with_a_number_that_is_none_is_found(trail, seq):
 def test_a_row_rewritten_with_the_hash_that_fits_is_found_by_the_next(trail, seq):
     row = Entry.objects.filter(chain=trail, seq=seq).values(*chain.COLUMNS).get() | {"actor": "eve"}
     where = "UPDATE trail_entry SET actor = 'eve', hash = %s WHERE chain = %s AND seq = %s"
-    message = broken(trail, lambda: sql(where, chain.digest(row), trail, seq))
+    message = broken(trail, lambda: sql(where, chain.row_hash(row), trail, seq))
     assert message.startswith(
         f"row {seq + 1} does not follow row {seq}" if seq < ROWS else f"row {ROWS} was replaced"
     )
@@ -231,10 +231,10 @@ def test_a_row_rewritten_with_the_hash_that_fits_is_found_by_the_next(trail, seq
 
 def test_a_row_rewritten_with_all_rows_after_it_is_found_by_the_head(trail):
     def act() -> None:
-        prev = chain.START
+        prev = chain.FIRST_PREV
         for row in list(Entry.objects.filter(chain=trail).order_by("seq").values(*chain.COLUMNS)):
             changed = row | {"prev": prev, "actor": "eve"}
-            prev = chain.digest(changed)
+            prev = chain.row_hash(changed)
             where = "UPDATE trail_entry SET actor = 'eve', prev = %s, hash = %s WHERE chain = %s AND seq = %s"
             sql(where, changed["prev"], prev, trail, row["seq"])
 
@@ -286,7 +286,7 @@ def test_a_head_written_with_a_key_that_is_gone_is_not_believed(trail, settings)
     settings.ENCRYPTION_KEYS = [b"n" * 32, *old]
     assert verify(trail) == ROWS
     settings.ENCRYPTION_KEYS = [b"n" * 32]
-    with pytest.raises(Broken, match="ENCRYPTION_KEYS"):
+    with pytest.raises(ChainBroken, match="ENCRYPTION_KEYS"):
         verify(trail)
 
 
@@ -338,7 +338,7 @@ def flipped(whole: bytes, place: int) -> bytes:
 
 def test_a_body_that_would_unpack_to_more_than_is_ever_kept_is_found(trail):
     bomb = zlib.compress(b"0" * (bodies.LARGEST + 1), 9)
-    assert unpacked(bomb) == b""
+    assert _decompressed(bomb) == b""
     where = "UPDATE trail_body SET content = %s WHERE chain = %s"
     assert "was changed" in broken(trail, lambda: sql(where, bomb, trail), with_bodies=True)
 
@@ -363,7 +363,7 @@ def test_a_chain_over_several_pages_verifies_and_breaks(trail, monkeypatch):
 
 
 def test_rows_that_are_appended_meanwhile_are_no_break(trail, context, monkeypatch):
-    plain = own_head
+    plain = authentic_head
     names = ["run.started", "run.ended"]
 
     def appended_before(name: str) -> Head:
@@ -372,5 +372,5 @@ def test_rows_that_are_appended_meanwhile_are_no_break(trail, context, monkeypat
                 chain.record(chain=name, kind=names.pop(), by=by("ada", "browser"))
         return plain(name)
 
-    monkeypatch.setattr("fini_admin.audit.verify.own_head", appended_before)
+    monkeypatch.setattr("fini_admin.audit.verify.authentic_head", appended_before)
     assert verify(trail) == ROWS + 2

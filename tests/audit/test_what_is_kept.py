@@ -1,4 +1,4 @@
-"""What the trail keeps of bodies: no key (P5), no text of a source (trap 10)."""
+"""What the trail keeps of bodies: no key (P5), no text of a source (T10)."""
 
 import hashlib
 import json
@@ -22,7 +22,7 @@ SECRET_WORDS = "The vault code is tangerine."
 def everything_kept() -> str:
     """All that the trail holds, as one text."""
     rows = [str(value) for row in Entry.objects.values_list() for value in row]
-    return "\n".join(rows + [bodies.load(body.chain, body.sha256) or "" for body in Body.objects.all()])
+    return "\n".join(rows + [bodies.load_text(body.chain, body.sha256) or "" for body in Body.objects.all()])
 
 
 ODD = 'fini_a"b\\c/d'
@@ -97,7 +97,7 @@ def test_an_answer_that_is_no_utf_8_says_so_and_its_bytes_are_counted(send, sand
     done = send(LIST)
     assert str(done.error) == "Fini's answer cannot be read: not UTF-8 text"
     row = calls()[1]
-    kept = json.loads(bodies.load(row.chain, row.answer_body) or "")
+    kept = json.loads(bodies.load_text(row.chain, row.answer_body) or "")
     assert (row.kind, row.outcome, kept["begins"], kept["bytes"]) == (
         "call.answered",
         "unknown",
@@ -121,6 +121,6 @@ def test_trap_10_of_an_answer_that_is_no_json_an_excerpt_stays(send, sandbox, ca
     sandbox.fault(body='{"documents": [{"paragraphs": ["' + "x" * 5000)
     send(LIST)
     row = calls()[1]
-    kept = bodies.load(row.chain, row.answer_body) or ""
+    kept = bodies.load_text(row.chain, row.answer_body) or ""
     assert kept.count("x") <= 300
     assert '"bytes": 5032' in kept

@@ -16,8 +16,10 @@ django.setup()
 from fini_admin.fini.routes import Resource  # noqa: E402 - needs django.setup()
 from fini_admin.ingestion import previews, runs  # noqa: E402 - the same
 from fini_admin.ingestion.models import QueueEntry  # noqa: E402 - the same
-from fini_admin.workspaces import actions  # noqa: E402 - the same
+from fini_admin.workspaces.keys import add_key  # noqa: E402 - the same
+from fini_admin.workspaces.members import add_member, add_user  # noqa: E402 - the same
 from fini_admin.workspaces.models import User, Workspace  # noqa: E402 - the same
+from fini_admin.workspaces.workspaces import create_workspace  # noqa: E402 - the same
 
 WHO = by()
 
@@ -27,11 +29,11 @@ def main(wanted: dict[str, Any]) -> dict[str, object]:
     slug = wanted["slug"]
     workspace = Workspace.objects.filter(slug=slug).first()
     if workspace is None:
-        workspace = actions.create_workspace(by=WHO, slug=slug, name=wanted["name"])
+        workspace = create_workspace(by=WHO, slug=slug, name=wanted["name"])
     for role, (email, name) in wanted["people"].items():
         join(workspace, role, email, name, wanted["password"])
     if wanted.get("key"):
-        actions.add_key(by=WHO, workspace=workspace, label="main", plain=wanted["key"])
+        add_key(by=WHO, workspace=workspace, label="main", plain=wanted["key"])
     who = by(wanted.get("actor", "test"))
     for provider in wanted.get("discover", []):
         runs.start_discover(by=who, workspace=workspace, provider=provider)
@@ -49,11 +51,11 @@ def main(wanted: dict[str, Any]) -> dict[str, object]:
 def join(workspace: Workspace, role: str, email: str, name: str, password: str) -> None:
     """A person, new or known, with a role in the workspace; a superuser needs none."""
     superuser = role == "superuser"
-    person = User.objects.filter(email=email).first() or actions.add_user(
+    person = User.objects.filter(email=email).first() or add_user(
         by=WHO, email=email, name=name, password=password, superuser=superuser
     )
     if not superuser:
-        actions.add_member(by=WHO, workspace=workspace, user=person, role=role)
+        add_member(by=WHO, workspace=workspace, user=person, role=role)
 
 
 if __name__ == "__main__":

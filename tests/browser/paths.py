@@ -1,6 +1,7 @@
 """What a person does on the pages, by the stable names of design 5."""
 
 import re
+from collections.abc import Callable
 
 from playwright.sync_api import Locator, Page, expect
 
@@ -23,14 +24,15 @@ def log_in(page: Page, email: str, password: str) -> None:
     page.locator("[name=password]").press("Enter")
 
 
-def add_key(page: Page, place: Place) -> None:
-    """Adds the workspace's key on the Keys page and has Fini verify it."""
+def add_key(page: Page, place: Place, *, follow: Callable[[Page], None] = lambda _: None) -> None:
+    """Adds the workspace's key on the Keys page and has a worker verify it; the page follows, or `follow` does."""
     page.goto(place.at("keys/"))
     page.get_by_label("Label", exact=True).fill("main")
     page.get_by_label("API key", exact=True).fill(place.key)
     button(page, "Add key").click()
     expect(page.get_by_text("The key main is added")).to_be_visible()
     button(page, "Verify").click()
+    follow(page)
     expect(page.get_by_text("It may read and write")).to_be_visible()
 
 

@@ -23,12 +23,13 @@ PEOPLE = ("locked", "totp", "codes", "company", "table", "typist", "sessions")
 MAKE = """
 import django; django.setup()
 from fini_admin.audit.names import By, Origin
-from fini_admin.workspaces import actions
+from fini_admin.workspaces.members import add_member, add_user
+from fini_admin.workspaces.workspaces import create_workspace
 who = By("test", Origin.COMMAND_LINE)
-acme = actions.create_workspace(by=who, slug="acme", name="Acme")
+acme = create_workspace(by=who, slug="acme", name="Acme")
 for name in %r:
-    person = actions.add_user(by=who, email=f"{name}@acme.example", password=%r)
-    actions.add_member(by=who, workspace=acme, user=person, role="admin")
+    person = add_user(by=who, email=f"{name}@acme.example", password=%r)
+    add_member(by=who, workspace=acme, user=person, role="admin")
 """
 # The clock of one person's sessions, put back: as if nothing had been done for so long.
 LEAVE_ALONE = """

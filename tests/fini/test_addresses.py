@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from fini_admin.fini.addresses import Hint, hint
+from fini_admin.fini.addresses import Hint, hint_of
 from fini_admin.fini.providers import PROVIDERS
 
 ID = "0123456789abcdef0123456789abcdef"
@@ -31,7 +31,7 @@ DASHED = "01234567-89ab-cdef-0123-456789abcdef"
     ],
 )
 def test_a_notion_address(address: str, title: str, external_id: str) -> None:
-    found = hint(address)
+    found = hint_of(address)
     assert (found.provider, found.title, found.external_id) == ("notion", title, external_id)
     assert bool(found.note) is not bool(external_id)
 
@@ -47,7 +47,7 @@ def test_a_notion_address(address: str, title: str, external_id: str) -> None:
     ],
 )
 def test_a_zendesk_address(address: str, title: str, external_id: str) -> None:
-    found = hint(address)
+    found = hint_of(address)
     assert (found.provider, found.title, found.external_id) == ("zendesk", title, external_id)
     assert bool(found.note) is not bool(external_id)
 
@@ -66,7 +66,7 @@ def test_a_zendesk_address(address: str, title: str, external_id: str) -> None:
     ],
 )
 def test_a_confluence_address(address: str, title: str, external_id: str) -> None:
-    found = hint(address)
+    found = hint_of(address)
     assert (found.provider, found.title, found.external_id) == ("confluence", title, external_id)
     assert bool(found.note) is not bool(external_id)
 
@@ -100,7 +100,7 @@ RESTRICTED = f"https://acme.zendesk.com/hc/en-us/restricted?return_to={QUOTED}"
 def test_an_address_of_zendesk_that_is_not_the_articles_own(
     address: str, external_id: str, note: str
 ) -> None:
-    found = hint(address)
+    found = hint_of(address)
     assert (found.provider, found.external_id) == ("zendesk", external_id)
     assert note in found.note
     if not external_id:
@@ -128,7 +128,7 @@ def test_an_address_of_zendesk_that_is_not_the_articles_own(
 def test_an_address_of_confluence_that_does_not_hold_the_pages_id(
     address: str, title: str, note: str
 ) -> None:
-    found = hint(address)
+    found = hint_of(address)
     assert (found.provider, found.title, found.external_id) == ("confluence", title, "")
     assert note in found.note
     assert "pageId=" in found.note
@@ -146,11 +146,11 @@ def tiny(number: int) -> str:
 @example(0x3FFFBE)  # its code has both letters that Confluence writes in its own way
 def test_a_short_address_of_confluence_gives_the_pages_id(number: int) -> None:
     for address in ("https://acme.atlassian.net/wiki/x/{}", "https://w.example/confluence/x/{}/?a=1"):
-        assert hint(address.format(tiny(number))) == Hint("confluence", "", str(number))
+        assert hint_of(address.format(tiny(number))) == Hint("confluence", "", str(number))
 
 
 def test_known_short_addresses() -> None:
-    assert hint("https://acme.atlassian.net/wiki/x/EIAj").external_id == "2326544"
+    assert hint_of("https://acme.atlassian.net/wiki/x/EIAj").external_id == "2326544"
     assert {tiny(0x3FFFBE), tiny(0xFF0000FB)} == {"vv8-", "_wAA-w"}
 
 
@@ -171,14 +171,14 @@ def test_known_short_addresses() -> None:
     ],
 )
 def test_an_address_that_says_nothing(address: str) -> None:
-    assert hint(address) == Hint()
+    assert hint_of(address) == Hint()
 
 
 @given(
     st.text(), st.sampled_from(["www.notion.so", "a.zendesk.com", "a.atlassian.net/wiki/spaces/A/pages/1"])
 )
 def test_no_address_is_too_strange(rest: str, host: str) -> None:
-    found = hint(f"https://{host}/{rest}")
+    found = hint_of(f"https://{host}/{rest}")
     assert found.provider in {"", *PROVIDERS}
     assert len(found.title) <= 300
     assert found.title.isprintable()
@@ -186,4 +186,4 @@ def test_no_address_is_too_strange(rest: str, host: str) -> None:
 
 
 def test_a_very_long_title_is_cut() -> None:
-    assert len(hint(f"https://www.notion.so/{'a' * 5000}-{ID}").title) == 300
+    assert len(hint_of(f"https://www.notion.so/{'a' * 5000}-{ID}").title) == 300

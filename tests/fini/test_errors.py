@@ -1,4 +1,4 @@
-"""What a status means: the class, and what became of the call (trap 3)."""
+"""What a status means: the class, and what became of the call (T3)."""
 
 import pytest
 

@@ -7,7 +7,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from fini_admin.fini.external_ids import EXACT, Unclear, compared, is_exact, of_number, read, tidy
+from fini_admin.fini.external_ids import (
+    EXACT,
+    AmbiguousId,
+    comparison_key,
+    is_exact,
+    of_number,
+    read,
+    strip_unseen,
+)
 from tests.support.spellings import BLANKS, NOTION, NUMBERS, UNSEEN, full_width, spellings
 
 
@@ -17,7 +25,7 @@ def test_each_spelling_of_a_number_is_that_number_or_is_named(digits: str) -> No
     for spelling in spellings(digits):
         try:
             assert read(spelling) == digits, spelling
-        except Unclear:
+        except AmbiguousId:
             continue
         else:
             understood.add(spelling)
@@ -38,8 +46,8 @@ def test_each_pair_of_spellings_of_one_id_is_one_id() -> None:
         readings = set()
         for spelling in spellings(digits):
             try:
-                readings.add(compared("zendesk", read(spelling)))
-            except Unclear:
+                readings.add(comparison_key("zendesk", read(spelling)))
+            except AmbiguousId:
                 continue
         assert readings == {digits}
 
@@ -57,7 +65,7 @@ def test_each_pair_of_spellings_of_a_notion_id_is_one_id() -> None:
     forms = [*plain, *map(full_width, plain), *(f'"{one}"' for one in plain), *(f"'{one}" for one in plain)]
     forms += [f"{mark}{one}{mark}" for mark, one in itertools.product(UNSEEN + BLANKS, plain)]
     forms += [one[:5] + mark + one[5:] for mark, one in itertools.product(UNSEEN, plain)]
-    assert {compared("notion", read(form)) for form in forms} == {NOTION}
+    assert {comparison_key("notion", read(form)) for form in forms} == {NOTION}
 
 
 @pytest.mark.parametrize(
@@ -71,7 +79,7 @@ def test_each_pair_of_spellings_of_a_notion_id_is_one_id() -> None:
 )
 def test_the_id_that_the_address_names_decides_between_two_readings(written: str, held: str) -> None:
     for other in ("", "7400", "0"):
-        with pytest.raises(Unclear):
+        with pytest.raises(AmbiguousId):
             read(written, other)
     assert read(written, held) == held
 
@@ -89,7 +97,7 @@ def test_the_id_that_the_address_names_decides_between_two_readings(written: str
     ],
 )
 def test_what_cannot_be_told_is_named_with_what_to_do(written: str, said: str) -> None:
-    with pytest.raises(Unclear) as refused:
+    with pytest.raises(AmbiguousId) as refused:
         read(written)
     assert str(refused.value).startswith(said)
 
@@ -107,25 +115,25 @@ def test_every_other_id_stays_as_it_is(other: str) -> None:
 def test_no_text_is_too_strange_and_what_was_read_is_read_the_same_again(written: str, held: str) -> None:
     try:
         found = read(written, held)
-    except Unclear:
+    except AmbiguousId:
         return
     try:
         assert read(found, held) == found
-    except Unclear:
+    except AmbiguousId:
         # 0 in a longer run of digits may look like a spreadsheet's nought only once the rest is gone.
         assert found.strip("0123456789") != found
 
 
 @given(st.text(max_size=40))
 def test_tidy_takes_from_the_ends_alone(text: str) -> None:
-    assert tidy(text) in text
-    assert tidy(tidy(text)) == tidy(text)
-    assert not tidy(text)[:1].isspace()
+    assert strip_unseen(text) in text
+    assert strip_unseen(strip_unseen(text)) == strip_unseen(text)
+    assert not strip_unseen(text)[:1].isspace()
 
 
 def test_the_flag_of_england_keeps_its_last_characters() -> None:
     flag = "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"
-    assert tidy(f" {flag}\u200b") == flag
+    assert strip_unseen(f" {flag}\u200b") == flag
 
 
 @pytest.mark.parametrize(
@@ -137,7 +145,7 @@ def test_a_whole_json_number_is_its_digits(number: float, digits: str) -> None:
 
 @pytest.mark.parametrize("number", [1.5, float(EXACT), 1e300, -0.5])
 def test_a_json_number_that_is_no_exact_whole_one_is_named(number: float) -> None:
-    with pytest.raises(Unclear):
+    with pytest.raises(AmbiguousId):
         of_number(number)
 
 
@@ -148,6 +156,6 @@ def test_a_number_is_exact_as_long_as_every_program_keeps_its_digits() -> None:
 
 
 def test_only_notions_ids_are_compared_without_dashes_and_case() -> None:
-    assert compared("notion", NOTION.upper()) == NOTION
-    assert compared("zendesk", NOTION.upper()) == NOTION.upper()
-    assert compared("notion", "N-4471") == "N-4471"
+    assert comparison_key("notion", NOTION.upper()) == NOTION
+    assert comparison_key("zendesk", NOTION.upper()) == NOTION.upper()
+    assert comparison_key("notion", "N-4471") == "N-4471"

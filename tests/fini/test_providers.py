@@ -1,4 +1,4 @@
-"""Discovery is uneven: one tolerant adapter per provider (trap 9)."""
+"""Discovery is uneven: one tolerant adapter per provider (T9)."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is sent: exactly this, and nothing that breaks a rule we can check ourselves (traps 4 and 8)."""
+"""What is sent: exactly this, and nothing that breaks a rule we can check ourselves (T4, T8)."""
 
 import json
 

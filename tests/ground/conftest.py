@@ -116,7 +116,7 @@ def furnished(db: None, sandbox_process: Sandbox, settings: Any) -> Iterator[Fur
     runs.start_register(**who, provider="zendesk", resources=hostile("waits"), then_ingest=False)
     drive(workspace)
     yield Furnished(workspace, root)
-    transport.own_session().close()
+    transport._thread_session().close()
 
 
 def hostile(prefix: str) -> list[ResourceBody]:

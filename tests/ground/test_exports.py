@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from fini_admin.audit import chain
 from fini_admin.ingestion.export import NAMES
-from fini_admin.lib.download import csv_lines, harmless, unharmed
+from fini_admin.lib.download import csv_lines, escape_formula, unescape_formula
 from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import Workspace
 from tests.ground.conftest import Furnished
@@ -50,12 +50,12 @@ def test_no_cell_of_a_file_begins_like_a_formula_and_none_is_two(texts: list[str
 )
 def test_what_is_read_back_of_a_file_is_what_was_written(text: str):
     (row,) = list(csv.reader(io.StringIO("".join(csv_lines([{"a": text}], ["a"])), newline="")))[1:]
-    assert [unharmed(cell) for cell in row] == [text]
-    assert unharmed(str(harmless(text))) == text
+    assert [unescape_formula(cell) for cell in row] == [text]
+    assert unescape_formula(str(escape_formula(text))) == text
 
 
 def test_only_our_own_apostrophe_is_taken_off():
-    assert [unharmed(text) for text in ("'tis", "''=1", "'=1", "' =1", "'", "''")] == [
+    assert [unescape_formula(text) for text in ("'tis", "''=1", "'=1", "' =1", "'", "''")] == [
         "'tis",
         "'=1",
         "=1",

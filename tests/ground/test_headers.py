@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from django.urls import path
 
-from fini_admin.lib.redaction import Line
+from fini_admin.lib.redaction import LogFormatter
 from fini_admin.web import urls
 from fini_admin.web.body_size import MOST
 from fini_admin.web.permissions import public
@@ -98,7 +98,7 @@ def test_the_line_of_what_was_refused_names_who_asked(client, caplog):
     people.sign_in(client, people.member(people.workspace(), "viewer", "eve@example.com"))
     for address in ("/w/acme/keys/", "/w/other/keys/"):
         client.get(address)
-    assert [Line("%(message)s").format(record).splitlines()[0] for record in caplog.records] == [
+    assert [LogFormatter("%(message)s").format(record).splitlines()[0] for record in caplog.records] == [
         "Not Found: /nowhere/",
         "Forbidden (Permission denied): /w/acme/keys/ (asked by eve@example.com)",
         "Not Found: /w/other/keys/ (asked by eve@example.com)",

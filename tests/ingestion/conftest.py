@@ -16,8 +16,8 @@ from fini_admin.audit.models import Entry
 from fini_admin.fini.routes import Resource
 from fini_admin.ingestion import runs
 from fini_admin.ingestion.engine import loop
-from fini_admin.ingestion.models import Item, QueueEntry, Run, RunState, Step, StepState, Watch
-from fini_admin.workspaces.models import Workspace
+from fini_admin.ingestion.models import Item, QueueEntry, Run, RunState, Step, StepState, Verification, Watch
+from fini_admin.workspaces.models import ApiKey, Workspace
 from tests.ingestion.queue_page import waiting
 from tests.support import people
 from tests.support.sandbox import Sandbox
@@ -42,7 +42,7 @@ def sandbox(process: Sandbox, settings: Any) -> Iterator[Sandbox]:
     settings.FINI_CALLS_PER_MINUTE = 100_000
     settings.FINI_TIMEOUT = 1
     yield process
-    transport.own_session().close()
+    transport._thread_session().close()
 
 
 @pytest.fixture
@@ -121,6 +121,16 @@ def drive(workspace: Workspace, *, seconds: float = 20, between: Callable[[], No
         ends(run)  # whatever happened on the way, the counts are what the items say
 
 
+def verified(client: Client, key: ApiKey) -> str:
+    """Press Verify, let a worker make the calls; what the key's card says then."""
+    answer = client.post(f"/w/acme/keys/{key.pk}/verify/")
+    assert (answer.status_code, answer["Location"]) == (303, "/w/acme/keys/")
+    while Verification.objects.filter(ended_at=None).exists():
+        loop.work_once(key.workspace_id, OWNER)
+    rows = client.get("/w/acme/keys/").context["rows"]
+    return str(next(row["found"] for row in rows if row["key"] == key))
+
+
 def hurry(workspace: Workspace) -> None:
     """Everything that waits for a time of day is due now."""
     now = datetime.now(UTC)
@@ -139,7 +149,7 @@ def bodies(workspace: Workspace, route: str) -> list[dict[str, Any]]:
     """The bodies that went out on a route, in order, as the audit trail kept them."""
 
     rows = Entry.objects.filter(chain=str(workspace.pk), route=route, kind="call.asked").order_by("seq")
-    return [json.loads(kept.load(row.chain, row.request_body or "") or "{}") for row in rows]
+    return [json.loads(kept.load_text(row.chain, row.request_body or "") or "{}") for row in rows]
 
 
 def ends(run: Run) -> dict[str, int]:

@@ -28,6 +28,8 @@ FACTS = {
     "ingestion.QueueEntry.opened_at",
     "ingestion.QueueEntry.closed_at",
     "ingestion.Preview.made_at",
+    "ingestion.Verification.asked_at",
+    "ingestion.Verification.ended_at",
     "ingestion.Worker.started_at",
     "sources.DiscoveredResource.listed_at",
     "sources.Source.state_since",

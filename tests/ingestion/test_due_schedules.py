@@ -13,8 +13,8 @@ from fini_admin.cli.management.commands import run_worker
 from fini_admin.ingestion import runs, schedules
 from fini_admin.ingestion.models import Run, RunState
 from fini_admin.web.forms import settings_page
-from fini_admin.workspaces import actions
 from fini_admin.workspaces.models import ApiKey, Workspace
+from fini_admin.workspaces.workspaces import archive_workspace, restore_workspace
 from tests.ingestion.conftest import drive, requests
 from tests.ingestion.scheduling import (
     HOUR,
@@ -73,10 +73,10 @@ def test_without_a_key_it_waits_and_with_one_it_starts_once(acme: Workspace, adm
 
 def test_in_an_archived_workspace_nothing_is_started_and_restored_one(acme: Workspace) -> None:
     scheduled(acme, notion=1)
-    actions.archive_workspace(by=by("root"), workspace=acme)
+    archive_workspace(by=by("root"), workspace=acme)
     schedules.start_due()
     assert started(acme) == []
-    actions.restore_workspace(by=by("root"), workspace=acme)
+    restore_workspace(by=by("root"), workspace=acme)
     schedules.start_due()
     end_runs()
     schedules.start_due()

@@ -11,7 +11,7 @@ import pytest
 from django.core.management import call_command
 from django.test import Client
 
-from fini_admin.lib.download import unharmed
+from fini_admin.lib.download import unescape_formula
 from fini_admin.workspaces.models import Workspace
 from tests.ingestion.conftest import drive
 from tests.support.sandbox import Sandbox
@@ -44,7 +44,7 @@ def test_no_title_gains_an_apostrophe_on_the_way_back(acme: Workspace, editor: C
     written = brought_in(acme, "formula_titles.json", "zendesk")
     titles = {resource["externalId"]: resource["title"] for resource in written}
     rows = [row for row in in_csv(editor) if row["externalId"] in titles]
-    assert {row["externalId"]: unharmed(row["title"]) for row in rows} == titles
+    assert {row["externalId"]: unescape_formula(row["title"]) for row in rows} == titles
     assert sorted(row["title"] for row in rows if row["title"] not in titles.values()) == [
         "'+1 for feedback",
         "'- Getting started",

@@ -102,7 +102,7 @@ def test_a_title_of_three_megabytes_is_cut_where_it_is_stored_and_is_no_news_twi
         sandbox.change(one["id"], title=LONG)
     drive(acme)
     assert ends(run) == {"done": 2}
-    held = Source.objects.filter(title=wire.kept(LONG, wire.TITLE))
+    held = Source.objects.filter(title=wire.shortened(LONG, wire.TITLE))
     assert held.count() == 2
     record = wire.Document.parse({"id": held[0].fini_id, "title": LONG})
     assert record.title == held[0].title
@@ -123,7 +123,7 @@ def test_no_field_of_a_record_is_kept_whole_however_long_it_is(field: str) -> No
     document = wire.Document.parse({"id": "a"} | dict.fromkeys(names, LONG))
     value = getattr(document, field)
     assert not isinstance(value, str) or len(value) <= wire.ADDRESS
-    assert not isinstance(value, str) or field == "id" or wire.is_cut(value)
+    assert not isinstance(value, str) or field == "id" or wire.is_shortened(value)
 
 
 @pytest.mark.parametrize("provider", PROVIDERS.values(), ids=lambda provider: provider.name)
@@ -144,17 +144,17 @@ def test_two_long_ids_stay_two_and_neither_is_sent_cut() -> None:
     with pytest.raises(InvalidRequest, match="externalId was too long to be kept whole"):
         routes.check_resource(Resource(one, "One", "https://a.example/", "text/html").body())
     with pytest.raises(InvalidRequest, match="is not an http"):
-        routes.ingest("web", add=[wire.kept("https://a.example/" + LONG, wire.ADDRESS)], refresh=[])
+        routes.ingest("web", add=[wire.shortened("https://a.example/" + LONG, wire.ADDRESS)], refresh=[])
 
 
 @pytest.mark.parametrize("length", [wire.TITLE - 1, wire.TITLE])
 def test_a_text_of_the_right_length_is_kept_as_it_is(length: int) -> None:
-    assert wire.kept("y" * length, wire.TITLE) == "y" * length
+    assert wire.shortened("y" * length, wire.TITLE) == "y" * length
 
 
 def test_a_refusal_of_three_megabytes_is_bounded() -> None:
-    assert len(wire.message({"message": LONG})) == wire.MESSAGE
-    assert len(wire.message({"message": ["y" * 1_000] * 1_000})) == wire.MESSAGE
+    assert len(wire.error_message({"message": LONG})) == wire.MESSAGE
+    assert len(wire.error_message({"message": ["y" * 1_000] * 1_000})) == wire.MESSAGE
 
 
 @pytest.mark.skipif(bool(POSTGRES), reason="PostgreSQL locks no database")

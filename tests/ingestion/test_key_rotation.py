@@ -9,13 +9,13 @@ from django.test import Client
 from fini_admin.audit.models import Entry, Head
 from fini_admin.cli.management.commands import run_worker
 from fini_admin.fini.errors import KeyRefused
-from fini_admin.ingestion import key_check
-from fini_admin.ingestion.engine import loop
+from fini_admin.ingestion.engine import key_check, loop
 from fini_admin.sources.models import Source
 from fini_admin.web.wording.home import needs_of_work
-from fini_admin.workspaces import actions, fallback, queries
+from fini_admin.workspaces import queries
+from fini_admin.workspaces.keys import end_fallbacks, fallback, switch_key
 from fini_admin.workspaces.models import ApiKey, Workspace
-from tests.ingestion.conftest import Start, drive, ends, requests, resources
+from tests.ingestion.conftest import Start, drive, ends, requests, resources, verified
 from tests.support import people
 from tests.support.sandbox import Sandbox
 from tests.support.who import by
@@ -52,7 +52,7 @@ def mirrored(acme: Workspace, register: Start) -> None:
     drive(acme)
 
 
-def verify(key: ApiKey) -> key_check.Found:
+def verify(key: ApiKey) -> key_check.Progress:
     return key_check.verify(by=BY, key=key)
 
 
@@ -76,7 +76,7 @@ def test_a_key_that_opens_another_workspace_is_found_out_and_cannot_be_switched_
     assert verify(foreign).same is False
     assert people.trail(acme)[-1][2]["same_workspace"] is False
     with pytest.raises(ValidationError, match="opens another Fini workspace"):
-        actions.switch_key(by=BY, key=foreign)
+        switch_key(by=BY, key=foreign)
     assert states() == {"main": "live", "foreign": "waiting"}
 
 
@@ -115,7 +115,7 @@ def test_without_a_mirror_and_a_live_key_that_fini_takes_nothing_tells(main, sec
     assert verify(second).same is None
     assert stored(main).refused_at
     assert stored(second).verified_at
-    actions.switch_key(by=BY, key=second)
+    switch_key(by=BY, key=second)
     assert states() == {"main": "waiting", "second": "live"}
 
 
@@ -129,7 +129,7 @@ def test_what_a_verification_found_of_the_workspace_stands_on_the_page(
 ):
     people.sign_in(client, people.member(acme, "admin"))
     assert "opens this workspace" not in client.get(PAGE).content.decode()
-    client.post(f"{PAGE}{second.pk}/verify/")
+    verified(client, second)
     assert "It opens this workspace." in client.get(PAGE).content.decode()
 
 
@@ -137,8 +137,7 @@ def test_a_key_of_another_workspace_is_said_to_be_one_and_its_button_is_off(
     acme, client: Client, foreign, mirrored
 ):
     people.sign_in(client, people.member(acme, "admin"))
-    said = client.post(f"{PAGE}{foreign.pk}/verify/", follow=True).content.decode()
-    assert "none of the sources here is in it" in said
+    assert "none of the sources here is in it" in verified(client, foreign)
     row = next(row for row in client.get(PAGE).context["rows"] if row["key"] == foreign)
     assert "opens another Fini workspace" in row["why_not"]
     client.post(f"{PAGE}{foreign.pk}/switch/")
@@ -162,19 +161,19 @@ def test_a_switch_needs_a_fresh_verification_that_found_read_and_write(acme, sec
     ApiKey.objects.filter(pk=second.pk).update(**changes)
     before = people.trail(acme)
     with pytest.raises(ValidationError, match=said):
-        actions.switch_key(by=BY, key=second)
+        switch_key(by=BY, key=second)
     assert states() == {"main": "live", "second": "waiting"}
     assert people.trail(acme) == before
 
 
 def test_a_key_whose_workspace_nothing_tells_may_be_switched_to(second):
-    actions.switch_key(by=BY, key=people.verified(second, same=None))
+    switch_key(by=BY, key=people.verified(second, same=None))
     assert states() == {"main": "waiting", "second": "live"}
 
 
 def test_the_key_before_is_the_fallback_for_an_hour_and_the_page_says_so(acme, client: Client, main, second):
     people.sign_in(client, people.member(acme, "admin"))
-    actions.switch_key(by=BY, key=people.verified(second))
+    switch_key(by=BY, key=people.verified(second))
     until = stored(main).fallback_until
     assert until
     assert timedelta(minutes=59) < until - datetime.now(UTC) <= timedelta(hours=1)
@@ -184,29 +183,29 @@ def test_the_key_before_is_the_fallback_for_an_hour_and_the_page_says_so(acme, c
 
 
 def test_a_fallback_whose_time_is_over_needs_a_verification_as_every_key(main, second):
-    actions.switch_key(by=BY, key=people.verified(second))
+    switch_key(by=BY, key=people.verified(second))
     passed = datetime.now(UTC) - timedelta(minutes=1)
     ApiKey.objects.filter(pk=main.pk).update(fallback_until=passed)
     with pytest.raises(ValidationError, match="Verify the key main first"):
-        actions.switch_key(by=BY, key=main)
+        switch_key(by=BY, key=main)
     assert states() == {"main": "waiting", "second": "live"}
 
 
 def test_a_switch_back_leaves_no_end_on_either_key(main, second):
-    actions.switch_key(by=BY, key=people.verified(second))
-    actions.switch_key(by=BY, key=main)
+    switch_key(by=BY, key=people.verified(second))
+    switch_key(by=BY, key=main)
     assert states() == {"main": "live", "second": "waiting"}
     assert not ApiKey.objects.exclude(fallback_until=None).exists()
 
 
 def test_a_refused_key_is_no_fallback(main, second):
     ApiKey.objects.filter(pk=main.pk).update(refused_at=datetime.now(UTC))
-    actions.switch_key(by=BY, key=people.verified(second))
+    switch_key(by=BY, key=people.verified(second))
     assert stored(main).fallback_until is None
 
 
 def test_when_its_time_is_over_the_fallback_is_off_and_recorded(acme, main, second):
-    actions.switch_key(by=BY, key=people.verified(second))
+    switch_key(by=BY, key=people.verified(second))
     run_worker.sweep()
     assert states() == {"main": "waiting", "second": "live"}
     ApiKey.objects.filter(pk=main.pk).update(fallback_until=datetime.now(UTC))
@@ -229,10 +228,10 @@ def test_a_fallback_that_cannot_end_stops_no_other_workspace(acme, main, second)
     people.key(other, plain="fini_other_aaaaaaaaaaaaaaaaaaaaaaaa")
     its_second = people.key(other, "second", "fini_other_bbbbbbbbbbbbbbbbbbbbbbbb")
     for key in (second, its_second):
-        actions.switch_key(by=BY, key=people.verified(key))
+        switch_key(by=BY, key=people.verified(key))
     ApiKey.objects.exclude(fallback_until=None).update(fallback_until=datetime.now(UTC))
     Head.objects.filter(chain=str(acme.pk)).update(mac="0" * 72)
-    assert fallback.end_fallbacks() == 1
+    assert end_fallbacks() == 1
     assert dict(ApiKey.objects.filter(label="main").values_list("workspace__slug", "state")) == {
         "acme": "waiting",
         "other": "off",
@@ -241,17 +240,17 @@ def test_a_fallback_that_cannot_end_stops_no_other_workspace(acme, main, second)
 
 @pytest.mark.parametrize("changes", [{"refused_at": datetime.now(UTC)}, {"state": "off"}])
 def test_the_last_key_there_is_does_not_go_off_by_itself(main, second, changes):
-    actions.switch_key(by=BY, key=people.verified(second))
+    switch_key(by=BY, key=people.verified(second))
     ApiKey.objects.filter(pk=main.pk).update(fallback_until=datetime.now(UTC))
     ApiKey.objects.filter(pk=second.pk).update(**changes)
-    assert fallback.end_fallbacks() == 0
+    assert end_fallbacks() == 0
     assert stored(main).state == "waiting"
 
 
 def test_refused_by_fini_the_work_goes_back_to_the_key_before_by_itself(
     acme, client: Client, main, second, sandbox, register
 ):
-    actions.switch_key(by=BY, key=people.verified(second))
+    switch_key(by=BY, key=people.verified(second))
     sandbox.revoke(people.KEY)
     run = register(resources(3), then_ingest=True)
     drive(acme)
@@ -284,7 +283,7 @@ def test_a_refused_ingest_goes_out_again_with_the_key_before_and_only_once(
 ):
     register(resources(2))
     drive(acme)
-    actions.switch_key(by=BY, key=people.verified(second))
+    switch_key(by=BY, key=people.verified(second))
     sandbox.revoke(people.KEY)
     run = ingest()
     drive(acme)
@@ -294,7 +293,7 @@ def test_a_refused_ingest_goes_out_again_with_the_key_before_and_only_once(
 
 
 def test_without_a_fallback_the_work_waits(acme, main, second, sandbox, register):
-    actions.switch_key(by=BY, key=people.verified(second))
+    switch_key(by=BY, key=people.verified(second))
     ApiKey.objects.filter(pk=main.pk).update(fallback_until=datetime.now(UTC) - timedelta(seconds=1))
     sandbox.revoke(people.KEY)
     register(resources(1))
@@ -306,16 +305,16 @@ def test_without_a_fallback_the_work_waits(acme, main, second, sandbox, register
 
 
 def test_an_answer_that_refuses_the_key_before_changes_nothing_for_the_new_one(acme, main, second, sandbox):
-    actions.switch_key(by=BY, key=people.verified(second))
+    switch_key(by=BY, key=people.verified(second))
     sandbox.revoke(sandbox.key)
     with pytest.raises(KeyRefused):
         verify(main)
     assert states() == {"main": "waiting", "second": "live"}
-    assert fallback.fallback(acme) is None
+    assert fallback(acme) is None
 
 
 def test_taken_by_fini_again_the_mark_of_the_way_back_goes(acme, main, second, sandbox, register):
-    actions.switch_key(by=BY, key=people.verified(second))
+    switch_key(by=BY, key=people.verified(second))
     sandbox.revoke(people.KEY)
     register(resources(1))
     drive(acme)
@@ -325,5 +324,5 @@ def test_taken_by_fini_again_the_mark_of_the_way_back_goes(acme, main, second, s
     verify(second)
     assert (stored(second).fallen_back_at, stored(second).refused_at) == (None, None)
     assert stored(second).last_refused_at
-    actions.switch_key(by=BY, key=second)
+    switch_key(by=BY, key=second)
     assert states() == {"main": "waiting", "second": "live"}

@@ -10,12 +10,12 @@ from django.test import Client
 from huey.contrib.djhuey import HUEY
 
 from fini_admin.audit.models import Entry, OpenCall
-from fini_admin.ingestion import credentials, key_check
-from fini_admin.ingestion.engine import loop
+from fini_admin.fini.errors import TimedOut
+from fini_admin.ingestion.engine import key_check, loop
 from fini_admin.ingestion.models import Slot
-from fini_admin.workspaces import actions
+from fini_admin.workspaces.keys import note_use, switch_key, switch_off_key
 from fini_admin.workspaces.models import ApiKey, Workspace
-from tests.ingestion.conftest import Start, drive, requests, resources
+from tests.ingestion.conftest import OWNER, Start, drive, requests, resources, verified
 from tests.support import people
 from tests.support.who import by
 
@@ -34,23 +34,20 @@ def main(acme: Workspace) -> ApiKey:
     return ApiKey.objects.get(workspace=acme)
 
 
-def ask(client: Client, key: ApiKey) -> str:
-    """Press Verify; what the page says then."""
-    answer = client.post(f"{PAGE}{key.pk}/verify/", follow=True)
-    assert answer.redirect_chain == [(PAGE, 303)]
-    assert answer.status_code == 200
-    return " ".join(str(message) for message in answer.context["messages"])
-
-
 def stored(key: ApiKey) -> tuple[str, bool, bool]:
     """Scopes, whether it was verified, whether it is refused."""
     found = ApiKey.objects.get(pk=key.pk)
     return found.scopes, found.verified_at is not None, found.refused_at is not None
 
 
+def found(workspace: Workspace) -> tuple[str, str, dict]:
+    """The last row that says what a verification found."""
+    return next(row for row in reversed(people.trail(workspace)) if row[0] == "key.verified")
+
+
 def test_a_good_key_is_verified_and_says_what_it_may(admin, acme, main, sandbox):
     before = sandbox.documents()
-    assert ask(admin, main) == "Fini accepts the key main. It may read and write."
+    assert verified(admin, main) == "Fini accepts the key main. It may read and write."
     assert stored(main) == ("read write", True, False)
     assert sandbox.documents() == before
     assert len(requests(sandbox, "GET", "/v2/documents/public")) == 1
@@ -62,7 +59,7 @@ def test_a_good_key_is_verified_and_says_what_it_may(admin, acme, main, sandbox)
         "was_refused": False,
         "same_workspace": None,
     }
-    assert people.trail(acme)[-1] == ("key.verified", "ada@example.com", detail)
+    assert found(acme) == ("key.verified", "ada@example.com", detail)
     asked = Entry.objects.filter(kind="call.asked").values_list("actor", "origin", "key", "run")
     assert list(asked) == [("ada@example.com", "browser", "main", None)] * 2
     main.refresh_from_db()
@@ -74,7 +71,7 @@ def test_a_good_key_is_verified_and_says_what_it_may(admin, acme, main, sandbox)
 def test_a_read_only_key_is_told_what_will_be_refused(admin, acme, sandbox):
     sandbox.add_key(people.KEY, workspace="empty", scopes=["read"])
     key = people.key(acme, "second")
-    said = ask(admin, key)
+    said = verified(admin, key)
     assert "may read, may not write: registering and ingesting will be refused" in said
     assert "Make a key with the scopes read and write" in said
     assert stored(key) == ("read", True, False)
@@ -83,13 +80,13 @@ def test_a_read_only_key_is_told_what_will_be_refused(admin, acme, sandbox):
 def test_a_key_without_any_scope_is_taken_and_told(admin, acme, sandbox):
     sandbox.add_key(people.KEY, scopes=[])
     key = people.key(acme, "second")
-    assert "may neither read nor write" in ask(admin, key)
+    assert "may neither read nor write" in verified(admin, key)
     assert stored(key) == ("", True, False)
 
 
 def test_a_key_that_fini_does_not_know_is_told_and_marked(admin, acme):
     key = people.key(acme, "second")
-    said = ask(admin, key)
+    said = verified(admin, key)
     assert "The key second is not verified. Fini refused the API key" in said
     assert "asking again will not help" in said
     assert stored(key) == ("", False, True)
@@ -99,7 +96,7 @@ def test_a_key_that_fini_does_not_know_is_told_and_marked(admin, acme):
 
 def test_fini_out_of_reach_is_told_and_nothing_is_noted(admin, main, settings):
     settings.FINI_API_BASE_URL = "http://127.0.0.1:9"
-    said = ask(admin, main)
+    said = verified(admin, main)
     assert "Fini cannot be reached" in said
     assert "Verify again later" in said
     assert stored(main) == ("", False, False)
@@ -119,16 +116,16 @@ def test_fini_out_of_reach_is_told_and_nothing_is_noted(admin, main, settings):
 )
 def test_every_way_to_fail_is_told_and_safe_to_repeat(admin, main, sandbox, fault, said):
     sandbox.fault(method="GET", path="public", **fault)
-    assert said in ask(admin, main)
+    assert said in verified(admin, main)
     assert stored(main) == ("", False, False)
     assert not OpenCall.objects.exists()
 
 
 def test_a_spent_budget_is_told_with_the_wait_and_nothing_is_asked(admin, acme, main, sandbox, settings):
     settings.FINI_CALLS_PER_MINUTE = 2
-    ask(admin, main)
+    verified(admin, main)
     before = len(sandbox.log())
-    said = ask(admin, main)
+    said = verified(admin, main)
     assert re.search(r"Nothing was asked: the budget of calls is spent. Verify again in \d+ s.", said)
     assert len(sandbox.log()) == before
     assert Slot.objects.count() == 2
@@ -139,22 +136,19 @@ def test_a_key_sealed_with_a_lost_encryption_key_is_told(admin, main, settings, 
     with pytest.MonkeyPatch.context() as patch:
         # The trail's head is signed with the lost key as well; here only the vault is looked at.
         patch.setattr("fini_admin.audit.chain.head_mac", lambda *_: "x")
-        said = ask(admin, main)
+        said = verified(admin, main)
     assert "Nothing was asked" in said
     assert "ENCRYPTION_KEYS" in said
     assert sandbox.log() == []
 
 
-def test_an_answer_after_the_call_was_closed_is_told(admin, main, sandbox):
-    sandbox.fault(method="GET", path="public", delay=0.3)
-
+def test_without_a_worker_an_answer_after_the_call_was_closed_is_told(main, sandbox, monkeypatch):
     def close(*_):
         OpenCall.objects.all().delete()
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("fini_admin.ingestion.credentials.settle", close)
-        said = ask(admin, main)
-    assert "the answer came when the call was closed already" in said
+    monkeypatch.setattr("fini_admin.ingestion.engine.credentials.settle", close)
+    with pytest.raises(TimedOut, match="the answer came when the call was closed already"):
+        key_check.verify(by=BY, key=main)
     assert stored(main) == ("", False, False)
 
 
@@ -162,7 +156,7 @@ def test_the_lease_of_the_call_outlasts_the_longest_answer(main, sandbox, settin
     settings.FINI_TIMEOUT = 30
     leases = []
     monkeypatch.setattr(
-        "fini_admin.ingestion.key_check.credentials.settle",
+        "fini_admin.ingestion.engine.credentials.settle",
         lambda *_: leases.append(OpenCall.objects.get().lease_until),
     )
     key_check.verify(by=BY, key=main)
@@ -171,7 +165,7 @@ def test_the_lease_of_the_call_outlasts_the_longest_answer(main, sandbox, settin
 
 def test_what_fini_says_of_the_key_does_not_show_it(admin, main, sandbox):
     sandbox.fault(method="GET", path="public", status=401, message=f"{sandbox.key} was revoked")
-    said = ask(admin, main)
+    said = verified(admin, main)
     assert "[key removed] was revoked" in said
     assert sandbox.key not in said
     assert sandbox.key not in admin.get(PAGE).content.decode()
@@ -183,10 +177,14 @@ def test_a_refused_live_key_that_fini_takes_again_wakes_the_work(
     ApiKey.objects.update(refused_at=datetime.now(UTC))
     run = register(resources(2))
     HUEY.flush()
+    with django_capture_on_commit_callbacks() as asking:
+        admin.post(f"{PAGE}{main.pk}/verify/")
     with django_capture_on_commit_callbacks(execute=True):
-        ask(admin, main)
+        loop.work_once(acme.pk, OWNER)
+        loop.work_once(acme.pk, OWNER)
+    assert len(asking) == 1
     assert stored(main) == ("read write", True, False)
-    assert people.trail(acme)[-1][2]["was_refused"] is True
+    assert found(acme)[2]["was_refused"] is True
     assert HUEY.pending_count() == 1
     drive(acme)
     run.refresh_from_db()
@@ -214,13 +212,13 @@ def test_a_switch_wakes_the_work_that_waited_for_another_key(
 
 def test_work_waits_while_no_key_is_live_and_loses_nothing(acme, main, sandbox, register):
     run = register(resources(2))
-    actions.switch_off_key(by=BY, key=main)
+    switch_off_key(by=BY, key=main)
     assert loop.due_workspaces() == []
     assert sandbox.log() == []
     second = people.key(acme, "second", "fini_second_key_of_the_sandbox")
     sandbox.add_key("fini_second_key_of_the_sandbox")
     key_check.verify(by=BY, key=second)
-    actions.switch_key(by=BY, key=second)
+    switch_key(by=BY, key=second)
     drive(acme)
     run.refresh_from_db()
     assert run.state == "ended"
@@ -230,14 +228,14 @@ def test_a_second_verification_says_what_the_first_one_found(acme, main, sandbox
     key_check.verify(by=BY, key=main)
     sandbox.add_key(sandbox.key, scopes=["read"])
     key_check.verify(by=BY, key=main)
-    detail = people.trail(acme)[-1][2]
+    detail = found(acme)[2]
     assert (detail["scopes"], detail["was"]) == (["read"], ["read", "write"])
 
 
 def test_the_migration_gives_each_key_that_opens_its_fingerprint(acme, main):
     other = people.workspace("other")
     waiting = people.key(other, "waiting", "fini_waiting")
-    off = actions.switch_off_key(by=BY, key=people.key(other, "off", "fini_off"))
+    off = switch_off_key(by=BY, key=people.key(other, "off", "fini_off"))
     broken = people.key(other, "broken", "fini_broken")
     wanted = {main.pk: main.fingerprint, waiting.pk: waiting.fingerprint, off.pk: None, broken.pk: None}
     ApiKey.objects.update(fingerprint=None)
@@ -251,7 +249,7 @@ def test_a_keys_last_use_is_noted_at_most_once_a_minute(acme: Workspace) -> None
     at = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
     def noted(seconds: int) -> datetime | None:
-        credentials.note_use(str(key.pk), at + timedelta(seconds=seconds))
+        note_use(str(key.pk), at + timedelta(seconds=seconds))
         key.refresh_from_db()
         return key.last_used_at
 

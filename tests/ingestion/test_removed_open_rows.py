@@ -72,8 +72,10 @@ def test_a_chain_that_cannot_be_looked_at_keeps_no_other(
     OpenCall.objects.all().delete()
     caplog.clear()
     Head.objects.create(chain="!", seq="0", hash="", mac="")
-    plain = recording.reopen
-    monkeypatch.setattr(recording, "reopen", lambda name, after: 1 / 0 if name == "!" else plain(name, after))
+    plain = recording.restore_open_calls
+    monkeypatch.setattr(
+        recording, "restore_open_calls", lambda name, after: 1 / 0 if name == "!" else plain(name, after)
+    )
     loop.reopen_calls()
     assert OpenCall.objects.count() == 1
     assert [record.getMessage() for record in caplog.records] == ["open calls of !"]
@@ -82,15 +84,15 @@ def test_a_chain_that_cannot_be_looked_at_keeps_no_other(
 def test_the_head_is_recorded_when_a_run_ends_and_not_before(
     acme: Workspace, register: Start, django_capture_on_commit_callbacks: Any
 ) -> None:
-    before = heads.newest(str(acme.pk))
+    before = heads.newest_recorded(str(acme.pk))
     rows = Entry.objects.filter(chain="-").count()
     with django_capture_on_commit_callbacks(execute=True):
         register(resources(2))
         loop.work_once(acme.pk, OWNER)
-    assert heads.newest(str(acme.pk)) == before
+    assert heads.newest_recorded(str(acme.pk)) == before
     with django_capture_on_commit_callbacks(execute=True):
         drive(acme)
     assert Entry.objects.filter(chain="-").count() == rows + 1
-    told, head = heads.newest(str(acme.pk)), Head.objects.get(chain=str(acme.pk))
+    told, head = heads.newest_recorded(str(acme.pk)), Head.objects.get(chain=str(acme.pk))
     assert told
     assert (told.seq, told.hash) == (head.seq, head.hash)

@@ -9,7 +9,7 @@ from fini_admin.ingestion.models import Item
 from fini_admin.workspaces.models import Workspace
 from tests.ingestion.conftest import Start, bodies, drive, ends, resources
 
-UPDATE = "fini_admin.ingestion.migrations.0057_resources_by_the_wires_names"
+UPDATE = "fini_admin.ingestion.migrations.0063_resources_by_the_wires_names"
 
 
 def test_what_was_to_be_registered_is_sent_as_it_was_given(acme: Workspace, register: Start) -> None:

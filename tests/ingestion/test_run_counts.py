@@ -11,7 +11,7 @@ from fini_admin.ingestion import runs
 from fini_admin.ingestion.engine import follow
 from fini_admin.ingestion.models import ItemOutcome, Run
 from fini_admin.lib import paging
-from fini_admin.sources.mirror import Origin
+from fini_admin.sources.mirror import Observation
 from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import Workspace
 from tests.ingestion.conftest import Start, drive, ends, resources
@@ -37,7 +37,7 @@ def test_an_id_that_went_while_its_call_was_out_keeps_its_end(acme: Workspace, r
     run = register(resources(2), then_ingest=True)
     reach_ingest(acme)
     items = list(run.items.order_by("position"))
-    origin = Origin("call", datetime.now(UTC), run.number)
+    origin = Observation("call", datetime.now(UTC), run.number)
     follow.source_gone(Source.objects.get(external_id="n-0"), origin)
     follow.follow_jobs(run, items, origin)
     assert list(run.items.order_by("position").values_list("stage", flat=True)) == ["ended", "follow"]

@@ -16,7 +16,7 @@ from fini_admin.ingestion import runs
 from fini_admin.ingestion.engine import follow, loop, send
 from fini_admin.ingestion.models import Item, QueueEntry, Run, RunState, Step, StepState, Watch, Worker
 from fini_admin.ingestion.queries import run_summary, worker_alive
-from fini_admin.sources.mirror import Origin
+from fini_admin.sources.mirror import Observation
 from fini_admin.sources.models import Source, StateChange
 from fini_admin.workspaces.models import ApiKey, Workspace
 from tests.ingestion.conftest import OWNER, Start, drive, ends, hurry, requests, resources
@@ -33,14 +33,14 @@ class Killed(BaseException):
 
 
 def die_in_call(monkeypatch: pytest.MonkeyPatch, *, after_sending: bool) -> None:
-    plain = transport.attempt
+    plain = transport._attempt
 
     def attempt(*args: Any) -> Any:
         if after_sending:
             plain(*args)
         raise Killed
 
-    monkeypatch.setattr(transport, "attempt", attempt)
+    monkeypatch.setattr(transport, "_attempt", attempt)
 
 
 def lease_runs_out() -> None:
@@ -83,7 +83,7 @@ def test_an_answer_after_its_call_was_closed_as_lost_is_not_used(
     acme: Workspace, register: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     register(resources(2))
-    plain = transport.attempt
+    plain = transport._attempt
 
     def slow(*args: Any) -> Any:
         answer = plain(*args)
@@ -91,7 +91,7 @@ def test_an_answer_after_its_call_was_closed_as_lost_is_not_used(
         loop.recover()
         return answer
 
-    monkeypatch.setattr(transport, "attempt", slow)
+    monkeypatch.setattr(transport, "_attempt", slow)
     loop.work_once(acme.pk, OWNER)
     assert list(Entry.objects.filter(kind__startswith="call.").values_list("kind", flat=True)) == [
         "call.asked",
@@ -142,7 +142,7 @@ def test_a_refusal_of_the_key_that_was_switched_away_leaves_the_new_one_alone(
     people.key(acme, "second")
     sandbox.add_key(people.KEY)
     sandbox.revoke(sandbox.key)
-    plain = transport.attempt
+    plain = transport._attempt
 
     def switched_meanwhile(*args: Any) -> Any:
         answer = plain(*args)
@@ -151,7 +151,7 @@ def test_a_refusal_of_the_key_that_was_switched_away_leaves_the_new_one_alone(
         return answer
 
     with monkeypatch.context() as patch:
-        patch.setattr(transport, "attempt", switched_meanwhile)
+        patch.setattr(transport, "_attempt", switched_meanwhile)
         loop.work_once(acme.pk, OWNER)
     assert dict(ApiKey.objects.values_list("label", "refused_at")).get("second") is None
     assert ApiKey.objects.get(label="main").refused_at
@@ -367,7 +367,7 @@ def test_a_gone_source_closes_its_entry(acme: Workspace, register: Start) -> Non
     register(resources(1))
     drive(acme)
     source = Source.objects.get(external_id="n-0")
-    follow.source_gone(source, Origin("call", datetime.now(UTC)))
+    follow.source_gone(source, Observation("call", datetime.now(UTC)))
     assert QueueEntry.objects.get().closed_how == "gone"
 
 
@@ -391,6 +391,6 @@ def test_a_source_whose_end_came_before_its_answer_is_not_followed_on(
     Source.objects.filter(pk=source.pk).update(
         state="usable", job_id="j", job_status="COMPLETED", success=True, paragraphs=1
     )
-    follow.follow_jobs(run, list(run.items.all()), Origin("call", datetime.now(UTC), 1))
+    follow.follow_jobs(run, list(run.items.all()), Observation("call", datetime.now(UTC), 1))
     assert Source.objects.get(pk=source.pk).sent_at is None
     assert ends(run) == {"done": 1}

@@ -11,9 +11,10 @@ from django.test.utils import CaptureQueriesContext
 
 from fini_admin.ingestion import schedules
 from fini_admin.ingestion.models import Run, Schedule, Worker
-from fini_admin.people import actions as persons
+from fini_admin.people.access import switch_off_user
 from fini_admin.web.forms.schedules import ScheduleForm
-from fini_admin.workspaces import actions, queries
+from fini_admin.workspaces import queries
+from fini_admin.workspaces.members import remove_member
 from fini_admin.workspaces.models import Membership, User, Workspace, WorkspaceSettings
 from fini_admin.workspaces.permissions import Permission, roles_with
 from tests.ingestion.conftest import drive
@@ -154,7 +155,7 @@ def test_of_somebody_who_is_switched_off_it_runs_on_and_the_home_says_so_until_i
     bob = people.member(acme, "admin", "bob@example.com")
     scheduled(acme, bob.email, notion=24)
     assert needs(admin) == []
-    persons.switch_off_user(by=by("root"), user=bob)
+    switch_off_user(by=by("root"), user=bob)
     assert needs(admin) == [
         (
             f"The discovery of Notion every 24 hours was set by {bob.email}, who is switched off. {ADVICE}",
@@ -202,7 +203,7 @@ def test_what_is_in_the_way_of_an_owner_is_named(acme: Workspace, admin: Client)
     assert gone() == ""
     Membership.objects.filter(user=bob).update(role="viewer")
     assert gone() == "who may no longer discover here"
-    actions.remove_member(by=by("ada"), membership=queries.members(acme).get(user=bob))
+    remove_member(by=by("ada"), membership=queries.members(acme).get(user=bob))
     assert gone() == "who is no longer a member"
     User.objects.filter(pk=bob.pk).update(is_superuser=True)
     assert gone() == ""

@@ -21,9 +21,9 @@ from fini_admin.ingestion.queries import footer
 from fini_admin.ingestion.steps import batch_size
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import State
-from fini_admin.workspaces import actions
 from fini_admin.workspaces.models import Workspace
 from fini_admin.workspaces.preferences import Value
+from fini_admin.workspaces.workspaces import archive_workspace, change_settings, restore_workspace
 from tests.ingestion.conftest import OWNER, Start, bodies, drive, ends, hurry, requests, resources
 from tests.ingestion.discovered import key, leaf, listed
 from tests.ingestion.queue_page import waiting
@@ -47,7 +47,7 @@ def other(acme: Workspace, sandbox: Sandbox) -> Workspace:
 
 
 def change(workspace: Workspace, **values: Value) -> None:
-    assert actions.change_settings(by=WHO, workspace=workspace, values=values)
+    assert change_settings(by=WHO, workspace=workspace, values=values)
 
 
 def asked(workspace: Workspace) -> int:
@@ -265,14 +265,14 @@ def test_an_archived_workspaces_work_waits_and_goes_on_when_it_is_restored(
 ) -> None:
     run = register(acme, 2)
     theirs = register(other, 2)
-    actions.archive_workspace(by=WHO, workspace=acme)
+    archive_workspace(by=WHO, workspace=acme)
     assert loop.due_workspaces() == [other.pk]
     exhaust(acme)
     assert requests(sandbox, "POST", REGISTER) == []
     drive(other)
     assert ends(theirs) == {"done": 2}
     assert Step.objects.filter(run=run, state=StepState.READY).count() == 1
-    actions.restore_workspace(by=WHO, workspace=acme)
+    restore_workspace(by=WHO, workspace=acme)
     drive(acme)
     assert ends(run) == {"done": 2}
 
@@ -287,20 +287,20 @@ def test_the_walk_of_an_archived_workspace_waits_too_and_nothing_in_it_gets_stuc
         assert time.monotonic() < deadline
         hurry(acme)
         loop.work_once(acme.pk, OWNER)
-    actions.archive_workspace(by=WHO, workspace=acme)
+    archive_workspace(by=WHO, workspace=acme)
     before = len(sandbox.log())
     exhaust(acme)
     assert len(sandbox.log()) == before
     Source.objects.update(sent_at=datetime.now(UTC) - timedelta(hours=25))
     loop.mark_stuck()
     assert ends(run) == {}
-    actions.restore_workspace(by=WHO, workspace=acme)
+    restore_workspace(by=WHO, workspace=acme)
     loop.mark_stuck()
     assert Source.objects.get(provider="notion").state == State.STUCK
 
 
 def test_a_command_that_waits_says_that_the_workspace_was_archived(acme: Workspace) -> None:
     run = runs.start_discover(by=WHO, workspace=acme, provider="zendesk")
-    actions.archive_workspace(by=WHO, workspace=acme)
+    archive_workspace(by=WHO, workspace=acme)
     with pytest.raises(Exception, match="run 1 waits: the workspace is archived"):
         Command().follow(run)

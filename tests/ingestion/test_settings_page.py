@@ -7,9 +7,9 @@ import pytest
 from django.core import signing
 from django.test import Client
 
-from fini_admin.workspaces import actions
+from fini_admin.workspaces.members import add_member
 from fini_admin.workspaces.models import User, Workspace, WorkspaceSettings
-from fini_admin.workspaces.preferences import SETTINGS, own
+from fini_admin.workspaces.preferences import SETTINGS, own_values
 from tests.ingestion.scheduling import PAGE, changes, held, text
 from tests.support import people
 from tests.support.who import by
@@ -35,7 +35,7 @@ def shown(answer: Any) -> dict[str, str]:
 
 def stored(workspace: Workspace) -> dict[str, Any]:
     row = WorkspaceSettings.objects.get(workspace=workspace)
-    return {name: value for name, value in own(row).items() if value is not None}
+    return {name: value for name, value in own_values(row).items() if value is not None}
 
 
 def test_what_a_colleague_saved_meanwhile_stays_where_this_page_was_left_as_it_was(admin, acme):
@@ -116,7 +116,7 @@ def test_without_what_it_showed_a_page_saves_all_that_stands_in_it(admin, acme, 
 
 def test_what_the_page_of_another_workspace_showed_counts_for_nothing(admin, acme):
     other = people.workspace("other", "Other Company")
-    actions.add_member(by=by(), workspace=other, user=User.objects.get(), role="admin")
+    add_member(by=by(), workspace=other, user=User.objects.get(), role="admin")
     foreign = shown(admin.get("/w/other/settings/"))
     admin.post(PAGE, shown(admin.get(PAGE)) | {"batch_size": "50"})
     assert admin.post(PAGE, foreign).status_code == 303

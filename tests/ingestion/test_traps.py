@@ -11,7 +11,7 @@ from fini_admin.fini.errors import Throttled
 from fini_admin.ingestion import budget, runs
 from fini_admin.ingestion.engine import loop
 from fini_admin.ingestion.models import Budget, ItemOutcome, Lane, QueueEntry, Slot, Step, StepState, Watch
-from fini_admin.sources.mirror import Origin, ensure_sources
+from fini_admin.sources.mirror import Observation, ensure_sources
 from fini_admin.sources.models import DiscoveredResource, Source
 from fini_admin.workspaces.models import Workspace
 from tests.ingestion.conftest import OWNER, Start, bodies, drive, ends, hurry, requests, resources
@@ -310,7 +310,7 @@ def test_trap_8_the_arrays_of_a_web_step_hold_addresses_and_what_has_none_is_not
     sandbox.seed(documents=[{"source": "web", "originalUrl": url} for url in urls])
     known = {held["originalUrl"]: held["id"] for held in sandbox.documents() if held["source"] == "web"}
     for fini_id, url in [*((known[url], url) for url in urls), ("no-address", "")]:
-        (source,) = ensure_sources(acme, "web", [fini_id], Origin("call", datetime.now(UTC)))
+        (source,) = ensure_sources(acme, "web", [fini_id], Observation("call", datetime.now(UTC)))
         Source.objects.filter(pk=source.pk).update(original_url=url)
         QueueEntry.objects.create(
             workspace=acme, source=source, lane=Lane.ADD, opened_at=datetime.now(UTC), opened_by="ada"

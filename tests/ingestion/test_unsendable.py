@@ -8,7 +8,7 @@ from django.test import Client
 
 from fini_admin.ingestion import previews, runs
 from fini_admin.ingestion.models import ItemOutcome, Lane, QueueEntry
-from fini_admin.sources.mirror import Origin, ensure_sources
+from fini_admin.sources.mirror import Observation, ensure_sources
 from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import Workspace
 from tests.ingestion.conftest import Start, bodies, drive, ends
@@ -29,7 +29,7 @@ def web(acme: Workspace, sandbox: Sandbox, addresses: list[str]) -> list[QueueEn
     now = datetime.now(UTC)
     for number, address in enumerate(addresses):
         fini_id = known.pop(address, f"web-{number}")
-        (source,) = ensure_sources(acme, "web", [fini_id], Origin("call", now))
+        (source,) = ensure_sources(acme, "web", [fini_id], Observation("call", now))
         Source.objects.filter(pk=source.pk).update(original_url=address)
         QueueEntry.objects.create(
             workspace=acme, source=source, lane=Lane.ADD, opened_at=now, opened_by="ada"

@@ -17,7 +17,7 @@ from fini_admin.cli.management.commands.run_worker import CONSUMER
 from fini_admin.ingestion import budget, runs
 from fini_admin.ingestion.engine import loop, send, walk
 from fini_admin.ingestion.models import Step, StepState, Watch
-from fini_admin.sources.mirror import Origin, ensure_sources
+from fini_admin.sources.mirror import Observation, ensure_sources
 from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import ApiKey, Workspace
 from tests.ingestion.conftest import OWNER, Start, drive, ends, hurry, resources
@@ -97,14 +97,14 @@ def test_what_a_thread_has_in_hand_is_kept_for_it_however_long_it_takes(
     acme: Workspace, sandbox: Sandbox, register: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = register(resources(2))
-    plain = transport.attempt
+    plain = transport._attempt
 
     def slow(*args: Any) -> Any:
         for _ in range(3):
             fifteen_seconds_pass()
         return plain(*args)
 
-    monkeypatch.setattr(transport, "attempt", slow)
+    monkeypatch.setattr(transport, "_attempt", slow)
     drive(acme)
     assert ends(run) == {"done": 2}
     assert len(sandbox.log()) == 2
@@ -117,15 +117,15 @@ def test_a_page_whose_watch_went_to_another_worker_has_one_outcome(
     run = register(resources(2))
     loop.work_once(acme.pk, OWNER)
     hurry(acme)
-    plain = transport.attempt
+    plain = transport._attempt
 
     def taken_meanwhile(*args: Any) -> Any:
-        monkeypatch.setattr(transport, "attempt", plain)
+        monkeypatch.setattr(transport, "_attempt", plain)
         later = datetime.now(UTC) + timedelta(seconds=15)
         Watch.objects.update(owner=ANOTHER, call=str(UUID(int=1)), lease_until=later)
         return plain(*args)
 
-    monkeypatch.setattr(transport, "attempt", taken_meanwhile)
+    monkeypatch.setattr(transport, "_attempt", taken_meanwhile)
     loop.work_once(acme.pk, OWNER)
     assert OpenCall.objects.count() == 1
     fifteen_seconds_pass()
@@ -184,7 +184,9 @@ def test_a_call_that_cannot_be_closed_stops_neither_the_clock_nor_the_other_work
 def test_what_cannot_be_marked_stuck_stops_no_other_workspace(monkeypatch: pytest.MonkeyPatch) -> None:
     faulty, sound = people.workspace("faulty"), people.workspace("sound")
     for workspace in (faulty, sound):
-        (source,) = ensure_sources(workspace, "notion", [str(UUID(int=7))], Origin("call", datetime.now(UTC)))
+        (source,) = ensure_sources(
+            workspace, "notion", [str(UUID(int=7))], Observation("call", datetime.now(UTC))
+        )
         long_ago = datetime.now(UTC) - timedelta(hours=25)
         Source.objects.filter(pk=source.pk).update(state="running", sent_at=long_ago)
     plain = budget.lock_budget

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from fini_admin.lib.key_text import (
     LONGEST,
     REPLACEMENT,
-    bare,
-    fault,
+    bare_key,
+    key_fault,
     keyless,
     looks_like_key,
     without_keys,
@@ -120,7 +120,7 @@ def test_every_text_of_a_json_value_is_freed_the_names_too():
     "key", ["fini_x", LIVE, "fini_" + "".join(map(chr, range(0x21, 0x7F))).replace("*", "")]
 )
 def test_a_key_is_ascii_that_begins_with_its_prefix_and_has_no_white_space(key):
-    assert fault(key) == ""
+    assert key_fault(key) == ""
 
 
 @pytest.mark.parametrize(
@@ -144,8 +144,8 @@ def test_a_key_is_ascii_that_begins_with_its_prefix_and_has_no_white_space(key):
     ],
 )
 def test_what_cannot_be_a_key_is_refused_with_the_reason_and_without_the_key(typed, said):
-    assert said in fault(typed)
-    assert len(typed) < len("fini_a") or typed not in fault(typed)
+    assert said in key_fault(typed)
+    assert len(typed) < len("fini_a") or typed not in key_fault(typed)
 
 
 def test_what_a_key_was_copied_with_goes_and_the_rest_stays():
@@ -156,9 +156,9 @@ def test_what_a_key_was_copied_with_goes_and_the_rest_stays():
         "'bearer “{}”'",
         "authorization :{}\ufeff",
     ):
-        assert bare(typed.format(LIVE)) == LIVE
+        assert bare_key(typed.format(LIVE)) == LIVE
     for text in ("", " ", '"', '""', "fini_a'", "bearer", "'fini_a\"", "fini_a b"):
-        assert bare(text) == text.strip().removeprefix('""')
+        assert bare_key(text) == text.strip().removeprefix('""')
 
 
 PARTS = {
@@ -198,8 +198,8 @@ def steps(work: Callable[[str], object], text: str) -> int:
 
 @pytest.mark.parametrize("part", PARTS.values(), ids=PARTS)
 def test_work_grows_with_the_text_and_not_faster(part):
-    works = [bare, lambda text: without_keys(text, ODD), lambda text: bare(f"fini_a{text}fini_")]
-    works.append(lambda text: bare('"' * len(text) + text + '"' * len(text)))
+    works = [bare_key, lambda text: without_keys(text, ODD), lambda text: bare_key(f"fini_a{text}fini_")]
+    works.append(lambda text: bare_key('"' * len(text) + text + '"' * len(text)))
     for work in works:
         small, large = (steps(work, part * count) for count in (500, 2_000))
         assert large <= 4 * small + 50, work

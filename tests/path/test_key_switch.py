@@ -12,13 +12,13 @@ WORKERS = 2
 NEXT = "fini_next_0123456789abcdefghijklmnopqrstuv"
 SWITCH = """
 from fini_admin.audit.names import By, Origin
-from fini_admin.ingestion import key_check
-from fini_admin.workspaces import actions
+from fini_admin.ingestion.engine import key_check
+from fini_admin.workspaces.keys import switch_key
 from fini_admin.workspaces.models import ApiKey
 key = ApiKey.objects.get(label="next")
 by = By("ada@example.com", Origin.COMMAND_LINE)
 key_check.verify(by=by, key=key)
-actions.switch_key(by=by, key=key)
+switch_key(by=by, key=key)
 """
 COUNT = (
     "SELECT key, outcome, count(*) AS n FROM trail_entry WHERE route = 'register' AND outcome IS NOT NULL"

@@ -14,8 +14,8 @@ from django.test import Client
 from fini_admin.audit.models import Entry
 from fini_admin.people import invitations
 from fini_admin.people.models import Invitation
-from fini_admin.workspaces import actions
 from fini_admin.workspaces.models import Membership, User, Workspace
+from fini_admin.workspaces.workspaces import restore_workspace
 from tests.people.conftest import ADDRESS, by_provider, enrol, log_in, text
 from tests.support import people
 from tests.support.invitations import (
@@ -216,7 +216,7 @@ def test_every_link_that_does_not_count_gets_one_and_the_same_page(acme):
 @pytest.mark.parametrize("act", [expire, withdraw, use, archive])
 def test_one_that_ends_while_its_page_is_open_lets_nobody_in(acme, act):
     token = invite(acme)
-    found = invitations.by_token(token)
+    found = invitations.find_by_token(token)
     assert found
     act()
     before = (members(acme), User.objects.count())
@@ -231,7 +231,7 @@ def test_a_restored_workspace_counts_again(acme):
     token = invite(acme)
     archive()
     assert opened(token)[1].status_code == 404
-    actions.restore_workspace(by=by(), workspace=acme)
+    restore_workspace(by=by(), workspace=acme)
     assert opened(token)[1].status_code == 200
 
 
@@ -308,7 +308,7 @@ def test_the_token_is_in_no_log_no_trail_no_referer_and_no_page(acme, caplog):
     told += str([one.get_decoded() for one in Session.objects.all()])
     assert token not in told
     assert people.PASSWORD not in told
-    assert invitations.hashed(token) not in told
+    assert invitations._hash(token) not in told
 
 
 def test_the_cookie_goes_only_over_tls_where_the_sessions_does(acme, settings):

@@ -133,7 +133,7 @@ def test_logging_in_as_always_tells_nobody(browser, told):
 
 
 def test_a_browser_that_calls_itself_anything_says_nothing_in_a_mail():
-    said = letters.done({"user_agent": f"see https://evil.example {people.KEY}", "ip": None})
+    said = letters._done({"user_agent": f"see https://evil.example {people.KEY}", "ip": None})
     assert "evil" not in said
     assert people.KEY not in said
 

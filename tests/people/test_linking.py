@@ -10,9 +10,11 @@ from django.core.exceptions import ValidationError
 from django.db import connection
 from django.test import Client
 
-from fini_admin.people import actions
 from fini_admin.people import mail as post
+from fini_admin.people.access import SWITCHED_OFF, switch_off_user, switch_on_user
+from fini_admin.people.linking import link_login
 from fini_admin.people.models import LinkRequest
+from fini_admin.people.second_factor import remove_second_factor
 from fini_admin.workspaces.models import User
 from tests.people.conftest import ADDRESS, by_provider, log_in, signed_in, text, trail
 from tests.support import people
@@ -137,10 +139,10 @@ def test_of_two_superusers_who_switch_each_other_off_at_once_the_second_is_refus
         people.user(f"other{n}@example.com", superuser=True)
 
     def off(root: User, whom: User) -> Callable[[], object]:
-        return lambda: actions.switch_off_user(by=by(root.email, "browser"), user=whom)
+        return lambda: switch_off_user(by=by(root.email, "browser"), user=whom)
 
     outcomes = at_once(off(one, two), off(two, one))
-    assert sorted(outcomes) == sorted(["done", actions.SWITCHED_OFF])
+    assert sorted(outcomes) == sorted(["done", SWITCHED_OFF])
     assert User.objects.filter(pk__in=(one.pk, two.pk), is_active=True).count() == 1
     assert [row[0] for row in trail("user.switched_off")] == ["user.switched_off"]
 
@@ -151,10 +153,10 @@ def test_who_was_switched_off_meanwhile_does_nothing_to_people_any_more(ada):
     User.objects.filter(pk=root.pk).update(is_active=False)
     who = {"by": by(ROOT, "browser"), "user": ada}
     acts: list[Callable[[], object]] = [
-        lambda: actions.switch_off_user(**who),
-        lambda: actions.switch_on_user(**who),
-        lambda: actions.remove_second_factor(**who),
-        lambda: actions.link_login(**who, number="1"),
+        lambda: switch_off_user(**who),
+        lambda: switch_on_user(**who),
+        lambda: remove_second_factor(**who),
+        lambda: link_login(**who, number="1"),
     ]
     for act in acts:
         with pytest.raises(ValidationError, match="switched off a moment ago"):

@@ -265,7 +265,7 @@ class TestWithoutPassword:
         account = SocialAccount.objects.get()
         when = time.time() - ago if isinstance(ago, int) else ago
         account.extra_data = {"id_token": {} if ago is None else {"auth_time": when}}
-        assert reauthentication.provider_asked(request, account) is believed
+        assert reauthentication.note_provider(request, account) is believed
         assert reauthentication.recent(request) is believed
 
 

@@ -8,7 +8,7 @@ from allauth.mfa.models import Authenticator
 from django.core.management import CommandError, call_command
 
 from fini_admin.audit.models import Entry, Head
-from fini_admin.audit.verify import Broken, verify
+from fini_admin.audit.verify import ChainBroken, verify
 from fini_admin.lib import keyring
 from fini_admin.people import rotation, sealing
 from fini_admin.workspaces.models import ApiKey
@@ -110,7 +110,7 @@ def test_a_head_that_does_not_hold_is_not_signed_anew(with_new):
     Head.objects.filter(chain="-").update(seq=99)
     with pytest.raises(CommandError, match="the head does not hold"):
         call_command("rotate_encryption")
-    with pytest.raises(Broken):
+    with pytest.raises(ChainBroken):
         verify("-")
 
 

@@ -10,7 +10,8 @@ from django.contrib.sessions.models import Session
 from django.db import connection
 from django.test import Client
 
-from fini_admin.people import actions, sealing
+from fini_admin.people import sealing
+from fini_admin.people.access import switch_off_user, switch_on_user
 from fini_admin.people.sealing import open_sealed, seal
 from fini_admin.workspaces.vault import SealBroken
 from tests.people.conftest import ADDRESS, by_provider, code, enrol, log_in, signed_in, text, trail
@@ -119,10 +120,10 @@ def test_a_log_in_begun_with_a_password_that_was_changed_meanwhile_begins_anew(c
 def test_who_is_switched_off_before_the_code_comes_gets_no_session_to_live_on(client, ada, enrolled):
     secret, _ = enrolled
     log_in(client)
-    actions.switch_off_user(by=by("root@example.com"), user=ada)
+    switch_off_user(by=by("root@example.com"), user=ada)
     before = len(trail("login.succeeded"))
     assert client.post(CODE, {"code": code(secret, 1)}).url == "/accounts/login/"
-    actions.switch_on_user(by=by("root@example.com"), user=ada)
+    switch_on_user(by=by("root@example.com"), user=ada)
     assert not signed_in(client)
     assert len(trail("login.succeeded")) == before
 

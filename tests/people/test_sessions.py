@@ -10,8 +10,9 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from fini_admin.people import actions, sessions
-from fini_admin.people.browsers import in_words
+from fini_admin.people import access, sessions
+from fini_admin.people.browsers import name as browser_name
+from fini_admin.people.second_factor import remove_second_factor
 from tests.people.conftest import ADDRESS, code, enrol, log_in, signed_in, text, trail
 from tests.support import people
 from tests.support.who import by
@@ -87,7 +88,7 @@ class TestListed:
         ],
     )
     def test_a_browser_has_a_name(self, agent, words):
-        assert in_words(agent) == words
+        assert browser_name(agent) == words
 
 
 class TestEnded:
@@ -242,7 +243,7 @@ class TestTimedOut:
         meanwhile["from another"] = "request"
         meanwhile.save()
         later(minutes=5)
-        sessions.use(request)
+        sessions.note_use(request)
         assert client.session["from another"] == "request"
         assert client.session[sessions.USED] > client.session[sessions.BEGUN]
         assert request.session.modified is False
@@ -254,7 +255,7 @@ class TestTimedOut:
         request.session.get("anything")
         Session.objects.all().delete()
         later(minutes=5)
-        sessions.use(request)
+        sessions.note_use(request)
         assert Session.objects.count() == 0
 
 
@@ -264,7 +265,7 @@ class TestSwitchedOff:
         return people.user("root@example.com", superuser=True)
 
     def switch(self, how, user, actor="root@example.com"):
-        return getattr(actions, f"switch_{how}_user")(by=by(actor, "browser"), user=user)
+        return getattr(access, f"switch_{how}_user")(by=by(actor, "browser"), user=user)
 
     def test_every_session_ends_at_once_and_nobody_gets_in(self, client, ada, root):
         other = another()
@@ -326,7 +327,7 @@ class TestSwitchedOff:
         log_in(client)
         enrol(client)
         for _ in range(2):
-            actions.remove_second_factor(by=by(root.email, "browser"), user=ada)
+            remove_second_factor(by=by(root.email, "browser"), user=ada)
         assert not signed_in(client)
         log_in(client)
         assert signed_in(client)

@@ -1,4 +1,4 @@
-"""Discover and crawl (contract sections 5 and 8)."""
+"""Discover and crawl."""
 
 import pytest
 

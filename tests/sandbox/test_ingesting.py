@@ -1,4 +1,4 @@
-"""Ingest and the jobs it starts (contract section 7)."""
+"""Ingest and the jobs it starts."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Keys, scopes and the rate limit (contract section 1)."""
+"""Keys, scopes and the rate limit."""
 
 import pytest
 

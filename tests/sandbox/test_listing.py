@@ -1,4 +1,4 @@
-"""List and get (contract sections 2 to 4)."""
+"""List and get."""
 
 import pytest
 

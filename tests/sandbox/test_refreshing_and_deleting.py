@@ -1,4 +1,4 @@
-"""Refresh and delete (contract section 9)."""
+"""Refresh and delete."""
 
 import pytest
 

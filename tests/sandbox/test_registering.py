@@ -1,4 +1,4 @@
-"""Register (contract section 6)."""
+"""Register."""
 
 import pytest
 

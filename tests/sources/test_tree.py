@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from fini_admin.fini.providers import Node
 from fini_admin.lib import paging
 from fini_admin.sources import selection, tree
-from fini_admin.sources.mirror import Origin, move_all
+from fini_admin.sources.mirror import Observation, move_all
 from fini_admin.sources.models import DiscoveredResource, Source
 from fini_admin.sources.states import State
 from fini_admin.sources.tree import Level, Scope, TreeRow
@@ -213,7 +213,7 @@ def test_the_version_moves_with_whatever_the_tree_shows(acme: Workspace) -> None
     seen = [tree.version(scope)]
     blank = source(acme, "", "registered")
     seen.append(tree.version(scope))
-    move_all([blank], State.QUEUED, Origin("", NOW))
+    move_all([blank], State.QUEUED, Observation("", NOW))
     seen.append(tree.version(scope))
     Source.objects.filter(pk=blank.pk).update(external_id="1")
     seen += [tree.version(scope), tree.version(Scope(acme, "zendesk", 2))]
@@ -224,7 +224,7 @@ def test_the_version_moves_with_whatever_the_tree_shows(acme: Workspace) -> None
 def test_the_version_stays_when_another_workspace_changes(acme: Workspace) -> None:
     scope, other = listed(acme, [leaf("1")]), people.workspace("other")
     before = tree.version(scope)
-    move_all([source(other, "1", "registered")], State.QUEUED, Origin("", NOW))
+    move_all([source(other, "1", "registered")], State.QUEUED, Observation("", NOW))
     assert tree.version(scope) == before
 
 

@@ -38,11 +38,11 @@ from fini_admin.ingestion.models import (
 from fini_admin.people import invitations
 from fini_admin.people.models import Invitation
 from fini_admin.sources import mirror
-from fini_admin.sources.mirror import Origin
+from fini_admin.sources.mirror import Observation
 from fini_admin.sources.models import DiscoveredResource as Listed
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import State
-from fini_admin.workspaces import actions
+from fini_admin.workspaces.keys import switch_off_key
 from fini_admin.workspaces.models import ApiKey, KeyState, Membership, User, Workspace
 from fini_admin.workspaces.vault import Secret
 from tests.audit import rows
@@ -145,7 +145,7 @@ def add_keys(made: Furnished) -> None:
     ApiKey.objects.filter(pk=made.keys["waiting"].pk).update(
         scopes="read write", verified_at=datetime.now(UTC)
     )
-    actions.switch_off_key(**made.who, key=made.keys["off"])
+    switch_off_key(**made.who, key=made.keys["off"])
     assert {key.state for key in ApiKey.objects.filter(workspace=made.workspace)} == set(KeyState)
 
 
@@ -191,7 +191,7 @@ def add_sources(made: Furnished) -> None:
     )
     ids = [f"{made.slug if n == 1 else made.mark}-source-{n}" for n in range(len(State))]
     found = mirror.ensure_sources(
-        made.workspace, "zendesk", ids, Origin(str(uuid4()), datetime.now(UTC), run.number)
+        made.workspace, "zendesk", ids, Observation(str(uuid4()), datetime.now(UTC), run.number)
     )
     for number, (source, state) in enumerate(zip(found, State.values, strict=True)):
         source.external_id, source.title = f"{made.slug}-{number}", f"{made.mark} title {number}"
@@ -199,7 +199,7 @@ def add_sources(made: Furnished) -> None:
         source.error, source.excerpt = f"{made.mark} error", f"{made.mark} excerpt"
         source.read_at = datetime.now(UTC)
         source.save()
-        mirror.move_all([source], State(state), Origin("", datetime.now(UTC)), f"{made.mark} note")
+        mirror.move_all([source], State(state), Observation("", datetime.now(UTC)), f"{made.mark} note")
     items = Item.objects.filter(run=run)
     for item, source in zip(items.order_by("position"), found, strict=True):
         Item.objects.filter(pk=item.pk).update(source=source)
@@ -215,13 +215,13 @@ def add_queue(made: Furnished) -> None:
         made.workspace,
         "zendesk",
         [f"{made.mark}-waiting-{n}" for n in range(6)],
-        Origin("", datetime.now(UTC)),
+        Observation("", datetime.now(UTC)),
     )
     queue.enqueue(waiting, made.runs["register"])
     for source in waiting:
         source.title, source.read_at = f"{made.mark} {source.fini_id}", datetime.now(UTC)
         source.save()
-    mirror.move_all(waiting, State.QUEUED, Origin("", datetime.now(UTC)), f"{made.mark} note")
+    mirror.move_all(waiting, State.QUEUED, Observation("", datetime.now(UTC)), f"{made.mark} note")
     names = ("add", "more", "refresh", "unread", "taken", "out")
     entries = QueueEntry.objects.filter(source__in=waiting).order_by("pk")
     made.entries = dict(zip(names, entries, strict=True))

@@ -8,8 +8,8 @@ from django.utils import timezone
 
 from fini_admin.people import invitations
 from fini_admin.people.models import Invitation
-from fini_admin.workspaces import actions
 from fini_admin.workspaces.models import Workspace
+from fini_admin.workspaces.workspaces import archive_workspace
 from tests.support import people
 from tests.support.who import by
 
@@ -66,4 +66,4 @@ def use() -> None:
 
 
 def archive() -> None:
-    actions.archive_workspace(by=by(), workspace=only().workspace)
+    archive_workspace(by=by(), workspace=only().workspace)

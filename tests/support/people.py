@@ -3,14 +3,16 @@
 import json
 from datetime import UTC, datetime
 
-from allauth.account.internal.flows.login import record_authentication
 from django.test import Client, RequestFactory
 
 from fini_admin.audit import chain
 from fini_admin.audit.models import Entry
 from fini_admin.audit.names import HEAD_RECORDED
-from fini_admin.workspaces import actions
+from fini_admin.people.allauth_internals import record_authentication
+from fini_admin.workspaces.keys import add_key
+from fini_admin.workspaces.members import add_member, add_user
 from fini_admin.workspaces.models import ApiKey, User, Workspace
+from fini_admin.workspaces.workspaces import create_workspace
 from tests.support.who import by
 
 PASSWORD = "seven green parcels"
@@ -22,11 +24,11 @@ KEY = "fini_live_abcdefghijklmnopqrstuvwxyz1234"
 
 
 def user(email: str = "ada@example.com", **fields) -> User:
-    return actions.add_user(by=by(), email=email, password=PASSWORD, **fields)
+    return add_user(by=by(), email=email, password=PASSWORD, **fields)
 
 
 def workspace(slug: str = "acme", name: str = "Acme Corporation") -> Workspace:
-    return actions.create_workspace(by=by(), slug=slug, name=name)
+    return create_workspace(by=by(), slug=slug, name=name)
 
 
 def member(workspace: Workspace, role: str, email: str | None = None) -> User:
@@ -36,11 +38,11 @@ def member(workspace: Workspace, role: str, email: str | None = None) -> User:
 
 
 def join(person: User, workspace: Workspace, role: str = "viewer") -> None:
-    actions.add_member(by=by(), workspace=workspace, user=person, role=role)
+    add_member(by=by(), workspace=workspace, user=person, role=role)
 
 
 def key(workspace: Workspace, label: str = "main", plain: str = KEY) -> ApiKey:
-    return actions.add_key(by=by(), workspace=workspace, label=label, plain=plain)
+    return add_key(by=by(), workspace=workspace, label=label, plain=plain)
 
 
 def verified(key: ApiKey, scopes: str = "read write", *, same: bool | None = True) -> ApiKey:

@@ -1,4 +1,4 @@
-"""What a record of the sandbox comes to, decided by the contract alone and apart from the product."""
+"""What a record of the sandbox comes to, decided by the API alone, apart from the product."""
 
 from typing import Any
 

@@ -2,7 +2,7 @@
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from fini_admin.audit.triggers import SQLITE_NAMES, TABLES, run
+from fini_admin.audit.triggers import SQLITE_NAMES, TABLES, _run
 
 
 def drop(connection: BaseDatabaseWrapper) -> None:
@@ -11,7 +11,7 @@ def drop(connection: BaseDatabaseWrapper) -> None:
     names = {
         f"{table}_{act}": table for table in TABLES for act in ("update", "delete", "insert", "truncate")
     }
-    run(
+    _run(
         connection,
         [
             f"DROP TRIGGER IF EXISTS {name} ON {table}"

@@ -12,8 +12,8 @@ from django.db import transaction
 from django.test import Client, RequestFactory
 from django.test.client import ClientHandler
 
-from fini_admin.workspaces import actions
 from fini_admin.workspaces.models import User
+from fini_admin.workspaces.workspaces import archive_workspace
 from tests.people.conftest import enrol
 from tests.support import people
 from tests.support.furnished import ROLES, Furnished, furnish
@@ -94,7 +94,7 @@ def open_house() -> Iterator[House]:
     """A house that is gone afterwards; tests inside undo what they do."""
     with transaction.atomic():
         ours, theirs = furnish("ours", "Ourmark"), furnish("theirs", "Theirmark", more_runs=7)
-        actions.archive_workspace(**ours.who, workspace=people.workspace("gone", "Gone Company"))
+        archive_workspace(**ours.who, workspace=people.workspace("gone", "Gone Company"))
         who: dict[str, User | None] = {"anonymous": None, "stranger": people.user("stranger@example.com")}
         who |= {role: ours.members[role] for role in ROLES}
         who |= {"foreign admin": theirs.members["admin"]}

@@ -13,8 +13,8 @@ from django.test.utils import CaptureQueriesContext
 
 from fini_admin.ingestion import runs
 from fini_admin.ingestion.models import Run
-from fini_admin.workspaces import actions
 from fini_admin.workspaces.models import ApiKey, Workspace
+from fini_admin.workspaces.workspaces import archive_workspace, restore_workspace
 from tests.support import people
 from tests.support.challenge import asks
 from tests.support.who import by
@@ -70,7 +70,7 @@ def test_archived_it_is_out_of_every_list_and_restored_it_is_back(root, acme, ot
 
 
 def test_asked_for_twice_it_happens_once(acme):
-    for act in (actions.archive_workspace, actions.restore_workspace):
+    for act in (archive_workspace, restore_workspace):
         act(by=WHO, workspace=acme)
         act(by=WHO, workspace=acme)
     assert [kind for kind, *_ in people.trail(acme)][1:] == ["workspace.archived", "workspace.restored"]
@@ -79,20 +79,20 @@ def test_asked_for_twice_it_happens_once(acme):
 @pytest.mark.parametrize("role", ["viewer", "editor", "admin"])
 def test_a_member_finds_it_no_longer_and_again_once_it_is_restored(client, acme, role):
     people.sign_in(client, people.member(acme, role))
-    actions.archive_workspace(by=WHO, workspace=acme)
+    archive_workspace(by=WHO, workspace=acme)
     for path in ("", "runs/", "queue/", "sources/", "keys/", "settings/", "activity/"):
         assert client.get(f"/w/acme/{path}").status_code == 404
     assert client.post("/w/acme/discover/zendesk/", {"do": "discover"}).status_code == 404
     for path in ("/", "/switch/"):
         assert "Acme Corporation" not in client.get(path).content.decode()
-    actions.restore_workspace(by=WHO, workspace=acme)
+    restore_workspace(by=WHO, workspace=acme)
     assert client.get("/w/acme/").status_code == 200
 
 
 @pytest.mark.parametrize("role", ["viewer", "editor", "admin"])
 def test_for_everyone_else_the_acts_do_not_exist(client, acme, other, role):
     people.sign_in(client, people.member(acme, role))
-    actions.archive_workspace(by=WHO, workspace=other)
+    archive_workspace(by=WHO, workspace=other)
     assert client.get(address(acme, "archive")).status_code == 404
     assert client.post(address(acme, "archive")).status_code == 404
     assert client.post(address(other, "restore")).status_code == 404
@@ -100,7 +100,7 @@ def test_for_everyone_else_the_acts_do_not_exist(client, acme, other, role):
 
 
 def test_a_get_restores_nothing_and_an_unknown_one_is_not_there(root, acme):
-    actions.archive_workspace(by=WHO, workspace=acme)
+    archive_workspace(by=WHO, workspace=acme)
     assert root.get(address(acme, "restore")).url == PAGE
     assert archived(acme)
     assert root.post(f"/workspaces/{uuid.uuid4()}/archive/").status_code == 404
@@ -126,7 +126,7 @@ def test_archiving_asks_again_who_one_is(client, acme):
     ],
 )
 def test_a_command_that_would_begin_work_refuses_in_one_line(acme, command):
-    actions.archive_workspace(by=WHO, workspace=acme)
+    archive_workspace(by=WHO, workspace=acme)
     with pytest.raises(CommandError, match=r"^the workspace acme is archived: a superuser restores it"):
         call_command(*command)
     assert not Run.objects.exists()
@@ -135,7 +135,7 @@ def test_a_command_that_would_begin_work_refuses_in_one_line(acme, command):
 
 def test_what_only_reads_still_answers(acme, capsys):
     runs.start_discover(by=WHO, workspace=acme, provider="zendesk")
-    actions.archive_workspace(by=WHO, workspace=acme)
+    archive_workspace(by=WHO, workspace=acme)
     for command in (("run", "acme", "1"), ("export_sources", "acme"), ("export_audit", "acme")):
         call_command(*command)
     assert "workspace.archived" in capsys.readouterr().out
@@ -143,7 +143,7 @@ def test_what_only_reads_still_answers(acme, capsys):
 
 def test_its_key_and_its_slug_stay_taken(acme, other):
     people.key(acme)
-    actions.archive_workspace(by=WHO, workspace=acme)
+    archive_workspace(by=WHO, workspace=acme)
     with pytest.raises(ValidationError, match="Another workspace here holds this key"):
         people.key(other)
     with pytest.raises(ValidationError, match="There is a workspace acme already"):
@@ -154,7 +154,7 @@ def test_three_archived_cost_no_more_queries_than_one(root, acme, other):
     counts = []
     for spaces in ([acme], [other, people.workspace("third")]):
         for space in spaces:
-            actions.archive_workspace(by=WHO, workspace=space)
+            archive_workspace(by=WHO, workspace=space)
         with CaptureQueriesContext(connection) as captured:
             assert root.get(PAGE).status_code == 200
         counts.append(len(captured))

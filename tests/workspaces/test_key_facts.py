@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from fini_admin.ingestion import runs
 from fini_admin.web.wording.home import needs_of_work
-from fini_admin.workspaces import actions
+from fini_admin.workspaces.keys import add_key, switch_key, switch_off_key
 from fini_admin.workspaces.models import ApiKey, Workspace
 from tests.support import people
 from tests.support.who import by
@@ -75,7 +75,7 @@ def test_what_may_not_stand_there_is_refused_beside_the_field(admin, field, valu
 def test_a_short_key_in_another_field_is_refused_by_the_action_too(acme, field):
     words: Any = {field: "is fini_x"}
     with pytest.raises(ValidationError) as found:
-        actions.add_key(by=by("a", "t"), workspace=acme, label="main", plain="fini_x", **words)
+        add_key(by=by("a", "t"), workspace=acme, label="main", plain="fini_x", **words)
     assert set(found.value.message_dict) == {field}
 
 
@@ -103,9 +103,9 @@ def test_home_reminds_from_14_days_before_and_after(acme, days, said):
 def test_home_reminds_of_no_key_that_is_off_or_goes_off_anyhow(acme):
     key, later = people.key(acme), people.verified(people.key(acme, "later", OTHER))
     ApiKey.objects.update(expires_on=timezone.localdate())
-    actions.switch_key(by=by("a", "t"), key=later)
+    switch_key(by=by("a", "t"), key=later)
     assert [need.text for need in needs_of_work(acme) if "The key main" in need.text] == []
-    actions.switch_off_key(by=by("a", "t"), key=key)
+    switch_off_key(by=by("a", "t"), key=key)
     assert [need.text for need in needs_of_work(acme) if "The key main" in need.text] == []
 
 

@@ -11,8 +11,10 @@ from django.db import connection
 from fini_admin.audit import chain
 from fini_admin.audit.models import Entry
 from fini_admin.lib.keyring import UnknownKey
-from fini_admin.workspaces import actions, queries, vault
+from fini_admin.workspaces import queries, vault
+from fini_admin.workspaces.keys import add_key, describe_key, switch_key, switch_off_key
 from fini_admin.workspaces.models import ApiKey, Workspace
+from fini_admin.workspaces.workspaces import change_settings
 from tests.support import people
 from tests.support.who import by
 
@@ -92,7 +94,7 @@ def test_a_key_is_recognised_after_another_encryption_key_came_in_front(acme, ot
 
 
 def test_a_key_that_is_off_elsewhere_may_be_added(acme, other):
-    actions.switch_off_key(by=BY, key=people.key(acme))
+    switch_off_key(by=BY, key=people.key(acme))
     assert people.key(other).state == "live"
 
 
@@ -130,7 +132,7 @@ def test_of_two_workspaces_that_add_one_key_at_once_one_gets_it():
 
 
 def test_a_switch_makes_the_other_key_wait_and_can_be_taken_back(acme, keys):
-    actions.switch_key(by=BY, key=keys["next"])
+    switch_key(by=BY, key=keys["next"])
     assert states() == {"main": "waiting", "next": "live"}
     assert queries.live_key(acme) == keys["next"]
     until = ApiKey.objects.get(label="main").fallback_until
@@ -148,13 +150,13 @@ def test_a_switch_makes_the_other_key_wait_and_can_be_taken_back(acme, keys):
             "fallback_until": until.isoformat(timespec="seconds"),
         },
     )
-    actions.switch_key(by=BY, key=keys["main"])
+    switch_key(by=BY, key=keys["main"])
     assert states() == {"main": "live", "next": "waiting"}
 
 
 def test_the_fallback_stays_as_long_as_the_workspace_says(acme, keys):
-    actions.change_settings(by=BY, workspace=acme, values={"fallback_hours": 24})
-    actions.switch_key(by=BY, key=keys["next"])
+    change_settings(by=BY, workspace=acme, values={"fallback_hours": 24})
+    switch_key(by=BY, key=keys["next"])
     until = ApiKey.objects.get(label="main").fallback_until
     assert until
     assert timedelta(0) <= datetime.now(UTC) + timedelta(hours=24) - until < timedelta(minutes=5)
@@ -162,7 +164,7 @@ def test_the_fallback_stays_as_long_as_the_workspace_says(acme, keys):
 
 def test_a_switch_asked_for_twice_happens_once(acme, keys):
     for _ in range(2):
-        actions.switch_key(by=BY, key=keys["next"])
+        switch_key(by=BY, key=keys["next"])
     assert states() == {"main": "waiting", "next": "live"}
     assert [row[0] for row in people.trail(acme)].count("key.switched") == 1
 
@@ -171,21 +173,21 @@ def test_a_refused_key_cannot_be_switched_to(acme, keys):
     refuse(keys["next"])
     before = people.trail(acme)
     with pytest.raises(ValidationError, match="Verify it"):
-        actions.switch_key(by=BY, key=keys["next"])
+        switch_key(by=BY, key=keys["next"])
     assert states() == {"main": "live", "next": "waiting"}
     assert people.trail(acme) == before
 
 
 def test_one_may_switch_away_from_a_refused_key(acme, keys):
     refuse(keys["main"])
-    actions.switch_key(by=BY, key=keys["next"])
+    switch_key(by=BY, key=keys["next"])
     assert states() == {"main": "waiting", "next": "live"}
 
 
 def test_a_key_that_is_off_stays_off_and_its_text_is_gone(acme, keys):
-    actions.switch_off_key(by=BY, key=keys["next"])
+    switch_off_key(by=BY, key=keys["next"])
     with pytest.raises(ValidationError, match="off for good"):
-        actions.switch_key(by=BY, key=keys["next"])
+        switch_key(by=BY, key=keys["next"])
     stored = ApiKey.objects.get(label="next")
     assert (stored.state, bytes(stored.sealed), stored.fingerprint) == ("off", b"", None)
     assert stored.last_four == "9876"
@@ -199,28 +201,28 @@ def test_a_key_that_is_off_stays_off_and_its_text_is_gone(acme, keys):
 
 
 def test_the_only_live_key_may_be_switched_off_and_the_next_one_waits(acme):
-    actions.switch_off_key(by=BY, key=people.key(acme))
+    switch_off_key(by=BY, key=people.key(acme))
     assert queries.live_key(acme) is None
     later = people.verified(people.key(acme, "later", OTHER))
     assert later.state == "waiting"
-    actions.switch_key(by=BY, key=later)
+    switch_key(by=BY, key=later)
     assert queries.live_key(acme) == later
     assert people.trail(acme)[-1][2]["before"] is None
 
 
 def test_a_key_switched_off_twice_is_recorded_once(acme, keys):
     for _ in range(2):
-        actions.switch_off_key(by=BY, key=keys["main"])
+        switch_off_key(by=BY, key=keys["main"])
     assert [row[0] for row in people.trail(acme)].count("key.switched_off") == 1
 
 
 def test_a_label_changes_and_the_trail_says_what_it_was(acme, keys):
-    actions.describe_key(by=BY, key=keys["main"], label=" Nightly ")
+    describe_key(by=BY, key=keys["main"], label=" Nightly ")
     assert states() == {"Nightly": "live", "next": "waiting"}
     detail: dict[str, Any] = {"before": {"label": "main"}, "after": {"label": "Nightly"}}
     detail |= {"key": str(keys["main"].pk), "label": "Nightly"}
     assert people.trail(acme)[-1] == ("key.changed", "ada@example.com", detail)
-    actions.describe_key(by=BY, key=keys["main"], label="Nightly")
+    describe_key(by=BY, key=keys["main"], label="Nightly")
     assert [row[0] for row in people.trail(acme)].count("key.changed") == 1
 
 
@@ -230,13 +232,13 @@ def test_purpose_owner_and_expiry_change_and_go_and_the_trail_has_only_what_chan
         "owner": "bo@example.com",
         "expires_on": date(2031, 2, 3),
     }
-    actions.describe_key(by=BY, key=keys["main"], label="main", **said)
+    describe_key(by=BY, key=keys["main"], label="main", **said)
     detail = people.trail(acme)[-1][2]
     assert detail["after"] == said | {"expires_on": "2031-02-03"}
     assert detail["before"] == {"purpose": "", "owner": "test", "expires_on": None}
-    key = actions.describe_key(by=BY, key=keys["main"], label="main", owner="bo@example.com")
+    key = describe_key(by=BY, key=keys["main"], label="main", owner="bo@example.com")
     assert people.trail(acme)[-1][2]["after"] == {"purpose": "", "expires_on": None}
-    assert actions.describe_key(by=BY, key=key, label="main").owner == key.created_by
+    assert describe_key(by=BY, key=key, label="main").owner == key.created_by
 
 
 @pytest.mark.parametrize("field", ["purpose", "owner"])
@@ -246,7 +248,7 @@ def test_what_is_said_of_a_key_never_holds_one(acme, field, text):
     before = people.trail(acme)
     typed: dict[str, Any] = {field: text}
     with pytest.raises(ValidationError) as found:
-        actions.describe_key(by=BY, key=key, label="main", **typed)
+        describe_key(by=BY, key=key, label="main", **typed)
     assert set(found.value.message_dict) == {field}
     assert people.trail(acme) == before
 
@@ -257,7 +259,7 @@ def test_a_label_that_will_not_do_changes_nothing(acme, label):
     people.key(acme, "next", OTHER)
     before = people.trail(acme)
     with pytest.raises(ValidationError) as found:
-        actions.describe_key(by=BY, key=key, label=label)
+        describe_key(by=BY, key=key, label=label)
     assert set(found.value.message_dict) == {"label"}
     assert people.KEY not in str(found.value)
     assert set(states()) == {"main", "next"}
@@ -265,9 +267,9 @@ def test_a_label_that_will_not_do_changes_nothing(acme, label):
 
 
 def test_no_row_of_the_trail_holds_a_key(acme, keys):
-    actions.describe_key(by=BY, key=keys["main"], label="first")
-    actions.switch_key(by=BY, key=keys["next"])
-    actions.switch_off_key(by=BY, key=keys["main"])
+    describe_key(by=BY, key=keys["main"], label="first")
+    switch_key(by=BY, key=keys["next"])
+    switch_off_key(by=BY, key=keys["main"])
     rows = str(list(Entry.objects.filter(chain__in=[str(acme.pk), chain.INSTALLATION]).values_list()))
     assert not any(text in rows for text in (people.KEY, OTHER, str(keys["main"].fingerprint)))
 
@@ -285,4 +287,4 @@ def test_the_form_that_was_sent_twice_finds_what_it_added(acme, other):
 def test_no_key_is_sealed_with_an_encryption_key_that_everybody_knows(acme, settings) -> None:
     settings.ENCRYPTION_KEY_IS_PUBLIC = True
     with pytest.raises(ValidationError, match="Set ENCRYPTION_KEYS first"):
-        actions.add_key(by=BY, workspace=acme, label="new", plain="fini_abcdefghijklmnopqrst0000")
+        add_key(by=BY, workspace=acme, label="new", plain="fini_abcdefghijklmnopqrst0000")

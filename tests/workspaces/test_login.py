@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils.module_loading import import_string
 
 from fini_admin.people import mail as post
-from fini_admin.people.signals import login_failed
+from fini_admin.people.signals import _login_failed
 from fini_admin.workspaces.models import User
 from tests.support import people
 
@@ -113,7 +113,7 @@ def test_the_limit_is_kept_in_the_database_that_all_processes_share(settings, ad
     ],
 )
 def test_a_key_typed_as_an_address_is_not_recorded_and_a_long_one_is_cut(client, db, typed, kept):
-    login_failed(credentials={"email": typed, "password": "***"})
+    _login_failed(credentials={"email": typed, "password": "***"})
     assert activity() == [("login.failed", "not logged in", {"login": typed[:254] if kept is None else kept})]
 
 

@@ -9,9 +9,11 @@ from django.core.exceptions import ValidationError
 from django.db import connection
 
 from fini_admin.audit.names import Activity
-from fini_admin.people.actions import switch_off_user
-from fini_admin.workspaces import actions, queries
+from fini_admin.people.access import switch_off_user
+from fini_admin.workspaces import queries
+from fini_admin.workspaces.members import add_member, add_new_member, change_role, remove_member
 from fini_admin.workspaces.models import Membership, User, Workspace
+from fini_admin.workspaces.workspaces import rename_workspace
 from tests.support import people
 from tests.support.who import by
 
@@ -29,7 +31,7 @@ def roles(workspace: Workspace) -> dict[str, str]:
 def test_a_role_changes_and_the_trail_says_what_it_was(acme):
     bob = people.member(acme, "viewer", "bob@example.com")
     for _ in range(2):
-        actions.change_role(by=BY, membership=membership(acme, bob), role="editor")
+        change_role(by=BY, membership=membership(acme, bob), role="editor")
     assert roles(acme) == {"bob@example.com": "editor"}
     changed = [row for row in people.trail(acme) if row[0] == Activity.MEMBER_CHANGED]
     detail = {"email": "bob@example.com", "role": "editor", "was": "viewer"}
@@ -41,7 +43,7 @@ def test_a_member_is_removed_and_stays_a_person(acme):
     bob = people.member(acme, "viewer", "bob@example.com")
     member = membership(acme, bob)
     for _ in range(2):
-        actions.remove_member(by=BY, membership=member)
+        remove_member(by=BY, membership=member)
     assert roles(acme) == {"admin@example.com": "admin"}
     assert User.objects.filter(email="bob@example.com", is_active=True).exists()
     removed = [row for row in people.trail(acme) if row[0] == Activity.MEMBER_REMOVED]
@@ -49,15 +51,15 @@ def test_a_member_is_removed_and_stays_a_person(acme):
 
 
 def demote(member: Membership) -> object:
-    return actions.change_role(by=BY, membership=member, role="viewer")
+    return change_role(by=BY, membership=member, role="viewer")
 
 
 def add_again(member: Membership) -> object:
-    return actions.add_member(by=BY, workspace=member.workspace, user=member.user, role="editor")
+    return add_member(by=BY, workspace=member.workspace, user=member.user, role="editor")
 
 
 def remove(member: Membership) -> object:
-    return actions.remove_member(by=BY, membership=member)
+    return remove_member(by=BY, membership=member)
 
 
 @pytest.mark.parametrize("act", [demote, add_again, remove])
@@ -150,16 +152,16 @@ def test_an_admin_switched_off_while_the_other_is_demoted_leaves_one_or_says_so(
 def test_the_role_of_someone_removed_meanwhile_does_not_change(acme):
     people.member(acme, "admin")
     member = membership(acme, people.member(acme, "viewer"))
-    actions.remove_member(by=BY, membership=member)
+    remove_member(by=BY, membership=member)
     with pytest.raises(ValidationError, match="no longer a member"):
-        actions.change_role(by=BY, membership=member, role="admin")
+        change_role(by=BY, membership=member, role="admin")
     assert roles(acme) == {"admin@example.com": "admin"}
 
 
 def test_an_unknown_role_changes_nothing(acme):
     bob = people.member(acme, "viewer")
     with pytest.raises(ValidationError, match="viewer, editor, admin"):
-        actions.change_role(by=BY, membership=membership(acme, bob), role="owner")
+        change_role(by=BY, membership=membership(acme, bob), role="owner")
     assert roles(acme) == {"viewer@example.com": "viewer"}
 
 
@@ -167,10 +169,10 @@ def test_a_new_person_and_the_membership_come_together_or_not_at_all(acme):
     new: dict[str, Any] = {"workspace": acme, "email": "Bob@example.com", "name": "Bob"}
     for password, role in (("short", "viewer"), (people.PASSWORD, "owner")):
         with pytest.raises(ValidationError):
-            actions.add_new_member(by=BY, **new, password=password, role=role)
+            add_new_member(by=BY, **new, password=password, role=role)
     assert not User.objects.exists()
     assert people.trail() == []
-    member = actions.add_new_member(by=BY, **new, password=people.PASSWORD, role="editor")
+    member = add_new_member(by=BY, **new, password=people.PASSWORD, role="editor")
     assert (member.user.email, member.user.name, member.role) == ("bob@example.com", "Bob", "editor")
     assert [row[0] for row in people.trail()] == ["user.added"]
     assert people.trail(acme)[-1][0] == "member.added"
@@ -178,7 +180,7 @@ def test_a_new_person_and_the_membership_come_together_or_not_at_all(acme):
 
 def test_a_workspace_is_renamed_and_keeps_its_slug(acme):
     for _ in range(2):
-        actions.rename_workspace(by=BY, workspace=acme, name=" Acme Ltd ")
+        rename_workspace(by=BY, workspace=acme, name=" Acme Ltd ")
     acme.refresh_from_db()
     assert (acme.name, acme.slug) == ("Acme Ltd", "acme")
     detail = {"name": "Acme Ltd", "was": "Acme Corporation"}
@@ -188,7 +190,7 @@ def test_a_workspace_is_renamed_and_keeps_its_slug(acme):
 @pytest.mark.parametrize("name", ["", "a\nb", "n" * 101, people.KEY])
 def test_a_name_that_will_not_do_changes_nothing(acme, name):
     with pytest.raises(ValidationError) as found:
-        actions.rename_workspace(by=BY, workspace=acme, name=name)
+        rename_workspace(by=BY, workspace=acme, name=name)
     assert set(found.value.message_dict) == {"name"}
     acme.refresh_from_db()
     assert acme.name == "Acme Corporation"

@@ -11,8 +11,9 @@ from django.utils.log import AdminEmailHandler
 from django.views.debug import get_exception_reporter_class, technical_500_response
 
 from fini_admin.lib import keyring
-from fini_admin.lib.redaction import Line, Report
-from fini_admin.workspaces import actions, vault
+from fini_admin.lib.redaction import ErrorReport, LogFormatter
+from fini_admin.workspaces import vault
+from fini_admin.workspaces.keys import add_key
 from tests.support import people
 from tests.support.who import by
 
@@ -69,7 +70,7 @@ def caught(function, *args, **kwargs):
 def test_an_error_report_holds_no_key(settings, debug):
     settings.DEBUG = debug
     kind, error, traceback = caught(failed_with_a_secret_at_hand)
-    reporter = Report(posting(), kind, error, traceback)
+    reporter = ErrorReport(posting(), kind, error, traceback)
     for report in (reporter.get_traceback_html(), reporter.get_traceback_text()):
         assert "the send failed" in report
         assert people.KEY not in report
@@ -95,7 +96,7 @@ def test_every_line_of_the_log_is_searched_and_the_traceback_below_it():
     record = logging.makeLogRecord(
         {"msg": "%s %s", "args": (people.KEY, where), "exc_info": (kind, error, trace)}
     )
-    line = Line("%(message)s").format(record)
+    line = LogFormatter("%(message)s").format(record)
     assert "ValueError: ('refused: [key removed]'" in line
     assert "/invitations/[removed]/ /accounts/password/reset/key/1-[removed]/x" in line
     assert people.KEY not in line
@@ -107,11 +108,11 @@ def test_the_products_own_modules_are_named_and_a_key_beside_them_is_not():
     )
     record.args = ()
     assert (
-        Line("%(name)s %(message)s").format(record)
+        LogFormatter("%(name)s %(message)s").format(record)
         == "fini_admin.ingestion.engine.walk /srv/fini_admin/fini/client.py"
     )
     record.msg = "fini_admin_0123456789abcdef fini_admin/0123456789abcdef"
-    assert Line("%(message)s").format(record) == "[key removed] [key removed]"
+    assert LogFormatter("%(message)s").format(record) == "[key removed] [key removed]"
 
 
 def test_djangos_technical_page_holds_neither_key_nor_secrets_of_the_settings(settings):
@@ -131,9 +132,9 @@ def test_the_vault_and_the_action_show_no_key_when_they_fail(db, settings, debug
     settings.ENCRYPTION_KEYS = [people.PRINTABLE, *settings.ENCRYPTION_KEYS]
     acme = people.workspace()
     monkeypatch.setattr("fini_admin.lib.keyring.derived", lambda key, purpose: 1 // 0)
-    failed = caught(actions.add_key, by=by("a", "b"), workspace=acme, label="main", plain=people.SHORT_KEY)
+    failed = caught(add_key, by=by("a", "b"), workspace=acme, label="main", plain=people.SHORT_KEY)
     assert failed[0] is ZeroDivisionError
-    page = Report(None, *failed).get_traceback_html()
+    page = ErrorReport(None, *failed).get_traceback_html()
     frames = page.split('<li class="frame')
     assert any("workspaces/vault.py" in frame for frame in frames)
     # This test's own frames hold the text of course.
@@ -145,12 +146,12 @@ def test_an_unknown_encryption_key_shows_no_other(settings):
     sealed = vault.seal(people.KEY, workspace=WORKSPACE, row=ROW)
     settings.ENCRYPTION_KEYS = [people.PRINTABLE]
     failed = caught(vault.open_sealed, sealed, workspace=WORKSPACE, row=ROW)
-    assert people.PRINTABLE.decode() not in Report(None, *failed).get_traceback_html()
+    assert people.PRINTABLE.decode() not in ErrorReport(None, *failed).get_traceback_html()
 
 
 def test_looking_for_an_encryption_key_shows_none_of_them(settings):
     settings.ENCRYPTION_KEYS = [people.PRINTABLE]
-    page = Report(None, *caught(keyring.by_number, b"none")).get_traceback_html()
+    page = ErrorReport(None, *caught(keyring.by_number, b"none")).get_traceback_html()
     assert "UnknownKey" in page
     assert people.PRINTABLE.decode() not in page
 

@@ -10,9 +10,9 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from fini_admin.workspaces import actions
 from fini_admin.workspaces.models import Workspace, WorkspaceSettings
-from fini_admin.workspaces.preferences import SETTINGS, Value, own, preferences
+from fini_admin.workspaces.preferences import SETTINGS, Value, own_values, preferences
+from fini_admin.workspaces.workspaces import change_settings
 from tests.support import people
 from tests.support.challenge import asks
 from tests.support.who import by
@@ -35,13 +35,13 @@ def admin(client: Client, acme: Workspace) -> Client:
 
 
 def change(workspace: Workspace, **values: Value) -> bool:
-    return actions.change_settings(by=by(), workspace=workspace, values=values)
+    return change_settings(by=by(), workspace=workspace, values=values)
 
 
 def stored(workspace: Workspace) -> dict[str, Value]:
     """What the workspace set itself."""
     row = WorkspaceSettings.objects.filter(workspace=workspace).first()
-    return {name: value for name, value in own(row).items() if value is not None} if row else {}
+    return {name: value for name, value in own_values(row).items() if value is not None} if row else {}
 
 
 def text(content: bytes) -> str:

@@ -42,7 +42,7 @@ def test_what_is_stored_holds_nothing_of_the_text():
 
 
 def test_the_encryption_keys_number_stands_in_front(settings):
-    assert sealed()[:4] == keyring.number(settings.ENCRYPTION_KEYS[0])
+    assert sealed()[:4] == keyring.key_number(settings.ENCRYPTION_KEYS[0])
 
 
 @pytest.mark.parametrize("place", ["workspace", "row"])
@@ -94,7 +94,7 @@ def test_an_older_encryption_key_still_opens(settings):
     whole = sealed()
     settings.ENCRYPTION_KEYS = [b"n" * 32, *settings.ENCRYPTION_KEYS]
     assert vault.open_sealed(whole, workspace=WORKSPACE, row=ROW).reveal() == PLAIN
-    assert sealed()[:4] == keyring.number(b"n" * 32)
+    assert sealed()[:4] == keyring.key_number(b"n" * 32)
 
 
 def test_the_error_carries_no_cause_that_could_hold_the_text():

@@ -12,12 +12,12 @@ from django.db.models import Model, Q
 
 from fini_admin.audit.models import OpenCall
 from fini_admin.audit.transport import LONGEST_ADVICE
-from fini_admin.ingestion import budget, key_check
-from fini_admin.ingestion.engine import settle, walk
-from fini_admin.ingestion.models import Budget, Schedule, Slot, Step, StepState, Watch, Worker
+from fini_admin.ingestion import budget
+from fini_admin.ingestion.engine import key_check, settle, walk
+from fini_admin.ingestion.models import Budget, Schedule, Slot, Step, StepState, Verification, Watch, Worker
 from fini_admin.ingestion.queries import ALIVE, MARGIN
 from fini_admin.lib import lease
-from fini_admin.lib.cache import forget_ahead
+from fini_admin.lib.cache import delete_beyond_longest
 from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import ApiKey
 from fini_admin.workspaces.preferences import MOST_FALLBACK_HOURS
@@ -58,6 +58,7 @@ TIMES = (
     Time(Watch, "news_at", _at_most(NO_TIME)),
     Time(Watch, "whole_at", _at_most(NO_TIME)),
     Time(Watch, "walk_started", _at_most(NO_TIME)),
+    Time(Verification, "lease_until", _at_most(lease.LENGTH)),
     Time(Budget, "blocked_until", _at_most(ADVICE)),
     Time(Budget, "spent_until", _at_most(budget.WINDOW + budget.AT_THE_LATEST)),
     Time(Budget, "no_key_until", _at_most(budget.NO_KEY_PAUSE)),
@@ -66,7 +67,7 @@ TIMES = (
     Time(Slot, "sent_at", _at_most(budget.AT_THE_LATEST)),
     Time(Source, "sent_at", _at_most(NO_TIME)),
     Time(Source, "wanted_since", settle.longest_work, settle.longest_work),
-    Time(OpenCall, "lease_until", key_check.lease),
+    Time(OpenCall, "lease_until", key_check.longest_lease),
     Time(Worker, "seen_at", _at_most(NO_TIME), lambda: -ALIVE),
     Time(ApiKey, "fallback_until", _at_most(timedelta(hours=MOST_FALLBACK_HOURS))),
 )
@@ -82,7 +83,7 @@ def bring_back() -> None:
         if rows.exists():
             rows.update(**{time.field: now + time.back()})
     _bring_schedules_back(now)
-    forget_ahead(now + MARGIN)
+    delete_beyond_longest(now + MARGIN)
 
 
 def _bring_schedules_back(now: datetime) -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.db.models import Q, QuerySet
 
-from fini_admin.fini.external_ids import compared, spellings
+from fini_admin.fini.external_ids import comparison_key, spellings
 from fini_admin.ingestion import queue
 from fini_admin.ingestion.engine import split
 from fini_admin.ingestion.models import (
@@ -24,7 +24,7 @@ from fini_admin.ingestion.steps import add_ingest_steps, add_step
 from fini_admin.lib import lease
 from fini_admin.lib.paging import chunks
 from fini_admin.sources import mirror
-from fini_admin.sources.mirror import Origin, without_pk
+from fini_admin.sources.mirror import Observation, without_pk
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import ENDED, Before, State, has_trace
 from fini_admin.workspaces.models import Workspace
@@ -49,7 +49,7 @@ def _watch_from(workspace: Workspace, at: datetime) -> None:
     watch.filter(Q(next_at=None) | Q(next_at__gt=at)).update(next_at=at, tries=0)
 
 
-def follow_jobs(run: Run, items: list[Item], origin: Origin) -> None:
+def follow_jobs(run: Run, items: list[Item], origin: Observation) -> None:
     """Fini took these: their entries close, and their jobs are followed to an end."""
     now = datetime.now(UTC)
     mine = Source.objects.filter(pk__in=[item.source_id for item in items])
@@ -104,13 +104,13 @@ def pair_items(workspace: Workspace, sources: Sequence[Source]) -> None:
     if not sources:
         return
     by_place = {
-        (source.provider, compared(source.provider, source.external_id)): source for source in sources
+        (source.provider, comparison_key(source.provider, source.external_id)): source for source in sources
     }
     by_pk = {source.pk: source for source in sources}
     matched: list[Item] = []
     for item in _paired_items(workspace, sources):
         source = by_pk.get(item.source_id or 0) or by_place.get(
-            (item.provider, compared(item.provider, item.external_id))
+            (item.provider, comparison_key(item.provider, item.external_id))
         )
         if source:
             item.source, item.external_id, item.provider = source, source.external_id, source.provider
@@ -145,7 +145,7 @@ def end_unpaired(workspace: Workspace) -> None:
     if Source.objects.filter(workspace=workspace, wanted_since__isnull=False).exists():
         return
     waiting = Item.objects.filter(run__workspace=workspace, run__state=RunState.RUNNING, stage=Stage.PAIR)
-    keys = {compared(*names) for names in waiting.values_list("provider", "external_id")}
+    keys = {comparison_key(*names) for names in waiting.values_list("provider", "external_id")}
     for some in chunks(sorted(keys), AT_ONCE):
         found = Source.objects.filter(workspace=workspace, id_key__in=some)
         for sources in chunks(list(found), AT_ONCE):
@@ -187,7 +187,7 @@ def _outcome_reason(source: Source) -> str:
     return f"Fini failed on it: {source.error}" if source.error else "Fini failed on it and did not say why"
 
 
-def source_gone(source: Source, origin: Origin) -> None:
+def source_gone(source: Source, origin: Observation) -> None:
     """Fini does not know the ID any more: the items that need it fail, its entry closes."""
     mirror.move_all([source], State.GONE, origin, "Fini answered 404")
     Source.objects.filter(pk=source.pk).update(sent_at=None, wanted_since=None, missed_walks=0)
@@ -211,7 +211,7 @@ def _resolve_check(step: Step) -> None:
     items = list(step.items.filter(stage=Stage.INGEST).select_related("source").order_by("position"))
     traced = [item for item in items if item.source and _shows_trace(item.source)]
     if traced:
-        follow_jobs(step.run, traced, Origin(step.call, datetime.now(UTC), step.run.number))
+        follow_jobs(step.run, traced, Observation(step.call, datetime.now(UTC), step.run.number))
     silent = [item for item in items if item not in traced]
     if all(_read_late_enough(item.source, step) for item in silent):
         _settle_not_done(step, silent)
@@ -237,7 +237,7 @@ def _settle_not_done(step: Step, items: list[Item]) -> None:
     sources = [item.source for item in items if item.source]
     Source.objects.filter(pk__in=[source.pk for source in sources]).update(sent_at=None)
     note = "No trace of the call: it was not done"
-    mirror.move_all(sources, State.QUEUED, Origin(step.call, datetime.now(UTC), step.run.number), note)
+    mirror.move_all(sources, State.QUEUED, Observation(step.call, datetime.now(UTC), step.run.number), note)
     if items and step.refusal:
         split.split_step(step, items, step.refusal)
         return

@@ -1,4 +1,4 @@
-"""What is due, and doing one piece of it: a step's call or a page of a walk."""
+"""What is due, and doing one piece of it: a call of a verification, a step's call or a page of a walk."""
 
 import logging
 import threading
@@ -13,9 +13,9 @@ from django.db.models import Case, F, Q, QuerySet, When
 from fini_admin.audit import recording
 from fini_admin.audit.models import Head, OpenCall
 from fini_admin.audit.names import Origin
-from fini_admin.ingestion import budget
-from fini_admin.ingestion.credentials import NoKey
-from fini_admin.ingestion.engine import send, walk
+from fini_admin.ingestion import budget, verifications
+from fini_admin.ingestion.engine import key_check, send, walk
+from fini_admin.ingestion.engine.credentials import NoKey
 from fini_admin.ingestion.models import (
     Budget,
     Item,
@@ -24,6 +24,7 @@ from fini_admin.ingestion.models import (
     Stage,
     Step,
     StepState,
+    Verification,
     Watch,
     Worker,
 )
@@ -38,6 +39,7 @@ from fini_admin.workspaces.models import Workspace
 from fini_admin.workspaces.queries import usable_key
 
 log = logging.getLogger(__name__)
+Leased = Step | Watch | Verification
 ROUND = 50
 PATIENT = timedelta(seconds=5)
 PAUSE = timedelta(seconds=10)
@@ -45,17 +47,17 @@ LATER = timedelta(minutes=1)
 FORGOTTEN = timedelta(days=1)
 # What a person waits for: a discovery that no schedule started.
 WAITED_FOR = Q(kind=RunKind.DISCOVER) & ~Q(run__origin=Origin.SCHEDULE)
-# What each thread of this process has in hand, a step or a workspace's watch: one at a time. Single operations on a
-# dict are safe between threads.
-IN_HAND: dict[int, int | UUID] = {}
+# What each thread of this process has in hand, by its table and number: one at a time. Single operations on a dict are
+# safe between threads.
+IN_HAND: dict[int, tuple[type[Leased], int | UUID]] = {}
 # Of each chain the row up to which every call has its outcome: what was looked at is not looked at again.
 ALL_ENDED: dict[str, int] = {}
 
 
 @contextmanager
-def in_hand(held: int | UUID) -> Iterator[None]:
-    """While this goes on, the heartbeat keeps the lease of a step or watch, and the call made for it."""
-    IN_HAND[threading.get_ident()] = held
+def in_hand(table: type[Leased], number: int | UUID) -> Iterator[None]:
+    """While this goes on, the heartbeat keeps the lease of a row, and the call made for it."""
+    IN_HAND[threading.get_ident()] = table, number
     try:
         yield
     finally:
@@ -93,7 +95,8 @@ def _due() -> QuerySet[Budget]:
     now = datetime.now(UTC)
     by_step = due_steps(now).order_by().values("run__workspace_id")
     by_watch = due_watches(now).order_by().values("workspace_id")
-    due = Budget.objects.filter(Q(pk__in=by_step) | Q(pk__in=by_watch))
+    asked_for = verifications.due().order_by().values("key__workspace_id")
+    due = Budget.objects.filter(Q(pk__in=by_step) | Q(pk__in=by_watch) | Q(pk__in=asked_for))
     return due.order_by(F("served_at").asc(nulls_first=True), "pk")
 
 
@@ -103,9 +106,14 @@ def anything_due() -> bool:
 
 
 def in_turn() -> Iterator[UUID]:
-    """The workspaces in the order of their turns: first where a person waits, then the one served longest ago."""
-    waited_for = due_steps(datetime.now(UTC)).filter(WAITED_FOR).order_by("due_at", "pk")
-    first = list(dict.fromkeys(waited_for.values_list("run__workspace_id", flat=True)[:ROUND]))
+    """The workspaces in the order of their turns: first where a person waits, then the one served longest ago.
+
+    A person waits for a verification of a key, and for a discovery that no schedule started, in this order.
+    """
+    now = datetime.now(UTC)
+    asked_for = verifications.due().values_list("key__workspace_id", flat=True)[:ROUND]
+    waited_for = due_steps(now).filter(WAITED_FOR).order_by("due_at", "pk")
+    first = list(dict.fromkeys([*asked_for, *waited_for.values_list("run__workspace_id", flat=True)[:ROUND]]))
     yield from first
     for workspace_id in due_workspaces():
         if workspace_id not in first:
@@ -123,6 +131,9 @@ def work(owner: str, stopping: threading.Event) -> bool:
 def work_once(workspace_id: UUID, owner: str) -> bool:
     """One piece of work in a workspace; False when nothing is due, or nothing may go out."""
     now = datetime.now(UTC)
+    verification = verifications.due().filter(key__workspace_id=workspace_id).first()
+    if verification:
+        return do_verification(verification.pk, owner)
     mine = due_steps(now).filter(run__workspace_id=workspace_id)
     step = mine.order_by(Case(When(WAITED_FOR, then=0), default=1), "due_at", "pk").first()
     try:
@@ -138,11 +149,28 @@ def work_once(workspace_id: UUID, owner: str) -> bool:
     return False
 
 
+def do_verification(key_id: UUID, owner: str) -> bool:
+    """Lease a verification, make its next call, and let it go whatever happens."""
+    if not verifications.take(key_id, owner):
+        return True
+    with in_hand(Verification, key_id):
+        try:
+            key_check.advance(key_id, owner)
+        except Exception as error:  # as below
+            if outage_of(error):
+                raise
+            log.exception("verification of key %s", key_id)
+            recover_verification(key_id)
+        finally:
+            verifications.give_back(key_id, owner)
+    return True
+
+
 def do_step(step_id: int, owner: str) -> bool:
     """Lease a step, perform it, and let it go whatever happens."""
     if not send.take(step_id, owner):
         return True
-    with in_hand(step_id):
+    with in_hand(Step, step_id):
         try:
             send.perform(step_id, owner)
         except (budget.Spent, NoKey, UnknownKey):
@@ -161,7 +189,7 @@ def do_step(step_id: int, owner: str) -> bool:
 
 def do_watch(workspace_id: UUID, owner: str) -> bool:
     """One call of a leased watch, and let it go whatever happens."""
-    with in_hand(workspace_id):
+    with in_hand(Watch, workspace_id):
         try:
             walk.advance(workspace_id, owner)
         except (budget.Spent, NoKey, UnknownKey):
@@ -174,6 +202,15 @@ def do_watch(workspace_id: UUID, owner: str) -> bool:
         finally:
             walk.release(workspace_id, owner)
     return True
+
+
+def recover_verification(key_id: UUID) -> None:
+    """A verification that failed here ends: its call is lost, and the page says so."""
+    row = Verification.objects.select_related("key").get(pk=key_id)
+    with transaction.atomic():
+        if row.call and OpenCall.objects.filter(call=row.call).exists():
+            recover_call(row.call, str(row.key.workspace_id), died=False)
+        verifications.end(row, key_check.FAILED_HERE)
 
 
 def recover_step(step_id: int) -> None:
@@ -200,7 +237,7 @@ def recover(owner: str | None = None) -> None:
 
     Each by itself: one that cannot be closed is logged, tried again after a while, and stops no other.
     """
-    for call, chain in recording.orphans(owner):
+    for call, chain in recording.calls_to_close(owner):
         try:
             with transaction.atomic():
                 recover_call(call, chain, died=True)
@@ -220,7 +257,7 @@ def reopen_calls() -> None:
     """Find the calls without an outcome whose open row was removed by hand; `recover` then closes them as lost."""
     for chain in Head.objects.order_by("chain").values_list("chain", flat=True):
         try:
-            ALL_ENDED[chain] = recording.reopen(chain, ALL_ENDED.get(chain, 0))
+            ALL_ENDED[chain] = recording.restore_open_calls(chain, ALL_ENDED.get(chain, 0))
         except Exception as error:  # a fault in one chain must stop neither the clock nor the others
             if outage_of(error):
                 raise
@@ -245,6 +282,7 @@ def recover_call(call: str, chain: str, *, died: bool) -> None:
         if step:
             send.settle_lost_call(step, call, died=died)
         lease.give_back(Watch.objects.filter(workspace=workspace, call=call), call="")
+        lease.give_back(Verification.objects.filter(key__workspace=workspace, call=call), call="")
     recording.write_lost(call)
 
 
@@ -255,11 +293,10 @@ def beat(owner: str) -> None:
     """
     Worker.objects.filter(pk=owner).update(seen_at=datetime.now(UTC))
     held = list(IN_HAND.copy().values())
-    mine = Step.objects.filter(pk__in=[pk for pk in held if isinstance(pk, int)], owner=owner)
-    watches = Watch.objects.filter(pk__in=[pk for pk in held if isinstance(pk, UUID)], owner=owner)
-    recording.extend([*mine.values_list("call", flat=True), *watches.values_list("call", flat=True)])
-    lease.extend(mine.filter(state=StepState.READY))
-    lease.extend(watches)
+    for table in (Step, Watch, Verification):
+        mine = table.objects.filter(pk__in=[pk for one, pk in held if one is table], owner=owner)
+        recording.extend_leases(list(mine.values_list("call", flat=True)))
+        lease.extend(mine)
 
 
 def abandon(owner: str) -> None:
@@ -267,6 +304,7 @@ def abandon(owner: str) -> None:
     recover(owner)
     lease.give_back(Step.objects.filter(owner=owner, state=StepState.READY))
     lease.give_back(Watch.objects.filter(owner=owner), call="")
+    lease.give_back(Verification.objects.filter(owner=owner), call="")
     Worker.objects.filter(pk=owner).delete()
 
 
@@ -296,7 +334,7 @@ def mark_stuck_in(workspace: Workspace, old: QuerySet[Source]) -> None:
     """Those of these sources that are a workspace's, at most 500 at once."""
     budget.lock_budget(workspace)
     stuck = list(old.filter(workspace=workspace)[:500])
-    mirror.move_all(stuck, State.STUCK, mirror.Origin("", datetime.now(UTC)), "No end after 24 hours")
+    mirror.move_all(stuck, State.STUCK, mirror.Observation("", datetime.now(UTC)), "No end after 24 hours")
     for item in Item.objects.filter(source__in=stuck, stage=Stage.FOLLOW).select_related("run"):
         finish_and_release(item.run, [item], ItemOutcome.UNKNOWN, "No end after 24 hours")
     end_finished_runs(workspace)

@@ -20,10 +20,10 @@ from fini_admin.fini.client import Request
 from fini_admin.fini.errors import FiniError
 from fini_admin.fini.retry import may_be_repeated
 from fini_admin.fini.routes import InvalidRequest
-from fini_admin.ingestion import budget, credentials
-from fini_admin.ingestion.credentials import context_for
+from fini_admin.ingestion import budget
 from fini_admin.ingestion.eligibility import why_not
-from fini_admin.ingestion.engine import settle
+from fini_admin.ingestion.engine import credentials, settle
+from fini_admin.ingestion.engine.credentials import context_for
 from fini_admin.ingestion.models import Item, ItemOutcome, Lane, QueueEntry, RunKind, Stage, Step, StepState
 from fini_admin.ingestion.runs import end_finished_runs, finish_and_release
 from fini_admin.lib import lease

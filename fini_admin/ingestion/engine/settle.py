@@ -30,7 +30,7 @@ from fini_admin.ingestion.steps import add_ingest_steps
 from fini_admin.lib import lease
 from fini_admin.lib.paging import CHUNK
 from fini_admin.sources import mirror
-from fini_admin.sources.mirror import Origin
+from fini_admin.sources.mirror import Observation
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import BUSY, State
 
@@ -50,7 +50,7 @@ UNCONNECTED = re.compile(r"connected|unsupported provider", re.IGNORECASE)
 
 def settle_accepted(step: Step, items: list[Item], done: Exchange[Any]) -> None:
     """Fini answered that it did what was asked."""
-    origin = Origin(done.call, done.asked_at, step.run.number)
+    origin = Observation(done.call, done.asked_at, step.run.number)
     if step.kind == RunKind.DISCOVER:
         discover_accepted(step, done.value)
     elif step.kind == RunKind.REGISTER:
@@ -88,7 +88,7 @@ def discover_accepted(step: Step, listing: Any) -> None:
     _close_step(step)
 
 
-def register_accepted(step: Step, items: list[Item], ids: list[str], origin: Origin) -> None:
+def register_accepted(step: Step, items: list[Item], ids: list[str], origin: Observation) -> None:
     """Every ID that came back is a source and queued (P3); which is which, the records tell (trap 1)."""
     run = step.run
     sources = mirror.ensure_sources(run.workspace, step.provider, ids, origin)
@@ -101,7 +101,7 @@ def register_accepted(step: Step, items: list[Item], ids: list[str], origin: Ori
     _close_step(step)
 
 
-def ingest_accepted(step: Step, items: list[Item], ids: list[str], origin: Origin) -> None:
+def ingest_accepted(step: Step, items: list[Item], ids: list[str], origin: Observation) -> None:
     """What Fini says it took is followed; what it left out is read back first (trap 4)."""
     named = set(ids)
     sources = mirror.ensure_sources(step.run.workspace, step.provider, ids, origin)
@@ -207,7 +207,7 @@ def _check_by_reading(step: Step, items: list[Item], *, settle_after: datetime, 
     pks = [source.pk for source in sources]
     now = datetime.now(UTC)
     Source.objects.filter(pk__in=pks).update(sent_at=now)
-    mirror.move_all(sources, State.UNKNOWN, Origin(call, now, step.run.number), note)
+    mirror.move_all(sources, State.UNKNOWN, Observation(call, now, step.run.number), note)
     request_read(step.run.workspace, sources, settle_after)
     lease.give_back(Step.objects.filter(pk=step.pk), state=StepState.CHECK, settle_after=settle_after)
     Watch.objects.filter(workspace=step.run.workspace).update(next_at=now)

@@ -28,9 +28,9 @@ from fini_admin.fini.errors import (
     TimedOut,
 )
 from fini_admin.fini.wire import Document, ListPage
-from fini_admin.ingestion import budget, credentials, queue
-from fini_admin.ingestion.credentials import context
-from fini_admin.ingestion.engine import follow
+from fini_admin.ingestion import budget, queue
+from fini_admin.ingestion.engine import credentials, follow
+from fini_admin.ingestion.engine.credentials import context
 from fini_admin.ingestion.models import PAGE, Budget, Watch
 from fini_admin.ingestion.queries import running
 from fini_admin.ingestion.runs import end_finished_runs
@@ -39,7 +39,7 @@ from fini_admin.sources import mirror
 from fini_admin.sources.mirror import observe
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import State
-from fini_admin.workspaces import fallback
+from fini_admin.workspaces import keys
 
 YOUNG = timedelta(minutes=2)
 QUIET = timedelta(seconds=60)
@@ -108,7 +108,7 @@ def _stop_walking(watch: Watch) -> None:
 def _call_context(watch: Watch, owner: str) -> Context:
     """The call is made for the oldest run that is going on."""
     run = running(watch.workspace).first()
-    by = By(run.actor, Origin.WORKER) if run else fallback.BY
+    by = By(run.actor, Origin.WORKER) if run else keys.BY
     number = run.number if run else None
     return context(
         watch.workspace,
@@ -186,10 +186,10 @@ def _take_over_records(watch: Watch, documents: list[Document], done: Exchange[A
     return bool(changed)
 
 
-def _origin_of(watch: Watch, done: Exchange[Any]) -> mirror.Origin:
+def _origin_of(watch: Watch, done: Exchange[Any]) -> mirror.Observation:
     """What told of a record: this call, made for the oldest run that is going on."""
     number = running(watch.workspace).values_list("number", flat=True).first()
-    return mirror.Origin(done.call, done.asked_at, number)
+    return mirror.Observation(done.call, done.asked_at, number)
 
 
 def _must_be_seen(watch: Watch, *, everything: bool = False) -> QuerySet[Source]:

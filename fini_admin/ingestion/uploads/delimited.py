@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fini_admin.fini.external_ids import is_unseen, tidy
+from fini_admin.fini.external_ids import is_unseen, strip_unseen
 from fini_admin.ingestion.resource_rules import FIELDS, REQUIRED
 from fini_admin.ingestion.uploads.lines import LineStart, line_at, line_end, next_line
 from fini_admin.ingestion.uploads.rows import FileRow, FileRows, Unreadable, check_number, excerpt
-from fini_admin.lib.download import unharmed
+from fini_admin.lib.download import unescape_formula
 
 SEPARATORS = ",;\t|"
 # A header may name a column as the form does, in whatever case: External ID, URL.
@@ -69,8 +69,8 @@ def _rows(records: Iterator[FileRow], columns: Sequence[str], separator: str) ->
         if record.problem:
             yield record
             continue
-        values = [unharmed(value) for value in record.values]
-        surplus = any(tidy(value) for value in values[len(columns) :])
+        values = [unescape_formula(value) for value in record.values]
+        surplus = any(strip_unseen(value) for value in values[len(columns) :])
         problem = (
             f"it has {len(values)} values and the header {len(columns)} columns: put a value that holds a"
             f" {_shown(separator)} in quotes"
@@ -82,7 +82,7 @@ def _rows(records: Iterator[FileRow], columns: Sequence[str], separator: str) ->
 
 def columns_of(header: Sequence[Any], line: str) -> list[str]:
     """A header's columns by the wire's names, whatever their order and case. Raises Unreadable, with the line."""
-    named = [_column(tidy(str(name or ""))) for name in header]
+    named = [_column(strip_unseen(str(name or ""))) for name in header]
     missing = [name for name in NEEDED if name not in named]
     if missing:
         raise Unreadable(f"the header has no column {', '.join(missing)}: it is “{excerpt(line)}”. {_NAMES}")
@@ -151,7 +151,7 @@ def _records(text: str, separator: str, first: LineStart) -> Iterator[FileRow]:
             feed.end = line_end(text, place.start)
             yield FileRow(place.line, None, excerpt(shown), _quotes_problem(shown))
         else:
-            if any(map(tidy, values)):
+            if any(map(strip_unseen, values)):
                 yield FileRow(place.line, values, excerpt(shown))
             else:
                 empty += 1

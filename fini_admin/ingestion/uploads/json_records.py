@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from fini_admin.fini.external_ids import tidy
+from fini_admin.fini.external_ids import strip_unseen
 from fini_admin.fini.providers import DEEPEST, IDS, Provider, Why
 from fini_admin.ingestion.resource_rules import FIELDS
 from fini_admin.ingestion.uploads.delimited import NEEDED
@@ -90,7 +90,7 @@ def _is_lines(text: str) -> bool:
     for number in range(_FIRST_LINES):
         if place is None:
             return False
-        line = tidy(line_at(text, place))
+        line = strip_unseen(line_at(text, place))
         value = _loaded(line) if line.startswith(("{", "[")) else None
         whole += bool(value)
         if whole > 1 or (number < _OBJECT_IN and isinstance(value, dict)):
@@ -143,7 +143,7 @@ def _values_of_lines(text: str) -> Iterator[_Value]:
     """A value a line; one that is no JSON with what is wrong with it."""
     place = next_line(text, LineStart())
     while place:
-        line = tidy(line_at(text, place))  # files that were put together have marks inside
+        line = strip_unseen(line_at(text, place))  # files that were put together have marks inside
         try:
             if line:
                 yield _Value(place.line, _parsed(line), excerpt(line))

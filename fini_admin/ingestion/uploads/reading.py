@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from fini_admin.fini import external_ids
-from fini_admin.fini.addresses import hint
-from fini_admin.fini.external_ids import Unclear
+from fini_admin.fini.addresses import hint_of
+from fini_admin.fini.external_ids import AmbiguousId
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.fini.routes import SOURCES, Resource
 from fini_admin.ingestion.resource_rules import FIELDS, fault, tidied
@@ -145,7 +145,7 @@ def _add_resources(found: Reading, rows: list[FileRow], provider: str, known: Kn
         if was != now and was not in as_written:
             value["external_id"] = now
             taken_as.append(f"“{was[:80]}” in {found.unit} {row.line:,} as {now[:80]}")
-        key = external_ids.compared(provider, value["external_id"])
+        key = external_ids.comparison_key(provider, value["external_id"])
         if key in first_lines:
             found.duplicates.append(Duplicate(row.line, first_lines[key], row.text))
             continue
@@ -163,7 +163,7 @@ def _read_id(row: FileRow, address: str) -> tuple[str, str]:
     value = row.values["externalId"]
     try:
         if isinstance(value, str):
-            meant = external_ids.read(value, hint(address).external_id)
+            meant = external_ids.read(value, hint_of(address).external_id)
             # What was taken off may have hidden a fault: a key with an unseen character in it is none until then.
             wrong = fault("external_id", meant)
             return ("", wrong) if wrong else (meant, "")
@@ -171,7 +171,7 @@ def _read_id(row: FileRow, address: str) -> tuple[str, str]:
         if not external_ids.is_exact(value) and digits not in address:
             return "", "is a number too long to be exact: write the ID in quotes"
         return external_ids.read(digits, digits if digits in address else ""), ""
-    except Unclear as error:
+    except AmbiguousId as error:
         return "", str(error)
 
 

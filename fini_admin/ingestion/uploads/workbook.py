@@ -15,7 +15,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from fini_admin.fini.external_ids import SPREADSHEET_DIGITS, SPREADSHEET_ERRORS
 from fini_admin.ingestion.uploads.delimited import columns_of
 from fini_admin.ingestion.uploads.rows import FileRow, FileRows, Unreadable, excerpt
-from fini_admin.lib.download import unharmed
+from fini_admin.lib.download import unescape_formula
 
 # A workbook is packed: a small file may hold very much.
 MOST_UNPACKED = 64 * 1024 * 1024
@@ -134,7 +134,7 @@ def _plain(value: Any) -> Any:
     """A cell's value as JSON would have it: whole numbers without .0, texts without the export's apostrophe."""
     if isinstance(value, float) and value.is_integer() and abs(value) < 10**SPREADSHEET_DIGITS:
         return int(value)
-    return unharmed(value) if isinstance(value, str) else value
+    return unescape_formula(value) if isinstance(value, str) else value
 
 
 def _fault(name: str, value: Any) -> str:

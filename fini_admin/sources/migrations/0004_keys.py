@@ -2,7 +2,7 @@
 
 from django.db import migrations, models
 
-from fini_admin.fini.external_ids import compared
+from fini_admin.fini.external_ids import comparison_key
 from fini_admin.fini.same_address import address_key
 
 ROWS = 2_000
@@ -15,7 +15,7 @@ def fill(apps, schema_editor):
         last = 0
         while rows := list(model.objects.filter(pk__gt=last).order_by("pk")[:ROWS]):
             for row in rows:
-                row.id_key = compared(row.provider, row.external_id)
+                row.id_key = comparison_key(row.provider, row.external_id)
                 if name == "Source":
                     row.address_key = address_key(row.original_url)
             model.objects.bulk_update(rows, fields, batch_size=ROWS // 4)

@@ -1,16 +1,15 @@
 """The question who one is, before a dangerous act: its ways, its form, its page and its dialog.
 
-The dialog (reauthentication.js) stands over the form that needs it, which is sent afterwards as it stands. Without a
-script the question is the answer to the form: the page carries what was sent in hidden fields and sends it again
-together with the password. It carries no key and no password (P5), only their fields' names, so that the form asks for
-them once more when it comes back (`forms.MISSING`).
+The dialog (reauthentication.js) opens over the form that needs it, which is sent afterwards. Without a script the
+question is the answer to the form: the page holds what was sent in hidden fields, and sends it again together with the
+password. Keys and passwords are not among them (P5), only their fields' names, so that the form asks for them once
+more (`forms.base.MISSING`).
 """
 
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 from allauth.account.adapter import get_adapter
-from allauth.core import ratelimit
 from django import forms
 from django.conf import settings
 from django.contrib.auth import REDIRECT_FIELD_NAME
@@ -19,16 +18,17 @@ from django.shortcuts import render
 from django.views.decorators.debug import sensitive_variables
 
 from fini_admin.people import reauthentication
+from fini_admin.people.allauth_internals import within_rate
 from fini_admin.web.accounts.forms import AgainForm, AskForm
 from fini_admin.web.forms.base import MISSING
 from fini_admin.web.key_guard import fields_with_key
 from fini_admin.workspaces.models import User
 
 PASSWORD, CODE, PROVIDER = "password", "code", "provider"
-# allauth's names of the ways, and ours.
+# allauth's IDs of the ways, and our names.
 WAYS = {"reauthenticate": PASSWORD, "mfa_reauthenticate": CODE, "provider": PROVIDER}
 FORMS: dict[str, Any] = {PASSWORD: AskForm, CODE: AgainForm}
-# What the question's own fields begin with where they stand among those of another form.
+# The prefix of the question's own fields among those of another form.
 AMONG = "again"
 # A password that exists may look like a key: the guard leaves it as it was typed.
 OWN_PASSWORD = f"{AMONG}-{PASSWORD}"
@@ -41,17 +41,17 @@ NOT_YET = "{name} has not confirmed yet that it is you. Log in there first, then
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A way to show who one is, and the words that offer it."""
+    """A way to prove who one is, and the words that offer it."""
 
     name: str
     words: str
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where the question stands: the address of its form, what that carries, and the page to go on to.
+class QuestionPlace:
+    """Where the question is asked: the address of its form, the hidden fields, and the page to go on to.
 
-    `among`: its fields stand among those of another form, and have names of their own. `missing`: what is not carried.
+    `among`: its fields are among those of another form, and have a prefix. `missing`: fields that are not sent again.
     """
 
     action: str
@@ -62,7 +62,7 @@ class Place:
 
     @property
     def names(self) -> dict[str, str]:
-        """What the question's own fields are called here."""
+        """The names of the question's own fields."""
         return {name: f"{AMONG}-{name}" if self.among else name for name in ("way", "do")}
 
 
@@ -72,7 +72,7 @@ def ways(user: User) -> list[Way]:
     return [Way(WAYS[one["id"]], str(one["description"])) for one in known if one["id"] in WAYS]
 
 
-def in_place_of_answer(request: HttpRequest) -> Place:
+def in_place_of_answer(request: HttpRequest) -> QuestionPlace:
     """The question as the answer to a form that was sent."""
     kept: list[tuple[str, str]] = []
     missing = set(request.POST.getlist(MISSING))
@@ -84,21 +84,21 @@ def in_place_of_answer(request: HttpRequest) -> Place:
             kept += [(name, value) for value in values]
         elif any(values):
             missing.add(name)
-    return Place(request.get_full_path(), kept, sorted(missing), among=True)
+    return QuestionPlace(request.get_full_path(), kept, sorted(missing), among=True)
 
 
-def on_its_own(request: HttpRequest, onward: str) -> Place:
-    """The question on its own page, or in the dialog; from the page one goes on to `onward`."""
-    return Place(request.path, [(REDIRECT_FIELD_NAME, onward)] if onward else [], onward=onward)
+def on_its_own(request: HttpRequest, onward: str) -> QuestionPlace:
+    """The question on its own page, which leads on to `onward`, or in the dialog."""
+    return QuestionPlace(request.path, [(REDIRECT_FIELD_NAME, onward)] if onward else [], onward=onward)
 
 
 def brings_answer(request: HttpRequest) -> bool:
-    """Whether a form that was sent comes from the page that was the answer to it."""
+    """Whether a form was sent by the page that asked the question in place of an answer."""
     return f"{AMONG}-way" in request.POST
 
 
 def unwrap(request: HttpRequest) -> None:
-    """Take the question's own fields out of what was sent; what is missing stays for the form."""
+    """Remove the question's own fields from what was sent, but for MISSING, which the form reads."""
     kept = request.POST.copy()
     for name in list(kept):
         if name != MISSING and name.startswith(f"{AMONG}-"):
@@ -106,19 +106,21 @@ def unwrap(request: HttpRequest) -> None:
     request.POST = kept  # type: ignore[assignment]  # the stubs want one that nobody may change
 
 
-def ask(request: HttpRequest, place: Place, way: str = "", *, answer: bool = False) -> HttpResponse | None:
-    """The question, as a page or as what the dialog holds; None once it is answered.
+def ask(
+    request: HttpRequest, place: QuestionPlace, way: str = "", *, answer: bool = False
+) -> HttpResponse | None:
+    """The question as a page, or for htmx as the dialog's content; None once it is answered.
 
-    `way` is the one that is offered first. `answer`: one was sent. A wrong one is 422, too many are 429; both ask
-    again. Whoever calls has seen that the person has a way.
+    `way` is offered first. `answer`: one was sent; a wrong one is 422, too many are 429, and both ask again. The
+    person must have a way.
     """
     found = {one.name: one for one in ways(cast(User, request.user))}
     other = request.POST.get(place.names["do"], "")
     wanted = other or request.POST.get(place.names["way"], "") or way
     chosen = wanted if wanted in found else next(iter(found))
-    form, status, trouble = form_of(chosen, request, place), WRONG if place.among else ASKED, ""
+    form, status, trouble = _form(chosen, request, place), WRONG if place.among else ASKED, ""
     if answer and not other:
-        form, status, trouble = tried(chosen, request, place)
+        form, status, trouble = _check(chosen, request, place)
         if status == ASKED:
             return None
     context = {
@@ -135,26 +137,28 @@ def ask(request: HttpRequest, place: Place, way: str = "", *, answer: bool = Fal
 
 
 @sensitive_variables()
-def tried(way: str, request: HttpRequest, place: Place) -> tuple[forms.Form | None, int, str]:
-    """Check what was sent, and note it when it is right: the form, the status (ASKED when right), what went wrong."""
-    if way == PROVIDER:  # it noted that itself when it led back here
+def _check(way: str, request: HttpRequest, place: QuestionPlace) -> tuple[forms.Form | None, int, str]:
+    """Check an answer and note a right one; returns the form, the status (ASKED when right) and what went wrong."""
+    if way == PROVIDER:  # noted when the provider led back here
         if reauthentication.recent(request):
             return None, ASKED, ""
         return None, WRONG, NOT_YET.format(name=settings.OIDC_NAME)
-    if not ratelimit.consume(request, action="reauthenticate", user=request.user):
-        return form_of(way, request, place), TOO_MANY, TRIES
-    form = form_of(way, request, place, request.POST)
+    if not within_rate(request, "reauthenticate", user=cast(User, request.user)):
+        return _form(way, request, place), TOO_MANY, TRIES
+    form = _form(way, request, place, request.POST)
     if form is None or not form.is_valid():
         return form, WRONG, ""
     if isinstance(form, AgainForm):
         form.save()
     else:
-        reauthentication.by_password(request)
+        reauthentication.note_password(request)
     return form, ASKED, ""
 
 
-def form_of(way: str, request: HttpRequest, place: Place, data: QueryDict | None = None) -> forms.Form | None:
-    """The form for a password or a code; None for the log-in provider, which asks on pages of its own."""
+def _form(
+    way: str, request: HttpRequest, place: QuestionPlace, data: QueryDict | None = None
+) -> forms.Form | None:
+    """The form for a password or a code; None for the log-in provider, which has pages of its own."""
     if way == PROVIDER:
         return None
     prefix = AMONG if place.among else None

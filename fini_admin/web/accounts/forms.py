@@ -1,4 +1,4 @@
-"""The forms for codes, for the log-in and for passwords, in place of allauth's."""
+"""The forms for log-in, passwords and codes, on top of allauth's."""
 
 from typing import Any
 
@@ -12,8 +12,6 @@ from allauth.account.forms import (
 from allauth.account.forms import (
     ReauthenticateForm as PasswordAgainForm,
 )
-from allauth.core import context, ratelimit
-from allauth.core.internal.cryptokit import normalize_user_code
 from allauth.mfa.adapter import get_adapter as get_mfa_adapter
 from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
 from allauth.mfa.models import Authenticator
@@ -24,6 +22,7 @@ from django.core.exceptions import ValidationError
 from django.views.decorators.debug import sensitive_variables
 
 from fini_admin.people import letters, second_factor
+from fini_admin.people.allauth_internals import current_request, normalized_code, within_rate
 from fini_admin.people.sealing import UNREADABLE
 from fini_admin.web.forms.base import KeylessForm, hints
 from fini_admin.workspaces import passwords
@@ -37,14 +36,14 @@ CANNOT_OPEN = (
 
 
 class CodeField(forms.CharField):
-    """What was typed for a code is not shown again: it may be a key (P5)."""
+    """A field that does not show again what was typed: it may be a key (P5)."""
 
     def bound_data(self, data: Any, initial: Any) -> str:
         return ""
 
 
 def code_field(label: str, help_text: str) -> CodeField:
-    """The field for a code: digits on a phone's keyboard, not kept by the browser."""
+    """The field for a code, with a phone's keyboard for digits."""
     attrs = {"autocomplete": "one-time-code", "inputmode": "numeric", "autofocus": True}
     return CodeField(
         label=label,
@@ -56,26 +55,26 @@ def code_field(label: str, help_text: str) -> CodeField:
 
 
 class LogInForm(KeylessForm, LoginForm):  # type: ignore[misc]  # allauth has no types
-    """Address and password; the password may look like anything, and is not shown again."""
+    """Address and password."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        word(self, "login", "E-mail", "Enter your e-mail address.", autocomplete="username")
-        word(self, "password", "Password", "Enter your password.")
+        _label(self, "login", "E-mail", "Enter your e-mail address.", autocomplete="username")
+        _label(self, "password", "Password", "Enter your password.")
         # What was refused is most often the password, which is not shown again.
         self.fields["password" if self.is_bound else "login"].widget.attrs["autofocus"] = True
 
 
 class ResetForm(KeylessForm, ResetPasswordForm):  # type: ignore[misc]  # allauth has no types
-    """The address to which the link to a new password is sent."""
+    """The address that a link to a new password is sent to."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        word(self, "email", "E-mail", "Enter your e-mail address.")
+        _label(self, "email", "E-mail", "Enter your e-mail address.")
 
 
-def word(form: forms.Form, field: str, label: str, required: str, **attributes: str) -> None:
-    """A field of allauth's form in our words; what stands in it before somebody types is not one of them."""
+def _label(form: forms.Form, field: str, label: str, required: str, **attributes: str) -> None:
+    """Give a field of allauth's form our label and errors, and no placeholder."""
     found = form.fields[field]
     found.label = label
     found.error_messages["required"] = required
@@ -90,48 +89,48 @@ class ChangeForm(KeylessForm, ChangePasswordForm):  # type: ignore[misc]  # alla
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        word(self, "oldpassword", "Current password", "Enter your current password.")
-        word_new(self)
+        _label(self, "oldpassword", "Current password", "Enter your current password.")
+        _label_new(self)
 
 
 class NewPasswordForm(KeylessForm, ResetPasswordKeyForm):  # type: ignore[misc]  # allauth has no types
-    """A new password, twice, for who came by a mail's link."""
+    """A new password, twice, after a mail's link."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        word_new(self)
+        _label_new(self)
 
 
-def word_new(form: forms.Form) -> None:
-    """The two fields for a new password, in our words."""
-    word(form, "password1", "New password", "Choose a password.")
+def _label_new(form: forms.Form) -> None:
+    """Give the two fields for a new password our labels, errors and checks."""
+    _label(form, "password1", "New password", "Choose a password.")
     form.fields["password1"].help_text = passwords.IN_WORDS
-    word(form, "password2", "New password again", "Enter the new password again.")
+    _label(form, "password2", "New password again", "Enter the new password again.")
     form.fields["password1"].widget.attrs |= hints(passwords.PATTERN)
     form.fields["password2"].widget.attrs |= hints(same="password1")
 
 
 class AskForm(KeylessForm, PasswordAgainForm):  # type: ignore[misc]  # allauth has no types
-    """The password, to show again who one is."""
+    """The password, to prove again who one is."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        word(self, "password", "Password", "Enter your password.")
+        _label(self, "password", "Password", "Enter your password.")
 
 
-def use_once(user: User, code: str) -> None:
-    """Raise ValidationError for a code that was used already."""
-    if not cache.add(used_key(user, code), 1, timeout=USED_FOR):
+def _use_once(user: User, code: str) -> None:
+    """Mark a code as used. Raises ValidationError when it was."""
+    if not cache.add(_used_key(user, code), 1, timeout=USED_FOR):
         raise get_mfa_adapter().validation_error("incorrect_code")
 
 
-def used_key(user: User, code: str) -> str:
-    """What stands in the cache for a code that was used, as long as it holds."""
-    return f"code-used:{user.pk}:{normalize_user_code(code)}"
+def _used_key(user: User, code: str) -> str:
+    """The cache's key for a code that was used."""
+    return f"code-used:{user.pk}:{normalized_code(code)}"
 
 
-class Checked:
-    """What both forms that ask for a code do more than allauth's."""
+class CodeCheck:
+    """Checks of a code beyond allauth's: each counts once, and wrong ones are limited by the day."""
 
     user: User
     authenticator: Authenticator
@@ -139,23 +138,22 @@ class Checked:
 
     @sensitive_variables("code")
     def clean_code(self) -> str:
-        """The code, refused when it was used already; so many wrong ones a day, however slowly they come.
+        """The code. One that was used already is refused, and a mail tells the person.
 
-        Of a used one the person is told by mail.
+        Wrong codes are limited by the day (ACCOUNT_RATE_LIMITS, second_factor), however slowly they come.
         """
-        key = f"code {self.user.pk}"
-        limit: dict[str, Any] = {"action": "second_factor", "key": key}
-        if not ratelimit.consume(context.request, dry_run=True, **limit):
+        request, key = current_request(), f"code {self.user.pk}"
+        if not within_rate(request, "second_factor", key=key, dry_run=True):
             raise get_adapter().validation_error("too_many_login_attempts")
         try:
             code: str = super().clean_code()  # type: ignore[misc]  # allauth's form stands behind it
             if self.authenticator.type == Authenticator.Type.TOTP:
-                use_once(self.user, code)
+                _use_once(self.user, code)
         except UNREADABLE:
             raise ValidationError(CANNOT_OPEN) from None
         except ValidationError:
-            ratelimit.consume(context.request, **limit)
-            if cache.get(used_key(self.user, self.cleaned_data["code"])):
+            within_rate(request, "second_factor", key=key)
+            if cache.get(_used_key(self.user, self.cleaned_data["code"])):
                 get_adapter().send_notification_mail(letters.CODE_AGAIN, self.user)
             raise
         return code
@@ -164,14 +162,14 @@ class Checked:
 HELP = "The six digits that your authenticator shows now, or one of your recovery codes."
 
 
-class CodeForm(KeylessForm, Checked, AuthenticateForm):  # type: ignore[misc]  # allauth has no types
+class CodeForm(KeylessForm, CodeCheck, AuthenticateForm):  # type: ignore[misc]  # allauth has no types
     """The code after the password."""
 
     code = code_field("Code", HELP)
 
 
-class AgainForm(KeylessForm, Checked, ReauthenticateForm):  # type: ignore[misc]  # allauth has no types
-    """A code to show again who one is."""
+class AgainForm(KeylessForm, CodeCheck, ReauthenticateForm):  # type: ignore[misc]  # allauth has no types
+    """A code, to prove again who one is."""
 
     code = code_field("Code", HELP)
 
@@ -182,19 +180,19 @@ class ActivateForm(KeylessForm, ActivateTOTPForm):  # type: ignore[misc]  # alla
     code = code_field("Code", "The six digits that the authenticator shows now.")
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
-        # Not allauth's own: it would keep the secret in the session as it is, and a new one with every look.
+        # allauth's own would keep the secret unsealed in the session, and make a new one each time the page is opened.
         forms.Form.__init__(self, *args, **kwargs)
         self.user = user
-        self.secret = second_factor.begin(context.request.session, user)
+        self.secret = second_factor.begin_set_up(current_request().session, user)
 
     @property
-    def spelled(self) -> str:
-        """The secret in groups of four, for who types it."""
+    def grouped_secret(self) -> str:
+        """The secret in groups of four, for typing."""
         return " ".join(self.secret[at : at + 4] for at in range(0, len(self.secret), 4))
 
     @sensitive_variables("code")
     def clean_code(self) -> str:
-        """The code; it does not log in as well."""
+        """The code, which cannot be used again to log in."""
         code: str = super().clean_code()
-        use_once(self.user, code)
+        _use_once(self.user, code)
         return code

@@ -1,4 +1,4 @@
-"""What a dangerous act asks for: that the person shows once more who they are."""
+"""The rule for dangerous acts: the person proves once more who they are."""
 
 from functools import wraps
 from typing import Any
@@ -15,18 +15,17 @@ from fini_admin.web.permissions import Request, View, lead
 
 
 def reauthenticated(view: View, *, reading: bool = False) -> View:
-    """A dangerous act: it asks again who one is, unless that was shown a few minutes ago.
+    """Decorate a dangerous act: it asks again who one is, unless that was proved a few minutes ago.
 
-    It stands below the view's rule. With a script a dialog asks before the form leaves its page: forms and links that
-    lead here have `data-asks` (reauthentication.js), which a test demands of them. Without one the question is the
-    answer to the form, and confirming sends it on (challenge.py). `reading`: the page itself is asked for, too, and no
-    browser keeps it.
+    It goes below the view's rule. With a script a dialog asks before the form leaves its page: forms and links that
+    lead here need `data-asks` (reauthentication.js), which a test checks. Without one the question is the answer to
+    the form, and confirming sends the form on (challenge.py). `reading`: a GET asks too, and no browser keeps the page.
     """
 
     @wraps(view)
     def checked(request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if reading or request.method not in ("GET", "HEAD", "OPTIONS"):
-            question = asked(request)
+            question = _question(request)
             if question is not None:
                 return question
         answer = view(request, *args, **kwargs)
@@ -39,8 +38,8 @@ def reauthenticated(view: View, *, reading: bool = False) -> View:
     return checked
 
 
-def asked(request: Request) -> HttpResponseBase | None:
-    """The question that stands before a dangerous act; None when it is answered."""
+def _question(request: Request) -> HttpResponseBase | None:
+    """The question before a dangerous act; None when it is answered."""
     recent = reauthentication.recent(request)
     if not recent and not challenge.ways(request.user):
         return begin_anew(request)
@@ -54,10 +53,10 @@ def asked(request: Request) -> HttpResponseBase | None:
         return None
     if request.method == "POST" and not request.htmx:
         return challenge.ask(request, challenge.in_place_of_answer(request))
-    return lead(request, reauthentication.page(request.user))
+    return lead(request, reauthentication.url(request.user))
 
 
 def begin_anew(request: HttpRequest) -> HttpResponseBase:
-    """Who has no way to show who they are but to log in is led to the log-in."""
+    """Log out a person who can only prove who they are by logging in, and lead them there."""
     logout(request)
     return lead(request, resolve_url("account_login"))

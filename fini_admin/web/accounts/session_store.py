@@ -1,4 +1,4 @@
-"""Sessions in the database (settings: SESSION_ENGINE): an outage is said, never taken for a session that was ended."""
+"""Sessions in the database (SESSION_ENGINE). An outage is raised, and not taken for a session that was ended."""
 
 from django.contrib.sessions.backends import db
 from django.contrib.sessions.backends.base import UpdateError
@@ -7,16 +7,16 @@ from fini_admin.lib.outage import outage_of
 
 
 class SessionStore(db.SessionStore):
-    """As Django's, which says of any error of the database that the session is gone."""
+    """As Django's, which reports any error of the database as a session that is gone."""
 
     def save(self, must_create: bool = False) -> None:  # noqa: FBT001, FBT002 - as Django's
-        """As Django's; raises what the database could not do."""
-        away = None
+        """As Django's, and raise the database's error in an outage."""
+        outage = None
         try:
             super().save(must_create)
         except UpdateError as error:
-            away = error.__context__
-            if away is None or not outage_of(away):
+            outage = error.__context__
+            if outage is None or not outage_of(outage):
                 raise
-        if away:
-            raise away
+        if outage:
+            raise outage

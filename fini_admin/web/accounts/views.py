@@ -1,11 +1,9 @@
-"""The pages about logging in that allauth has not, or not as they must be here."""
+"""Pages about logging in, in place of allauth's or beside them, and the page of all people."""
 
 import logging
 from functools import wraps
 from typing import Any
 
-from allauth.account.mixins import NextRedirectMixin
-from allauth.account.utils import get_next_redirect_url
 from allauth.account.views import ConfirmEmailView, LoginView, PasswordChangeView, PasswordResetFromKeyView
 from allauth.decorators import rate_limit
 from allauth.mfa.adapter import get_adapter as get_mfa_adapter
@@ -30,8 +28,12 @@ from django.views.generic.edit import FormView
 
 from fini_admin.audit.names import Activity
 from fini_admin.lib.paging import page as paged
-from fini_admin.people import actions, linking, reauthentication, second_factor, sessions, trail
-from fini_admin.people.browsers import in_words
+from fini_admin.people import linking, reauthentication, second_factor, sessions, trail
+from fini_admin.people.access import switch_off_user, switch_on_user
+from fini_admin.people.allauth_internals import NextRedirectMixin, next_url
+from fini_admin.people.browsers import name as browser_name
+from fini_admin.people.linking import link_login
+from fini_admin.people.second_factor import remove_second_factor
 from fini_admin.web.accounts import challenge
 from fini_admin.web.accounts.adapters import FAILED, refused
 from fini_admin.web.accounts.sensitive import begin_anew, reauthenticated
@@ -44,14 +46,14 @@ log = logging.getLogger(__name__)
 
 SHOWN = 50
 OK, WRONG = 200, 422
-# It cannot be reached (requests' errors are OSErrors), or what it says lacks what a provider says.
+# The provider cannot be reached (requests' errors are OSErrors), or its answer is not one of a provider.
 NOT_A_PROVIDER = (OSError, LookupError, TypeError, ValueError)
 NONE_YET = "You have no password here. A link by mail sets one."
 THIS_ONE = "This is the session you are in. Log out to end it."
 
 
 class Login(LoginView):  # type: ignore[misc]  # allauth has no types
-    """The log-in page, with the way to the log-in provider where there is one."""
+    """The log-in page, with a button for the log-in provider where there is one."""
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(**kwargs)
@@ -59,7 +61,7 @@ class Login(LoginView):  # type: ignore[misc]  # allauth has no types
 
 
 class ChangePassword(PasswordChangeView):  # type: ignore[misc]  # allauth has no types
-    """Another password; who came through the log-in provider and has none sets the first one by a mail's link."""
+    """Change the password. A person without one, who came through the log-in provider, sets it by a mail's link."""
 
     def dispatch(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.user.has_usable_password():
@@ -70,13 +72,12 @@ class ChangePassword(PasswordChangeView):  # type: ignore[misc]  # allauth has n
 
     @transaction.atomic
     def form_valid(self, form: Form) -> HttpResponse:
-        """The password and its row in the trail, or neither."""
         answer: HttpResponse = super().form_valid(form)
         return answer
 
 
 class NewPassword(PasswordResetFromKeyView):  # type: ignore[misc]  # allauth has no types
-    """A new password by a mail's link, and its row in the trail, or neither."""
+    """Set a new password after a mail's link."""
 
     @transaction.atomic
     def form_valid(self, form: Form) -> HttpResponse:
@@ -85,9 +86,9 @@ class NewPassword(PasswordResetFromKeyView):  # type: ignore[misc]  # allauth ha
 
 
 class SetUp(NextRedirectMixin, ActivateTOTPView):  # type: ignore[misc]  # allauth has no types
-    """A second factor, and its row in the trail with it: allauth tells of it only afterwards.
+    """Set up a second factor, with its row in the trail in the same transaction.
 
-    Who was led here goes on to where that was, by way of the recovery codes.
+    Leads on by the recovery codes to the page that led here.
     """
 
     def get_success_url(self) -> str:
@@ -97,18 +98,18 @@ class SetUp(NextRedirectMixin, ActivateTOTPView):  # type: ignore[misc]  # allau
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(**kwargs)
-        return context | {"required": second_factor.missing(self.request)}
+        return context | {"required": second_factor.is_missing(self.request)}
 
     @transaction.atomic
     def form_valid(self, form: Form) -> HttpResponse:
         answer: HttpResponse = super().form_valid(form)
-        second_factor.done(self.request.session)
+        second_factor.end_set_up(self.request.session)
         trail.write(Activity.SECOND_FACTOR_ADDED, self.request.by)
         return answer
 
 
 class TakeAway(DeactivateTOTPView):  # type: ignore[misc]  # allauth has no types
-    """No second factor any more."""
+    """Remove the second factor."""
 
     @transaction.atomic
     def form_valid(self, form: Form) -> HttpResponse:
@@ -118,15 +119,15 @@ class TakeAway(DeactivateTOTPView):  # type: ignore[misc]  # allauth has no type
 
 
 class Codes(ViewRecoveryCodesView):  # type: ignore[misc]  # allauth has no types
-    """The recovery codes, shown once.
+    """Show the recovery codes, once.
 
-    That they were shown is written into the row that also says which are used and holds their seed, as it was read.
-    So the row is locked first: what is used or sealed anew at this very moment stays.
+    allauth writes the whole row back to note that they were shown. The row is locked first, so that a code that is used
+    meanwhile, or a seal that is made anew, is not overwritten.
     """
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(**kwargs)
-        return context | {"on": get_next_redirect_url(self.request) or reverse("home")}
+        return context | {"on": next_url(self.request) or reverse("home")}
 
     @transaction.atomic
     def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -137,7 +138,7 @@ class Codes(ViewRecoveryCodesView):  # type: ignore[misc]  # allauth has no type
 
 
 class NewCodes(GenerateRecoveryCodesView):  # type: ignore[misc]  # allauth has no types
-    """New recovery codes; the old ones need not open for it."""
+    """Make new recovery codes. The old ones need not open."""
 
     @transaction.atomic
     def form_valid(self, form: Form) -> HttpResponse:
@@ -151,15 +152,15 @@ class NewCodes(GenerateRecoveryCodesView):  # type: ignore[misc]  # allauth has 
 
 
 class ConfirmAddress(ConfirmEmailView):  # type: ignore[misc]  # allauth has no types
-    """An address that its owner's link proves. To look at the page of another person's link does not log out yet."""
+    """Confirm an address by a mail's link. Opening another person's link logs out only when it is confirmed."""
 
     def logout_other_user(self, confirmation: Any) -> None:
         if self.request.method == "POST":
             super().logout_other_user(confirmation)
 
 
-def checked(view: View) -> View:
-    """Allauth's form, which it shows with 200 when something in it is wrong: 422, as all forms here."""
+def invalid_is_422(view: View) -> View:
+    """Answer 422 where allauth shows a form with errors and 200, as all forms here do."""
 
     @wraps(view)
     def answered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -172,22 +173,22 @@ def checked(view: View) -> View:
     return answered
 
 
-def limited(view: View) -> View:
-    """Not too often from one place: each asks the provider something."""
-    seldom: View = rate_limit(action="provider")(view)
-    return seldom
+def _limited(view: View) -> View:
+    """Limit how often one address may have the provider asked."""
+    limited: View = rate_limit(action="provider")(view)
+    return limited
 
 
-@limited
+@_limited
 def provider_login(request: HttpRequest) -> HttpResponse:
-    """Off to the log-in provider."""
+    """Redirect to the log-in provider."""
     if request.method != "POST":
         return redirect("account_login")
-    return to_provider(request, process=AuthProcess.LOGIN, next_url=get_next_redirect_url(request))
+    return _to_provider(request, process=AuthProcess.LOGIN, next_url=next_url(request) or None)
 
 
 def provider_callback(request: HttpRequest, provider_id: str) -> HttpResponseBase:
-    """Back from the log-in provider."""
+    """The address that the log-in provider leads back to."""
     try:
         answer: HttpResponseBase = openid_connect.callback(request, provider_id)
     except NOT_A_PROVIDER:
@@ -198,8 +199,8 @@ def provider_callback(request: HttpRequest, provider_id: str) -> HttpResponseBas
 
 @as_typed("password")
 def reauthenticate(request: Request, way: str = challenge.PASSWORD) -> HttpResponseBase:
-    """Show again who one is, on a page that leads on, or in the dialog: 204 when it is shown."""
-    posted, onward = request.method == "POST", get_next_redirect_url(request) or ""
+    """Prove again who one is, on a page that leads on, or in the dialog: 204 when it is proved."""
+    posted, onward = request.method == "POST", next_url(request)
     if not challenge.ways(request.user):
         return begin_anew(request)
     shown = request.htmx and not posted and reauthentication.recent(request)
@@ -212,26 +213,26 @@ def reauthenticate(request: Request, way: str = challenge.PASSWORD) -> HttpRespo
 
 
 def reauthenticated_elsewhere(request: Request) -> HttpResponse:
-    """The end of what the log-in provider asks in a tab of its own: the tab that asked goes on by itself."""
+    """The last page in the tab of the log-in provider: the tab that asked goes on by itself."""
     return render(request, "account/reauthenticated.html")
 
 
-@limited
+@_limited
 def provider_reauthenticate(request: Request) -> HttpResponseBase:
-    """Off to the log-in provider, which is to ask again although the person is logged in there."""
-    if not reauthentication.by_provider(request.user):
+    """Redirect to the log-in provider and have it ask again, even a person who is logged in there."""
+    if not reauthentication.provider_methods(request.user):
         raise Http404
     if request.method != "POST":
         return reauthenticate(request, challenge.PROVIDER)
-    next_url = get_next_redirect_url(request) or reverse("home")
+    onward = next_url(request) or reverse("home")
     again = {"prompt": "login", "max_age": "0"}
-    return to_provider(
-        request, process=AuthProcess.REDIRECT, next_url=next_url, data="again", auth_params=again
+    return _to_provider(
+        request, process=AuthProcess.REDIRECT, next_url=onward, data="again", auth_params=again
     )
 
 
-def to_provider(request: HttpRequest, **how: Any) -> HttpResponse:
-    """The redirect to the provider; what it takes with it is ours alone, nothing from the request."""
+def _to_provider(request: HttpRequest, **how: Any) -> HttpResponse:
+    """The redirect to the provider. Its parameters come from `how` alone, none from the request."""
     try:
         provider = get_adapter().get_provider(request, settings.OIDC_ID)
         answer: HttpResponse = provider.redirect(request, **{"auth_params": {}} | how)
@@ -244,14 +245,14 @@ def to_provider(request: HttpRequest, **how: Any) -> HttpResponse:
 
 
 def factor(request: Request) -> HttpResponse:
-    """What the person has as a second factor."""
-    context = {"state": second_factor.state(request.user), "provider": settings.OIDC_NAME}
+    """The page of the person's second factor."""
+    context = {"state": second_factor.second_factor(request.user), "provider": settings.OIDC_NAME}
     return render(request, "mfa/index.html", context)
 
 
 def qr(request: Request) -> HttpResponse:
-    """The secret that is being set up, for a phone's camera; a `data:` image is not allowed here."""
-    secret = second_factor.pending(request.session, request.user)
+    """The QR code of the secret that is being set up. The policy forbids it as a `data:` image."""
+    secret = second_factor.secret_of_set_up(request.session, request.user)
     if not secret or not reauthentication.recent(request):
         raise Http404
     adapter = get_mfa_adapter()
@@ -263,11 +264,11 @@ def own_sessions(request: Request) -> HttpResponse:
     """The person's open sessions; posted, all but this one end."""
     this = request.session.session_key
     if request.method == "POST":
-        ended = actions.end_other_sessions(by=request.by, user=request.user, but=this)
+        ended = sessions.end_other_sessions(by=request.by, user=request.user, but=this)
         messages.success(request, f"{ended} other session{'' if ended == 1 else 's'} ended.")
         return go(request, reverse("sessions"))
     rows = [
-        {"session": one, "browser": in_words(one.user_agent), "this": one.session_key == this}
+        {"session": one, "browser": browser_name(one.user_agent), "this": one.session_key == this}
         for one in sessions.open_sessions(request.user)[:SHOWN]
     ]
     others = any(not row["this"] for row in rows)
@@ -282,16 +283,16 @@ def end_session(request: Request, number: int) -> HttpResponse:
     if request.method == "POST" and session.session_key == request.session.session_key:
         messages.error(request, THIS_ONE)
     elif request.method == "POST":
-        actions.end_session(by=request.by, session=session)
-        messages.success(request, f"The session in {in_words(session.user_agent)} ended.")
+        sessions.end_session(by=request.by, session=session)
+        messages.success(request, f"The session in {browser_name(session.user_agent)} ended.")
     return go(request, reverse("sessions"))
 
 
 @superuser_only
 def everyone(request: Request) -> HttpResponse:
-    """Everybody whom this installation knows, for superusers."""
-    found = paged(second_factor.with_state(User.objects.all()), cursor=request.GET.get("after"))
-    asked = linking.waiting(found.rows)
+    """All people of this installation, for superusers."""
+    found = paged(second_factor.with_has_factor(User.objects.all()), cursor=request.GET.get("after"))
+    asked = linking.latest_requests(found.rows)
     rows = [{"person": person, "asked": asked.get(person.pk)} for person in found.rows]
     return render(request, "people/list.html", {"page": found, "rows": rows, "provider": settings.OIDC_NAME})
 
@@ -299,26 +300,26 @@ def everyone(request: Request) -> HttpResponse:
 @superuser_only
 @reauthenticated
 def person(request: Request, number: int) -> HttpResponse:
-    """Switch somebody off or on, take a lost second factor away, link a log-in; the page asked before."""
+    """Switch a person off or on, remove a lost second factor, or link a log-in."""
     user = get_object_or_404(User, pk=number)
     do = request.POST.get("do") if request.method == "POST" else None
     who: dict[str, Any] = {"by": request.by, "user": user}
     try:
         if do == "off":
-            alone = actions.switch_off_user(**who)
+            alone = switch_off_user(**who)
             messages.success(request, f"{user.email} is switched off; every session ended.")
             if alone:
                 messages.warning(request, f"No admin is left in {', '.join(alone)}. Make somebody else one.")
         elif do == "on":
-            actions.switch_on_user(**who)
+            switch_on_user(**who)
             messages.success(request, f"{user.email} can log in again.")
         elif do == "factor":
-            actions.remove_second_factor(**who)
+            remove_second_factor(**who)
             messages.success(
                 request, f"{user.email} logs in without a second factor until a new one is set up."
             )
         elif do == "link":
-            actions.link_login(**who, number=request.POST.get("which", ""))
+            link_login(**who, number=request.POST.get("which", ""))
             messages.success(
                 request, f"{user.email} can log in with that log-in at {settings.OIDC_NAME} too."
             )

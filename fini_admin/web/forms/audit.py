@@ -7,7 +7,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from fini_admin.audit.names import ANCHOR, OF_NO_WORKSPACE, Activity
-from fini_admin.audit.queries import IN_FLIGHT, Wanted
+from fini_admin.audit.queries import IN_FLIGHT, CallFilter
 from fini_admin.web.forms.base import Choice, Filters, NumberField, TimeField, choices
 from fini_admin.web.wording.activity import in_words
 
@@ -81,9 +81,9 @@ class CallFilters(Filters):
             raise ValidationError(f"Several people match: {', '.join(found[:NAMED])}{more}. Say one.")
         return found[0] if found else typed
 
-    def wanted(self) -> Wanted:
+    def wanted(self) -> CallFilter:
         """The calls that the filters name."""
-        return Wanted(**self.values())
+        return CallFilter(**self.values())
 
     def at_hand(self) -> list[forms.BoundField]:
         """The fields that are always there."""

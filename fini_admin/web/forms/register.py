@@ -9,8 +9,8 @@ from django.core.files.uploadedfile import UploadedFile
 from django.http import QueryDict
 
 from fini_admin.fini import external_ids
-from fini_admin.fini.addresses import hint
-from fini_admin.fini.external_ids import Unclear, compared
+from fini_admin.fini.addresses import hint_of
+from fini_admin.fini.external_ids import AmbiguousId, comparison_key
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.fini.routes import Resource
 from fini_admin.ingestion.resource_rules import fault, tidied
@@ -102,11 +102,11 @@ class ResourceForm(KeylessForm):
         data: dict[str, Any] = self.cleaned_data
         if data.get("external_id"):
             try:
-                held = hint(data.get("original_url", "")).external_id
+                held = hint_of(data.get("original_url", "")).external_id
                 data["external_id"] = external_ids.read(data["external_id"], held)
                 if wrong := fault("external_id", data["external_id"]):
                     self.add_error("external_id", f"External ID {wrong}.")
-            except Unclear as error:
+            except AmbiguousId as error:
                 self.add_error("external_id", f"External ID {error}.")
         return data
 
@@ -173,7 +173,7 @@ class Entry:
                 continue
             good &= form.is_valid()
             external_id = form.cleaned_data.get("external_id")
-            key = compared(provider, external_id or "")
+            key = comparison_key(provider, external_id or "")
             if external_id and seen.setdefault(key, number) != number:
                 form.add_error("external_id", f"The same as in resource {seen[key]}.")
                 good = False

@@ -8,7 +8,7 @@ from django.forms.boundfield import BoundField
 
 from fini_admin.fini.providers import MIME_TYPE
 from fini_admin.web.forms.base import Decided, KeylessForm, NumberField, hints
-from fini_admin.workspaces.preferences import SETTINGS, Kind, Setting, Value
+from fini_admin.workspaces.preferences import SETTINGS, Setting, SettingKind, Value
 
 MIME_PATTERN = MIME_TYPE.pattern.removeprefix(r"\A").removesuffix(r"\Z")
 
@@ -39,10 +39,10 @@ def field_of(setting: Setting) -> forms.Field:
         "label": setting.label,
         "help_text": " ".join(filter(None, (setting.meaning, setting.bounds, setting.empty))),
     }
-    if setting.kind == Kind.DECISION:
+    if setting.kind == SettingKind.DECISION:
         return Decided(**said)
     off: dict[str, Any] = {"autocomplete": "off", "spellcheck": "false"}
-    if setting.kind == Kind.NUMBER:
+    if setting.kind == SettingKind.NUMBER:
         # A text field: one for numbers alone would not show again what was no number.
         widget = forms.TextInput(attrs=off | {"inputmode": "numeric"})
         wrong = dict.fromkeys(("invalid", "min_value", "max_value"), setting.wrong)

@@ -11,9 +11,10 @@ from fini_admin.audit.names import By
 from fini_admin.ingestion import schedules
 from fini_admin.ingestion.budget import lock_budget
 from fini_admin.ingestion.models import Schedule
-from fini_admin.workspaces import actions, queries
+from fini_admin.workspaces import queries
 from fini_admin.workspaces.models import Workspace
 from fini_admin.workspaces.preferences import Value
+from fini_admin.workspaces.workspaces import change_settings
 
 Values = Mapping[str, Value]
 SAVED = (
@@ -74,7 +75,7 @@ def save(
     who: dict[str, Any] = {"by": by, "workspace": workspace}
     kept = {name: value for name, value in values.items() if name in mine}
     planned = {provider: every for provider, every in hours.items() if schedules.setting(provider) in mine}
-    changed = actions.change_settings(**who, values=kept)
+    changed = change_settings(**who, values=kept)
     return schedules.change(**who, hours=planned) or changed
 
 

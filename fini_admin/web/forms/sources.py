@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 
-from fini_admin.fini.providers import named
+from fini_admin.fini.providers import provider_label
 from fini_admin.fini.routes import SOURCES
 from fini_admin.sources.states import State
 from fini_admin.web.forms.base import Choice, Filters, NumberField, TimeField, choices
@@ -22,7 +22,7 @@ class SourceFilters(Filters):
         widget=forms.TextInput(attrs={"type": "search", "autocomplete": "off", "spellcheck": "false"}),
     )
     provider = Choice(
-        required=False, choices=choices({name: named(name) for name in SOURCES}), label="Provider"
+        required=False, choices=choices({name: provider_label(name) for name in SOURCES}), label="Provider"
     )
     run = NumberField(
         required=False,

@@ -9,7 +9,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
-from fini_admin.fini.providers import named
+from fini_admin.fini.providers import provider_label
 
 register = template.Library()
 
@@ -106,7 +106,7 @@ def said(at: datetime) -> str:
 @register.filter
 def provider(name: str) -> str:
     """A provider's name as people write it."""
-    return named(name)
+    return provider_label(name)
 
 
 @register.filter

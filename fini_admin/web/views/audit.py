@@ -9,7 +9,7 @@ from django.http import Http404, HttpResponse, QueryDict
 from fini_admin.audit import queries
 from fini_admin.audit.models import Entry
 from fini_admin.audit.names import where_from
-from fini_admin.audit.queries import Call, Damaged
+from fini_admin.audit.queries import BodyDamaged, RecordedCall
 from fini_admin.ingestion.queries import run_of
 from fini_admin.lib.paging import page
 from fini_admin.sources.models import StateChange
@@ -71,7 +71,7 @@ def body(request: WorkspaceRequest, call: UUID, side: str) -> HttpResponse:
     found = find(request, call)
     try:
         text = text_of(found, side)
-    except Damaged as error:
+    except BodyDamaged as error:
         raise Http404 from error
     return HttpResponse(text.encode("utf-8", "replace"), content_type="text/plain; charset=utf-8")
 
@@ -105,20 +105,20 @@ def repeat_only_filters(request: WorkspaceRequest, form: Filters) -> None:
     request.GET = QueryDict(form.query())
 
 
-def find(request: WorkspaceRequest, call: UUID) -> Call:
+def find(request: WorkspaceRequest, call: UUID) -> RecordedCall:
     """A call of the workspace; Http404 for any other."""
-    found = queries.call_of(chain_of(request), str(call))
+    found = queries.find_call(chain_of(request), str(call))
     if found is None:
         raise Http404
     return found
 
 
-def text_of(found: Call, side: str) -> str:
+def text_of(found: RecordedCall, side: str) -> str:
     """What was kept of one side of a call; raises Damaged, and Http404 for what has no such side."""
     if side == "answer" and found.outcome:
-        return queries.kept_text(found.entry.chain, found.outcome.answer_body)
+        return queries.body_text(found.entry.chain, found.outcome.answer_body)
     if side in ("request", "curl") and found.asked:
-        text = queries.kept_text(found.entry.chain, found.asked.request_body)
+        text = queries.body_text(found.entry.chain, found.asked.request_body)
         return curl.command(found.asked, text) if side == "curl" else text
     raise Http404
 
@@ -129,17 +129,17 @@ def moves(touched: list[StateChange]) -> list[dict[str, object]]:
     return [{"old": old, "new": new, "number": number} for (old, new), number in counted.most_common()]
 
 
-def bodies(found: Call) -> dict[str, object]:
+def bodies(found: RecordedCall) -> dict[str, object]:
     """Both bodies to be shown, and the request as a curl command."""
     sides = {side: shown(found, side) for side in ("request", "answer")}
     return {"sides": sides, "curl": command(found.asked) if found.asked else None}
 
 
-def shown(found: Call, side: str) -> dict[str, object]:
+def shown(found: RecordedCall, side: str) -> dict[str, object]:
     """A body to be shown, or that it is damaged; neither when there is none."""
     try:
         text = text_of(found, side)
-    except Damaged:
+    except BodyDamaged:
         return {"damaged": True}
     except Http404:
         return {}
@@ -149,8 +149,8 @@ def shown(found: Call, side: str) -> dict[str, object]:
 def command(asked: Entry) -> dict[str, object] | None:
     """The curl command: its text unless it is too long for a page, and whether it sends the very same bytes."""
     try:
-        text = queries.kept_text(asked.chain, asked.request_body)
-    except Damaged:
+        text = queries.body_text(asked.chain, asked.request_body)
+    except BodyDamaged:
         return None
     exact = curl.is_exact(asked, text)
     if not exact and text and not body_of(text).whole:

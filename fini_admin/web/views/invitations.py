@@ -4,9 +4,6 @@ The link's address leads on at once and leaves its token in a cookie for the pag
 address gets into logs, into Referer, and, as a page to come back to after the log-in, into the session.
 """
 
-from allauth.account.internal.flows.login import perform_password_login
-from allauth.account.models import Login
-from allauth.core.internal import ratelimit
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import ValidationError
@@ -19,6 +16,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 
 from fini_admin.people import invitations, second_factor
+from fini_admin.people.allauth_internals import log_in_new, too_many, within_own_rate
 from fini_admin.people.models import Invitation
 from fini_admin.web.accounts.sensitive import reauthenticated
 from fini_admin.web.forms.base import refuse
@@ -31,7 +29,7 @@ from fini_admin.workspaces.models import User
 from fini_admin.workspaces.permissions import Permission
 
 COOKIE = "invitation"
-RATES = {"invitation": "30/m/ip"}
+RATE = "30/m/ip"
 CHANGED = "Another invitation was opened in this browser meanwhile. Nothing was done; this is that one."
 
 
@@ -56,11 +54,9 @@ def link(request: HttpRequest, token: str) -> HttpResponse:
 @sensitive_post_parameters("password")
 def invitation(request: HttpRequest) -> HttpResponseBase:
     """Who invites to what; posted, the invited person comes in."""
-    limits = {"app": "allauth.account", "action": "invitation", "config": RATES}
-    if not ratelimit.consume(request, limit_get=True, **limits):
-        refused: HttpResponse = ratelimit.respond_429(request)
-        return refused
-    found = invitations.by_token(request.COOKIES.get(COOKIE, ""))
+    if not within_own_rate(request, "invitation", RATE):
+        return too_many(request)
+    found = invitations.find_by_token(request.COOKIES.get(COOKIE, ""))
     if found is None or (found.accepted_at and not is_own(request, found)):
         return gone(request)
     if found.accepted_at:
@@ -76,7 +72,7 @@ def answered(request: HttpRequest, found: Invitation) -> HttpResponseBase:
     if request.POST.get("which") != str(found.pk):
         messages.error(request, CHANGED)
         return go(request, reverse("invitation"))
-    if second_factor.missing(request):
+    if second_factor.is_missing(request):
         return lead(request, reverse("mfa_activate_totp"))
     user = request.user
     return join(request, found, user) if isinstance(user, User) else begin(request, found)
@@ -110,9 +106,7 @@ def begin(request: HttpRequest, found: Invitation) -> HttpResponse:
             return go(request, reverse("invitation"))
         refuse(form, error)
         return page(request, found, form)
-    login = Login(user=user, redirect_url=home(found))
-    inside: HttpResponse = perform_password_login(request, {"email": user.email}, login)
-    return forgotten(inside)
+    return forgotten(log_in_new(request, user, home(found)))
 
 
 def is_own(request: HttpRequest, found: Invitation) -> bool:

@@ -5,14 +5,15 @@ from uuid import UUID
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters
 
 from fini_admin.audit import usage
-from fini_admin.ingestion import key_check
-from fini_admin.ingestion.queries import running
+from fini_admin.ingestion import verifications
+from fini_admin.ingestion.models import Verification
+from fini_admin.ingestion.queries import running, worker_alive
 from fini_admin.ingestion.wakeup import wake
 from fini_admin.web.accounts.sensitive import reauthenticated
 from fini_admin.web.forms.base import refuse
@@ -20,26 +21,13 @@ from fini_admin.web.forms.workspaces import KeyForm, KeyWordsForm
 from fini_admin.web.key_guard import as_typed
 from fini_admin.web.pages import go, show
 from fini_admin.web.permissions import WorkspaceRequest, requires
-from fini_admin.workspaces import actions, queries
+from fini_admin.web.wording import keys as wording
+from fini_admin.workspaces import queries
+from fini_admin.workspaces.keys import add_key, describe_key, switch_key, switch_off_key, why_not_switch
 from fini_admin.workspaces.models import ApiKey, KeyState
 from fini_admin.workspaces.permissions import Permission
 
-# What a verification found, and what comes of it.
-MAY = {
-    "read write": "It may read and write.",
-    "read": "It may read, may not write: registering and ingesting will be refused.",
-    "write": "It may write, may not read: discovering, and following what was sent, will be refused.",
-    "": "It may neither read nor write: every call will be refused.",
-}
-# Whose key it is, as its sources tell.
-BELONGS = {
-    True: "It opens this workspace.",
-    False: "It opens another Fini workspace: none of the sources here is in it.",
-    None: "Whether it opens this workspace cannot be told: there are no sources to compare.",
-}
 MOST_RUNS = 10
-READS = "reads go out with it from now on, writes with the live key."
-OTHER_SCOPES = "Make a key with the scopes read and write in Fini, add it here and switch to it."
 
 
 @requires(Permission.KEYS_MANAGE)
@@ -61,7 +49,7 @@ def index(request: WorkspaceRequest) -> HttpResponse:
 def add(request: WorkspaceRequest, form: KeyForm) -> ApiKey | None:
     """The key that the form brings, also when it brings it for the second time; None, and why on the form."""
     try:
-        return actions.add_key(
+        return add_key(
             by=request.by,
             workspace=request.workspace,
             plain=form.cleaned_data["key"],
@@ -78,43 +66,23 @@ def add(request: WorkspaceRequest, form: KeyForm) -> ApiKey | None:
 
 @requires(Permission.KEYS_MANAGE)
 def verify(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
-    """Ask Fini whether it takes the key, and for what: the one place where a view calls Fini."""
-    key = queries.key(request.workspace, key_id)
+    """Have a worker ask Fini whether it takes the key, and for what; the page follows it."""
+    key = get_object_or_404(queries.keys(request.workspace), pk=key_id)
     if request.method == "POST" and key.state == KeyState.OFF:
         messages.error(request, f"The key {key.label} is off for good. Nothing was asked.")
     elif request.method == "POST":
-        try:
-            found = key_check.verify(by=request.by, key=key)
-        except key_check.FAILURES as error:
-            messages.error(request, f"The key {key.label} is not verified. {key_check.explained(error)}")
-        else:
-            say(request, key, found)
+        verifications.ask(by=request.by, key=key)
     return go(request, here(request))
-
-
-def say(request: WorkspaceRequest, key: ApiKey, found: key_check.Found) -> None:
-    """What a verification found."""
-    takes = f"Fini accepts the key {key.label}."
-    whose = BELONGS[found.same] if key.state != KeyState.LIVE else ""
-    may = MAY[" ".join(sorted(found.scopes))]
-    if found.same is False:
-        messages.error(request, f"{takes} {whose} Add a key that was made in this workspace.")
-    elif found.scopes == {"read", "write"}:
-        messages.success(request, f"{takes} {may} {whose}".rstrip())
-    elif queries.read_key(request.workspace) == key:
-        messages.success(request, f"{takes} It may only read: {READS}")
-    else:
-        messages.warning(request, f"{takes} {may} {OTHER_SCOPES}")
 
 
 @requires(Permission.KEYS_MANAGE)
 @reauthenticated
 def switch(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
     """Let calls go out with this key from now on."""
-    key = queries.key(request.workspace, key_id)
+    key = get_object_or_404(queries.keys(request.workspace), pk=key_id)
     if request.method == "POST":
         try:
-            actions.switch_key(by=request.by, key=key)
+            switch_key(by=request.by, key=key)
         except ValidationError as error:
             messages.error(request, " ".join(error.messages))
         else:
@@ -127,9 +95,9 @@ def switch(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
 @reauthenticated
 def switch_off(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
     """Switch a key off for good; the page asked before."""
-    key = queries.key(request.workspace, key_id)
+    key = get_object_or_404(queries.keys(request.workspace), pk=key_id)
     if request.method == "POST":
-        actions.switch_off_key(by=request.by, key=key)
+        switch_off_key(by=request.by, key=key)
         messages.success(request, f"The key {key.label} is off. Revoke it in Fini too: Deploy → API Keys.")
     return go(request, here(request))
 
@@ -137,12 +105,12 @@ def switch_off(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
 @requires(Permission.KEYS_MANAGE)
 def edit(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
     """What is said of a key; posted, other words."""
-    key = queries.key(request.workspace, key_id)
+    key = get_object_or_404(queries.keys(request.workspace), pk=key_id)
     held = {name: getattr(key, name) for name in KeyWordsForm.base_fields}
     form = KeyWordsForm(request.POST if request.method == "POST" else None, initial=held)
     if request.method == "POST" and form.is_valid():
         try:
-            key = actions.describe_key(by=request.by, key=key, **form.cleaned_data)
+            key = describe_key(by=request.by, key=key, **form.cleaned_data)
         except ValidationError as error:
             refuse(form, error)
         else:
@@ -157,22 +125,13 @@ def page(request: WorkspaceRequest, *, form: KeyForm) -> HttpResponse:
     keys = list(queries.keys(request.workspace))
     on = [key for key in keys if key.state != KeyState.OFF]
     reader = queries.read_key(request.workspace)
-    rows = [
-        {
-            "key": key,
-            "scopes": scopes(key),
-            "may": MAY.get(key.scopes, ""),
-            "belongs": belongs(key),
-            "reads": key == reader,
-            "why_not": queries.why_not_switch(key) if key.state == KeyState.WAITING else "",
-            "others": len(on) > 1,
-        }
-        for key in on
-    ]
+    asked = {one.key_id: one for one in verifications.of_workspace(request.workspace)}
+    rows = [row_of(key, asked.get(key.pk), reader=key == reader) | {"others": len(on) > 1} for key in on]
     context: dict[str, object] = {
         "form": form,
         "rows": rows,
         "off": [key for key in keys if key.state == KeyState.OFF],
+        "verifying": any(row["verifying"] for row in rows),
         "live": any(key.state == KeyState.LIVE for key in on),
     }
     if request.GET.get("part") in ("calls", "breaks"):
@@ -181,28 +140,33 @@ def page(request: WorkspaceRequest, *, form: KeyForm) -> HttpResponse:
     return show(request, "workspaces/keys.html", context, parts=("list", "calls", "breaks"), status=status)
 
 
+def row_of(key: ApiKey, verification: Verification | None, *, reader: bool) -> dict[str, object]:
+    """A key that is not off, and what its card says of it; `reader`: reads go out with it."""
+    waits = verification is not None and verification.ended_at is None
+    text, tone = wording.found(key, verification, reader=reader)
+    return {
+        "key": key,
+        "scopes": wording.scopes(key),
+        "may": wording.MAY.get(key.scopes, ""),
+        "belongs": wording.belongs(key),
+        "reads": reader,
+        "why_not": why_not_switch(key) if key.state == KeyState.WAITING else "",
+        "verifying": (wording.VERIFYING if worker_alive() else wording.NO_WORKER) if waits else "",
+        "found": text,
+        "tone": tone,
+    }
+
+
 def used(request: WorkspaceRequest, keys: list[ApiKey]) -> dict[str, object]:
     """How much each key was used lately, by whom, and what a key is needed for that `?key=` names."""
     uses = usage.by_key(str(request.workspace.pk), timezone.now())
-    pairs = [(key, uses.get(str(key.pk), usage.Use())) for key in keys]
+    pairs = [(key, uses.get(str(key.pk), usage.KeyUse())) for key in keys]
     asked = next((pair for pair in pairs if str(pair[0].pk) == request.GET.get("key")), None)
     return {
         "uses": [(key, use) for key, use in pairs if key.state != KeyState.OFF or use.calls[-1]],
         "asked": asked,
         "going": list(running(request.workspace)[:MOST_RUNS]) if asked else [],
     }
-
-
-def scopes(key: ApiKey) -> str:
-    """What the last verification found, in words."""
-    if not key.verified_at:
-        return "not verified yet"
-    return " and ".join(key.scopes.split()) or "none"
-
-
-def belongs(key: ApiKey) -> str:
-    """Whose key the last verification found a waiting one to be, in words; empty where nothing is to be said."""
-    return BELONGS[key.same_workspace] if key.verified_at and key.state != KeyState.LIVE else ""
 
 
 def here(request: WorkspaceRequest) -> str:

@@ -7,7 +7,7 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpResponse
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
@@ -20,7 +20,8 @@ from fini_admin.web.forms.base import refuse
 from fini_admin.web.forms.workspaces import MemberForm, NewPersonForm, OwnForm, RoleForm
 from fini_admin.web.pages import go
 from fini_admin.web.permissions import WorkspaceRequest, requires
-from fini_admin.workspaces import actions, queries
+from fini_admin.workspaces import queries
+from fini_admin.workspaces.members import add_member, add_new_member, change_role, remove_member
 from fini_admin.workspaces.models import Membership, Role
 from fini_admin.workspaces.permissions import ALLOWED, Permission
 
@@ -95,13 +96,13 @@ def add(request: WorkspaceRequest, form: MemberForm) -> Membership:
     who: dict[str, Any] = {"by": request.by, "workspace": request.workspace}
     person = queries.person(data["email"])
     if person is None:
-        return actions.add_new_member(**who, **data)
+        return add_new_member(**who, **data)
     member = queries.members(request.workspace).filter(user=person).first()
     if member and member.role != data["role"]:
         raise ValidationError(
             {"email": f"{person.email} is {member.role} here: change the role in the list."}
         )
-    return actions.add_member(**who, user=person, role=data["role"])
+    return add_member(**who, user=person, role=data["role"])
 
 
 @sensitive_variables("data")
@@ -130,13 +131,13 @@ def invite(request: WorkspaceRequest, *, email: str, role: str) -> HttpResponse:
 @reauthenticated
 def role(request: WorkspaceRequest, number: int) -> HttpResponse:
     """Another role for a member."""
-    member = queries.member(request.workspace, number)
+    member = get_object_or_404(queries.members(request.workspace), pk=number)
     if request.method != "POST":
         return go(request, here(request))
     form = RoleForm(request.POST, own=member.user_id == request.user.pk, auto_id=f"role-{number}_%s")
     if form.is_valid():
         try:
-            member = actions.change_role(
+            member = change_role(
                 by=request.by,
                 membership=member,
                 role=form.cleaned_data["role"],
@@ -153,7 +154,7 @@ def role(request: WorkspaceRequest, number: int) -> HttpResponse:
 @reauthenticated
 def remove(request: WorkspaceRequest, number: int) -> HttpResponse:
     """End a membership; the page asked before."""
-    member = queries.member(request.workspace, number)
+    member = get_object_or_404(queries.members(request.workspace), pk=number)
     if request.method != "POST":
         return go(request, here(request))
     form = OwnForm(request.POST, own=member.user_id == request.user.pk, auto_id=f"remove-{number}_%s")
@@ -173,7 +174,7 @@ def remove(request: WorkspaceRequest, number: int) -> HttpResponse:
 @transaction.atomic
 def end(request: WorkspaceRequest, member: Membership) -> None:
     """End a membership, and with it an invitation that would let the person back in."""
-    actions.remove_member(by=request.by, membership=member)
+    remove_member(by=request.by, membership=member)
     invitations.withdraw(by=request.by, workspace=request.workspace, email=member.user.email)
 
 

@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django_htmx.http import retarget, trigger_client_event
 
-from fini_admin.fini.addresses import hint
+from fini_admin.fini.addresses import hint_of
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.ingestion.comparison import known_ids
 from fini_admin.ingestion.previews import RegisterNotes, freeze_register
@@ -77,7 +77,7 @@ def check(request: WorkspaceRequest, name: str) -> HttpResponse:
     if form is None or field not in form.fields:
         raise Http404
     form.is_valid()
-    found = hint(form.cleaned_data.get("original_url", "")) if field == "original_url" else None
+    found = hint_of(form.cleaned_data.get("original_url", "")) if field == "original_url" else None
     context = {
         "errors": form.errors.get(field),
         "other": other_provider(request, found.provider) if found else "",
@@ -171,7 +171,7 @@ def notes(upload: ImportForm, provider: str) -> list[str]:
     lost = sum(LOST in resource.title for resource in resources)
     if lost:
         said.append(f"Titles that hold � in place of a character that was lost: {lost:,}.")
-    of = Counter(hint(resource.original_url).provider for resource in resources)
+    of = Counter(hint_of(resource.original_url).provider for resource in resources)
     for name, count in of.items():
         if name and name != provider:
             labels = PROVIDERS[name].label, PROVIDERS[provider].label

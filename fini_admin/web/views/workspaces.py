@@ -17,8 +17,14 @@ from fini_admin.web.forms.base import refuse
 from fini_admin.web.forms.workspaces import NameForm, WorkspaceForm
 from fini_admin.web.pages import go
 from fini_admin.web.permissions import Request, superuser_only
-from fini_admin.workspaces import actions, queries
+from fini_admin.workspaces import queries
 from fini_admin.workspaces.models import Workspace
+from fini_admin.workspaces.workspaces import (
+    archive_workspace,
+    create_workspace,
+    rename_workspace,
+    restore_workspace,
+)
 
 
 @superuser_only
@@ -27,7 +33,7 @@ def index(request: Request) -> HttpResponse:
     form = WorkspaceForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
-            workspace = actions.create_workspace(by=request.by, **form.cleaned_data)
+            workspace = create_workspace(by=request.by, **form.cleaned_data)
         except ValidationError as error:
             refuse(form, error)
         else:
@@ -45,7 +51,7 @@ def rename(request: Request, workspace_id: UUID) -> HttpResponse:
     form = naming(workspace, request)
     if form.is_valid():
         try:
-            actions.rename_workspace(by=request.by, workspace=workspace, **form.cleaned_data)
+            rename_workspace(by=request.by, workspace=workspace, **form.cleaned_data)
         except ValidationError as error:
             refuse(form, error)
         else:
@@ -60,7 +66,7 @@ def archive(request: Request, workspace_id: UUID) -> HttpResponse:
     """What archiving does; posted, it is done."""
     workspace = get_object_or_404(queries.workspaces_of(request.user), pk=workspace_id)
     if request.method == "POST":
-        actions.archive_workspace(by=request.by, workspace=workspace)
+        archive_workspace(by=request.by, workspace=workspace)
         messages.success(request, f"{workspace.name} is archived. Restore it here.")
         return go(request, reverse("workspaces"))
     context = {
@@ -76,7 +82,7 @@ def restore(request: Request, workspace_id: UUID) -> HttpResponse:
     """An archived workspace is there again."""
     workspace = get_object_or_404(Workspace, pk=workspace_id)
     if request.method == "POST":
-        actions.restore_workspace(by=request.by, workspace=workspace)
+        restore_workspace(by=request.by, workspace=workspace)
         wake()
         messages.success(request, f"{workspace.name} is restored. Its work goes on.")
     return go(request, reverse("workspaces"))

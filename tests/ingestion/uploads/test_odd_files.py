@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from fini_admin.fini.wire import kept
+from fini_admin.fini.wire import shortened
 from fini_admin.ingestion.uploads.reading import read_text
 from fini_admin.ingestion.uploads.rows import Unreadable
 from tests.ingestion.uploads.test_reading import GOOD, HEADER, as_csv, as_json, read
@@ -39,7 +39,7 @@ def test_a_source_that_cannot_be_registered_is_none_of_this_provider(provider: s
 
 
 def test_a_title_that_was_cut_is_not_written_over_the_whole_one() -> None:
-    problems = read(as_json(GOOD | {"title": kept("x" * 3_000, 2_500)}), "zendesk")[1]
+    problems = read(as_json(GOOD | {"title": shortened("x" * 3_000, 2_500)}), "zendesk")[1]
     said = "title was too long to be kept whole: write one of at most 2,500 characters"
     assert problems == {1: said}
 

@@ -6,8 +6,9 @@ from django.core.management.base import CommandError, CommandParser
 
 from fini_admin.cli import base as commands
 from fini_admin.fini.errors import FiniError
-from fini_admin.ingestion import budget, key_check
-from fini_admin.workspaces import actions
+from fini_admin.ingestion import budget
+from fini_admin.ingestion.engine import key_check
+from fini_admin.workspaces.keys import add_key
 from fini_admin.workspaces.models import ApiKey, KeyState
 
 
@@ -50,7 +51,7 @@ class Command(commands.Command):
 
     def added(self, slug: str, label: str) -> ApiKey:
         """The sealed key."""
-        return actions.add_key(
+        return add_key(
             by=commands.by(),
             workspace=commands.workspace_or_error(slug),
             label=label,

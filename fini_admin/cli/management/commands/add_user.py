@@ -6,7 +6,8 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import transaction
 
 from fini_admin.cli import base as commands
-from fini_admin.workspaces import actions, validators
+from fini_admin.workspaces import validators
+from fini_admin.workspaces.members import add_member, add_user
 from fini_admin.workspaces.models import Role, User
 
 
@@ -43,12 +44,12 @@ class Command(commands.Command):
             raise CommandError(f"{user} is known already; --superuser is for a new address")
         user = user or self.added(email, name=options["name"], superuser=superuser)
         if place and role:
-            actions.add_member(by=commands.by(), workspace=place, user=user, role=role)
+            add_member(by=commands.by(), workspace=place, user=user, role=role)
         self.stdout.write(f"{user} is {role} of {place}." if place else f"{user} is a superuser.")
 
     def added(self, email: str, *, name: str, superuser: bool) -> User:
         """A new person, with the password from standard input."""
-        return actions.add_user(
+        return add_user(
             by=commands.by(),
             email=email,
             password=commands.read_secret_from_stdin("Password"),

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from fini_admin.cli import base as commands
-from fini_admin.workspaces import actions
+from fini_admin.workspaces.workspaces import create_workspace
 
 
 class Command(commands.Command):
@@ -22,5 +22,5 @@ class Command(commands.Command):
 
     def handle(self, *, slug: str, name: str, **_: Any) -> None:
         """Make it, say so."""
-        actions.create_workspace(by=commands.by(), slug=slug, name=name)
+        create_workspace(by=commands.by(), slug=slug, name=name)
         self.stdout.write(f"Workspace {slug} made.")

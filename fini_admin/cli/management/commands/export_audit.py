@@ -14,7 +14,7 @@ from fini_admin.audit import chain, export
 from fini_admin.audit.names import Activity
 from fini_admin.cli import base as commands
 from fini_admin.cli.trails import chain_of
-from fini_admin.lib.download import harmless
+from fini_admin.lib.download import escape_formula
 
 PAUSE = 1.0
 
@@ -60,14 +60,14 @@ class Command(commands.Command):
                 by=commands.by(),
                 detail=detail,
             )
-        rows = followed(name, start, stop) if follow else export.rows(name, since=start, until=stop)
+        rows = followed(name, start, stop) if follow else export.exported_rows(name, since=start, until=stop)
         printed = (export.with_bodies(row) for row in rows) if bodies else rows
         self.print_csv(printed, bodies=bodies) if options["format"] == "csv" else self.print_lines(printed)
 
     def print_lines(self, rows: Iterator[dict[str, Any]]) -> None:
         """JSON Lines: of each row the very text that its hash is of, with the hash in it."""
         for row in rows:
-            self.stdout.write(chain.line(row))
+            self.stdout.write(chain.canonical_json(row))
 
     def print_csv(self, rows: Iterator[dict[str, Any]], *, bodies: bool) -> None:
         """CSV, with the same names as header; a cell that a spreadsheet would run is quoted with an apostrophe."""
@@ -76,14 +76,14 @@ class Command(commands.Command):
         writer = csv.DictWriter(self.stdout, sorted(names), lineterminator="\r\n")
         writer.writeheader()
         for row in rows:
-            writer.writerow({name: harmless(value) for name, value in row.items()})
+            writer.writerow({name: escape_formula(value) for name, value in row.items()})
 
 
 def followed(name: str, since: str, until: str) -> Iterator[dict[str, Any]]:
     """The rows, and new ones as they come."""
     after = 0
     while True:
-        for row in export.rows(name, since=since, until=until, after=after):
+        for row in export.exported_rows(name, since=since, until=until, after=after):
             after = row["seq"]
             yield row
         sys.stdout.flush()
@@ -99,4 +99,4 @@ def utc_text(value: str) -> str:
     except ValueError as error:
         raise CommandError(f"{value!r} is not a time like 2026-11-24T09:30") from error
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return chain.text_of(moment)
+    return chain.utc_text(moment)

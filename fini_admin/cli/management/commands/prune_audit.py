@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from fini_admin.audit import pruning
-from fini_admin.audit.verify import Broken
+from fini_admin.audit.verify import ChainBroken
 from fini_admin.cli import base as commands
 from fini_admin.cli.trails import chosen, days_kept
 
@@ -33,7 +33,7 @@ class Command(commands.Command):
         for label, name in chosen(slug, every=options["all"]).items():
             try:
                 self.stdout.write(f"{label}: {self.prune(label, name, dry_run=dry_run)}")
-            except Broken as error:
+            except ChainBroken as error:
                 broken.append(f"{label}: {error}")
         if broken:
             raise CommandError(f"nothing goes from a broken trail: {'; '.join(broken)}")
@@ -45,7 +45,7 @@ class Command(commands.Command):
         if dry_run:
             return f"{plan.rows:,} rows would go, up to row {plan.last:,}" if plan else nothing(days)
         if plan:
-            pruning.anchor(name, plan, days=days, by=commands.by())
+            pruning.commit_anchor(name, plan, days=days, by=commands.by())
             pruning.remove_rows(name, plan, lambda done: self.show(label, done, plan.rows))
         bodies = pruning.remove_bodies(name)
         said = f"{plan.rows:,} rows went, up to row {plan.last:,}" if plan else nothing(days)

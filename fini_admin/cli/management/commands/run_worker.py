@@ -20,7 +20,7 @@ from fini_admin.ingestion.engine import clock_skew, loop
 from fini_admin.ingestion.models import Worker
 from fini_admin.lib import outage
 from fini_admin.people import sessions
-from fini_admin.workspaces.fallback import end_fallbacks
+from fini_admin.workspaces.keys import end_fallbacks
 
 log = logging.getLogger(__name__)
 TICK = 1.0
@@ -49,7 +49,7 @@ class Command(base.Command):
 
     def handle(self, **_: Any) -> None:
         """Run until told to stop, then leave nothing behind."""
-        chain.check_key(chain.INSTALLATION)
+        chain.check_head_key(chain.INSTALLATION)
         if not settings.POSTGRES:  # a file of its own, which no backup holds
             HUEY.storage.initialize_schema()
         # Until huey listens for it, a little after its threads were started, SIGTERM would cut everything off.
@@ -82,7 +82,7 @@ class Outages:
 
     def met(self, clock: str, error: Exception) -> bool:
         """Note an error; whether it is an outage."""
-        said = outage.in_a_line(error)
+        said = outage.outage_line(error)
         with self.lock:
             if said and not self.failing:
                 log.error("The worker waits, and goes on by itself. %s", said)
@@ -119,7 +119,7 @@ def repeat(target: Any, pause: float, stopping: threading.Event, outages: Outage
 def leave() -> None:
     """Give back what this process holds; while the database is away its leases run out instead."""
     try:
-        with outage.patience(LAST_WORDS):
+        with outage.lock_timeout(LAST_WORDS):
             loop.abandon(Process.owner)
     except Exception as error:
         if not outage.outage_of(error):

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from fini_admin.audit.verify import Broken, first_number, verify
+from fini_admin.audit.verify import ChainBroken, first_seq, verify
 from fini_admin.cli import base as commands
 from fini_admin.cli.trails import chosen
 
@@ -27,12 +27,12 @@ class Command(commands.Command):
         for label, name in chosen(slug, every=options["all"]).items():
             try:
                 rows = verify(name, with_bodies=bodies)
-            except Broken as broken:
+            except ChainBroken as broken:
                 raise CommandError(f"{label}: {broken}") from broken
             self.stdout.write(f"{label}: intact, {rows:,} rows{where(name)}")
 
 
 def where(name: str) -> str:
     """From which row on a chain is there, when rows before it went."""
-    first = first_number(name) or 1
+    first = first_seq(name) or 1
     return f" from row {first:,} on" if first > 1 else ""

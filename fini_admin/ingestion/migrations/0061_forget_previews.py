@@ -7,5 +7,5 @@ def forget(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("ingestion", "0051_served_at")]
+    dependencies = [("ingestion", "0060_verification")]
     operations = [migrations.RunPython(forget, migrations.RunPython.noop)]

@@ -24,5 +24,5 @@ def rename(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("ingestion", "0056_preview_rows")]
+    dependencies = [("ingestion", "0062_preview_rows")]
     operations = [migrations.RunPython(rename, migrations.RunPython.noop)]

@@ -1,3 +1,5 @@
+"""Workspaces, people, members and keys are added: what is taken, what is refused, what the trail says."""
+
 import pytest
 from allauth.account.models import EmailAddress
 from django.core.exceptions import ValidationError
@@ -5,8 +7,10 @@ from django.db import IntegrityError, transaction
 
 from fini_admin.audit import chain
 from fini_admin.audit.models import Entry, Head
-from fini_admin.workspaces import actions, queries
+from fini_admin.workspaces import queries
+from fini_admin.workspaces.members import add_member, add_user
 from fini_admin.workspaces.models import ApiKey, Membership, User, Workspace
+from fini_admin.workspaces.workspaces import create_workspace
 from tests.support import people
 from tests.support.who import by
 
@@ -15,7 +19,7 @@ BY = by("ada@example.com", "browser")
 
 
 def test_a_workspace_starts_with_its_chain_and_says_who_made_it():
-    workspace = actions.create_workspace(by=BY, slug="acme", name=" Acme ")
+    workspace = create_workspace(by=BY, slug="acme", name=" Acme ")
     assert Workspace.objects.get().name == "Acme"
     assert people.trail(workspace) == [
         ("workspace.created", "ada@example.com", {"slug": "acme", "name": "Acme"})
@@ -26,32 +30,32 @@ def test_a_workspace_starts_with_its_chain_and_says_who_made_it():
 @pytest.mark.parametrize("slug", ["", "-", "-acme", "Acme", "ac me", "acme_one", "é", "a" * 64, "acme\n"])
 def test_a_slug_that_no_address_could_hold_is_refused(slug):
     with pytest.raises(ValidationError):
-        actions.create_workspace(by=BY, slug=slug, name="Acme")
+        create_workspace(by=BY, slug=slug, name="Acme")
     assert not Workspace.objects.exists()
 
 
 @pytest.mark.parametrize("slug", ["a", "0", "a-b", "a" * 63])
 def test_a_slug_of_letters_digits_and_hyphens_is_taken(slug):
-    assert actions.create_workspace(by=BY, slug=slug, name="Acme").slug == slug
+    assert create_workspace(by=BY, slug=slug, name="Acme").slug == slug
 
 
 def test_a_taken_slug_is_refused():
     people.workspace("acme")
     with pytest.raises(ValidationError, match="acme already"):
-        actions.create_workspace(by=BY, slug="acme", name="Other")
+        create_workspace(by=BY, slug="acme", name="Other")
     assert Workspace.objects.count() == 1
 
 
 @pytest.mark.parametrize("name", ["", "  ", "two\nlines", "n" * 101, people.KEY])
 def test_a_workspace_name_is_one_line_and_no_key(name):
     with pytest.raises(ValidationError) as found:
-        actions.create_workspace(by=BY, slug="acme", name=name)
+        create_workspace(by=BY, slug="acme", name=name)
     assert people.KEY not in str(found.value)
     assert not Workspace.objects.exists()
 
 
 def test_a_new_person_has_a_proven_address_in_lower_case():
-    actions.add_user(by=BY, email=" Bob@Example.COM ", password=people.PASSWORD, name="Bob")
+    add_user(by=BY, email=" Bob@Example.COM ", password=people.PASSWORD, name="Bob")
     bob = User.objects.get()
     address = EmailAddress.objects.get()
     assert (bob.email, bob.name, bob.is_superuser) == ("bob@example.com", "Bob", False)
@@ -72,7 +76,7 @@ def test_a_new_person_has_a_proven_address_in_lower_case():
 )
 def test_a_weak_password_is_refused_and_nobody_is_made(password):
     with pytest.raises(ValidationError) as found:
-        actions.add_user(by=BY, email="bob@example.com", password=password)
+        add_user(by=BY, email="bob@example.com", password=password)
     assert set(found.value.message_dict) == {"password"}
     assert not User.objects.exists()
 
@@ -82,14 +86,14 @@ def test_a_weak_password_is_refused_and_nobody_is_made(password):
 )
 def test_an_address_that_is_none_is_refused(email):
     with pytest.raises(ValidationError):
-        actions.add_user(by=BY, email=email, password=people.PASSWORD)
+        add_user(by=BY, email=email, password=people.PASSWORD)
     assert not User.objects.exists()
 
 
 def test_a_known_address_is_refused_in_whatever_case():
     people.user("bob@example.com")
     with pytest.raises(ValidationError, match="known already"):
-        actions.add_user(by=BY, email="BOB@example.com", password="another long phrase")
+        add_user(by=BY, email="BOB@example.com", password="another long phrase")
     assert User.objects.get().check_password(people.PASSWORD)
 
 
@@ -101,7 +105,7 @@ def test_the_database_takes_no_address_in_upper_case():
 def test_a_member_is_added_once_and_changes_role():
     acme, bob = people.workspace(), people.user("bob@example.com")
     for role in ("viewer", "viewer", "admin"):
-        actions.add_member(by=BY, workspace=acme, user=bob, role=role)
+        add_member(by=BY, workspace=acme, user=bob, role=role)
     assert Membership.objects.get().role == "admin"
     assert people.trail(acme)[1:] == [
         ("member.added", "ada@example.com", {"email": "bob@example.com", "role": "viewer"}),
@@ -111,7 +115,7 @@ def test_a_member_is_added_once_and_changes_role():
 
 def test_an_unknown_role_is_refused():
     with pytest.raises(ValidationError, match="viewer, editor, admin"):
-        actions.add_member(by=BY, workspace=people.workspace(), user=people.user(), role="owner")
+        add_member(by=BY, workspace=people.workspace(), user=people.user(), role="owner")
     assert not Membership.objects.exists()
 
 

@@ -1,19 +1,16 @@
 """Who calls, and with which key: where a run's or a watch's call gets its context."""
 
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from fini_admin.audit import chain
-from fini_admin.audit.names import Activity, By, Origin
+from fini_admin.audit.names import By, Origin
 from fini_admin.audit.recording import Context
 from fini_admin.audit.transport import Exchange
 from fini_admin.fini.errors import KeyRefused, ScopeMissing
 from fini_admin.ingestion import budget
 from fini_admin.ingestion.models import Budget, Run
 from fini_admin.lib.keyring import UnknownKey
-from fini_admin.workspaces.actions import lock_workspace
-from fini_admin.workspaces.fallback import fall_back
+from fini_admin.workspaces import keys
 from fini_admin.workspaces.models import ApiKey, KeyState, Workspace
 from fini_admin.workspaces.queries import live_key, read_key
 from fini_admin.workspaces.vault import SealBroken, Secret, open_key
@@ -27,8 +24,8 @@ def settle(workspace: Workspace, done: Exchange[Any], *, reads: bool = False) ->
     held = budget.lock_budget(workspace)
     budget.settle(held, done.call, done.sent_at, done.error)
     if isinstance(done.error, KeyRefused) or (reads and cannot_read(workspace, done)):
-        refuse_key(workspace, done.key_id, str(done.error))
-    note_use(done.key_id, done.sent_at)
+        keys.mark_refused(workspace, done.key_id, str(done.error))
+    keys.note_use(done.key_id, done.sent_at)
     return held
 
 
@@ -39,29 +36,6 @@ def cannot_read(workspace: Workspace, done: Exchange[Any]) -> bool:
     return ApiKey.objects.filter(
         workspace=workspace, pk=done.key_id, state=KeyState.WAITING, scopes="read"
     ).exists()
-
-
-def note_use(key_id: str, at: datetime) -> None:
-    """When a key was last used, written at most once a minute."""
-    key = ApiKey.objects.filter(pk=key_id).exclude(last_used_at__gt=at - timedelta(minutes=1))
-    key.update(last_used_at=at)
-
-
-def refuse_key(workspace: Workspace, key_id: str, reason: str) -> None:
-    """Note a key's first refusal, in the key and in the trail: the work waits for another instead of burning calls.
-
-    Soon after a switch it need not wait: it goes back to the key before.
-    """
-    # The workspace, the key's row, the chain's head: in this order, as everywhere, so that nobody waits crosswise.
-    lock_workspace(workspace)
-    for key in ApiKey.objects.filter(workspace=workspace, pk=key_id, refused_at=None):
-        now = datetime.now(UTC)
-        ApiKey.objects.filter(pk=key.pk).update(refused_at=now, last_refused_at=now)
-        detail: dict[str, object] = {"label": key.label, "reason": reason}
-        chain.record(
-            chain=str(workspace.pk), kind=Activity.KEY_REFUSED, by=By("Fini", Origin.WORKER), detail=detail
-        )
-        fall_back(key)
 
 
 class NoKey(Exception):

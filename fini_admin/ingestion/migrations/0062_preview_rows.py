@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('ingestion', '0055_forget_previews'),
+        ('ingestion', '0061_forget_previews'),
     ]
 
     operations = [

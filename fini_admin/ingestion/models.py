@@ -1,4 +1,4 @@
-"""The queue, runs with their steps and items, the budget, and who is at work."""
+"""The queue, previews, runs with their steps and items, the budget, and the workers."""
 
 from django.db import models
 from django.db.models import Q
@@ -14,7 +14,7 @@ NOT_CONNECTED = (
 
 
 class RunKind(models.TextChoices):
-    """What a run does, and what a step's call is."""
+    """What a run does; also what a step's call does."""
 
     DISCOVER = "discover"
     REGISTER = "register"
@@ -23,7 +23,7 @@ class RunKind(models.TextChoices):
 
 
 class ItemOutcome(models.TextChoices):
-    """The end of one ID in a run (design 1)."""
+    """The end of one ID in a run."""
 
     DONE = "done"
     REFUSED = "refused"
@@ -33,14 +33,14 @@ class ItemOutcome(models.TextChoices):
 
 
 class Lane(models.TextChoices):
-    """For the first time, or again."""
+    """Whether a source is ingested for the first time or again."""
 
     ADD = "add"
     REFRESH = "refresh"
 
 
 class Stage(models.TextChoices):
-    """Where an item of a run stands. *pair*: registered, its record not yet read back (trap 1)."""
+    """Where an item stands. *pair*: registered, and its record was not read back yet (T1)."""
 
     REGISTER = "register"
     PAIR = "pair"
@@ -50,7 +50,7 @@ class Stage(models.TextChoices):
 
 
 class StepState(models.TextChoices):
-    """*check*: sent, and only a read-back can say what became of it (trap 3)."""
+    """Where a step stands. *check*: sent, and only a read-back can tell the outcome (T3)."""
 
     READY = "ready"
     SENT = "sent"
@@ -59,7 +59,7 @@ class StepState(models.TextChoices):
 
 
 class RunState(models.TextChoices):
-    """A run goes on until every ID has its end."""
+    """A run goes on until every ID has its outcome."""
 
     RUNNING = "running"
     ENDED = "ended"
@@ -108,12 +108,12 @@ class Run(models.Model):
 
     @property
     def outcomes(self) -> dict[str, int]:
-        """How many IDs came to which end so far."""
+        """How many IDs have each outcome so far."""
         return {name: getattr(self, name) for name in ItemOutcome.values}
 
     @property
     def ended(self) -> int:
-        """How many IDs have their end."""
+        """How many IDs have an outcome."""
         return sum(self.outcomes.values())
 
 
@@ -121,7 +121,7 @@ class Step(models.Model):
     """The part of a run that one call carries. The lease says which process has it, and until when (P4).
 
     `root` is the step that this one was cut from after a refusal, `splits` how many calls that cost so far, kept
-    at the root (trap 4). `refusal` is what Fini said when it refused the step. A read asked at or after
+    at the root (T4). `refusal` is what Fini said when it refused the step. A read asked at or after
     `settle_after` settles a step in *check* even if it shows no trace.
     """
 
@@ -174,7 +174,7 @@ class Item(models.Model):
 
 
 class QueueEntry(models.Model):
-    """A source's wait for ingestion. `lane` is empty until the record was read (trap 2); `run` has taken it."""
+    """A source's wait for ingestion. `lane` is empty until the record was read (T2); `run` is the run that holds it."""
 
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="+")
     source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="entries")
@@ -292,7 +292,7 @@ class Budget(models.Model):
 
 
 class Slot(models.Model):
-    """A numbered call of a workspace; until it is known when it was sent, it counts as sent at its latest."""
+    """A numbered call of a workspace; it counts as sent at the latest possible moment until the real one is known."""
 
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
     number = models.PositiveBigIntegerField()
@@ -304,7 +304,7 @@ class Slot(models.Model):
 
 
 class Watch(models.Model):
-    """How a workspace's list is followed: one walk at a time, page by page, kept here between calls (trap 6).
+    """How a workspace's list is followed: one walk at a time, page by page, kept here between calls (T6).
 
     `whole`: this walk goes on until everything followed was seen. `cut_short`: the last one lost its place, so a
     page without news at the head proves nothing, and the next walk is whole. `error`: why the list could not be read
@@ -361,7 +361,6 @@ class Schedule(models.Model):
 
     @property
     def every(self) -> str:
-        """How often, in words."""
         return "every hour" if self.every_hours == 1 else f"every {self.every_hours} hours"
 
 
@@ -391,7 +390,7 @@ class Verification(models.Model):
 
 
 class Worker(models.Model):
-    """A process that does the background work, and when it last said so."""
+    """A process that does the background work, with its last heartbeat."""
 
     id = models.CharField(max_length=36, primary_key=True)
     started_at = models.DateTimeField()

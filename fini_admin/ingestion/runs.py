@@ -1,4 +1,4 @@
-"""Starting a run, cutting it into steps, and its end."""
+"""Starting a run, and its end."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -50,7 +50,7 @@ OPEN = [stage for stage in Stage if stage != Stage.ENDED]
 
 
 class Wait(NamedTuple):
-    """A queue entry as a run takes it, with what its items hold."""
+    """A queue entry with what a run's item holds of it."""
 
     pk: int
     closed_at: datetime | None
@@ -68,7 +68,7 @@ V_co = TypeVar("V_co", covariant=True)
 
 
 class Listed(Protocol[V_co]):
-    """What a run is made of: how many there are, and all of them in their order."""
+    """A collection that is read once: its length, and its elements in order."""
 
     def __len__(self) -> int: ...
     def __iter__(self) -> Iterator[V_co]: ...
@@ -78,11 +78,11 @@ EMPTY = "The queue is empty: nothing awaits ingestion"
 
 
 class NothingToDo(Exception):
-    """The run would have no single ID."""
+    """The run would have no ID."""
 
 
 class Extra(TypedDict, total=False):
-    """What a run may be given beyond what it does: why, its one-time number, and what ingest sends along."""
+    """Options of a run: its reason, its one-time number, and what is sent along with an ingest."""
 
     reason: str
     token: str | None
@@ -91,12 +91,12 @@ class Extra(TypedDict, total=False):
 
 
 def run_of_token(workspace: Workspace, token: str | None) -> Run | None:
-    """The run that came of this one-time number, if one did: a form sent twice leads to the same run (P4)."""
+    """The run that was started with this one-time number: a form sent twice leads to the same run (P4)."""
     return Run.objects.filter(workspace=workspace, token=token).first() if token else None
 
 
 def start_discover(*, by: By, workspace: Workspace, provider: str, **extra: Unpack[Extra]) -> Run:
-    """Ask a provider what can be imported."""
+    """Start a discovery of a provider, or find the run of the same token."""
     with transaction.atomic():
         lock_budget(workspace)
         if again := run_of_token(workspace, extra.get("token")):
@@ -115,9 +115,9 @@ def start_register(
     then_ingest: bool,
     **extra: Unpack[Extra],
 ) -> Run:
-    """Register these resources, in batches in their order; with `then_ingest` the run also ingests them.
+    """Register these resources in their order; with `then_ingest` the run ingests them too.
 
-    They are read once, in pieces. Raises NothingToDo.
+    They are read once, in pieces, inside the transaction. Raises NothingToDo.
     """
     total = len(resources)
     if provider not in PROVIDERS or not total:
@@ -140,7 +140,6 @@ def start_register(
 
 
 def _register_items(provider: str, resources: Iterable[ResourceBody]) -> Iterator[Item]:
-    """One item a resource, in the given order; of no run yet."""
     for position, resource in enumerate(resources):
         yield Item(
             position=position,
@@ -158,10 +157,10 @@ def start_ingest(
     entries: Listed[tuple[int, int]] | None = None,
     **extra: Unpack[Extra],
 ) -> Run:
-    """Send what waits: the whole queue as it stands now, or these entries: their positions in the run and numbers.
+    """Ingest the whole queue as it stands now, or these entries, each given as its position in the run and its key.
 
-    They are read once, in pieces, and sent in the order given, in which those of a provider stand together. Those that
-    do not wait any more are skipped, and the run says so. Raises NothingToDo when nothing waits.
+    Entries are read once, in pieces, in their sending order; those of a provider must stand together. An entry that no
+    longer waits is skipped with a reason. Raises NothingToDo if none waits.
     """
     with transaction.atomic():
         budget = lock_budget(workspace)
@@ -183,7 +182,7 @@ def start_ingest(
 
 
 def _whole_queue(workspace: Workspace) -> list[tuple[int, int]]:
-    """What waits: each entry's place in the queue, from 0, and its number; those of a provider together."""
+    """The waiting entries as (position in the queue, key), those of a provider together."""
     mine = QueueEntry.objects.filter(workspace=workspace, closed_at=None, run=None).order_by("pk")
     by_provider: dict[str, list[tuple[int, int]]] = {}
     for position, (number, provider) in enumerate(mine.values_list("pk", "source__provider")):
@@ -192,7 +191,7 @@ def _whole_queue(workspace: Workspace) -> list[tuple[int, int]]:
 
 
 def entries_in_given_order(workspace: Workspace, numbers: Sequence[int]) -> list[QueueEntry]:
-    """The entries of these numbers in the order given, whether or not they still wait; less what nobody here reads."""
+    """The entries of these keys in the order given, whether or not they still wait, with the columns SENT_OF."""
     found: dict[int, QueueEntry] = {}
     for batch in chunks(numbers, CHUNK):
         entries = QueueEntry.objects.filter(workspace=workspace, pk__in=batch).select_related("source")
@@ -201,12 +200,12 @@ def entries_in_given_order(workspace: Workspace, numbers: Sequence[int]) -> list
 
 
 def is_waiting(entry: QueueEntry | Wait) -> bool:
-    """Whether an entry still waits: neither sent nor removed, and no run has it."""
+    """Whether an entry is open and no run has taken it."""
     return entry.closed_at is None and entry.run_id is None
 
 
 def _ingest_items(run: Run, entries: Iterable[tuple[int, int]]) -> Iterator[Item]:
-    """One item a source, whose entry the run takes; one without a lane is read first (T2)."""
+    """One item an entry, which the run takes."""
     for part in chunks(entries, CHUNK):
         found = QueueEntry.objects.filter(workspace=run.workspace_id, pk__in=[number for _, number in part])
         waits = {row[0]: Wait(*row) for row in found.values_list(*WAIT_OF)}
@@ -216,7 +215,7 @@ def _ingest_items(run: Run, entries: Iterable[tuple[int, int]]) -> Iterator[Item
 
 
 def _ingest_item(position: int, wait: Wait) -> Item:
-    """The item of an entry; it is skipped if the entry waits no more."""
+    """The item of an entry: read first if its lane is unknown (T2), skipped if it no longer waits."""
     item = Item(
         position=position,
         stage=Stage.INGEST if wait.lane else Stage.PAIR,
@@ -231,7 +230,7 @@ def _ingest_item(position: int, wait: Wait) -> Item:
 
 
 def _new_run(workspace: Workspace, kind: RunKind, *, by: By, **fields: object) -> Run:
-    """The next run of a workspace, with its entry in the audit trail."""
+    """Store the next run of a workspace, record it in the audit trail and wake the workers."""
     last = Run.objects.filter(workspace=workspace).aggregate(Max("number"))["number__max"] or 0
     run = Run(
         workspace=workspace,
@@ -258,7 +257,7 @@ def _new_run(workspace: Workspace, kind: RunKind, *, by: By, **fields: object) -
 
 
 def finish_and_release(run: Run, items: Sequence[Item], outcome: ItemOutcome, reason: str = "") -> None:
-    """These IDs have their end; what was not sent waits in the queue again."""
+    """Give items their outcome; unless it is *done*, release their queue entries, in batches of CHUNK."""
     for batch in chunks(items, CHUNK):
         finish_items(run.pk, Item.objects.filter(pk__in=[item.pk for item in batch]), outcome, reason)
         if outcome != ItemOutcome.DONE:
@@ -266,13 +265,13 @@ def finish_and_release(run: Run, items: Sequence[Item], outcome: ItemOutcome, re
 
 
 def finish_items(run: int, items: QuerySet[Item], outcome: ItemOutcome, reason: str) -> None:
-    """Give items of a run (its key) their end, and count them in it. One that has its end keeps it."""
+    """Give items of a run (its key) their outcome and count them. An item that has an outcome keeps it."""
     ended = items.filter(outcome=None).update(stage=Stage.ENDED, outcome=outcome, reason=reason)
     Run.objects.filter(pk=run).update(**{outcome.value: F(outcome.value) + ended})
 
 
 def end_finished_runs(workspace: Workspace) -> None:
-    """End each run of the workspace of which no ID and no step is open; then the trail's head is recorded."""
+    """End each run without an open item or step, then record the head of the audit trail."""
     ended = 0
     for run in Run.objects.filter(workspace=workspace, state=RunState.RUNNING):
         if not _any_open(run) and not Step.objects.filter(run=run).exclude(state=StepState.DONE).exists():
@@ -282,5 +281,5 @@ def end_finished_runs(workspace: Workspace) -> None:
 
 
 def _any_open(run: Run) -> bool:
-    """Whether an ID of the run has no end yet: a look into an index for each stage before the last."""
+    """Whether an item of the run has no outcome yet: one index lookup for each open stage."""
     return Item.objects.filter(run=run, stage__in=OPEN).exists()

@@ -1,4 +1,4 @@
-"""Cutting a run into steps: what each of its calls carries."""
+"""Cutting a run into steps: what each call carries."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -12,10 +12,10 @@ from fini_admin.workspaces.preferences import preferences
 
 
 class ItemWriter:
-    """Writes a new run's items, each with the step that carries it once it may go out.
+    """Writes a new run's items, each with the step that carries it once it may be sent.
 
-    Items come in their sending order, those of a provider together. A piece of them is held at a time; every row is
-    written once and none is read again, for whoever else writes waits for it (SQLite).
+    Items come in sending order, those of a provider together, and are held in pieces of CHUNK. Each row is written once
+    and none is read again: on SQLite everyone else who writes waits meanwhile.
     """
 
     def __init__(self, run: Run, size: int) -> None:
@@ -28,7 +28,6 @@ class ItemWriter:
         self._tails: list[int] = []
 
     def write(self, items: Iterable[Item]) -> None:
-        """Store all of them."""
         for number, item in enumerate(items, 1):
             item.run_id = self.run.pk
             self._take(item)
@@ -79,7 +78,7 @@ class ItemWriter:
 def add_step(
     run: Run, kind: RunKind, provider: str, items: Sequence[Item], *, root: Step | None = None, tries: int = 0
 ) -> Step:
-    """A step that is ready, carrying these items."""
+    """Add a ready step that carries these items."""
     number = (Step.objects.filter(run=run).aggregate(Max("number"))["number__max"] or 0) + 1
     step = Step.objects.create(
         run=run, number=number, kind=kind, provider=provider, due_at=datetime.now(UTC), root=root, tries=tries
@@ -89,7 +88,7 @@ def add_step(
 
 
 def add_ingest_steps(run: Run) -> None:
-    """Cut what may be ingested by now into steps."""
+    """Cut the items that may be ingested by now into steps."""
     waiting = Item.objects.filter(run=run, stage=Stage.INGEST, step=None).order_by("position")
     more = Item.objects.filter(run=run, stage__in=(Stage.REGISTER, Stage.PAIR)).exists()
     size = batch_size(Budget.objects.get(workspace=run.workspace_id))
@@ -98,7 +97,7 @@ def add_ingest_steps(run: Run) -> None:
 
 
 def _batches(items: Iterable[Item], size: int, *, more: bool) -> Iterator[tuple[str, Sequence[Item]]]:
-    """What the calls carry, each of one provider (trap 8): full batches at once, the rest when no more is to come."""
+    """Batches of one provider each (T8): full ones, and the rest once no more items are to come."""
     by_provider: dict[str, list[Item]] = {}
     for item in items:
         by_provider.setdefault(item.provider, []).append(item)
@@ -109,6 +108,6 @@ def _batches(items: Iterable[Item], size: int, *, more: bool) -> Iterator[tuple[
 
 
 def batch_size(budget: Budget) -> int:
-    """How many IDs a call may carry: the workspace's, or what Fini said is the most."""
+    """The most IDs a call may carry: the workspace's setting, or less if Fini stated a limit."""
     own = preferences(budget.workspace_id).batch_size
     return min(own, budget.batch_limit or own)

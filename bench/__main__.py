@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bench import fields
 from tests.crash.siege import Findings, besiege
-from tests.path.test_cost import MOST, SOURCES, calls_for
+from tests.end_to_end.test_cost import MOST, SOURCES, calls_for
 from tests.support.product import POSTGRES, ROOT, Product
 from tests.support.sandbox import Sandbox
 

@@ -9,26 +9,60 @@ from django.db.backends.base.operations import BaseDatabaseOperations
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from fini_admin.audit.recording import Context
 from fini_admin.audit.triggers import install
+from fini_admin.workspaces.models import Workspace
+from fini_admin.workspaces.vault import Secret
+from tests.support import people
+from tests.support.log_ins import ada, later, provider, provider_process
 from tests.support.triggers import drop
+from tests.support.who import by
+from tests.support.work import (
+    admin,
+    connected,
+    editor,
+    impatient,
+    ingest,
+    process,
+    register,
+    sandbox,
+    three,
+)
+
+# Fixtures that several folders use.
+__all__ = [
+    "ada",
+    "admin",
+    "connected",
+    "editor",
+    "impatient",
+    "ingest",
+    "later",
+    "process",
+    "provider",
+    "provider_process",
+    "register",
+    "sandbox",
+    "three",
+]
 
 hypothesis.settings.register_profile("here", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 
-# Each folder's tests run one after the other: in one browser, or with processes of the product that keep time.
-TOGETHER = ("tests/browser/", "tests/crash/", "tests/path/")
+# A file's tests run one after the other here: in one browser, or with processes of the product that keep time.
+TOGETHER = ("tests/browser/", "tests/crash/", "tests/end_to_end/")
 
 
 class Scheduler(LoadScopeScheduling):
-    """Some folders' tests in one process each; every other test wherever it fits.
+    """Some folders' files in one process each; every other test wherever it fits.
 
     `--dist loadgroup` would do it, but groups nothing under pytest 9.2 (pytest-xdist issue 1386).
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return next((folder for folder in TOGETHER if nodeid.startswith(folder)), nodeid)
+        return nodeid.partition("::")[0] if nodeid.startswith(TOGETHER) else nodeid
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -52,3 +86,19 @@ def flush_may_empty_append_only_tables() -> Iterator[None]:
     BaseDatabaseOperations.execute_sql_flush = flush  # type: ignore[method-assign]
     yield
     BaseDatabaseOperations.execute_sql_flush = plain  # type: ignore[method-assign]
+
+
+@pytest.fixture
+def acme(db: None) -> Workspace:
+    return people.workspace()
+
+
+@pytest.fixture
+def other(db: None) -> Workspace:
+    return people.workspace("other", "Other Company")
+
+
+@pytest.fixture
+def context(acme: Workspace) -> Context:
+    """Who calls Fini, with which key."""
+    return Context(str(acme.pk), by("ada@example.com", "browser"), "main", "key-1", Secret(people.KEY), run=7)

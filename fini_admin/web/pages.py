@@ -101,13 +101,13 @@ def home(request: Request) -> HttpResponse:
     workspaces = list(queries.workspaces_of(request.user))
     if len(workspaces) == 1:
         return redirect("workspace", workspaces[0].slug)
-    return render(request, "workspaces/choose.html", {"workspaces": workspaces})
+    return render(request, "pages/choose.html", {"workspaces": workspaces})
 
 
 @signed_in
 def switch(request: Request) -> HttpResponse:
     """The workspaces one may go to, for the switch in the frame."""
-    return render(request, "workspaces/_switch.html", {"workspaces": queries.workspaces_of(request.user)})
+    return render(request, "pages/_switch.html", {"workspaces": queries.workspaces_of(request.user)})
 
 
 @public

@@ -11,22 +11,12 @@ from fini_admin.audit.models import Entry
 from fini_admin.audit.recording import Context
 from fini_admin.audit.transport import Exchange
 from fini_admin.fini.client import Request
-from fini_admin.workspaces.models import Workspace
-from fini_admin.workspaces.vault import Secret
-from tests.audit import rows
 from tests.audit.pruned import Clock
-from tests.support import people
+from tests.support import people, rows
 from tests.support.sandbox import Sandbox
 from tests.support.triggers import drop
-from tests.support.who import by
 
 Send = Callable[..., Exchange[Any]]
-
-
-@pytest.fixture(scope="module")
-def process() -> Iterator[Sandbox]:
-    with Sandbox.start(per_minute=0) as sandbox:
-        yield sandbox
 
 
 @pytest.fixture
@@ -36,16 +26,6 @@ def sandbox(process: Sandbox, settings: Any) -> Sandbox:
     settings.FINI_API_BASE_URL = process.url
     settings.FINI_TIMEOUT = 5
     return process
-
-
-@pytest.fixture
-def acme(db: None) -> Workspace:
-    return people.workspace()
-
-
-@pytest.fixture
-def context(acme: Workspace) -> Context:
-    return Context(str(acme.pk), by("ada@example.com", "browser"), "main", "key-1", Secret(people.KEY), run=7)
 
 
 @pytest.fixture

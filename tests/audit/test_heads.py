@@ -14,9 +14,8 @@ from fini_admin.audit.verify import verify
 from fini_admin.lib.keyring import UnknownKey
 from fini_admin.web.wording import activity as detail
 from fini_admin.workspaces.members import add_new_member, remove_member
-from tests.audit import rows
 from tests.audit.put_back import RECORDED_AT, SQLITE, activity, recorded
-from tests.support import people
+from tests.support import people, rows
 from tests.support.triggers import drop
 from tests.support.who import by
 

@@ -13,8 +13,7 @@ from fini_admin.audit.models import Entry, Head, OpenCall
 from fini_admin.audit.names import CallKind
 from fini_admin.audit.recording import Context, Superseded
 from fini_admin.audit.verify import ChainBroken, verify
-from tests.audit import rows
-from tests.support import people
+from tests.support import people, rows
 
 
 def removed(call: str) -> None:

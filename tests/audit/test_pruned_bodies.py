@@ -11,9 +11,8 @@ from django.db import IntegrityError, connection, transaction
 from fini_admin.audit import bodies, chain, pruning, triggers
 from fini_admin.audit.models import Body, Entry, Head
 from fini_admin.audit.verify import verify
-from tests.audit import rows
 from tests.audit.pruned import LEFT, numbers, prune, sql
-from tests.support import people
+from tests.support import people, rows
 
 SQLITE = connection.vendor == "sqlite"
 MESSAGE = "the audit trail is append-only"

@@ -12,10 +12,9 @@ from fini_admin.audit.recording import Context
 from fini_admin.audit.triggers import install
 from fini_admin.audit.verify import ChainBroken, verify
 from fini_admin.workspaces.models import Workspace
-from tests.audit import rows
 from tests.audit.pruned import numbers, prune
 from tests.audit.put_back import RECORDED_AT, activity, recorded, remove, roll_back, sql, written_on
-from tests.support import people
+from tests.support import people, rows
 from tests.support.tables import undone
 from tests.support.triggers import drop
 

@@ -11,8 +11,7 @@ from fini_admin.audit.models import Body, Entry
 from fini_admin.audit.queries import CallFilter
 from fini_admin.audit.recording import Context
 from fini_admin.fini import routes
-from tests.audit import rows
-from tests.support import people
+from tests.support import people, rows
 from tests.support.who import by
 
 WALKS_THE_CHAIN = "(chain=?)"

@@ -12,10 +12,10 @@ from fini_admin.ingestion import discovery_remarks, runs
 from fini_admin.ingestion.models import Run
 from fini_admin.sources.models import DiscoveredResource
 from fini_admin.workspaces.models import Workspace
-from tests.ingestion.conftest import drive, ends
-from tests.ingestion.discovered import ZENDESK, text
+from tests.support.discovered import ZENDESK, text
 from tests.support.sandbox import Sandbox
 from tests.support.who import by
+from tests.support.work import drive, ends
 
 FILES = Path(__file__).parents[1] / "files"
 

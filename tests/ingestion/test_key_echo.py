@@ -19,11 +19,11 @@ from fini_admin.ingestion import runs
 from fini_admin.ingestion.models import Run
 from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import User, Workspace
-from tests.ingestion.conftest import drive, resources
 from tests.support import people, tables
 from tests.support.markup import Page
 from tests.support.sandbox import Sandbox
 from tests.support.who import by
+from tests.support.work import drive, resources
 
 ORDINARY = "fini_RepzQxBySomebodyGzKwItself"
 # Quotes, brackets and signs are written differently in JSON, HTML and addresses.

@@ -15,10 +15,10 @@ from fini_admin.web.wording.home import needs_of_work
 from fini_admin.workspaces import queries
 from fini_admin.workspaces.keys import end_fallbacks, fallback, switch_key
 from fini_admin.workspaces.models import ApiKey, Workspace
-from tests.ingestion.conftest import Start, drive, ends, requests, resources, verified
 from tests.support import people
 from tests.support.sandbox import Sandbox
 from tests.support.who import by
+from tests.support.work import Start, drive, ends, requests, resources, verified
 
 BY = by("ada@example.com", "browser")
 PAGE = "/w/acme/keys/"

@@ -13,11 +13,11 @@ from fini_admin.ingestion.models import Item, Preview, Run
 from fini_admin.sources.models import DiscoveredResource
 from fini_admin.web.forms.base import KEY_HERE, MARK_HERE
 from fini_admin.workspaces.models import Workspace
-from tests.ingestion.conftest import bodies, drive
-from tests.ingestion.discovered import KEY, leaf, listed, register
+from tests.support.discovered import KEY, leaf, listed, register
 from tests.support.register import errors, known, text_of
 from tests.support.sandbox import Sandbox
 from tests.support.who import by
+from tests.support.work import bodies, drive
 
 UNSEEN = "\u200b \u2800"
 

@@ -7,7 +7,7 @@ from django.apps import apps
 
 from fini_admin.ingestion.models import Item
 from fini_admin.workspaces.models import Workspace
-from tests.ingestion.conftest import Start, bodies, drive, ends, resources
+from tests.support.work import Start, bodies, drive, ends, resources
 
 UPDATE = "fini_admin.ingestion.migrations.0063_resources_by_the_wires_names"
 

@@ -14,8 +14,8 @@ from fini_admin.lib import paging
 from fini_admin.sources.mirror import Observation
 from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import Workspace
-from tests.ingestion.conftest import Start, drive, ends, resources
-from tests.ingestion.test_runs import reach_ingest
+from tests.ingestion.engine.test_trouble import reach_ingest
+from tests.support.work import Start, drive, ends, resources
 
 NAMES = "done", "refused", "failed", "unknown", "skipped"
 

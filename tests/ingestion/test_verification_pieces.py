@@ -16,10 +16,10 @@ from fini_admin.ingestion.engine import key_check, loop
 from fini_admin.ingestion.models import Verification, Worker
 from fini_admin.workspaces.keys import switch_off_key
 from fini_admin.workspaces.models import ApiKey, Workspace
-from tests.ingestion.conftest import OWNER, Start, resources, verified
 from tests.support import people
 from tests.support.sandbox import Sandbox
 from tests.support.who import by
+from tests.support.work import OWNER, Start, resources, verified
 
 BY = by("ada@example.com", "browser")
 PAGE = "/w/acme/keys/"

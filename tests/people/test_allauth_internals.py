@@ -32,7 +32,7 @@ from fini_admin.web.accounts import adapters, challenge
 from fini_admin.web.accounts import forms as our_forms
 from fini_admin.web.accounts import views as our_views
 from fini_admin.workspaces.models import User
-from tests.people.conftest import ADDRESS, code, enrol, log_in, signed_in
+from tests.support.log_ins import ADDRESS, code, enrol, log_in, signed_in
 
 PACKAGE = Path(fini_admin.__file__).parent
 # The modules that allauth publishes, by their last name.

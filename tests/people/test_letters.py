@@ -8,8 +8,8 @@ from django.test import Client
 
 from fini_admin.people import letters
 from fini_admin.people import mail as post
-from tests.people.conftest import ADDRESS, by_provider, code, enrol, log_in
 from tests.support import people
+from tests.support.log_ins import ADDRESS, by_provider, code, enrol, log_in
 
 NEW = "another long phrase"
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"

@@ -16,9 +16,9 @@ from fini_admin.people.linking import link_login
 from fini_admin.people.models import LinkRequest
 from fini_admin.people.second_factor import remove_second_factor
 from fini_admin.workspaces.models import User
-from tests.people.conftest import ADDRESS, by_provider, log_in, signed_in, text, trail
 from tests.support import people
 from tests.support.challenge import asks, confirm
+from tests.support.log_ins import ADDRESS, by_provider, log_in, signed_in, text, trail
 from tests.support.who import by
 
 PAGE = "/people/"

@@ -14,9 +14,9 @@ from fini_admin.people import sealing
 from fini_admin.people.access import switch_off_user, switch_on_user
 from fini_admin.people.sealing import open_sealed, seal
 from fini_admin.workspaces.vault import SealBroken
-from tests.people.conftest import ADDRESS, by_provider, code, enrol, log_in, signed_in, text, trail
 from tests.support import people
 from tests.support.invitations import invite, members, only, opened, send
+from tests.support.log_ins import ADDRESS, by_provider, code, enrol, log_in, signed_in, text, trail
 from tests.support.markup import Page
 from tests.support.who import by
 

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from fini_admin.cli.management.commands import run_worker
 from fini_admin.people import sessions
-from tests.people.conftest import ADDRESS, log_in, signed_in
+from tests.support.log_ins import ADDRESS, log_in, signed_in
 
 PAGE = "/accounts/sessions/"
 

@@ -13,8 +13,8 @@ from django.test.utils import CaptureQueriesContext
 from fini_admin.people import access, sessions
 from fini_admin.people.browsers import name as browser_name
 from fini_admin.people.second_factor import remove_second_factor
-from tests.people.conftest import ADDRESS, code, enrol, log_in, signed_in, text, trail
 from tests.support import people
+from tests.support.log_ins import ADDRESS, code, enrol, log_in, signed_in, text, trail
 from tests.support.who import by
 
 PAGE = "/accounts/sessions/"

@@ -1,7 +1,5 @@
 """What is selected in a provider's tree: the leaves that were shown and listed, each resource once."""
 
-import pytest
-
 from fini_admin.sources import selection, tree
 from fini_admin.sources.models import DiscoveredResource
 from fini_admin.sources.tree import Scope
@@ -19,12 +17,6 @@ from tests.sources.trees import (
     picked,
     source,
 )
-from tests.support import people
-
-
-@pytest.fixture
-def acme(db: None) -> Workspace:
-    return people.workspace()
 
 
 def test_the_selection_comes_in_discoverys_order_each_once(acme: Workspace) -> None:

@@ -33,11 +33,6 @@ from tests.support import people
 from tests.support.effort import effort, measurable
 
 
-@pytest.fixture
-def acme(db: None) -> Workspace:
-    return people.workspace()
-
-
 def drawn(level: Level) -> list[Any]:
     """A level as text: a leaf with its state, a branch with its numbers and what is in it."""
     return [drawn_row(row) for row in level.rows] + ([f"{level.more} more"] if level.more else [])

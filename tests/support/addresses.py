@@ -15,7 +15,7 @@ from fini_admin.workspaces.models import User
 from fini_admin.workspaces.permissions import Permission
 from fini_admin.workspaces.queries import archived
 from tests.support.furnished import Furnished
-from tests.test_permissions import views
+from tests.web.test_permissions import views
 
 
 @dataclass(frozen=True)

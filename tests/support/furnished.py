@@ -45,9 +45,8 @@ from fini_admin.sources.states import State
 from fini_admin.workspaces.keys import switch_off_key
 from fini_admin.workspaces.models import ApiKey, KeyState, Membership, User, Workspace
 from fini_admin.workspaces.vault import Secret
-from tests.audit import rows
-from tests.ingestion.discovered import listed
-from tests.support import people
+from tests.support import people, rows
+from tests.support.discovered import listed
 from tests.support.who import by
 
 ROLES = ("viewer", "editor", "admin")

@@ -14,9 +14,9 @@ from django.test.client import ClientHandler
 
 from fini_admin.workspaces.models import User
 from fini_admin.workspaces.workspaces import archive_workspace
-from tests.people.conftest import enrol
 from tests.support import people
 from tests.support.furnished import ROLES, Furnished, furnish
+from tests.support.log_ins import enrol
 from tests.support.markup import Data
 
 FORM = "application/x-www-form-urlencoded"

@@ -294,7 +294,9 @@ def everyone(request: Request) -> HttpResponse:
     found = paged(second_factor.with_has_factor(User.objects.all()), cursor=request.GET.get("after"))
     asked = linking.latest_requests(found.rows)
     rows = [{"person": person, "asked": asked.get(person.pk)} for person in found.rows]
-    return render(request, "people/list.html", {"page": found, "rows": rows, "provider": settings.OIDC_NAME})
+    return render(
+        request, "accounts/people.html", {"page": found, "rows": rows, "provider": settings.OIDC_NAME}
+    )
 
 
 @superuser_only

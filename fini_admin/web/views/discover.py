@@ -27,7 +27,7 @@ from fini_admin.web.views.previews import offer
 from fini_admin.workspaces.permissions import Permission
 from fini_admin.workspaces.preferences import preferences
 
-PAGE = "ingestion/discover.html"
+PAGE = "discover/discover.html"
 TOKEN = re.compile(r"[\w-]{16,64}", re.ASCII)
 NOTHING = "Nothing is selected. Tick a resource or a branch, or use “Select all”."
 
@@ -113,7 +113,7 @@ def level(request: WorkspaceRequest, scope: Scope) -> HttpResponse:
     if branch is None:
         raise Http404
     context = {"level": tree.read_branch(scope, branch, keys[branch.pk]), "key": branch.pk, "scope": scope}
-    return render(request, "ingestion/_level.html", context)
+    return render(request, "discover/_level.html", context)
 
 
 def leaves(request: WorkspaceRequest, scope: Scope) -> JsonResponse:

@@ -29,7 +29,7 @@ def home(request: WorkspaceRequest) -> HttpResponse:
         "needs": with_ways(request, overview.needs(workspace, MAY_DISCOVER)),
         "runs": queries.latest_runs(workspace),
     }
-    return show(request, "ingestion/home.html", context)
+    return show(request, "home.html", context)
 
 
 def with_ways(

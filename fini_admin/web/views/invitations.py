@@ -123,12 +123,12 @@ def page(request: HttpRequest, found: Invitation, form: AcceptForm) -> HttpRespo
         "own": is_own(request, found),
         "provider": settings.OIDC_NAME,
     }
-    return render(request, "people/invitation.html", context, status=422 if form.is_bound else 200)
+    return render(request, "invitations/invitation.html", context, status=422 if form.is_bound else 200)
 
 
 def gone(request: HttpRequest) -> HttpResponse:
     """The one page for every link that does not count, whyever."""
-    return forgotten(render(request, "people/invitation_gone.html", status=404))
+    return forgotten(render(request, "invitations/gone.html", status=404))
 
 
 def forgotten(answer: HttpResponse) -> HttpResponse:

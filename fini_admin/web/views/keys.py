@@ -117,7 +117,7 @@ def edit(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
             messages.success(request, f"What is said of the key {key.label} is saved.")
             return go(request, here(request))
     status = 422 if form.is_bound else 200
-    return render(request, "workspaces/key_edit.html", {"key": key, "form": form}, status=status)
+    return render(request, "keys/edit.html", {"key": key, "form": form}, status=status)
 
 
 def page(request: WorkspaceRequest, *, form: KeyForm) -> HttpResponse:
@@ -137,7 +137,7 @@ def page(request: WorkspaceRequest, *, form: KeyForm) -> HttpResponse:
     if request.GET.get("part") in ("calls", "breaks"):
         context |= used(request, keys)
     status = 422 if form.is_bound else 200
-    return show(request, "workspaces/keys.html", context, parts=("list", "calls", "breaks"), status=status)
+    return show(request, "keys/keys.html", context, parts=("list", "calls", "breaks"), status=status)
 
 
 def row_of(key: ApiKey, verification: Verification | None, *, reader: bool) -> dict[str, object]:

@@ -201,7 +201,7 @@ def page(
         "may": [(words, [names <= ALLOWED[role] for role in Role]) for words, names in WORDS],
     }
     status = 422 if form.is_bound or typed else 200
-    return render(request, "workspaces/members.html", context, status=status)
+    return render(request, "members/members.html", context, status=status)
 
 
 def row(

@@ -70,7 +70,7 @@ def offer(request: WorkspaceRequest, found: Preview) -> HttpResponse:
 def nothing(request: WorkspaceRequest, error: NothingToDo, back: str) -> HttpResponse:
     """Why there is nothing to preview: in the page's dialog for htmx, else as a message on the page one came from."""
     if request.htmx:
-        return render(request, "ingestion/_nothing.html", {"error": error}, status=422)
+        return render(request, "previews/_nothing.html", {"error": error}, status=422)
     messages.warning(request, f"{error}.")
     return go(request, back)
 
@@ -121,7 +121,7 @@ def confirmed_before(request: WorkspaceRequest, token: str) -> HttpResponseBase:
     if run:
         return to_run(request, run)
     if request.htmx:
-        return render(request, "ingestion/_nothing.html", {"error": GONE}, status=422)
+        return render(request, "previews/_nothing.html", {"error": GONE}, status=422)
     messages.warning(request, f"{GONE}. Nothing was sent.")
     return go(request, reverse("workspace", args=[request.workspace.slug]))
 
@@ -152,7 +152,7 @@ def page(
     if found.kind == RunKind.REGISTER:
         context |= groups(found, request.GET, answer)
     status = 422 if form.is_bound else 200
-    return show(request, "ingestion/preview.html", context, parts=("preview", "body", "rows"), status=status)
+    return show(request, "previews/preview.html", context, parts=("preview", "body", "rows"), status=status)
 
 
 def groups(found: Preview, query: QueryDict, answer: PostedAnswer | None) -> dict[str, object]:

@@ -65,7 +65,7 @@ def queue(request: WorkspaceRequest) -> HttpResponse:
     context |= (counted if part == "counts" else listed)(request, lane, wanted)
     status = 422 if wanted is None else 200
     shown = "counts" if part == "counts" else "list"
-    return show(request, "ingestion/queue.html", context, parts=(shown,), status=status)
+    return show(request, "queue.html", context, parts=(shown,), status=status)
 
 
 def tabs(lane: str, counts: QueueCounts | None = None) -> list[dict[str, str | bool]]:

@@ -23,7 +23,7 @@ from fini_admin.web.views.previews import offer
 from fini_admin.workspaces.permissions import Permission
 from fini_admin.workspaces.preferences import preferences
 
-PAGE = "ingestion/register.html"
+PAGE = "register.html"
 DRAINED = 1 << 28
 TOO_LARGE = (
     f"What was sent is larger than {MOST_BYTES >> 20} MB, the most that is taken at once: cut it into parts."

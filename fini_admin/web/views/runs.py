@@ -21,7 +21,7 @@ def index(request: WorkspaceRequest) -> HttpResponse:
         queries.runs(request.workspace, **form.values()), cursor=request.GET.get("after"), field="number"
     )
     context: dict[str, object] = {"form": form, "page": found, "runs": found.rows}
-    return show(request, "ingestion/runs.html", context)
+    return show(request, "runs/runs.html", context)
 
 
 @requires(Permission.RUNS_READ)
@@ -47,7 +47,7 @@ def run(request: WorkspaceRequest, number: int) -> HttpResponse:
         "next": what_next(found),
         "left_out": discovery_remarks.remarks_of_run(found),
     }
-    return show(request, "ingestion/run.html", context)
+    return show(request, "runs/run.html", context)
 
 
 def counts(run: Run) -> list[dict[str, object]]:

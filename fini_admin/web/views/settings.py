@@ -68,7 +68,7 @@ def take_over(request: WorkspaceRequest, provider: str) -> HttpResponse:
         if request.htmx:
             rows = ScheduleForm().rows(schedules.schedule_statuses(request.workspace, MAY_DISCOVER))
             mine = next(row for row in rows if row["name"] == provider)
-            return render(request, "workspaces/_schedule.html", {"row": mine})
+            return render(request, "settings/_schedule.html", {"row": mine})
         messages.success(request, "The schedule is yours.")
     return go(request, reverse("settings", args=[request.workspace.slug]))
 
@@ -79,4 +79,4 @@ def page(
     """The page, with the form as it was typed, and `shown`: what whoever fills it in takes for saved."""
     rows = planned.rows(schedules.schedule_statuses(request.workspace, MAY_DISCOVER))
     context = {"form": form, "rows": rows, "shown": settings_page.sealed(request.workspace, shown)}
-    return render(request, "workspaces/settings.html", context, status=422 if form.is_bound else 200)
+    return render(request, "settings/settings.html", context, status=422 if form.is_bound else 200)

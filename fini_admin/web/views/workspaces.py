@@ -99,7 +99,7 @@ def page(
     ]
     context = {"rows": rows, "form": form, "archived": queries.archived()}
     status = 422 if form.is_bound or renaming else 200
-    return render(request, "workspaces/list.html", context, status=status)
+    return render(request, "workspaces/workspaces.html", context, status=status)
 
 
 def naming(workspace: Workspace, request: Request | None = None) -> NameForm:

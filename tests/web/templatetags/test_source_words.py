@@ -1,0 +1,37 @@
+"""A source's name and its time in a state, in words."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.utils import timezone
+
+from fini_admin.web.templatetags.source_words import how_long, named
+from tests.support.sources import bare
+
+
+@pytest.mark.parametrize(
+    ("state", "passed", "words"),
+    [
+        ("running", timedelta(seconds=-9), "for under a minute"),
+        ("running", timedelta(seconds=59), "for under a minute"),
+        ("running", timedelta(minutes=4, seconds=30), "for 4 min"),
+        ("usable", timedelta(minutes=59), "for 59 min"),
+        ("running", timedelta(hours=3, minutes=20), "for 3 hours"),
+        ("queued", timedelta(days=3, hours=2), "for 3 days"),
+    ],
+)
+def test_the_time_in_a_state_in_words(state: str, passed: timedelta, words: str) -> None:
+    assert how_long(bare(state=state, state_since=timezone.now() - passed)) == words
+
+
+@pytest.mark.parametrize("state", ["usable", "empty", "failed", "gone"])
+def test_an_end_is_told_by_its_time(state: str) -> None:
+    assert how_long(bare(state=state, state_since=datetime(2026, 3, 1, 14, 2, tzinfo=UTC))) == (
+        "since 1 Mar 2026, 14:02 UTC"
+    )
+
+
+def test_a_title_that_shows_nothing_gives_way_to_an_id() -> None:
+    assert named(bare(title="\u200b \u202e", external_id="ext")) == "ext"
+    assert named(bare(title="", external_id="\u00a0")) == "id-a"
+    assert named(bare(title=" A ")) == " A "

@@ -1,0 +1,128 @@
+"""The activity: what people did, for admins."""
+
+import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+
+from fini_admin.audit import chain
+from fini_admin.audit.names import Activity
+from fini_admin.web.wording.activity import pairs
+from tests.support import people, rows
+from tests.support.who import by
+
+URL = "/w/acme/activity/"
+HTMX = {"HTTP_HX_REQUEST": "true"}
+
+
+@pytest.fixture
+def admin(client, acme):
+    client.force_login(people.member(acme, "admin"))
+    return client
+
+
+def write(acme, kind=Activity.KEY_ADDED, actor="ada@example.com", run=None, **detail):
+    with transaction.atomic():
+        chain.record(chain=str(acme.pk), kind=kind, by=by(actor, "browser"), detail=detail, run=run)
+
+
+def told(answer):
+    """What was done, in order."""
+    assert answer.status_code == 200
+    return [row["what"] for row in answer.context["rows"]]
+
+
+def test_it_shows_what_people_did_newest_first_and_no_calls(admin, acme, context):
+    rows.answered(context)
+    write(acme, Activity.RUN_STARTED, run=7, provider="notion", total=12)
+    answer = admin.get(URL)
+    assert told(answer) == ["Run started", "Member added", "Workspace created"]
+    page = " ".join(answer.content.decode().split())
+    assert '<span class="quiet">total</span> 12' in page
+    assert 'href="/w/acme/runs/7/"' in page
+    assert "in the browser" in page
+
+
+@pytest.mark.parametrize("role", ["viewer", "editor"])
+def test_only_admins_read_it(client, acme, role):
+    client.force_login(people.member(acme, role))
+    assert client.get(URL).status_code == 403
+
+
+def test_another_workspaces_activity_is_not_there(admin):
+    people.key(people.workspace("other", "Other Company"))
+    assert "Key added" not in told(admin.get(URL))
+    assert admin.get("/w/other/activity/").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("query", "kinds"),
+    [
+        ("kind=key.added", ["Key added"]),
+        ("who=BOB", ["Key added"]),
+        ("who=nobody", []),
+        ("since=2001-01-01&until=2001-01-02", []),
+        ("since=2001-01-01", ["Key added", "Member added", "Workspace created"]),
+        ("kind=x&since=y", ["Key added", "Member added", "Workspace created"]),
+        ("after=x", ["Key added", "Member added", "Workspace created"]),
+    ],
+)
+def test_each_filter_narrows_it_and_a_wrong_one_is_left_out(admin, acme, query, kinds):
+    write(acme, actor="bob@example.com")
+    assert told(admin.get(f"{URL}?{query}")) == kinds
+    assert told(admin.get(f"{URL}?{query}", **HTMX)) == kinds
+
+
+def test_older_activity_follows_page_by_page(admin, acme):
+    for number in range(55):
+        write(acme, label=f"key {number}")
+    first = admin.get(f"{URL}?kind=key.added")
+    second = admin.get(f"{URL}?kind=key.added&after={first.context['page'].older}")
+    assert (len(told(first)), len(told(second))) == (50, 5)
+    assert "?kind=key.added&amp;after=" in first.content.decode()
+
+
+def test_p5_a_key_typed_into_a_filter_is_nowhere_on_the_page(admin):
+    page = admin.get(f"{URL}?who={people.KEY}").content.decode()
+    assert people.KEY not in page
+    assert "looks like an API key" in page
+
+
+def test_markup_in_a_detail_is_text(admin, acme):
+    write(acme, label="<b>main</b>", **{"<i>": "x"})
+    page = admin.get(URL).content.decode()
+    assert "<b>main</b>" not in page
+    assert "&lt;b&gt;main&lt;/b&gt;" in page
+    assert "<i>" not in page
+
+
+def test_a_detail_is_told_as_names_and_values():
+    detail = (
+        '{"old_label":"a","scopes":["read","write"],"on":true,"error":null,"n":{"x":null},"e":[],"t":"","z":0,'
+        '"expires_at":"2026-12-01T18:44:02.393253+00:00"}'
+    )
+    assert pairs(detail) == [
+        ("old label", "a"),
+        ("scopes", "read, write"),
+        ("on", "yes"),
+        ("n", "x none"),
+        ("e", "none"),
+        ("z", "0"),
+        ("expires at", "2026-12-01 18:44 UTC"),
+    ]
+    assert pairs(None) == []
+    assert pairs("no JSON") == [("detail", "no JSON")]
+    assert pairs("[1, 2]") == [("detail", "1, 2")]
+
+
+def test_it_takes_as_many_queries_for_many_rows_as_for_one(admin, acme):
+    def queries():
+        with CaptureQueriesContext(connection) as seen:
+            admin.get(URL)
+        return len(seen)
+
+    admin.get(URL)
+    before = queries()
+    for _ in range(3):
+        write(acme)
+    assert queries() == before
+    assert before < 14

@@ -9,7 +9,8 @@ from fini_admin.audit.names import By
 from fini_admin.ingestion.holding import holders
 from fini_admin.ingestion.models import Budget, Item, ItemOutcome, Run, RunKind, Stage
 from fini_admin.ingestion.queue import DECISIVE
-from fini_admin.ingestion.runs import NothingToDo, batch_size, new_run, store_items
+from fini_admin.ingestion.runs import NothingToDo, new_run
+from fini_admin.ingestion.steps import ItemWriter, batch_size
 from fini_admin.lib.paging import CHUNK, chunks
 from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import Workspace
@@ -77,5 +78,6 @@ def start(
         )
         for position, (source, why) in enumerate(chosen.sources)
     ]
-    store_items(run, items, batch_size(Budget.objects.get(workspace=workspace)))
+    size = batch_size(Budget.objects.get(workspace=workspace))
+    ItemWriter(run, size).write(sorted(items, key=lambda item: (item.stage, item.provider)))
     return run

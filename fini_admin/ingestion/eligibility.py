@@ -1,4 +1,4 @@
-"""Whether a source may be sent, and why not: pure, asked by previews, the queue, the engine and pages."""
+"""Whether a source may be sent, and why not. Pure; previews, the queue, the engine and pages ask it."""
 
 from collections.abc import Collection, Mapping
 
@@ -65,7 +65,7 @@ def _occupied(source: Source | None, holders: Mapping[int, int]) -> str:
 
 
 def unaddressed(source: Source, addresses: set[str]) -> str:
-    """Why a `web` source cannot go along with those of these addresses (trap 8); else its own is one more of them."""
+    """Why a `web` source cannot be sent in a batch with these addresses (T8); empty adds its own address to them."""
     if source.provider != "web":
         return ""
     if not routes.is_url(source.original_url):

@@ -1,4 +1,4 @@
-"""Exports of the mirror: sources, and what discovery listed."""
+"""Exports: sources, and what discovery listed."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -29,7 +29,7 @@ NAMES = [
 
 
 def all_sources(workspace: Workspace) -> Iterator[dict[str, Any]]:
-    """Every source of a workspace as `export_sources` prints it, oldest first (design 5)."""
+    """Every source of a workspace as `export_sources` prints it, oldest first."""
     mirrored = with_lane(Source.objects.filter(workspace=workspace)).order_by("pk")
     return map(_row_of, mirrored.iterator(1000))
 
@@ -63,7 +63,7 @@ def _row_of(source: Any) -> dict[str, Any]:
 
 
 def resources(workspace: Workspace, provider: str) -> Iterator[dict[str, str]]:
-    """What discovery listed of a provider, as `register` takes it, each resource once."""
+    """What discovery listed of a provider, each resource once, as `register` takes it."""
     listed = DiscoveredResource.objects.filter(workspace=workspace, provider=provider, leaf=True).order_by(
         "position", "pk"
     )

@@ -1,4 +1,4 @@
-"""Reads of sources and of what happened to one."""
+"""Reads of sources and of their history."""
 
 from datetime import datetime
 from typing import Any, TypedDict
@@ -8,8 +8,8 @@ from django.db.models import F, FilteredRelation, Q, QuerySet
 from fini_admin.fini.wire import SOURCE_ID
 from fini_admin.lib.paging import count
 from fini_admin.sources.models import Source, StateChange
+from fini_admin.sources.search import SOURCE_FIELDS, search
 from fini_admin.sources.states import State
-from fini_admin.sources.tree import WORDS, condition
 from fini_admin.workspaces.models import Workspace
 
 
@@ -45,9 +45,8 @@ def matching(workspace: Workspace, filters: SourceFilters) -> QuerySet[Source]:
     The one filter that the list, its counts, its export and "select all" share.
     """
     given: dict[str, Any] = {COLUMNS[name]: value for name, value in filters.items() if value and name != "q"}
-    return with_lane(Source.objects.filter(workspace=workspace)).filter(
-        *_found_by(filters.get("q", "")), **given
-    )
+    found = with_lane(Source.objects.filter(workspace=workspace))
+    return found.filter(search(filters.get("q", ""), SOURCE_FIELDS), **given)
 
 
 def with_lane(found: QuerySet[Source]) -> QuerySet[Source]:
@@ -57,29 +56,23 @@ def with_lane(found: QuerySet[Source]) -> QuerySet[Source]:
     return joined.annotate(lane=F("open_entry__lane"))
 
 
-def _found_by(search: str) -> list[Q]:
-    """Each word stands in the title, the address, the external ID or Fini's ID."""
-    return [condition(word) | Q(fini_id__icontains=word) for word in search.split()[:WORDS]]
-
-
 def by_state(found: QuerySet[Source]) -> dict[str, str]:
-    """How many of them are in each state, and under the empty name all of them; each as paging.count says it."""
+    """How many of them each state has, and all of them under the empty name; counted as paging.count does."""
     return {"": count(found)} | {state: count(found.filter(state=state)) for state in State.values}
 
 
 def source_of(workspace: Workspace, fini_id: str) -> Source | None:
-    """A workspace's source by Fini's ID."""
     if not SOURCE_ID.fullmatch(fini_id):
         return None
     return Source.objects.filter(workspace=workspace, fini_id=fini_id).first()
 
 
 def history(source: Source) -> QuerySet[StateChange]:
-    """Each change of a source's state that was seen, to be ordered and paged by key."""
+    """A source's changes of state, to be ordered and paged by key."""
     return StateChange.objects.filter(source=source)
 
 
 def changes_by_call(workspace: Workspace, call: str, *, most: int) -> list[StateChange]:
-    """The changes that a call showed, in the order in which they were written."""
+    """The changes that a call showed, in the order written."""
     changes = StateChange.objects.filter(call=call, source__workspace=workspace).select_related("source")
     return list(changes.order_by("pk")[:most])

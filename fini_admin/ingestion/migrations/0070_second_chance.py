@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('ingestion', '0060_verification'),
+        ('ingestion', '0064_no_key_until'),
     ]
 
     operations = [

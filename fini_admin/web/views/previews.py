@@ -2,6 +2,8 @@
 
 import json
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -10,9 +12,11 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 
-from fini_admin.ingestion import preview_rows, previews, untitled
+from fini_admin.fini.client import Request
+from fini_admin.ingestion import previews
 from fini_admin.ingestion.models import Preview, Run, RunKind
-from fini_admin.ingestion.preview_rows import PostedAnswer, left_out, let_in
+from fini_admin.ingestion.preview_answers import PostedAnswer, read_answer
+from fini_admin.ingestion.preview_rows import row_groups
 from fini_admin.ingestion.runs import NothingToDo, run_of_token
 from fini_admin.web.body_size import large_body
 from fini_admin.web.forms.base import key_fault
@@ -46,14 +50,7 @@ def answer_of(found: Preview, request: WorkspaceRequest) -> PostedAnswer:
     """What was posted of a register's resources: what stays out, what is let in, and the titles that were written."""
     if request.method != "POST" or found.kind != RunKind.REGISTER:
         return PostedAnswer()
-    said = dict(request.POST.lists())
-    left, let = left_out(found, said), let_in(found, said)
-    titles = untitled.typed(found.content, request.POST)
-    whole = [*said.get("without", ()), *said.get("let_all", ())]
-    out = left | (previews.twins(found) - let)
-    about_keys = {position: key_fault(request.POST, untitled.field_of(position)) for position in titles}
-    faults = untitled.faults(titles, out, about_keys)
-    return PostedAnswer(left, let, whole, titles, faults)
+    return read_answer(found, dict(request.POST.lists()), partial(key_fault, request.POST))
 
 
 def needed(found: Preview) -> set[Permission]:
@@ -95,7 +92,7 @@ def form_kind(request: WorkspaceRequest, found: Preview) -> type[ConfirmForm]:
 
 def may_choose(request: WorkspaceRequest, found: Preview) -> bool:
     """Whether it is decided here if what is registered is ingested as well."""
-    return bool(found.content.get("choose")) and Permission.SOURCES_INGEST in request.permissions
+    return bool(found.summary.get("choose")) and Permission.SOURCES_INGEST in request.permissions
 
 
 def confirm(request: WorkspaceRequest, found: Preview, form: ConfirmForm) -> HttpResponseBase:
@@ -109,9 +106,7 @@ def confirm(request: WorkspaceRequest, found: Preview, form: ConfirmForm) -> Htt
         run = previews.confirm(
             by=request.by,
             preview=found,
-            left=answer.left,
-            let_in=answer.let_in,
-            titles=answer.titles,
+            answer=answer,
             **form.cleaned_data,
         )
     except NothingToDo as error:
@@ -140,20 +135,19 @@ def page(
     request: WorkspaceRequest, found: Preview, form: ConfirmForm, answer: PostedAnswer | None = None
 ) -> HttpResponse:
     """The preview; `?call=3` shows that call's body, `?group=new&from=50` that group's rows from there on."""
-    batches = previews.batches(found)
-    asked = number_in(request.GET, "call")
-    opened = next(iter(previews.planned_calls(found, batches[asked - 1 : asked])), None) if asked else None
-    total = previews.total(found)
+    plan = previews.call_plan(found)
+    opened = plan.call(number_in(request.GET, "call"))
+    total = previews.number_of_ids(found)
     context = {
         "preview": found,
         "form": form,
         "total": total,
         "buttons": buttons(found, total, choose=may_choose(request, found)),
-        "calls": previews.planned_calls(found, batches[:SHOWN]),
-        "number_of_calls": len(batches),
-        "seconds": previews.estimated_seconds(request.workspace, len(batches)),
+        "calls": plan.calls(SHOWN),
+        "number_of_calls": plan.number,
+        "seconds": previews.estimated_seconds(request.workspace, plan.number),
         "opened": opened,
-        "body": readable(opened) if opened else "",
+        "body": readable(previews.request_of(found, opened)) if opened else "",
     }
     if found.kind == RunKind.REGISTER:
         context |= groups(found, request.GET, answer)
@@ -164,7 +158,7 @@ def page(
 def groups(found: Preview, query: QueryDict, answer: PostedAnswer | None) -> dict[str, object]:
     """What is new, what will be updated, what stays out; `group` is the one that more was asked of."""
     asked = query.get("group", "")
-    held = preview_rows.groups(found, asked=asked, start=number_in(query, "from"), answer=answer)
+    held = row_groups(found, asked=asked, start=number_in(query, "from"), answer=answer)
     return {"groups": held, "group": next((group for group in held if group.name == asked), None)}
 
 
@@ -196,6 +190,6 @@ def buttons(found: Preview, total: int, *, choose: bool) -> list[Button]:
     return both if choose else both[found.then_ingest :][:1]
 
 
-def readable(call: previews.PlannedCall) -> str:
+def readable(call: Request[Any] | None) -> str:
     """A call's body as people read JSON."""
-    return json.dumps(json.loads(call.request.payload or b"null"), ensure_ascii=False, indent=2)
+    return json.dumps(json.loads(call.payload or b"null"), ensure_ascii=False, indent=2) if call else ""

@@ -14,7 +14,7 @@ from django_htmx.http import retarget, trigger_client_event
 from fini_admin.fini.addresses import hint_of
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.ingestion.comparison import known_ids
-from fini_admin.ingestion.previews import freeze_register
+from fini_admin.ingestion.previews import RegisterNotes, freeze_register
 from fini_admin.web.body_size import drain, large_body, too_large
 from fini_admin.web.forms.register import LOST, MOST_BYTES, MOST_LINES, Entry, ImportForm, hush
 from fini_admin.web.pages import show
@@ -148,20 +148,15 @@ def preview_import(request: WorkspaceRequest, _: str) -> HttpResponseBase:
         then_ingest=False,
         mime_type=entry.mime_types[entry.provider_name],
         places=[f"{upload.reading.unit} {line:,}" for line in upload.reading.lines],
-        told=told(upload, entry.provider_name),
+        notes=RegisterNotes(
+            unit=upload.reading.unit,
+            notes=notes(upload, entry.provider_name),
+            problems=upload.reading.problems,
+            duplicates=upload.reading.duplicates,
+            choose=True,
+        ),
     )
     return offer(request, found)
-
-
-def told(upload: ImportForm, provider: str) -> dict[str, object]:
-    """What the preview says of a text or a file beyond its resources."""
-    return {
-        "unit": upload.reading.unit,
-        "problems": upload.reading.problems,
-        "duplicates": upload.reading.duplicates,
-        "notes": notes(upload, provider),
-        "choose": True,
-    }
 
 
 def pasted(request: WorkspaceRequest) -> ImportForm:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from django.utils import timezone
 
 from fini_admin.ingestion.models import QueueEntry
-from fini_admin.ingestion.queries import why_list_unreadable, worker_alive
+from fini_admin.ingestion.queries import NO_KEY_OPENS, no_key_opens, why_list_unreadable, worker_alive
 from fini_admin.ingestion.queue import OUT, taken_out
 from fini_admin.ingestion.schedules import schedule_statuses
 from fini_admin.lib.paging import count
@@ -75,6 +75,8 @@ def needs_of_work(workspace: Workspace) -> list[Need]:
     found = []
     if not worker_alive():
         found.append(Need("No worker is at work: nothing goes on until manage.py run_worker runs.", "runs"))
+    if no_key_opens(workspace.pk):
+        found.append(Need(NO_KEY_OPENS, "keys"))
     if listless := why_list_unreadable(workspace.pk):
         found.append(Need(listless, "calls", "?route=list"))
     return found + needs_of_keys(list(ApiKey.objects.filter(workspace=workspace).exclude(state=KeyState.OFF)))

@@ -231,7 +231,11 @@ def test_a_run_of_before_says_in_the_history_what_was_asked(
 
 def test_a_step_says_what_it_carries(acme: Workspace, sandbox: Sandbox, eight: list[int]) -> None:
     runs.start_register(
-        by=by("ada"), workspace=acme, provider="notion", resources=resources(2, "x"), then_ingest=True
+        by=by("ada"),
+        workspace=acme,
+        provider="notion",
+        resources=[one.body() for one in resources(2, "x")],
+        then_ingest=True,
     )
     refresh(acme, eight)
     kinds = Step.objects.exclude(state="done").values_list("kind", flat=True)

@@ -219,7 +219,7 @@ def test_it_tells_why_by_the_run_and_its_reason(as_role, acme, context):
 
 def test_markup_in_bodies_and_errors_is_text(as_role, context):
     resource = Resource("n-1", MARKUP, "https://docs.example", "text/markdown")
-    request = routes.register("notion", [resource])
+    request = routes.register("notion", [resource.body()])
     call = rows.answered(context, request, status=400, kept=json.dumps({"message": MARKUP}), said=MARKUP)
     page = text(as_role("admin").get(address(call)))
     assert MARKUP not in page
@@ -249,7 +249,7 @@ def test_a_damaged_body_is_said_to_be_damaged(as_role, context):
 
 def test_p5_a_body_that_held_a_key_is_said_not_to_be_the_very_bytes(as_role, context):
     resource = Resource("n-1", f"Note {people.KEY}", "https://docs.example", "text/markdown")
-    call = rows.answered(context, routes.register("notion", [resource]))
+    call = rows.answered(context, routes.register("notion", [resource.body()]))
     page = text(as_role("admin").get(address(call)))
     assert people.KEY not in page
     assert "[key removed]" in page
@@ -261,7 +261,7 @@ def test_a_request_too_long_to_be_kept_has_no_curl_command(as_role, context):
         Resource(f"n-{number}", "x" * 12_000, "https://docs.example", "text/markdown")
         for number in range(100)
     ]
-    call = rows.answered(context, routes.register("notion", many))
+    call = rows.answered(context, routes.register("notion", [one.body() for one in many]))
     page = text(as_role("admin").get(address(call)))
     assert "Only its beginning was kept" in page
     assert "curl" not in page
@@ -271,7 +271,7 @@ def test_a_long_curl_command_is_a_page_of_its_own(as_role, context):
     many = [
         Resource(f"n-{number}", "x" * 1_000, "https://docs.example", "text/markdown") for number in range(100)
     ]
-    call = rows.answered(context, routes.register("notion", many))
+    call = rows.answered(context, routes.register("notion", [one.body() for one in many]))
     page = text(as_role("admin").get(address(call)))
     assert "Show as curl" in page
     assert "Copy as curl" not in page

@@ -1,50 +1,72 @@
-"""Deletions of sources in Fini; what is linked with them stays unless it is chosen as well."""
+"""Deletions of sources in Fini, and registering again what was deleted."""
 
-from collections.abc import Sequence
-from typing import Unpack
-
-from django.db import transaction
+from collections.abc import Iterator, Sequence
 
 from fini_admin.audit.names import By
-from fini_admin.ingestion.budget import lock_budget
-from fini_admin.ingestion.chosen import Chosen, choose, start
-from fini_admin.ingestion.eligibility import why_not_deleted
-from fini_admin.ingestion.models import Run, RunKind, Stage
-from fini_admin.ingestion.queue import hold_for_run
-from fini_admin.ingestion.runs import Extra, run_of_token
+from fini_admin.fini.providers import PROVIDERS
+from fini_admin.fini.routes import InvalidRequest, Resource
+from fini_admin.ingestion import chosen
+from fini_admin.ingestion.chosen import Chosen
+from fini_admin.ingestion.models import ItemOutcome, Preview, Run, RunKind, RunState
+from fini_admin.ingestion.plans import Plan, Way, plan_delete
+from fini_admin.ingestion.runs import NothingToDo
+from fini_admin.lib.paging import CHUNK, chunks
+from fini_admin.sources.models import Source
+from fini_admin.sources.queries import by_resource
 from fini_admin.workspaces.models import Workspace
 
 
-def start_delete(
-    *,
-    by: By,
-    workspace: Workspace,
-    sources: Sequence[int],
-    with_articles: bool = False,
-    **extra: Unpack[Extra],
-) -> Run:
-    """Delete these sources (their keys) in the given order; what may not be deleted now is skipped, and said.
+def freeze(*, by: By, workspace: Workspace, sources: Sequence[int], with_articles: bool = False) -> Preview:
+    """The preview of a deletion of these sources (keys), in the order given.
+
+    `with_articles` takes the linked knowledge as well. What is gone, busy or another run's is left out and counted by
+    reason. Raises NothingToDo if nothing is left.
+    """
+    going = list(chosen.choose(workspace, sources, plan_delete))
+    return chosen.freeze(
+        RunKind.DELETE,
+        going,
+        by=by,
+        workspace=workspace,
+        with_articles=with_articles,
+        linked=linked([one.source for one in going if one.source and one.plan.way == Way.DELETE]),
+    )
+
+
+def linked(sources: Sequence[int]) -> int:
+    """How many of these sources (keys) have knowledge linked to them in Fini."""
+    parts = (Source.objects.filter(pk__in=part) for part in chunks(sources, CHUNK))
+    return sum(part.exclude(knowledge_id="").count() for part in parts)
+
+
+def register_again(*, by: By, run: Run) -> Preview:
+    """The preview of a register of what a delete run deleted; what is in Fini again is left out.
 
     Raises NothingToDo.
     """
-    with transaction.atomic():
-        lock_budget(workspace)
-        if again := run_of_token(workspace, extra.get("token")):
-            return again
-        chosen = choose_deleted(workspace, sources)
-        run = start(
-            RunKind.DELETE,
-            Stage.DELETE,
-            chosen,
-            by=by,
-            workspace=workspace,
-            with_articles=with_articles,
-            **extra,
-        )
-        hold_for_run(run, chosen.going, {})
-    return run
+    if run.kind != RunKind.DELETE or run.state != RunState.ENDED:
+        raise NothingToDo(f"Run {run.number} is no deletion that has ended")
+    return chosen.freeze(RunKind.REGISTER, _deleted(run), by=by, workspace=run.workspace)
 
 
-def choose_deleted(workspace: Workspace, sources: Sequence[int]) -> Chosen:
-    """Which of these sources may be deleted now, and why the others may not."""
-    return choose(workspace, sources, why_not_deleted)
+def _deleted(run: Run) -> Iterator[Chosen]:
+    done = run.items.filter(outcome=ItemOutcome.DONE).order_by("position").values_list("source", flat=True)
+    for part in chunks(list(done), CHUNK):
+        found = {source.pk: source for source in Source.objects.filter(pk__in=part)}
+        sources = [found[key] for key in part if key in found]
+        present = by_resource(run.workspace, [(source.provider, source.external_id) for source in sources])
+        for source in sources:
+            yield _registered_again(source, present=(source.provider, source.external_id) in present)
+
+
+def _registered_again(source: Source, *, present: bool) -> Chosen:
+    resource = Resource(source.external_id, source.title, source.original_url, source.mime_type, source.kind)
+    try:
+        body = resource.body() if source.provider in PROVIDERS else None
+    except InvalidRequest:
+        body = None
+    if present:
+        return Chosen(Plan(Way.NOTHING, "It is in Fini again"), source.provider)
+    if body is None:
+        return Chosen(Plan(Way.NOTHING, "It cannot be registered by the API"), source.provider)
+    return Chosen(Plan(Way.REGISTER), source.provider, resource=body)

@@ -235,6 +235,7 @@ class RowGroupName(models.TextChoices):
     """What a preview's row is. Rows of the last two are never sent; a *twin* only if somebody lets it in."""
 
     ENTRY = "entry"
+    CHOSEN = "chosen"
     UPDATE = "update"
     SAME = "same"
     NEW = "new"
@@ -248,7 +249,9 @@ class Preview(models.Model):
 
     `token` is the one-time number of the run that comes of it. `summary` is what the page says besides the rows:
     `groups` (rows by group), `providers` (pairs of a provider and its number of IDs, in the order in which they are
-    sent), `skipped` (numbers by reason), `unit`, `notes`, `choose` and `untitled`.
+    sent), `skipped` (numbers by reason), `unit`, `notes`, `choose` and `untitled`. Of a refresh, a deletion and a retry
+    also `ways` (what is done, one for each of `providers`), `retry`, `retry_of` (a run's number), `with_articles` and
+    `linked`.
     """
 
     token = models.CharField(max_length=64, primary_key=True)
@@ -263,12 +266,13 @@ class Preview(models.Model):
 
 
 class PreviewRow(models.Model):
-    """A resource, queue entry or line of a preview.
+    """A resource, queue entry, source or line of a preview.
 
     `number` is its place in its group, from 0, as the page lists it. `position` is its place among all that may be
     sent, in the order given, and `place` among what is sent if nobody changes anything, by which calls are cut: both
     null for what cannot be sent, `place` also for a twin. `content` of a resource: `resource` (by the wire's names),
-    `was` (old values by what they are called), `twin`, `untitled`, `unlisted`; of a line: `line`, `said`, `text`.
+    `was` (old values by what they are called), `twin`, `untitled`, `unlisted`; of a line: `line`, `said`, `text`. What
+    was chosen for a refresh, a deletion or a retry has its `source` (a key) or a resource, and what is done (`way`).
     """
 
     preview = models.ForeignKey(Preview, on_delete=models.PROTECT, related_name="rows", db_index=False)
@@ -277,6 +281,8 @@ class PreviewRow(models.Model):
     position = models.PositiveIntegerField(null=True)
     place = models.PositiveIntegerField(null=True)
     entry = models.PositiveBigIntegerField(null=True)
+    source = models.PositiveBigIntegerField(null=True)
+    way = models.CharField(max_length=8, blank=True)
     content = models.JSONField(null=True)
 
     class Meta:

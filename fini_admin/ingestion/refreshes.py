@@ -1,38 +1,19 @@
 """Refreshes: sources that were ingested before are processed again, by their IDs."""
 
 from collections.abc import Sequence
-from typing import Unpack
-
-from django.db import transaction
 
 from fini_admin.audit.names import By
-from fini_admin.ingestion.budget import lock_budget
-from fini_admin.ingestion.chosen import Chosen, choose, start
-from fini_admin.ingestion.eligibility import why_not_refreshed
-from fini_admin.ingestion.models import Lane, Run, RunKind, Stage
-from fini_admin.ingestion.queue import hold_for_run
-from fini_admin.ingestion.runs import Extra, run_of_token
+from fini_admin.ingestion import chosen
+from fini_admin.ingestion.models import Preview, RunKind
+from fini_admin.ingestion.plans import plan_refresh
 from fini_admin.workspaces.models import Workspace
 
 
-def start_refresh(*, by: By, workspace: Workspace, sources: Sequence[int], **extra: Unpack[Extra]) -> Run:
-    """Refresh these sources (their keys) in the given order; what may not be refreshed now is skipped, and said.
+def freeze(*, by: By, workspace: Workspace, sources: Sequence[int]) -> Preview:
+    """The preview of a refresh of these sources (keys), in the order given.
 
-    Each has its queue entry taken, or one opened, so that no other run sends it (P4). Raises NothingToDo.
+    What may not be refreshed is left out and counted by reason: raw files, what is gone, what was never ingested, what
+    another run has. Raises NothingToDo if nothing is left.
     """
-    with transaction.atomic():
-        lock_budget(workspace)
-        if again := run_of_token(workspace, extra.get("token")):
-            return again
-        chosen = choose_refreshed(workspace, sources)
-        run = start(
-            RunKind.REFRESH, Stage.REFRESH, chosen, by=by, workspace=workspace, lane=Lane.REFRESH, **extra
-        )
-        going = chosen.going
-        hold_for_run(run, going, {source.pk: Lane.REFRESH for source in going})
-    return run
-
-
-def choose_refreshed(workspace: Workspace, sources: Sequence[int]) -> Chosen:
-    """Which of these sources may be refreshed now, and why the others may not."""
-    return choose(workspace, sources, why_not_refreshed)
+    going = chosen.choose(workspace, sources, plan_refresh)
+    return chosen.freeze(RunKind.REFRESH, going, by=by, workspace=workspace)

@@ -1,10 +1,12 @@
 """Reads of sources and of their history."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, TypedDict
 
 from django.db.models import F, FilteredRelation, Q, QuerySet
 
+from fini_admin.fini.external_ids import comparison_key
 from fini_admin.fini.wire import SOURCE_ID
 from fini_admin.lib.paging import count
 from fini_admin.sources.models import Source, StateChange
@@ -54,6 +56,16 @@ def with_lane(found: QuerySet[Source]) -> QuerySet[Source]:
     is_open = Q(entries__closed_at=None)
     joined = found.annotate(open_entry=FilteredRelation("entries", condition=is_open))
     return joined.annotate(lane=F("open_entry__lane"))
+
+
+def by_resource(workspace: Workspace, names: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Source]:
+    """The sources in Fini that were registered by these pairs of a provider and an external ID; the newest of each."""
+    keys = {name: comparison_key(*name) for name in names}
+    found = Source.objects.filter(workspace=workspace, id_key__in=set(keys.values()))
+    there = {
+        (source.provider, source.id_key): source for source in found.exclude(state=State.GONE).order_by("pk")
+    }
+    return {name: there[name[0], key] for name, key in keys.items() if (name[0], key) in there}
 
 
 def by_state(found: QuerySet[Source]) -> dict[str, str]:

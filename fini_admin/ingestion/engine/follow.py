@@ -21,8 +21,8 @@ from fini_admin.ingestion.models import (
     StepState,
     Watch,
 )
+from fini_admin.ingestion.plans import STAGES, Plan, Way, after_reading
 from fini_admin.ingestion.reads import FIRST_GAP, request_read, watch_from
-from fini_admin.ingestion.retry_plan import STAGES, Plan, Way, after_reading
 from fini_admin.ingestion.runs import add_due_steps, end_finished_runs, finish_and_release, finish_items
 from fini_admin.ingestion.steps import CARRIED, add_step
 from fini_admin.lib import lease

@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from fini_admin.fini.providers import PROVIDERS
-from fini_admin.ingestion import discovery, previews
+from fini_admin.ingestion import discovery, preview_store, previews
 from fini_admin.ingestion.discovery import Discovery
 from fini_admin.ingestion.previews import RegisterNotes
 from fini_admin.ingestion.queries import NO_KEY, NO_KEY_OPENS
@@ -100,7 +100,7 @@ def page(
         "ask_admin": about_key and not manages,
         "what": what,
         "todo": todo,
-        "token": previews.new_token(),
+        "token": preview_store.new_token(),
         "choice": ToRegister(initial={"mime_type": mime_types[found.provider]}),
         "picked": picked(data),
     }

@@ -13,7 +13,7 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from fini_admin.fini.client import Request
-from fini_admin.ingestion import previews
+from fini_admin.ingestion import planned_calls, preview_store, previews
 from fini_admin.ingestion.models import Preview, Run, RunKind
 from fini_admin.ingestion.preview_answers import PostedAnswer, read_answer
 from fini_admin.ingestion.preview_rows import row_groups
@@ -23,11 +23,16 @@ from fini_admin.web.forms.base import key_fault
 from fini_admin.web.forms.runs import ConfirmForm, IngestForm
 from fini_admin.web.pages import go, show
 from fini_admin.web.permissions import WorkspaceRequest, requires
-from fini_admin.workspaces.permissions import Permission
+from fini_admin.workspaces.permissions import Permission, permission_of
 from fini_admin.workspaces.preferences import preferences
 
 SHOWN = 10
 DIGITS = 10
+ALONE: dict[str, str] = {
+    RunKind.INGEST: "Send {n} to ingestion",
+    RunKind.REFRESH: "Refresh {n}",
+    RunKind.DELETE: "Delete {n}",
+}
 GONE = "This preview is no longer there: previews are kept for a day"
 
 
@@ -55,9 +60,8 @@ def answer_of(found: Preview, request: WorkspaceRequest) -> PostedAnswer:
 
 def needed(found: Preview) -> set[Permission]:
     """What one must be allowed to do to confirm it."""
-    register = {Permission.SOURCES_REGISTER} if found.kind == RunKind.REGISTER else set()
-    ingest = {Permission.SOURCES_INGEST} if found.kind == RunKind.INGEST or found.then_ingest else set()
-    return register | ingest
+    ingest = {Permission.SOURCES_INGEST} if found.then_ingest else set()
+    return {permission_of(found.kind)} | ingest
 
 
 def offer(request: WorkspaceRequest, found: Preview) -> HttpResponse:
@@ -135,9 +139,9 @@ def page(
     request: WorkspaceRequest, found: Preview, form: ConfirmForm, answer: PostedAnswer | None = None
 ) -> HttpResponse:
     """The preview; `?call=3` shows that call's body, `?group=new&from=50` that group's rows from there on."""
-    plan = previews.call_plan(found)
+    plan = planned_calls.call_plan(found)
     opened = plan.call(number_in(request.GET, "call"))
-    total = previews.number_of_ids(found)
+    total = preview_store.number_of_ids(found)
     context = {
         "preview": found,
         "form": form,
@@ -145,9 +149,9 @@ def page(
         "buttons": buttons(found, total, choose=may_choose(request, found)),
         "calls": plan.calls(SHOWN),
         "number_of_calls": plan.number,
-        "seconds": previews.estimated_seconds(request.workspace, plan.number),
+        "seconds": planned_calls.estimated_seconds(request.workspace, plan.number),
         "opened": opened,
-        "body": readable(previews.request_of(found, opened)) if opened else "",
+        "body": readable(planned_calls.request_of(found, opened)) if opened else "",
     }
     if found.kind == RunKind.REGISTER:
         context |= groups(found, request.GET, answer)
@@ -184,8 +188,10 @@ class Button:
 
 def buttons(found: Preview, total: int, *, choose: bool) -> list[Button]:
     """Each begins like the button that led here (design 5); two where it is decided here whether to ingest."""
-    if found.kind == RunKind.INGEST:
-        return [Button("ingest", "Send {n} to ingestion", total)]
+    if found.summary.get("retry"):
+        return [Button("retry", "Retry {n}", total)]
+    if found.kind in ALONE:
+        return [Button(found.kind, ALONE[found.kind], total)]
     both = [Button("register", "Register {n}", total), Button("ingest", "Register and ingest {n}", total)]
     return both if choose else both[found.then_ingest :][:1]
 

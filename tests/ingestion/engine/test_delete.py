@@ -6,17 +6,15 @@ from datetime import UTC, datetime
 import pytest
 
 from fini_admin.fini.wire import Document
-from fini_admin.ingestion import queue, runs
-from fini_admin.ingestion.deletions import start_delete
+from fini_admin.ingestion import deletions, previews, queue, refreshes, runs
 from fini_admin.ingestion.engine import loop
 from fini_admin.ingestion.models import QueueEntry, Run, Step
-from fini_admin.ingestion.refreshes import start_refresh
 from fini_admin.ingestion.runs import NothingToDo
 from fini_admin.sources import mirror
 from fini_admin.sources.models import Source, StateChange
 from fini_admin.sources.states import State
 from fini_admin.workspaces.models import Workspace
-from tests.ingestion.engine.test_refresh import killed_amid
+from tests.ingestion.engine.test_refresh import killed_amid, refresh
 from tests.support.sandbox import Sandbox
 from tests.support.trail import one_to_one
 from tests.support.who import by
@@ -34,7 +32,8 @@ def eight(acme: Workspace, register: Start) -> list[int]:
 
 
 def delete(acme: Workspace, sources: list[int], *, with_articles: bool = False) -> Run:
-    return start_delete(by=by("ada"), workspace=acme, sources=sources, with_articles=with_articles)
+    preview = deletions.freeze(by=by("ada"), workspace=acme, sources=sources, with_articles=with_articles)
+    return previews.confirm(by=by("ada"), preview=preview)
 
 
 def states(sources: list[int]) -> Counter[str]:
@@ -196,15 +195,16 @@ def test_a_fini_without_the_route_is_asked_once_and_no_source_is_gone(
 def test_what_another_run_has_is_not_deleted_and_what_is_being_deleted_is_not_sent(
     acme: Workspace, sandbox: Sandbox, eight: list[int]
 ) -> None:
-    again = start_refresh(by=by("ada"), workspace=acme, sources=eight[:2])
-    gone = delete(acme, eight[1:4])
-    assert gone.items.get(outcome="skipped").reason == f"Run {again.number} has it"
+    again = refresh(acme, eight[:2])
+    preview = deletions.freeze(by=by("ada"), workspace=acme, sources=eight[1:4])
+    assert preview.summary["skipped"] == {f"Run {again.number} has it": 1}
+    gone = previews.confirm(by=by("ada"), preview=preview)
     with pytest.raises(NothingToDo, match=f"Run {gone.number} has it"):
-        start_refresh(by=by("ada"), workspace=acme, sources=eight[2:4])
+        refreshes.freeze(by=by("ada"), workspace=acme, sources=eight[2:4])
     moved = queue.put_sources_back(by=by("ada"), workspace=acme, sources=eight[3:5])
     assert moved.left == {f"Run {gone.number} has it": 1}
     drive(acme)
-    assert (ends(again), ends(gone)) == ({"done": 2}, {"done": 2, "skipped": 1})
+    assert (ends(again), ends(gone)) == ({"done": 2}, {"done": 2})
     assert states(eight) == {"usable": 6, "gone": 2}
 
 

@@ -5,10 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from fini_admin.ingestion import queue, runs
+from fini_admin.ingestion import previews, queue, refreshes, runs
 from fini_admin.ingestion.engine import loop
 from fini_admin.ingestion.models import Item, QueueEntry, Run, Step, StepState
-from fini_admin.ingestion.refreshes import start_refresh
 from fini_admin.ingestion.runs import NothingToDo
 from fini_admin.sources.models import Source, StateChange
 from fini_admin.sources.states import State
@@ -32,7 +31,8 @@ def eight(acme: Workspace, register: Start) -> list[int]:
 
 
 def refresh(acme: Workspace, sources: list[int]) -> Run:
-    return start_refresh(by=by("ada"), workspace=acme, sources=sources)
+    preview = refreshes.freeze(by=by("ada"), workspace=acme, sources=sources)
+    return previews.confirm(by=by("ada"), preview=preview)
 
 
 def killed_amid(acme: Workspace, monkeypatch: pytest.MonkeyPatch, *, after_sending: bool) -> None:
@@ -172,15 +172,13 @@ def test_what_another_run_has_is_skipped_and_names_it(
     acme: Workspace, sandbox: Sandbox, eight: list[int]
 ) -> None:
     first = refresh(acme, eight[:4])
-    second = refresh(acme, eight[2:6])
-    skipped = second.items.filter(outcome="skipped")
-    assert set(skipped.values_list("source_id", "reason")) == {
-        (key, f"Run {first.number} has it") for key in eight[2:4]
-    }
+    preview = refreshes.freeze(by=by("ada"), workspace=acme, sources=eight[2:6])
+    assert preview.summary["skipped"] == {f"Run {first.number} has it": 2}
+    assert previews.confirm(by=by("ada"), preview=preview).total == 2
     with pytest.raises(NothingToDo, match=f"Run {first.number} has it"):
         refresh(acme, eight[:2])
     drive(acme)
-    assert (ends(first), ends(second)) == ({"done": 4}, {"done": 2, "skipped": 2})
+    assert ends(first) == {"done": 4}
     assert jobs(sandbox) == {1: 2, 2: 6}
 
 
@@ -204,16 +202,21 @@ def test_what_cannot_be_refreshed_is_skipped_with_the_reason(
     register(resources(1, "never"))
     drive(acme)
     never = Source.objects.get(external_id="never-0")
+    preview = refreshes.freeze(by=by("ada"), workspace=acme, sources=[never.pk, *eight])
+    assert preview.summary["skipped"] == {"It was never ingested: send it from the queue": 1}
     Source.objects.filter(pk=eight[0]).update(provider="files")
     Source.objects.filter(pk=eight[1]).update(state=State.GONE)
     Source.objects.filter(pk=eight[2]).update(state=State.RUNNING)
-    run = refresh(acme, [never.pk, *eight])
+    run = previews.confirm(by=by("ada"), preview=preview)
     told = {item.source_id: item.reason for item in run.items.filter(outcome="skipped")}
-    assert told[eight[0]].startswith("Raw files cannot be refreshed")
-    assert told[eight[1]] == "It is no longer in Fini"
-    assert told[eight[2]] == "Its last job has not ended: it is running"
-    assert told[never.pk] == "It was never ingested: send it from the queue"
-    assert len(told) == 4
+    assert told == {
+        eight[0]: "Raw files cannot be refreshed; delete it, and upload the file again in Fini",
+        eight[1]: "It is no longer in Fini",
+        eight[2]: "Its last job has not ended: it is running",
+    }
+    assert previews.confirm(by=by("ada"), preview=preview) == run
+    drive(acme)
+    assert ends(run) == {"done": 5, "skipped": 3}
     never.refresh_from_db()
     assert never.state == State.QUEUED
 

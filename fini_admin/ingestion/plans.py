@@ -1,4 +1,4 @@
-"""What a retry does about an ID: pure. It follows from how the ID ended and from what its source is by now."""
+"""What a retry, a refresh or a deletion does about an ID. Pure: it follows from what the ID's source is by now."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -38,9 +38,18 @@ STAGES = {
 }
 
 
+# The call that each needs; of what is read first only the record will tell.
+CALLS: dict[str, RunKind] = {
+    Way.REGISTER: RunKind.REGISTER,
+    Way.ADD: RunKind.INGEST,
+    Way.REFRESH: RunKind.REFRESH,
+    Way.DELETE: RunKind.DELETE,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a retry does about an ID; `why` says why it does nothing."""
+    """What is done about an ID; `why` says why nothing is."""
 
     way: Way
     why: str = ""
@@ -61,8 +70,7 @@ def plan_for_item(
     if outcome not in RETRIED:
         return Plan(Way.NOTHING, NOT_RETRIED[ItemOutcome(outcome)] if outcome else "It has no end yet")
     if run.kind == RunKind.DELETE:
-        why = why_not_deleted(source, holders)
-        return Plan(Way.NOTHING, why) if why else Plan(Way.DELETE)
+        return plan_delete(source, holders) if source else Plan(Way.NOTHING, GONE)
     registers = run.kind == RunKind.REGISTER and not run.then_ingest
     if source is None or registers:
         return Plan(Way.REGISTER) if resource else Plan(Way.NOTHING, NOTHING_KNOWN)
@@ -78,6 +86,18 @@ def plan_for_source(source: Source, holders: Mapping[int, int], *, read_first: b
     if source.state in (State.UNKNOWN, State.STUCK) or source.read_at is None or read_first:
         return Plan(Way.READ)
     return _by_record(source)
+
+
+def plan_refresh(source: Source, holders: Mapping[int, int]) -> Plan:
+    """What a refresh that somebody chose does about a source."""
+    why = why_not_refreshed(source, holders)
+    return Plan(Way.NOTHING, why) if why else Plan(Way.REFRESH)
+
+
+def plan_delete(source: Source, holders: Mapping[int, int]) -> Plan:
+    """What a deletion does about a source."""
+    why = why_not_deleted(source, holders)
+    return Plan(Way.NOTHING, why) if why else Plan(Way.DELETE)
 
 
 def after_reading(source: Source) -> Plan:

@@ -73,7 +73,7 @@ def test_a_secret_may_come_from_a_file(tmp_path):
 def test_collectstatic_needs_no_secret(tmp_path):
     done = started(tmp_path, ["manage.py", "collectstatic", "--noinput"])
     assert done.returncode == 0, done.stderr
-    assert list((tmp_path / "static" / "css").glob("app.*.css"))
+    assert list((tmp_path / "static" / "css").glob("base.*.css"))
 
 
 @pytest.mark.parametrize(

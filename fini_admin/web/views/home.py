@@ -27,6 +27,7 @@ def home(request: WorkspaceRequest) -> HttpResponse:
         "steps": with_ways(request, overview.first_steps(workspace)),
         "funnel": with_ways(request, overview.funnel(workspace)),
         "needs": with_ways(request, overview.needs(workspace, MAY_DISCOVER)),
+        "may_retry": {Permission.SOURCES_INGEST, Permission.SOURCES_REFRESH} <= request.permissions,
         "runs": queries.latest_runs(workspace),
     }
     return show(request, "home.html", context)

@@ -1,6 +1,7 @@
 """The preview before every write to Fini, and its confirmation."""
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -14,13 +15,17 @@ from django.urls import reverse
 
 from fini_admin.fini.client import Request
 from fini_admin.ingestion import planned_calls, preview_store, previews
+from fini_admin.ingestion.chosen import is_chosen
 from fini_admin.ingestion.models import Preview, Run, RunKind
+from fini_admin.ingestion.plans import CALLS, Way
 from fini_admin.ingestion.preview_answers import PostedAnswer, read_answer
-from fini_admin.ingestion.preview_rows import row_groups
+from fini_admin.ingestion.preview_rows import chosen_rows, row_groups
 from fini_admin.ingestion.runs import NothingToDo, run_of_token
+from fini_admin.lib.paging import parts, whole_numbers
+from fini_admin.web.accounts.sensitive import reauthenticated
 from fini_admin.web.body_size import large_body
 from fini_admin.web.forms.base import key_fault
-from fini_admin.web.forms.runs import ConfirmForm, IngestForm
+from fini_admin.web.forms.runs import ConfirmForm, DeleteForm, IngestForm
 from fini_admin.web.pages import go, show
 from fini_admin.web.permissions import WorkspaceRequest, requires
 from fini_admin.workspaces.permissions import Permission, permission_of
@@ -32,6 +37,14 @@ ALONE: dict[str, str] = {
     RunKind.INGEST: "Send {n} to ingestion",
     RunKind.REFRESH: "Refresh {n}",
     RunKind.DELETE: "Delete {n}",
+}
+# What is done about what was chosen, by plans.Way.
+DONE = {
+    Way.REGISTER: "registered",
+    Way.ADD: "ingested for the first time",
+    Way.REFRESH: "refreshed",
+    Way.READ: "read first; what is sent follows from its record",
+    Way.DELETE: "deleted in Fini",
 }
 GONE = "This preview is no longer there: previews are kept for a day"
 
@@ -45,30 +58,64 @@ def preview(request: WorkspaceRequest, token: str) -> HttpResponseBase:
         return confirmed_before(request, token)
     if not needed(found) <= request.permissions:
         raise PermissionDenied
+    if found.kind == RunKind.DELETE:  # on a page of its own, which asks who one is
+        return go(request, address_of(found, request))
+    return shown_or_confirmed(request, found)
+
+
+@requires(Permission.SOURCES_DELETE)
+@reauthenticated
+def deletion(request: WorkspaceRequest, token: str) -> HttpResponseBase:
+    """What a deletion would delete; posted, its run."""
+    found = previews.find(request.workspace, token)
+    if found is None:
+        return confirmed_before(request, token)
+    if found.kind != RunKind.DELETE:
+        return go(request, address_of(found, request))
+    return shown_or_confirmed(request, found)
+
+
+def shown_or_confirmed(request: WorkspaceRequest, found: Preview) -> HttpResponseBase:
+    """The preview, or the run that comes of it."""
     form = form_of(found, request)
     if request.method == "POST" and form.is_valid():
         return confirm(request, found, form)
     return page(request, found, form, answer_of(found, request))
 
 
+def address_of(found: Preview, request: WorkspaceRequest) -> str:
+    """The page of a preview."""
+    name = "deletion" if found.kind == RunKind.DELETE else "preview"
+    return reverse(name, args=[request.workspace.slug, found.token])
+
+
 def answer_of(found: Preview, request: WorkspaceRequest) -> PostedAnswer:
     """What was posted of a register's resources: what stays out, what is let in, and the titles that were written."""
-    if request.method != "POST" or found.kind != RunKind.REGISTER:
+    if request.method != "POST" or found.kind != RunKind.REGISTER or is_chosen(found):
         return PostedAnswer()
     return read_answer(found, dict(request.POST.lists()), partial(key_fault, request.POST))
 
 
 def needed(found: Preview) -> set[Permission]:
     """What one must be allowed to do to confirm it."""
-    ingest = {Permission.SOURCES_INGEST} if found.then_ingest else set()
-    return {permission_of(found.kind)} | ingest
+    kinds = {str(found.kind)} | ({str(RunKind.INGEST)} if found.then_ingest else set())
+    kinds |= {str(CALLS[way]) for way in found.summary.get("ways", ()) if way in CALLS}
+    return {permission_of(kind) for kind in kinds}
+
+
+def selected(request: WorkspaceRequest) -> list[int]:
+    """The numbers of what is selected in a list. Raises NothingToDo."""
+    numbers = whole_numbers(parts(request.POST.getlist("id")))
+    if not numbers:
+        raise NothingToDo("Nothing is selected")
+    return numbers
 
 
 def offer(request: WorkspaceRequest, found: Preview) -> HttpResponse:
     """A preview that was just frozen: into the page's dialog for htmx, else on to its page."""
     if request.htmx:
         return page(request, found, form_of(found, request, posted=False))
-    return go(request, reverse("preview", args=[request.workspace.slug, found.token]))
+    return go(request, address_of(found, request))
 
 
 def nothing(request: WorkspaceRequest, error: NothingToDo, back: str) -> HttpResponse:
@@ -81,9 +128,17 @@ def nothing(request: WorkspaceRequest, error: NothingToDo, back: str) -> HttpRes
 
 def form_of(found: Preview, request: WorkspaceRequest, *, posted: bool = True) -> ConfirmForm:
     """The form, with what was posted, or with what the workspace sends along by default."""
+    data = request.POST if posted and request.method == "POST" else None
+    if found.kind == RunKind.DELETE:
+        return DeleteForm(
+            data,
+            total=preview_store.number_of_ids(found),
+            linked=found.summary.get("linked", 0),
+            with_articles=found.summary.get("with_articles", False),
+        )
     kind = form_kind(request, found)
-    if posted and request.method == "POST":
-        return kind(request.POST)
+    if data is not None:
+        return kind(data)
     held = preferences(request.workspace)
     return kind(initial={"english": held.english, "baser": held.baser})
 
@@ -106,13 +161,12 @@ def confirm(request: WorkspaceRequest, found: Preview, form: ConfirmForm) -> Htt
     answer = answer_of(found, request)
     if answer.faults:
         return page(request, found, form, answer)
+    extra = dict(form.cleaned_data)
+    if found.kind == RunKind.DELETE:
+        extra.pop("number")
+        found.summary["with_articles"] = extra.pop("articles", False)
     try:
-        run = previews.confirm(
-            by=request.by,
-            preview=found,
-            answer=answer,
-            **form.cleaned_data,
-        )
+        run = previews.confirm(by=request.by, preview=found, answer=answer, **extra)
     except NothingToDo as error:
         form.add_error(None, str(error))
         return page(request, found, form, answer)
@@ -144,6 +198,8 @@ def page(
     total = preview_store.number_of_ids(found)
     context = {
         "preview": found,
+        "address": address_of(found, request),
+        "deletes": found.kind == RunKind.DELETE,
         "form": form,
         "total": total,
         "buttons": buttons(found, total, choose=may_choose(request, found)),
@@ -153,10 +209,20 @@ def page(
         "opened": opened,
         "body": readable(planned_calls.request_of(found, opened)) if opened else "",
     }
-    if found.kind == RunKind.REGISTER:
+    if is_chosen(found):
+        context |= {"chosen": chosen_rows(found, number_in(request.GET, "from")), "doings": doings(found)}
+    elif found.kind == RunKind.REGISTER:
         context |= groups(found, request.GET, answer)
     status = 422 if form.is_bound else 200
-    return show(request, "previews/preview.html", context, parts=("preview", "body", "rows"), status=status)
+    return show(request, "previews/preview.html", context, parts=("preview", "body", "rows", "chosen"), status=status)
+
+
+def doings(found: Preview) -> list[tuple[str, int]]:
+    """What is done about what was chosen, with how many IDs."""
+    numbers: Counter[str] = Counter()
+    for way, (_, number) in zip(found.summary["ways"], found.summary["providers"], strict=True):
+        numbers[DONE[Way(way)]] += number
+    return list(numbers.items())
 
 
 def groups(found: Preview, query: QueryDict, answer: PostedAnswer | None) -> dict[str, object]:
@@ -174,11 +240,15 @@ def number_in(query: QueryDict, name: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """What confirms a preview; the words' {n} is how many, which changes with what is left out."""
+    """What confirms a preview; the words' {n} is how many, which changes with what is left out.
+
+    What cannot be taken back is never the page's first button in looks.
+    """
 
     value: str
     words: str
     total: int
+    look: str = ""
 
     @property
     def text(self) -> str:
@@ -194,6 +264,15 @@ def buttons(found: Preview, total: int, *, choose: bool) -> list[Button]:
         return [Button(found.kind, ALONE[found.kind], total)]
     both = [Button("register", "Register {n}", total), Button("ingest", "Register and ingest {n}", total)]
     return both if choose else both[found.then_ingest :][:1]
+
+
+def button_of_chosen(found: Preview, total: int) -> Button:
+    """The button that confirms a refresh, a deletion, a retry, or a registration of what was deleted."""
+    look = "button-danger" if found.kind == RunKind.DELETE else "button-primary"
+    if found.summary.get("retry"):
+        return Button("retry", "Retry {n}", total, look)
+    words = {RunKind.DELETE: "Delete {n}", RunKind.REGISTER: "Register {n} again"}
+    return Button(str(found.kind), words.get(RunKind(found.kind), "Refresh {n}"), total, look)
 
 
 def readable(call: Request[Any] | None) -> str:

@@ -131,7 +131,7 @@ def send_all(request: WorkspaceRequest, form: QueueFilters) -> HttpResponse:
 
 def send(request: WorkspaceRequest, form: QueueFilters) -> HttpResponse:
     """The preview of the selected ones."""
-    return freeze(request, ingestion_queue.entries_in_queue_order(request.workspace, selected(request)))
+    return freeze(request, ingestion_queue.entries_in_queue_order(request.workspace, previews.selected(request)))
 
 
 def freeze(request: WorkspaceRequest, entries: list[QueueEntry]) -> HttpResponse:
@@ -142,24 +142,16 @@ def freeze(request: WorkspaceRequest, entries: list[QueueEntry]) -> HttpResponse
 
 def take_out(request: WorkspaceRequest, form: QueueFilters) -> HttpResponse:
     """Remove the selected ones."""
-    entries = selected(request)
+    entries = previews.selected(request)
     moved = remove_entries(by=request.by, workspace=request.workspace, entries=entries)
     return say(request, moved, "removed from the queue")
 
 
 def bring_back(request: WorkspaceRequest, form: QueueFilters) -> HttpResponse:
     """Put the selected ones back."""
-    sources = selected(request)
+    sources = previews.selected(request)
     moved = put_sources_back(by=request.by, workspace=request.workspace, sources=sources)
     return say(request, moved, "put back into the queue")
-
-
-def selected(request: WorkspaceRequest) -> list[int]:
-    """The numbers of what is selected. Raises NothingToDo."""
-    numbers = whole_numbers(parts(request.POST.getlist("id")))
-    if not numbers:
-        raise NothingToDo("Nothing is selected")
-    return numbers
 
 
 def all_shown(asked: QueryDict, form: QueueFilters, workspace: Workspace) -> list[int]:

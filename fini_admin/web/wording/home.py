@@ -18,6 +18,7 @@ from fini_admin.workspaces.models import ApiKey, KeyState, Workspace
 
 LONG = timedelta(days=1)
 REMINDED = timedelta(days=14)
+RETRIED = (State.FAILED, State.EMPTY)
 SHOWN = (State.QUEUED, State.SENT, State.RUNNING, State.USABLE, State.FAILED)
 
 
@@ -53,11 +54,12 @@ def in_state(workspace: Workspace, state: State) -> Number:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """Something that waits for a person: what, and the page where it is seen to."""
+    """Something that waits for a person: what, the page where it is seen to, and how many a retry would try again."""
 
     text: str
     page: str
     query: str = ""
+    retry: str = ""
 
 
 def needs(workspace: Workspace, may_discover: Collection[str]) -> list[Need]:
@@ -134,7 +136,11 @@ def needs_of_sources(workspace: Workspace) -> list[Need]:
         State.UNKNOWN: "were asked for and got no answer: this is being checked",
     }
     numbers = [(in_state(workspace, state), text) for state, text in words.items()]
-    return [Need(f"{n.text} {text}", "sources", n.query) for n, text in numbers if n.text != "0"]
+    return [
+        Need(f"{n.text} {text}", "sources", n.query, n.text if n.state in RETRIED else "")
+        for n, text in numbers
+        if n.text != "0"
+    ]
 
 
 def needs_of_queue(workspace: Workspace) -> list[Need]:

@@ -143,7 +143,7 @@ def deleted_by(run: Run, *, most: int = 50) -> Deleted:
     first: dict[str, list[dict[str, str]]] = {"sources": [], "articles": []}
     for said in steps.values_list("deleted", flat=True).iterator():
         for what in numbers:
-            rows = said.get(what) or []
+            rows = (said or {}).get(what) or []
             numbers[what] += len(rows)
             first[what] += rows[: most - len(first[what])]
     return Deleted(numbers["sources"], numbers["articles"], first["sources"], first["articles"])

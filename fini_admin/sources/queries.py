@@ -14,7 +14,6 @@ from fini_admin.sources.search import SOURCE_FIELDS, search
 from fini_admin.sources.states import State
 from fini_admin.workspaces.models import Workspace
 
-
 # A reason is told by so many characters: an address has no room for all of a long one.
 REASON = 200
 # Of so many failed sources, the newest, the reasons are offered to filter by; and at most so many reasons.
@@ -42,8 +41,8 @@ class SourceFilters(TypedDict, total=False):
     """Which sources; what is empty does not matter.
 
     `q` is what was typed to search for, `run` the latest run that touched them; `since`: their state has changed at
-    that time or after it. `waits` is the lane of an open queue entry; `reason` is what Fini said when it failed on them,
-    or how that begins (`REASON`).
+    that time or after it. `waits` is the lane of an open queue entry; `reason` is what Fini said when it failed on
+    them, or how that begins (`REASON`).
     """
 
     q: str
@@ -69,7 +68,9 @@ def matching(workspace: Workspace, filters: SourceFilters) -> QuerySet[Source]:
 
     The one filter that the list, its counts, its export and "select all" share.
     """
-    given: dict[str, Any] = {COLUMNS[name]: value for name, value in filters.items() if value and name in COLUMNS}
+    given: dict[str, Any] = {
+        COLUMNS[name]: value for name, value in filters.items() if value and name in COLUMNS
+    }
     found = with_lane(Source.objects.filter(workspace=workspace)).annotate(title_key=TITLE_KEY)
     failed = failed_for(filters.get("reason", ""))
     return found.filter(search(filters.get("q", ""), SOURCE_FIELDS), failed, **given)

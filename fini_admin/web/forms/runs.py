@@ -51,7 +51,7 @@ class IngestForm(ConfirmForm):
 
 
 class DeleteForm(ConfirmForm):
-    """The confirmation of a deletion of `total` sources: their number, typed, and whether `linked` knowledge goes too."""
+    """What confirms a deletion of `total` sources: their number, typed, and whether `linked` knowledge goes too."""
 
     number = NumberField(
         required=False,
@@ -60,7 +60,9 @@ class DeleteForm(ConfirmForm):
     articles = forms.BooleanField(required=False, label="Also delete their articles")
     field_order = ("number", "articles", "reason")
 
-    def __init__(self, data: Mapping[str, Any] | None, *, total: int, linked: int, with_articles: bool) -> None:
+    def __init__(
+        self, data: Mapping[str, Any] | None, *, total: int, linked: int, with_articles: bool
+    ) -> None:
         super().__init__(data, initial={"articles": with_articles})
         self.total = total
         what = f"{total:,} source{'' if total == 1 else 's'}"

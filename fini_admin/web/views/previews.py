@@ -33,11 +33,6 @@ from fini_admin.workspaces.preferences import preferences
 
 SHOWN = 10
 DIGITS = 10
-ALONE: dict[str, str] = {
-    RunKind.INGEST: "Send {n} to ingestion",
-    RunKind.REFRESH: "Refresh {n}",
-    RunKind.DELETE: "Delete {n}",
-}
 # What is done about what was chosen, by plans.Way.
 DONE = {
     Way.REGISTER: "registered",
@@ -214,7 +209,9 @@ def page(
     elif found.kind == RunKind.REGISTER:
         context |= groups(found, request.GET, answer)
     status = 422 if form.is_bound else 200
-    return show(request, "previews/preview.html", context, parts=("preview", "body", "rows", "chosen"), status=status)
+    return show(
+        request, "previews/preview.html", context, parts=("preview", "body", "rows", "chosen"), status=status
+    )
 
 
 def doings(found: Preview) -> list[tuple[str, int]]:
@@ -258,10 +255,10 @@ class Button:
 
 def buttons(found: Preview, total: int, *, choose: bool) -> list[Button]:
     """Each begins like the button that led here (design 5); two where it is decided here whether to ingest."""
-    if found.summary.get("retry"):
-        return [Button("retry", "Retry {n}", total)]
-    if found.kind in ALONE:
-        return [Button(found.kind, ALONE[found.kind], total)]
+    if is_chosen(found):
+        return [button_of_chosen(found, total)]
+    if found.kind == RunKind.INGEST:
+        return [Button("ingest", "Send {n} to ingestion", total)]
     both = [Button("register", "Register {n}", total), Button("ingest", "Register and ingest {n}", total)]
     return both if choose else both[found.then_ingest :][:1]
 

@@ -131,7 +131,9 @@ def send_all(request: WorkspaceRequest, form: QueueFilters) -> HttpResponse:
 
 def send(request: WorkspaceRequest, form: QueueFilters) -> HttpResponse:
     """The preview of the selected ones."""
-    return freeze(request, ingestion_queue.entries_in_queue_order(request.workspace, previews.selected(request)))
+    return freeze(
+        request, ingestion_queue.entries_in_queue_order(request.workspace, previews.selected(request))
+    )
 
 
 def freeze(request: WorkspaceRequest, entries: list[QueueEntry]) -> HttpResponse:

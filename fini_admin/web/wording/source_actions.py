@@ -24,9 +24,7 @@ class Action:
     look: str = ""
 
 
-def actions(
-    source: Source, holders: Mapping[int, int], permissions: Collection[Permission]
-) -> list[Action]:
+def actions(source: Source, holders: Mapping[int, int], permissions: Collection[Permission]) -> list[Action]:
     """What can be done with a source; `holders` are the runs that have sources, by the source's key."""
     refreshes = Permission.SOURCES_REFRESH in permissions
     retries = refreshes and Permission.SOURCES_INGEST in permissions
@@ -34,9 +32,7 @@ def actions(
     retry, refresh, delete = (plan(source, holders) for plan in (plan_for_source, plan_refresh, plan_delete))
     return [
         Action("Retry", tried(retry), unless(retries, retry, EDITORS), do="retry"),
-        Action(
-            "Refresh", "Fini processes it again.", unless(refreshes, refresh, EDITORS), do="refresh"
-        ),
+        Action("Refresh", "Fini processes it again.", unless(refreshes, refresh, EDITORS), do="refresh"),
         Action(
             "Delete",
             "Fini forgets it; its history stays here.",
@@ -53,7 +49,9 @@ def tried(plan: Plan) -> str:
     """What a retry does."""
     if plan.way == Way.READ:
         return "Its record is read first; what is sent follows from it."
-    return "It is sent to ingestion for the first time." if plan.way == Way.ADD else "Fini processes it again."
+    return (
+        "It is sent to ingestion for the first time." if plan.way == Way.ADD else "Fini processes it again."
+    )
 
 
 def unless(may: bool, plan: Plan, role: str) -> str:  # noqa: FBT001 - it reads as a sentence

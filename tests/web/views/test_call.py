@@ -144,7 +144,7 @@ def test_a_change_that_another_workspaces_call_showed_is_not_told(as_role, acme,
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (rows.answered, "Nothing is left to repeat."),
+        (rows.answered, "There is nothing to repeat."),
         (lambda context: rows.answered(context, rows.INGEST, status=503), "A retry is not safe"),
         (lambda context: rows.lost(context, rows.REGISTER), "A retry is safe"),
         (rows.unsent, "certainly did not leave"),

@@ -9,7 +9,7 @@ from fini_admin.audit import queries, recording
 from fini_admin.fini import routes
 from fini_admin.fini.client import Request
 from fini_admin.fini.retry import may_be_repeated
-from fini_admin.web.wording.calls import READS, meaning
+from fini_admin.web.wording.calls import READS, explain_call
 from tests.support import rows
 from tests.support.who import by
 
@@ -28,7 +28,7 @@ REQUESTS: dict[str, Request[Any]] = {
 def of(context, call):
     found = queries.find_call(context.chain, call)
     assert found
-    return meaning(found.entry, flying=found.flying)
+    return explain_call(found.entry, flying=found.flying)
 
 
 def test_what_only_reads_is_what_the_routes_say():

@@ -11,7 +11,7 @@ POST    /v2/documents/public/deep-crawl/links         crawl
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from urllib.parse import quote, urlsplit
@@ -24,6 +24,12 @@ from fini_admin.fini.wire import SOURCE_ID, Deleted, Document, IdLists, Json, Li
 ROOT = "/v2/documents/public"
 INGESTIBLE = ("web", "googledrive", "notion", "zendesk", "confluence")
 SOURCES = ("web", "files", "googledrive", "zendesk", "notion", "confluence")
+
+
+REQUIRED_NAMES = ("originalUrl", "title", "externalId", "mimeType")
+WIRE_NAMES = (*REQUIRED_NAMES, "object")
+# A resource by the wire's names: the required ones, and `object` where it has one.
+ResourceBody = dict[str, str]
 
 
 class InvalidRequest(ValueError):
@@ -40,25 +46,28 @@ class Resource:
     mime_type: str
     object: str = ""
 
-    def body(self) -> dict[str, str]:
-        """The wire's form; raises InvalidRequest when one of the four is missing."""
+    def body(self) -> ResourceBody:
+        """The wire's form, which previews and runs keep and register sends; `check_resource` says if it may be sent."""
         required = {
             "originalUrl": self.original_url,
             "title": self.title,
             "externalId": self.external_id,
             "mimeType": self.mime_type,
         }
-        for name, value in required.items():
-            if not value.strip():
-                raise InvalidRequest(f"{name} is missing")
-        for name in ("externalId", "originalUrl"):
-            if is_shortened(required[name]):
-                raise InvalidRequest(f"{name} was too long to be kept whole")
-        body = required | ({"object": self.object} if self.object else {})
-        for name, value in body.items():
-            if not is_sendable(value):
-                raise InvalidRequest(f"{name} holds half of a character, which UTF-8 cannot write")
-        return body
+        return required | ({"object": self.object} if self.object else {})
+
+
+def check_resource(body: Mapping[str, str]) -> None:
+    """Raise InvalidRequest for a resource, by the wire's names, that Fini would refuse."""
+    for name in REQUIRED_NAMES:
+        if not body.get(name, "").strip():
+            raise InvalidRequest(f"{name} is missing")
+    for name in ("externalId", "originalUrl"):
+        if is_shortened(body[name]):
+            raise InvalidRequest(f"{name} was too long to be kept whole")
+    for name, value in body.items():
+        if not is_sendable(value):
+            raise InvalidRequest(f"{name} holds half of a character, which UTF-8 cannot write")
 
 
 def list_sources(
@@ -86,18 +95,26 @@ def discover(provider: str) -> Request[Listing]:
     return Request("discover", "GET", f"{ROOT}/resources/{provider}", adapter.listing, most=64 * MIB)
 
 
-def register(provider: str, resources: Sequence[Resource]) -> Request[IdLists]:
-    """Create or update source records. An upsert by `externalId`; it starts no processing."""
+def register_path(provider: str) -> str:
+    """Where resources of a provider are registered; raises InvalidRequest for a source that has no such route."""
     if provider not in PROVIDERS:
         raise InvalidRequest(f"{provider!r} has no register route")
+    return f"{ROOT}/resources/{provider}"
+
+
+def register(provider: str, resources: Sequence[ResourceBody]) -> Request[IdLists]:
+    """Create or update source records. An upsert by `externalId`; it starts no processing."""
+    path = register_path(provider)
     if not resources:
         raise InvalidRequest("nothing to register")
-    ids = [resource.external_id for resource in resources]
-    if len(set(ids)) != len(ids):
+    for resource in resources:
+        check_resource(resource)
+    if len({resource["externalId"] for resource in resources}) != len(resources):
         raise InvalidRequest("one externalId stands twice in a batch")
-    body = {"resources": [resource.body() for resource in resources]}
+    # A database may have kept the names in another order.
+    body = {"resources": [{name: held[name] for name in WIRE_NAMES if name in held} for held in resources]}
     parse = partial(IdLists.parse, asked=len(resources))
-    return Request("register", "POST", f"{ROOT}/resources/{provider}", parse, body=body)
+    return Request("register", "POST", path, parse, body=body)
 
 
 def ingest(

@@ -1,6 +1,7 @@
-"""The budget (trap 7): calls of a workspace are numbered; number n waits until number n − limit is 60 s old."""
+"""The budget (T7): calls of a workspace are numbered, and number n waits until number n − limit is 60 s old."""
 
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from django.db.models import Max
 
@@ -15,6 +16,7 @@ from fini_admin.workspaces.preferences import preferences
 WINDOW = timedelta(seconds=60.5)
 AT_THE_LATEST = timedelta(seconds=LONGEST_DELAY)
 KEPT = 32
+NO_KEY_PAUSE = timedelta(seconds=10)
 
 
 class Spent(Exception):
@@ -28,7 +30,7 @@ class Spent(Exception):
 def lock_budget(workspace: Workspace) -> Budget:
     """The workspace's budget, locked until the transaction ends.
 
-    Whoever writes runs, steps, sources or the queue of a workspace takes it first, so that nobody waits crosswise.
+    Whoever writes runs, steps, sources or the queue of a workspace takes this lock first, which rules out deadlocks.
     """
     Budget.objects.bulk_create([Budget(workspace=workspace)], ignore_conflicts=True)
     Watch.objects.bulk_create([Watch(workspace=workspace)], ignore_conflicts=True)
@@ -36,14 +38,14 @@ def lock_budget(workspace: Workspace) -> Budget:
 
 
 def share(limit: int, *, urgent: bool) -> int:
-    """Of so many calls a minute all for what a person waits for, a tenth less for everything else."""
+    """How many of `limit` calls a minute may be used: all if urgent, else a tenth less."""
     return limit if urgent else max(1, limit - max(1, limit // 10) if limit > 1 else 1)
 
 
 def take(budget: Budget, call: str, *, urgent: bool) -> None:
     """Give the next number to a call, inside its *asked* transaction; raises Spent.
 
-    The workspace's limit is read here, so that a changed one holds from the next call on.
+    The limit is read here, so that a changed setting holds from the next call on.
     """
     now, number = datetime.now(UTC), budget.number + 1
     if budget.blocked_until and budget.blocked_until > now:
@@ -58,16 +60,21 @@ def take(budget: Budget, call: str, *, urgent: bool) -> None:
         workspace_id=budget.workspace_id, number=number, call=call, sent_at=now + AT_THE_LATEST
     )
     slots.filter(number__lt=number - limit - KEPT).delete()
-    Budget.objects.filter(pk=budget.pk).update(number=number, served_at=now)
+    Budget.objects.filter(pk=budget.pk).update(number=number, served_at=now, no_key_until=None)
+
+
+def hold_without_key(workspace_id: UUID) -> None:
+    """Pause all calls of a workspace whose key cannot be opened; after that the next call tries again."""
+    Budget.objects.filter(pk=workspace_id).update(no_key_until=datetime.now(UTC) + NO_KEY_PAUSE)
 
 
 def reopen(workspace: Workspace) -> None:
-    """The limit changed: nobody waits for the time that the old one set; the next call finds out anew."""
+    """Forget until when the budget was spent, because the limit changed; the next call finds out anew."""
     Budget.objects.filter(pk=workspace.pk).update(spent_until=None)
 
 
 def settle(budget: Budget, call: str, sent_at: datetime, error: Exception | None) -> None:
-    """A call's number gets the time it was really sent; Fini's wish to slow down holds for the workspace."""
+    """Note when a call was really sent, and until when Fini asked the workspace to slow down."""
     now = datetime.now(UTC)
     Slot.objects.filter(call=call).update(sent_at=sent_at)
     if isinstance(error, Throttled):

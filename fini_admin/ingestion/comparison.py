@@ -1,4 +1,4 @@
-"""What is about to be registered against what is in Fini: what is new, what changes, what has another's address."""
+"""Compares resources that are about to be registered with the sources in Fini and with discovery's list."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,11 +25,11 @@ COMPARED = (
 
 @dataclass(slots=True)
 class Comparison:
-    """By position in what was compared: the old values of what will differ, twins, and what discovery did not list.
+    """Results by position among the compared resources.
 
-    What is in Fini already has an entry in `changes`, an empty one when nothing differs. `twins` say which other
-    source or resource has the same address. Where discovery never listed anything of the provider, nothing can be
-    unlisted.
+    `changes`: the old values of what will differ, for each resource that is in Fini; empty if nothing differs. `twins`:
+    which other source or resource has the same address. `unlisted`: positions that discovery did not list; none if it
+    never listed anything of the provider.
     """
 
     changes: dict[int, dict[str, str]] = field(default_factory=dict)
@@ -38,7 +38,7 @@ class Comparison:
 
 
 def known_ids(workspace: Workspace, provider: str, external_ids: Collection[str]) -> set[str]:
-    """Which of these external IDs are those of sources, letter for letter."""
+    """Which of these external IDs sources have, letter for letter."""
     here = _sources(workspace).filter(provider=provider)
     return {
         external_id
@@ -50,11 +50,10 @@ def known_ids(workspace: Workspace, provider: str, external_ids: Collection[str]
 def completed(
     workspace: Workspace, provider: str, resources: Sequence[Resource], mime_type: str
 ) -> list[Resource]:
-    """The resources as they are sent: with the form of the ID that its source has, and its types where none is given.
+    """The resources as they are sent: with the spelling of the ID that the source has, and its types if none is given.
 
-    A known title or address is kept with what stands unseen at its ends: reading a line takes that off.
-
-    `mime_type` is for those that have none and are not known. An update that lacks `object` would take it away.
+    A known title or address keeps what stands unseen at its ends, which reading a line takes off. `mime_type`: for new
+    resources without one. `object` is filled in: an update without it would remove it in Fini.
     """
     known = _by_id_key(workspace, provider, resources)
     return [
@@ -85,7 +84,7 @@ def compare(
 ) -> Comparison:
     """Compare resources of a provider with the workspace's sources and with what discovery listed.
 
-    `places` are how a message calls each resource, "line 3" for instance; else their numbers are said.
+    `places` are what messages call each resource, such as "line 3"; without them their numbers are said.
     """
     found = Comparison()
     known = _by_id_key(workspace, provider, resources)
@@ -101,7 +100,7 @@ def compare(
 
 
 def _differences(source: models.Source, resource: Resource) -> dict[str, str]:
-    """The old values of what will differ; what the resource does not say stays as it is."""
+    """Old values of the fields that will differ; a field that the resource leaves empty stays as it is."""
     pairs = [(name, getattr(source, old), getattr(resource, new)) for old, new, name in COMPARED]
     return {name: old for name, old, new in pairs if new and new != old}
 
@@ -113,9 +112,9 @@ def _twins(
     known: Mapping[str, models.Source],
     places: Sequence[str],
 ) -> dict[int, str]:
-    """By position, which other source or earlier resource has the same address.
+    """By position, the source or earlier resource with the same address, in words.
 
-    A source that is known by this address already keeps it: registering it again makes no second one.
+    A source that already has this address under this ID is no twin: registering it again makes no second one.
     """
     keys = [address_key(resource.original_url) for resource in resources]
     taken = _by_address(workspace, keys)
@@ -140,19 +139,18 @@ def _twins(
 
 
 def _name(source: models.Source) -> str:
-    """How a message names a source."""
     return f"{provider_label(source.provider)}, {source.external_id or source.fini_id}, {source.get_state_display()}"
 
 
 def _sources(workspace: Workspace) -> QuerySet[models.Source]:
-    """The workspace's sources; what is gone is no source any more."""
+    """The workspace's sources, without those that are gone."""
     return models.Source.objects.filter(workspace=workspace).exclude(state=State.GONE)
 
 
 def _by_id_key(
     workspace: Workspace, provider: str, resources: Sequence[Resource]
 ) -> dict[str, models.Source]:
-    """The sources with these external IDs by what IDs are compared by, the latest where there are several."""
+    """Sources by comparison key of these external IDs; the latest, if several have the same."""
     fields = ("external_id", "id_key", "address_key", *(old for old, _, _ in COMPARED))
     here = _sources(workspace).filter(provider=provider)
     return {
@@ -163,7 +161,7 @@ def _by_id_key(
 
 
 def _by_address(workspace: Workspace, keys: Iterable[str]) -> dict[str, list[models.Source]]:
-    """The sources of every provider with these addresses, by what addresses are compared by."""
+    """Sources of every provider by comparison key of these addresses."""
     fields = ("fini_id", "provider", "external_id", "id_key", "address_key", "title", "state")
     found: dict[str, list[models.Source]] = {}
     for some in chunks(sorted(set(keys) - {""}), CHUNK):
@@ -173,7 +171,7 @@ def _by_address(workspace: Workspace, keys: Iterable[str]) -> dict[str, list[mod
 
 
 def _listed_keys(workspace: Workspace, provider: str, resources: Sequence[Resource]) -> set[str] | None:
-    """Which of these external IDs discovery listed; None when it never listed any of the provider."""
+    """The comparison keys of these external IDs that discovery listed; None if it never listed any of the provider."""
     here = models.DiscoveredResource.objects.filter(workspace=workspace, provider=provider, leaf=True)
     if not here.exists():
         return None
@@ -185,6 +183,6 @@ def _listed_keys(workspace: Workspace, provider: str, resources: Sequence[Resour
 
 
 def _id_keys(provider: str, resources: Sequence[Resource]) -> Iterator[list[str]]:
-    """What the external IDs are compared by, in the pieces that one query takes."""
+    """The comparison keys of the external IDs, CHUNK at a time."""
     for batch in chunks(resources, CHUNK):
         yield [comparison_key(provider, resource.external_id) for resource in batch]

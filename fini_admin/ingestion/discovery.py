@@ -1,4 +1,4 @@
-"""Where a provider's discovery stands: its latest run, the one that listed what is shown, and why one failed (P8)."""
+"""A provider's discovery: its latest run, the run whose list is shown, and why the latest one failed (P8)."""
 
 from dataclasses import dataclass
 
@@ -36,7 +36,7 @@ ADVICE: dict[str, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """How a provider's discovery stands; `listed` is the run whose list is the latest that came."""
+    """A provider's latest run and its last step; `listed` is the latest run that brought a list."""
 
     provider: str
     run: Run | None
@@ -55,7 +55,7 @@ class Discovery:
 
     @property
     def again(self) -> int:
-        """How many calls have not ended well so far, while it goes on."""
+        """How many calls have failed so far, while it goes on."""
         if not self.running or self.step is None:
             return 0
         return self.step.tries - (self.step.state == StepState.SENT)
@@ -66,21 +66,20 @@ class Discovery:
         return self.listed.number if self.listed else 0
 
     def waits(self) -> str:
-        """What is in its way that a person can see to."""
+        """What keeps it waiting that a person can see to."""
         return why_it_waits(self.run) if self.run else ""
 
     def left_out(self) -> list[RemarkGroup]:
-        """What the list that is shown does not hold, or holds with a doubt."""
+        """What the shown list leaves out, or lists with a doubt."""
         return remarks_of_run(self.listed) if self.listed else []
 
     def trouble(self) -> tuple[str, str]:
-        """Why the latest run failed and what to do, in plain words; both empty when it did not."""
+        """Why the latest run failed and what to do; both empty if it did not fail."""
         run = self.run
         return _advice(run.error_kind, self.label) if run and run.error and not self.running else ("", "")
 
 
 def discovery_of(workspace: Workspace, provider: str) -> Discovery:
-    """How a provider's discovery stands."""
     mine = Run.objects.filter(workspace=workspace, kind=RunKind.DISCOVER, provider=provider).order_by(
         "-number"
     )
@@ -90,14 +89,14 @@ def discovery_of(workspace: Workspace, provider: str) -> Discovery:
 
 
 def last_provider(workspace: Workspace) -> str:
-    """The provider that was discovered last, else the first there is."""
+    """The provider that was discovered last; the first of all if none was."""
     mine = Run.objects.filter(workspace=workspace, kind=RunKind.DISCOVER, provider__in=PROVIDERS)
     return mine.order_by("-number").values_list("provider", flat=True).first() or next(iter(PROVIDERS))
 
 
 @transaction.atomic
 def start(*, by: By, workspace: Workspace, provider: str, token: str) -> Run:
-    """Ask a provider what can be imported, unless it is being asked: whoever comes second sees the same run."""
+    """Discover a provider, unless that is going on: whoever comes second gets the same run."""
     lock_budget(workspace)
     found = discovery_of(workspace, provider)
     if found.run and found.running:
@@ -106,6 +105,6 @@ def start(*, by: By, workspace: Workspace, provider: str, token: str) -> Run:
 
 
 def _advice(kind: str, label: str) -> tuple[str, str]:
-    """What an error of this kind means for a discovery and what to do about it; of an old run the kind is not known."""
+    """What an error of this kind means for a discovery, and what to do; runs before kinds were kept have none."""
     what, todo = ADVICE.get(kind, ("", f"{SAFE} What was said stands below."))
     return what.format(label=label) or f"Fini did not list what {label} holds.", todo

@@ -1,4 +1,4 @@
-"""What a discovery left out, or listed with a doubt: kept with its run, and told on its pages and by its command."""
+"""What a discovery left out or listed with a doubt: stored with its run, shown on its pages and by its command."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -49,7 +49,7 @@ WORDS: dict[Why, tuple[str, str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class RemarkGroup:
-    """One kind of remark: how many, the names of some, how many more there are, and what to do."""
+    """Remarks of one kind: how many, the names of some, how many more, and what to do."""
 
     text: str
     names: list[str]
@@ -58,23 +58,21 @@ class RemarkGroup:
 
     @property
     def first_names(self) -> list[str]:
-        """As many names as a line takes."""
+        """As many names as fit in a line."""
         return self.names[:SHOWN]
 
     @property
     def further(self) -> list[str]:
-        """The other names that are kept."""
         return self.names[SHOWN:]
 
     @property
     def line(self) -> str:
-        """All of it in one line."""
         more = f" and {self.more:,} more" if self.more else ""
         return f"{self.text}: {', '.join(self.names)}{more}. {self.todo}"
 
 
 def remarks_to_store(remarks: Iterable[Remark]) -> list[dict[str, Any]]:
-    """What a run keeps of remarks: of each kind the number, and of all kinds together at most NAMED by name."""
+    """What a run keeps of remarks: the number of each kind, and the names of at most NAMED in all."""
     found: dict[Why, dict[str, Any]] = {}
     left = NAMED
     for remark in remarks:
@@ -88,7 +86,7 @@ def remarks_to_store(remarks: Iterable[Remark]) -> list[dict[str, Any]]:
 
 
 def remarks_of_run(run: Run) -> list[RemarkGroup]:
-    """What is to be said of a run's discovery; empty when it listed everything."""
+    """A run's remarks in words; empty if everything was listed."""
     return [_group(held) for held in run.left_out]
 
 
@@ -100,7 +98,7 @@ def _group(held: Mapping[str, Any]) -> RemarkGroup:
 
 
 def _name(item: Mapping[str, str]) -> str:
-    """How an item is named: its title with what tells it from others."""
+    """An item's title with what tells it from others."""
     if item["why"] == Why.NO_OBJECT:
         return item["title"]
     title = f"“{item['title']}”" if item["title"] else "Untitled"

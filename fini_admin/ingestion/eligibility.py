@@ -1,4 +1,4 @@
-"""Whether a source may be sent, and why not: pure, asked by previews, the queue, the engine and pages."""
+"""Whether a source may be sent, and why not. Pure; previews, the queue, the engine and pages ask it."""
 
 from fini_admin.fini import routes
 from fini_admin.sources.models import Source
@@ -8,7 +8,7 @@ TAKEN = "It was taken out of the queue, or another run has it"
 
 
 def why_not(source: Source | None, queued: set[int]) -> str:
-    """Why a source may not be ingested now; empty when it may."""
+    """Why a source may not be ingested now; empty if it may. `queued`: keys of sources with an open entry."""
     if source is None or source.state == State.GONE:
         return "It is no longer in Fini"
     if source.pk not in queued:
@@ -24,7 +24,7 @@ def why_not(source: Source | None, queued: set[int]) -> str:
 
 
 def unaddressed(source: Source, addresses: set[str]) -> str:
-    """Why a `web` source cannot go along with those of these addresses (trap 8); else its own is one more of them."""
+    """Why a `web` source cannot be sent in a batch with these addresses (T8); empty adds its own address to them."""
     if source.provider != "web":
         return ""
     if not routes.is_url(source.original_url):

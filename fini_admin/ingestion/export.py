@@ -1,4 +1,4 @@
-"""Exports of the mirror: sources, and what discovery listed."""
+"""Exports: sources, and what discovery listed."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -29,13 +29,13 @@ NAMES = [
 
 
 def all_sources(workspace: Workspace) -> Iterator[dict[str, Any]]:
-    """Every source of a workspace as `export_sources` prints it, oldest first (design 5)."""
+    """Every source of a workspace as `export_sources` prints it, oldest first."""
     mirrored = _with_waits(Source.objects.filter(workspace=workspace)).order_by("pk")
     return map(_row_of, mirrored.iterator(1000))
 
 
 def sources_newest_first(found: QuerySet[Source]) -> Iterator[dict[str, Any]]:
-    """The same of some sources, in the order of their list. No read stays open between two pages of them."""
+    """The same for some sources in the order of their list; no read stays open between two pages."""
     mirrored = _with_waits(found).order_by("-pk")
     rows = list(mirrored[:PAGE])
     while rows:
@@ -44,13 +44,13 @@ def sources_newest_first(found: QuerySet[Source]) -> Iterator[dict[str, Any]]:
 
 
 def _with_waits(found: QuerySet[Source]) -> QuerySet[Source]:
-    """Each with `waits`: whether it has an open place in the queue."""
+    """Add `waits`: whether the source has an open queue entry."""
     open_entry = QueueEntry.objects.filter(source=OuterRef("pk"), closed_at=None)
     return found.annotate(waits=Exists(open_entry))
 
 
 def _row_of(source: Any) -> dict[str, Any]:
-    """A source of `with_waits` by the names of the export."""
+    """A source of `_with_waits` by the export's stable names."""
     lane = ("refresh" if ever_ingested(source) else "add") if source.waits else None
     return {
         "id": source.fini_id,
@@ -69,7 +69,7 @@ def _row_of(source: Any) -> dict[str, Any]:
 
 
 def resources(workspace: Workspace, provider: str) -> Iterator[dict[str, str]]:
-    """What discovery listed of a provider, as `register` takes it, each resource once."""
+    """What discovery listed of a provider, each resource once, as `register` takes it."""
     listed = DiscoveredResource.objects.filter(workspace=workspace, provider=provider, leaf=True).order_by(
         "position", "pk"
     )

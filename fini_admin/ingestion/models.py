@@ -1,4 +1,4 @@
-"""The queue, runs with their steps and items, the budget, and who is at work."""
+"""The queue, previews, runs with their steps and items, the budget, and the workers."""
 
 from django.db import models
 from django.db.models import Q
@@ -14,7 +14,7 @@ NOT_CONNECTED = (
 
 
 class RunKind(models.TextChoices):
-    """What a run does, and what a step's call is."""
+    """What a run does; also what a step's call does."""
 
     DISCOVER = "discover"
     REGISTER = "register"
@@ -23,7 +23,7 @@ class RunKind(models.TextChoices):
 
 
 class ItemOutcome(models.TextChoices):
-    """The end of one ID in a run (design 1)."""
+    """The end of one ID in a run."""
 
     DONE = "done"
     REFUSED = "refused"
@@ -33,14 +33,14 @@ class ItemOutcome(models.TextChoices):
 
 
 class Lane(models.TextChoices):
-    """For the first time, or again."""
+    """Whether a source is ingested for the first time or again."""
 
     ADD = "add"
     REFRESH = "refresh"
 
 
 class Stage(models.TextChoices):
-    """Where an item of a run stands. *pair*: registered, its record not yet read back (trap 1)."""
+    """Where an item stands. *pair*: registered, and its record was not read back yet (T1)."""
 
     REGISTER = "register"
     PAIR = "pair"
@@ -50,7 +50,7 @@ class Stage(models.TextChoices):
 
 
 class StepState(models.TextChoices):
-    """*check*: sent, and only a read-back can say what became of it (trap 3)."""
+    """Where a step stands. *check*: sent, and only a read-back can tell the outcome (T3)."""
 
     READY = "ready"
     SENT = "sent"
@@ -59,7 +59,7 @@ class StepState(models.TextChoices):
 
 
 class RunState(models.TextChoices):
-    """A run goes on until every ID has its end."""
+    """A run goes on until every ID has its outcome."""
 
     RUNNING = "running"
     ENDED = "ended"
@@ -108,12 +108,12 @@ class Run(models.Model):
 
     @property
     def outcomes(self) -> dict[str, int]:
-        """How many IDs came to which end so far."""
+        """How many IDs have each outcome so far."""
         return {name: getattr(self, name) for name in ItemOutcome.values}
 
     @property
     def ended(self) -> int:
-        """How many IDs have their end."""
+        """How many IDs have an outcome."""
         return sum(self.outcomes.values())
 
 
@@ -121,7 +121,7 @@ class Step(models.Model):
     """The part of a run that one call carries. The lease says which process has it, and until when (P4).
 
     `root` is the step that this one was cut from after a refusal, `splits` how many calls that cost so far, kept
-    at the root (trap 4). `refusal` is what Fini said when it refused the step. A read asked at or after
+    at the root (T4). `refusal` is what Fini said when it refused the step. A read asked at or after
     `settle_after` settles a step in *check* even if it shows no trace.
     """
 
@@ -148,9 +148,6 @@ class Step(models.Model):
             models.Index(fields=["run"], name="step_check", condition=Q(state=StepState.CHECK)),
         )
 
-    def __str__(self) -> str:
-        return f"{self.run} step {self.number}"
-
 
 class Item(models.Model):
     """One ID of a run, with its outcome once it has one; `resource` is what register sends of it, or its title."""
@@ -175,12 +172,9 @@ class Item(models.Model):
             models.Index(fields=["source"], name="item_followed", condition=~Q(stage=Stage.ENDED)),
         )
 
-    def __str__(self) -> str:
-        return f"{self.run} item {self.position}"
-
 
 class QueueEntry(models.Model):
-    """A source's wait for ingestion. `lane` is empty until the record was read (trap 2); `run` has taken it."""
+    """A source's wait for ingestion. `lane` is empty until the record was read (T2); `run` is the run that holds it."""
 
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="+")
     source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="entries")
@@ -211,15 +205,33 @@ class QueueEntry(models.Model):
             ),
         )
 
-    def __str__(self) -> str:
-        return f"{self.source} waits"
+
+class PreviewState(models.TextChoices):
+    """*writing*: its rows are still being stored; *confirmed*: a run came of it, and the worker deletes it."""
+
+    WRITING = "writing"
+    OPEN = "open"
+    CONFIRMED = "confirmed"
+
+
+class RowGroupName(models.TextChoices):
+    """What a preview's row is. Rows of the last two are never sent; a *twin* only if somebody lets it in."""
+
+    ENTRY = "entry"
+    UPDATE = "update"
+    SAME = "same"
+    NEW = "new"
+    TWIN = "twin"
+    DUPLICATE = "duplicate"
+    INVALID = "invalid"
 
 
 class Preview(models.Model):
-    """What a person is about to start, frozen: the run holds what stands here, less what became ineligible.
+    """What a person is about to start, frozen: the run holds what its rows hold, less what became ineligible.
 
-    `token` is the one-time number of the run that comes of it. `content` holds a list: of resources for a register, of
-    queue entries' numbers for an ingest, with the `providers` of so many in a row.
+    `token` is the one-time number of the run that comes of it. `summary` is what the page says besides the rows:
+    `groups` (rows by group), `providers` (pairs of a provider and its number of IDs, in the order in which they are
+    sent), `skipped` (numbers by reason), `unit`, `notes`, `choose` and `untitled`.
     """
 
     token = models.CharField(max_length=64, primary_key=True)
@@ -227,21 +239,43 @@ class Preview(models.Model):
     kind = models.CharField(max_length=10, choices=RunKind.choices)
     provider = models.CharField(max_length=20, blank=True)
     then_ingest = models.BooleanField(default=False)
-    content = models.JSONField()
+    state = models.CharField(max_length=9, choices=PreviewState.choices, default=PreviewState.WRITING)
+    summary = models.JSONField(default=dict)
     made_by = models.TextField()
     made_at = models.DateTimeField(db_index=True)
 
-    def __str__(self) -> str:
-        return f"preview of {self.kind} by {self.made_by}"
+
+class PreviewRow(models.Model):
+    """A resource, queue entry or line of a preview.
+
+    `number` is its place in its group, from 0, as the page lists it. `position` is its place among all that may be
+    sent, in the order given, and `place` among what is sent if nobody changes anything, by which calls are cut: both
+    null for what cannot be sent, `place` also for a twin. `content` of a resource: `resource` (by the wire's names),
+    `was` (old values by what they are called), `twin`, `untitled`, `unlisted`; of a line: `line`, `said`, `text`.
+    """
+
+    preview = models.ForeignKey(Preview, on_delete=models.PROTECT, related_name="rows", db_index=False)
+    group = models.CharField(max_length=9, choices=RowGroupName.choices)
+    number = models.PositiveIntegerField()
+    position = models.PositiveIntegerField(null=True)
+    place = models.PositiveIntegerField(null=True)
+    entry = models.PositiveBigIntegerField(null=True)
+    content = models.JSONField(null=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["preview", "group", "number"], name="one_preview_row_per_number"),
+            models.UniqueConstraint(fields=["preview", "position"], name="one_preview_row_per_position"),
+            models.UniqueConstraint(fields=["preview", "place"], name="one_preview_row_per_place"),
+        )
 
 
 class Budget(models.Model):
-    """A workspace's calls: the last number given out and when, and until when nothing goes out (trap 7).
+    """A workspace's calls: the number given out last and when (`served_at`), and until when nothing goes out (T7).
 
-    `served_at` is when a number was given out last: workspaces take turns by it. `blocked_until`: Fini asked us to slow
-    down. `spent_until`: background work has used its share. `page_size` is the list page that answers in bounds (trap
-    10), `page_limit` the most Fini takes, until `limited_until` when it is tried anew, `batch_limit` what a batch may
-    hold, in Fini's own words.
+    `blocked_until`: Fini asked us to slow down. `spent_until`: background work has used its share. `no_key_until`: no
+    key can be opened; a new attempt is made then. `page_size` is the list page that answers in bounds (T10),
+    `page_limit` the most Fini takes until `limited_until`, `batch_limit` what a batch may hold by Fini's own words.
     """
 
     workspace = models.OneToOneField(Workspace, on_delete=models.PROTECT, primary_key=True)
@@ -249,18 +283,16 @@ class Budget(models.Model):
     served_at = models.DateTimeField(null=True)
     blocked_until = models.DateTimeField(null=True)
     spent_until = models.DateTimeField(null=True)
+    no_key_until = models.DateTimeField(null=True)
     throttled = models.PositiveIntegerField(default=0)
     page_size = models.PositiveIntegerField(default=PAGE)
     page_limit = models.PositiveIntegerField(default=PAGE)
     limited_until = models.DateTimeField(null=True)
     batch_limit = models.PositiveIntegerField(null=True)
 
-    def __str__(self) -> str:
-        return f"{self.workspace} call {self.number}"
-
 
 class Slot(models.Model):
-    """A numbered call of a workspace; until it is known when it was sent, it counts as sent at its latest."""
+    """A numbered call of a workspace; it counts as sent at the latest possible moment until the real one is known."""
 
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
     number = models.PositiveBigIntegerField()
@@ -270,12 +302,9 @@ class Slot(models.Model):
     class Meta:
         constraints = (models.UniqueConstraint(fields=["workspace", "number"], name="one_call_per_slot"),)
 
-    def __str__(self) -> str:
-        return f"{self.workspace} call {self.number}"
-
 
 class Watch(models.Model):
-    """How a workspace's list is followed: one walk at a time, page by page, kept here between calls (trap 6).
+    """How a workspace's list is followed: one walk at a time, page by page, kept here between calls (T6).
 
     `whole`: this walk goes on until everything followed was seen. `cut_short`: the last one lost its place, so a
     page without news at the head proves nothing, and the next walk is whole. `error`: why the list could not be read
@@ -303,9 +332,6 @@ class Watch(models.Model):
 
     class Meta:
         indexes = (models.Index(fields=["next_at"], name="watch_due"),)
-
-    def __str__(self) -> str:
-        return f"watch of {self.workspace}"
 
 
 class Schedule(models.Model):
@@ -335,7 +361,6 @@ class Schedule(models.Model):
 
     @property
     def every(self) -> str:
-        """How often, in words."""
         return "every hour" if self.every_hours == 1 else f"every {self.every_hours} hours"
 
 
@@ -365,11 +390,8 @@ class Verification(models.Model):
 
 
 class Worker(models.Model):
-    """A process that does the background work, and when it last said so."""
+    """A process that does the background work, with its last heartbeat."""
 
     id = models.CharField(max_length=36, primary_key=True)
     started_at = models.DateTimeField()
     seen_at = models.DateTimeField(db_index=True)
-
-    def __str__(self) -> str:
-        return self.id

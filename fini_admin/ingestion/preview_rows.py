@@ -1,28 +1,79 @@
-"""What a register's preview tells of its resources: what is new, what will be updated and in what, what stays out."""
+"""The rows of previews: what they are made of, and some of a group as the page shows them."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Max, Min
+
 from fini_admin.fini.routes import Resource
-from fini_admin.ingestion.comparison import COMPARED, compare
-from fini_admin.ingestion.models import Preview
-from fini_admin.ingestion.untitled import untitled_first
-from fini_admin.lib.paging import whole_numbers
-from fini_admin.workspaces.models import Workspace
+from fini_admin.ingestion.comparison import COMPARED, Comparison
+from fini_admin.ingestion.models import Preview, PreviewRow, RowGroupName
+from fini_admin.ingestion.preview_answers import PICKED, PostedAnswer
+from fini_admin.ingestion.resource_rules import FIELDS
+from fini_admin.lib.paging import CHUNK, chunks
 
 SHOWN = 50
-NEW_NAMES = {name: new for _, new, name in COMPARED}
+# A page that is shown again begins at its head, unless what was touched reaches further down than this.
+_FROM_THE_HEAD = 20 * SHOWN
+# What a page calls a field that differs, and the field's name on the wire.
+_NAMES = {label: wire for _, own, label in COMPARED for wire, name in FIELDS.items() if name == own}
 # In the order of the page; in the first two a row can be left out, in the third one let in.
-GROUPS = {
-    "update": "will be updated",
-    "same": "in Fini already, nothing changes",
-    "twin": "left out: the address belongs to another source or line. Tick what is to be registered all the same",
-    "duplicate": "left out: the same external ID stands further up",
-    "invalid": "left out: invalid",
-    "new": "new",
+GROUPS: dict[str, str] = {
+    RowGroupName.UPDATE: "will be updated",
+    RowGroupName.SAME: "in Fini already, nothing changes",
+    RowGroupName.TWIN: (
+        "left out: the address belongs to another source or line. Tick what is to be registered all the same"
+    ),
+    RowGroupName.DUPLICATE: "left out: the same external ID stands further up",
+    RowGroupName.INVALID: "left out: invalid",
+    RowGroupName.NEW: "new",
 }
-PICKED = ("update", "same")
+
+
+def register_rows(
+    resources: Sequence[Resource], untitled: Collection[int], found: Comparison
+) -> Iterator[PreviewRow]:
+    """A row for each resource, in the order given; in its group those stand first whose title is asked for."""
+    groups = [_group_of(position, found) for position in range(len(resources))]
+    at_head = Counter(groups[position] for position in untitled)
+    numbers: Counter[tuple[str, bool]] = Counter()
+    unlisted, place = set(found.unlisted), 0
+    for position, (resource, group) in enumerate(zip(resources, groups, strict=True)):
+        asked = position in untitled
+        said = {
+            "was": found.changes.get(position),
+            "twin": found.twins.get(position),
+            "untitled": asked,
+            "unlisted": position in unlisted,
+        }
+        sent = group != RowGroupName.TWIN
+        yield PreviewRow(
+            group=group,
+            number=numbers[group, asked] + (0 if asked else at_head[group]),
+            position=position,
+            place=place if sent else None,
+            content={"resource": resource.body()} | {name: held for name, held in said.items() if held},
+        )
+        numbers[group, asked] += 1
+        place += sent
+
+
+def _group_of(position: int, found: Comparison) -> RowGroupName:
+    """Which group a resource belongs to, by what the comparison says of it."""
+    if position in found.twins:
+        return RowGroupName.TWIN
+    if position not in found.changes:
+        return RowGroupName.NEW
+    return RowGroupName.UPDATE if found.changes[position] else RowGroupName.SAME
+
+
+def line_rows(group: RowGroupName, lines: Iterable[Sequence[Any]]) -> Iterator[PreviewRow]:
+    """A row for each line that is left out: its number, what is said of it, and how it reads where that is known."""
+    for number, line in enumerate(lines):
+        content = dict(zip(("line", "said", "text"), line, strict=False))
+        yield PreviewRow(group=group, number=number, content=content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +108,7 @@ class RowGroup:
     @property
     def can_be_let_in(self) -> bool:
         """Whether its rows are left out, and can be let in."""
-        return self.name == "twin"
+        return self.name == RowGroupName.TWIN
 
     @property
     def offered(self) -> str:
@@ -65,124 +116,60 @@ class RowGroup:
         return ",".join(str(row["position"]) for row in self.rows)
 
 
-def compared(
-    workspace: Workspace, provider: str, resources: Sequence[Resource], places: Sequence[str] = ()
-) -> dict[str, Any]:
-    """What a preview keeps of the comparison with what is in Fini and what discovery listed."""
-    found = compare(workspace, provider, resources, places)
-    return {
-        "changes": list(found.changes.items()),
-        "twins": list(found.twins.items()),
-        "unlisted": found.unlisted,
-    }
-
-
-@dataclass(frozen=True, slots=True)
-class PostedAnswer:
-    """What a form said that could not be confirmed, to be shown again: positions left out or let in, whole groups.
-
-    `titles` and what is wrong with them (`faults`) are by position.
-    """
-
-    left: Collection[int] = ()
-    let_in: Collection[int] = ()
-    whole: Collection[str] = ()
-    titles: Mapping[int, str] = field(default_factory=dict)
-    faults: Mapping[int, str] = field(default_factory=dict)
-
-    def of(self, position: int) -> dict[str, Any]:
-        """What it says of a resource, for the page; keys were taken out of it as it came in (P5)."""
-        title = self.titles.get(position)
-        shown = {} if title is None else {"title": title}
-        marks = {"left": position in self.left, "let_in": position in self.let_in}
-        return shown | marks | {"fault": self.faults.get(position, "")}
-
-
-def groups(
+def row_groups(
     preview: Preview, *, asked: str = "", start: int = 0, answer: PostedAnswer | None = None
 ) -> list[RowGroup]:
-    """The groups that hold anything, each with its first rows, the `asked` one with those from `start` on."""
+    """The groups that hold anything, each with its first rows, the `asked` one with those from `start` on.
+
+    With an answer that could not be confirmed all rows are shown of which it says anything.
+    """
     said = answer or PostedAnswer()
-    found = [_group(preview, name, start if name == asked else 0, said) for name in GROUPS]
-    return [held for held in found if held.total]
-
-
-def _group(preview: Preview, name: str, start: int = 0, answer: PostedAnswer = PostedAnswer()) -> RowGroup:
-    """Some rows of a group; a start outside of it is its beginning."""
-    held = _members(preview, name)
-    start = start if 0 <= start < len(held) else 0
-    if name in ("duplicate", "invalid"):
-        lines = [
-            dict(zip(("line", "said", "text"), row, strict=False)) for row in held[start : start + SHOWN]
-        ]
-        return RowGroup(name, len(held), start, lines)
-    changes, twins = dict(preview.content.get("changes", ())), dict(preview.content.get("twins", ()))
-    positions = untitled_first(preview.content, held)
-    end = max(start + SHOWN, _answered(positions, name, answer))
-    shown = [
-        _row_for_page(preview, position, changes.get(position, {}))
-        | {"twin": twins.get(position, "")}
-        | answer.of(position)
-        for position in positions[start:end]
-    ]
-    return RowGroup(name, len(held), start, shown, whole=name in answer.whole)
-
-
-def _members(preview: Preview, name: str) -> Sequence[Any]:
-    """What a group is made of: positions of resources, or lines with what is said of them."""
-    content = preview.content
-    if name == "duplicate":
-        return list(content.get("duplicates", ()))
-    if name == "invalid":
-        return list(content.get("problems", ()))
-    twins = {position for position, _ in content.get("twins", ())}
-    if name == "twin":
-        return sorted(twins)
-    changes = content.get("changes", ())
-    if name == "new":
-        known = {position for position, _ in changes} | twins
-        return [position for position in range(len(content["resources"])) if position not in known]
+    totals = preview.summary["groups"]
     return [
-        position for position, old in changes if bool(old) == (name == "update") and position not in twins
+        _row_group(preview, name, start if name == asked and start < totals[name] else 0, said)
+        for name in GROUPS
+        if totals.get(name)
     ]
 
 
-def _answered(positions: Sequence[int], name: str, answer: PostedAnswer) -> int:
-    """Up to where an answer says something of a group's rows: so many must be shown lest it is lost."""
+def _row_group(preview: Preview, name: str, start: int, answer: PostedAnswer) -> RowGroup:
+    start, end = _shown_range(preview, name, start, answer)
+    rows = preview.rows.filter(group=name, number__gte=start, number__lt=end).order_by("number")
+    shown = [_for_page(row, answer) for row in rows]
+    return RowGroup(name, preview.summary["groups"][name], start, shown, whole=name in answer.whole)
+
+
+def _shown_range(preview: Preview, name: str, start: int, answer: PostedAnswer) -> tuple[int, int]:
+    """Which numbers of a group are shown: a page's worth, and all of which the answer says anything."""
     touched = set(answer.titles)
     if name not in answer.whole:
-        touched |= set(answer.let_in if name == "twin" else answer.left)
-    return max((number for number, position in enumerate(positions, 1) if position in touched), default=0)
+        touched |= answer.let_in if name == RowGroupName.TWIN else answer.left
+    ends: list[int] = []
+    for some in chunks(sorted(touched), CHUNK):
+        rows = preview.rows.filter(group=name, position__in=some)
+        ends += [
+            number for number in rows.aggregate(Min("number"), Max("number")).values() if number is not None
+        ]
+    if not ends:
+        return start, start + SHOWN
+    if max(ends) >= _FROM_THE_HEAD:
+        start = min(ends)
+    return start, max(start + SHOWN, max(ends) + 1)
 
 
-def _row_for_page(preview: Preview, position: int, old: Mapping[str, str]) -> dict[str, Any]:
-    """A resource for the page, with the old values of what will differ."""
-    resource = preview.content["resources"][position]
-    return {
-        "position": position,
+def _for_page(row: PreviewRow, answer: PostedAnswer) -> dict[str, Any]:
+    """A row for the page: a line as it is, a resource with the old values of what will differ."""
+    content = row.content or {}
+    if row.position is None:
+        return content
+    resource = content["resource"]
+    shown = {
+        "position": row.position,
         "resource": resource,
         "title": resource["title"],
-        "untitled": position in preview.content.get("untitled", ()),
-        "changes": [(what, was, resource[NEW_NAMES[what]]) for what, was in old.items()],
-        "unlisted": position in preview.content.get("unlisted", ()),
+        "changes": [
+            (what, was, resource.get(_NAMES[what], "")) for what, was in content.get("was", {}).items()
+        ],
     }
-
-
-def left_out(preview: Preview, said: Mapping[str, Iterable[str]]) -> set[int]:
-    """The positions to leave out, as a form says it: by number, by what was offered and not kept, by whole group."""
-    kept = _numbers(said.get("keep", ()))
-    offered = _numbers(said.get("offered", ()))
-    whole = {
-        position for name in said.get("without", ()) if name in PICKED for position in _members(preview, name)
-    }
-    return _numbers(said.get("left", ())) | (offered - kept) | whole
-
-
-def let_in(preview: Preview, said: Mapping[str, Iterable[str]]) -> set[int]:
-    """The positions of twins that a form lets in: by number, or all of them."""
-    return set(_members(preview, "twin")) if said.get("let_all") else _numbers(said.get("let", ()))
-
-
-def _numbers(texts: Iterable[str]) -> set[int]:
-    """The whole numbers in texts that hold them with commas between."""
-    return set(whole_numbers(part for text in texts for part in text.split(",")))
+    marks = {name: content.get(name, "") for name in ("twin", "untitled", "unlisted")}
+    return shown | marks | answer.of(row.position)

@@ -4,37 +4,69 @@ A preview's token is the one-time number of its run: confirmed twice, it leads t
 """
 
 import secrets
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import groupby, islice
+from itertools import chain
 from typing import Any, Unpack
+
+from django.db.models import Q
 
 from fini_admin.audit.names import By
 from fini_admin.fini import routes
 from fini_admin.fini.client import Request
 from fini_admin.fini.routes import Resource
-from fini_admin.ingestion import untitled
-from fini_admin.ingestion.comparison import completed
+from fini_admin.ingestion.comparison import compare, completed
 from fini_admin.ingestion.eligibility import unaddressed, why_not
-from fini_admin.ingestion.models import Budget, Lane, Preview, QueueEntry, Run, RunKind
-from fini_admin.ingestion.preview_rows import compared
+from fini_admin.ingestion.missing_titles import fill_titles, keep_known_titles
+from fini_admin.ingestion.models import (
+    Budget,
+    Lane,
+    Preview,
+    PreviewRow,
+    PreviewState,
+    QueueEntry,
+    RowGroupName,
+    Run,
+    RunKind,
+)
+from fini_admin.ingestion.preview_answers import ChosenResources, PostedAnswer
+from fini_admin.ingestion.preview_rows import line_rows, register_rows
 from fini_admin.ingestion.runs import (
     Extra,
     NothingToDo,
-    batch_size,
     entries_in_given_order,
     is_waiting,
     start_ingest,
     start_register,
 )
-from fini_admin.lib.paging import chunks
+from fini_admin.ingestion.steps import batch_size
+from fini_admin.lib.paging import CHUNK, chunks
 from fini_admin.workspaces.models import Workspace
 from fini_admin.workspaces.preferences import preferences
 
 KEPT = timedelta(days=1)
-CALL_SECONDS = 0.75  # what a call takes with its answer, as long as the budget is not spent
-MORE = 5  # a person decides within minutes: beyond so many calls at once the budget sets the pace
+_CONFIRMING = timedelta(seconds=30)  # whoever confirmed it in its last moment still reads its rows
+_PORTION = 2000  # rows a transaction: everyone else who writes waits for it
+_CALL_SECONDS = 0.75  # what a call takes with its answer, as long as the budget is not spent
+_MORE = 5  # a person decides within minutes: beyond so many calls at once the budget sets the pace
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterNotes:
+    """What a register's preview says besides its resources.
+
+    `problems` and `duplicates` are lines that are left out: each line's number, what is wrong with it (of a duplicate
+    the number of the first line), and how it reads. Lines are counted in `unit`. `choose`: whether to ingest as well
+    is decided when the preview is confirmed.
+    """
+
+    unit: str = "resource"
+    notes: Collection[str] = ()
+    problems: Collection[Sequence[Any]] = ()
+    duplicates: Collection[Sequence[Any]] = ()
+    choose: bool = False
 
 
 def new_token() -> str:
@@ -51,26 +83,34 @@ def freeze_register(
     then_ingest: bool,
     mime_type: str = "",
     places: Sequence[str] = (),
-    told: Mapping[str, Any] | None = None,
+    notes: RegisterNotes | None = None,
 ) -> Preview:
     """These resources in their order, with what is in Fini of them already; twins stay out unless they are let in.
 
     `mime_type` is for those that have none and are not known. `places` are how each is called, "line 3" for
-    instance. `told` is what else the preview says of a file: `problems` and `duplicates` by line (`unit`), `notes`,
-    and with `choose` whether to ingest is decided when it is confirmed. Raises NothingToDo.
+    instance. Raises NothingToDo.
     """
     if not resources:
         raise NothingToDo("Nothing is left to register")
-    resources, nameless = untitled.filled(completed(workspace, provider, resources, mime_type))
-    content: dict[str, Any] = {
-        "resources": [asdict(resource) for resource in resources],
-        "untitled": nameless,
+    said = notes or RegisterNotes()
+    resources, untitled = fill_titles(completed(workspace, provider, resources, mime_type))
+    found = compare(workspace, provider, resources, places)
+    keep_known_titles(resources, untitled, found)
+    summary = {
+        "providers": [(provider, len(resources) - len(found.twins))],
+        "unit": said.unit,
+        "notes": list(said.notes),
+        "choose": said.choose,
+        "untitled": len(untitled),
     }
-    content |= compared(workspace, provider, resources, places) | dict(told or {})
-    untitled.keep_known(content)
-    return _keep(
-        workspace, RunKind.REGISTER, content, made_by=actor, provider=provider, then_ingest=then_ingest
+    rows = chain(
+        register_rows(resources, untitled, found),
+        line_rows(RowGroupName.DUPLICATE, said.duplicates),
+        line_rows(RowGroupName.INVALID, said.problems),
     )
+    preview = Preview(workspace=workspace, kind=RunKind.REGISTER, made_by=actor, summary=summary)
+    preview.provider, preview.then_ingest = provider, then_ingest
+    return _stored(preview, rows)
 
 
 def freeze_ingest(*, actor: str, workspace: Workspace, entries: Sequence[QueueEntry]) -> Preview:
@@ -79,138 +119,142 @@ def freeze_ingest(*, actor: str, workspace: Workspace, entries: Sequence[QueueEn
     Raises NothingToDo when none may be sent.
     """
     queued = {entry.source_id for entry in entries if is_waiting(entry)}
-    skipped: dict[str, int] = {}
-    sendable: list[QueueEntry] = []
+    skipped: Counter[str] = Counter()
     addresses: set[str] = set()
+    by_provider: dict[str, list[PreviewRow]] = {}
+    position = 0
     for entry in entries:
         reason = why_not(entry.source, queued) or unaddressed(entry.source, addresses)
         if reason:
-            skipped[reason] = skipped.get(reason, 0) + 1
-        else:
-            sendable.append(entry)
-    if not sendable:
+            skipped[reason] += 1
+            continue
+        row = PreviewRow(group=RowGroupName.ENTRY, position=position, entry=entry.pk)
+        by_provider.setdefault(entry.source.provider, []).append(row)
+        position += 1
+    if not by_provider:
         raise NothingToDo("Nothing of this can be sent now: " + ("; ".join(skipped) or "nothing waits"))
-    content = {
-        "entries": [entry.pk for entry in sendable],
-        "providers": [
-            (name, len(list(run))) for name, run in groupby(entry.source.provider for entry in sendable)
-        ],
-        "skipped": skipped,
+    summary = {
+        "providers": [(name, len(rows)) for name, rows in by_provider.items()],
+        "skipped": dict(skipped),
     }
-    return _keep(workspace, RunKind.INGEST, content, made_by=actor)
+    preview = Preview(workspace=workspace, kind=RunKind.INGEST, made_by=actor, summary=summary)
+    return _stored(preview, _in_sending_order(by_provider.values()))
 
 
-def _keep(workspace: Workspace, kind: RunKind, content: dict[str, Any], **fields: Any) -> Preview:
-    """Store a preview."""
-    return Preview.objects.create(
-        token=new_token(),
-        workspace=workspace,
-        kind=kind,
-        content=content,
-        made_at=datetime.now(UTC),
-        **fields,
-    )
+def _in_sending_order(parts: Iterable[Iterable[PreviewRow]]) -> Iterator[PreviewRow]:
+    """Rows of entries with their places: a call is of one provider (T8), so that those of each stand together."""
+    for place, row in enumerate(chain.from_iterable(parts)):
+        row.number = row.place = place
+        yield row
+
+
+def _stored(preview: Preview, rows: Iterable[PreviewRow]) -> Preview:
+    """Store a preview, its rows in several transactions; only then can it be found."""
+    preview.token, preview.made_at = new_token(), datetime.now(UTC)
+    preview.save(force_insert=True)
+    groups: Counter[str] = Counter()
+    for part in chunks(rows, _PORTION):
+        for row in part:
+            row.preview = preview
+            groups[str(row.group)] += 1
+        PreviewRow.objects.bulk_create(part)
+    preview.summary["groups"] = dict(groups)
+    preview.state = PreviewState.OPEN
+    preview.save(update_fields=["summary", "state"])
+    return preview
 
 
 def delete_expired() -> None:
-    """Previews that nobody confirmed within a day go, with what they hold."""
-    Preview.objects.filter(made_at__lt=datetime.now(UTC) - KEPT).delete()
+    """Delete previews that became a run or that nobody confirmed within a day; their rows in small statements."""
+    old = Q(state=PreviewState.CONFIRMED) | Q(made_at__lt=datetime.now(UTC) - KEPT - _CONFIRMING)
+    for preview in Preview.objects.filter(old).only("pk"):
+        while rows := list(preview.rows.values_list("pk", flat=True)[:CHUNK]):
+            PreviewRow.objects.filter(pk__in=rows).delete()
+        preview.delete()
 
 
 def find(workspace: Workspace, token: str) -> Preview | None:
     """A workspace's preview that was not confirmed yet and is not older than a day."""
-    fresh = Preview.objects.filter(made_at__gte=datetime.now(UTC) - KEPT)
+    fresh = Preview.objects.filter(state=PreviewState.OPEN, made_at__gte=datetime.now(UTC) - KEPT)
     return fresh.filter(workspace=workspace, token=token).first()
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """What a call of the run will carry: of one provider (trap 8), resources or queue entries' numbers as kept."""
-
-    number: int
-    provider: str
-    held: Sequence[Any]
+def number_of_ids(preview: Preview) -> int:
+    """How many IDs the run will have, if nothing is left out and no twin let in."""
+    return sum(number for _, number in preview.summary["providers"])
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedCall:
-    """A call that the run will make, as it stands in the preview."""
+    """A call that the run will make: of one provider (T8), with so many rows from the place `first` on."""
 
     number: int
+    provider: str
+    first: int
     ids: int
-    request: Request[Any]
+    method: str
+    path: str
 
 
-def _resources_of(preview: Preview) -> list[Resource]:
-    """The resources that a preview of a register holds."""
-    return [Resource(**resource) for resource in preview.content["resources"]]
+@dataclass(frozen=True, slots=True)
+class CallPlan:
+    """How a preview's rows are cut into calls, by arithmetic: nothing is read for it. Calls count from 1."""
+
+    preview: Preview
+    size: int
+
+    @property
+    def number(self) -> int:
+        """How many calls there are."""
+        return sum(-(-ids // self.size) for _, ids in self.preview.summary["providers"])
+
+    def call(self, number: int) -> PlannedCall | None:
+        """The call of this number."""
+        first, before = 0, 0
+        for provider, ids in self.preview.summary["providers"]:
+            calls = -(-ids // self.size)
+            if before < number <= before + calls:
+                at = (number - before - 1) * self.size
+                path = self._path(provider)
+                return PlannedCall(number, provider, first + at, min(self.size, ids - at), "POST", path)
+            first, before = first + ids, before + calls
+        return None
+
+    def calls(self, most: int) -> list[PlannedCall]:
+        """The first calls, in the order in which they will go out."""
+        found = (self.call(number) for number in range(1, min(most, self.number) + 1))
+        return [call for call in found if call]
+
+    def _path(self, provider: str) -> str:
+        if self.preview.kind == RunKind.REGISTER:
+            return routes.register_path(provider)
+        return routes.ROOT
 
 
-def twins(preview: Preview) -> set[int]:
-    """The positions of the resources whose address is another's."""
-    return {position for position, _ in preview.content.get("twins", ())}
-
-
-def total(preview: Preview) -> int:
-    """How many IDs the run will have, if nothing is left out and no twin let in."""
-    if preview.kind != RunKind.REGISTER:
-        return len(preview.content["entries"])
-    return len(preview.content["resources"]) - len(preview.content.get("twins", ()))
-
-
-def batches(preview: Preview) -> list[Batch]:
-    """The batches in the order in which they will go out, as large as they may be now; none of their calls is built."""
+def call_plan(preview: Preview) -> CallPlan:
+    """The calls as they stand now: as large as they may be by the workspace's settings and by Fini's word."""
     budget = Budget.objects.filter(workspace=preview.workspace_id).first()
-    most = batch_size(budget or Budget(workspace=preview.workspace))
-    if preview.kind == RunKind.REGISTER:
-        out = twins(preview)
-        held = [one for position, one in enumerate(preview.content["resources"]) if position not in out]
-        by_provider = {preview.provider: held}
-    else:
-        by_provider = _numbers_by_provider(preview)
-    parts = [(provider, part) for provider, all_of in by_provider.items() for part in chunks(all_of, most)]
-    return [Batch(number, provider, part) for number, (provider, part) in enumerate(parts, 1)]
+    return CallPlan(preview, batch_size(budget or Budget(workspace=preview.workspace)))
 
 
-def _numbers_by_provider(preview: Preview) -> dict[str, list[int]]:
-    """The entries' numbers in their order, by provider."""
-    numbers = iter(preview.content["entries"])
-    found: dict[str, list[int]] = {}
-    for provider, count in preview.content["providers"]:
-        found.setdefault(provider, []).extend(islice(numbers, count))
-    return found
+def request_of(preview: Preview, call: PlannedCall) -> Request[Any] | None:
+    """A planned call's request; None when nothing of it can be sent any more.
 
-
-def planned_calls(preview: Preview, wanted: Sequence[Batch]) -> list[PlannedCall]:
-    """The calls of these batches, as things stand now."""
-    build = _register_calls if preview.kind == RunKind.REGISTER else _ingest_calls
-    return list(build(preview, wanted))
-
-
-def _register_calls(preview: Preview, wanted: Sequence[Batch]) -> Iterator[PlannedCall]:
-    """The register calls of these batches."""
-    for batch in wanted:
-        resources = [Resource(**resource) for resource in batch.held]
-        yield PlannedCall(batch.number, len(resources), routes.register(batch.provider, resources))
-
-
-def _ingest_calls(preview: Preview, wanted: Sequence[Batch]) -> Iterator[PlannedCall]:
-    """The ingest calls of these batches; an ID whose record was not read yet stands in *add*.
-
-    What a record read since then made unfit is left out here as it will be by the run.
+    What a record read since then made unfit is left out here as it will be by the run. An ID whose record was not read
+    yet stands in *add*.
     """
+    rows = preview.rows.filter(place__gte=call.first, place__lt=call.first + call.ids).order_by("place")
+    if preview.kind == RunKind.REGISTER:
+        resources = [content["resource"] for content in rows.values_list("content", flat=True) if content]
+        return routes.register(call.provider, resources)
+    numbers = [number for number in rows.values_list("entry", flat=True) if number]
+    entries = _fit(entries_in_given_order(preview.workspace, numbers), call.provider)
+    again = [wire for wire, lane in entries if lane == Lane.REFRESH]
+    first = [wire for wire, lane in entries if lane != Lane.REFRESH]
     held = preferences(preview.workspace)
-    numbers = [number for batch in wanted for number in batch.held]
-    found = {entry.pk: entry for entry in entries_in_given_order(preview.workspace, numbers)}
-    for batch in wanted:
-        entries = _fit([found[number] for number in batch.held if number in found], batch.provider)
-        again = [wire for wire, lane in entries if lane == Lane.REFRESH]
-        first = [wire for wire, lane in entries if lane != Lane.REFRESH]
-        if entries:
-            request = routes.ingest(
-                batch.provider, add=first, refresh=again, english=held.english, baser=held.baser
-            )
-            yield PlannedCall(batch.number, len(entries), request)
+    if not entries:
+        return None
+    return routes.ingest(call.provider, add=first, refresh=again, english=held.english, baser=held.baser)
 
 
 def _fit(entries: Sequence[QueueEntry], provider: str) -> list[tuple[str, str]]:
@@ -224,41 +268,26 @@ def _fit(entries: Sequence[QueueEntry], provider: str) -> list[tuple[str, str]]:
 
 
 def estimated_seconds(workspace: Workspace, number: int) -> int:
-    """About how long so many calls take: the budget sets the pace of many (trap 7)."""
+    """About how long so many calls take: the budget sets the pace of many (T7)."""
     limit = preferences(workspace).calls_per_minute
-    return max(1, round(number * CALL_SECONDS if number <= limit // MORE else number * 60 / limit))
-
-
-def _wanted(preview: Preview, out: Collection[int], titles: Mapping[int, str]) -> list[Resource]:
-    """What a register's preview holds less these positions, with the titles that were written."""
-    return [
-        replace(held, title=titles.get(position, held.title))
-        for position, held in enumerate(_resources_of(preview))
-        if position not in out
-    ]
+    return max(1, round(number * _CALL_SECONDS if number <= limit // _MORE else number * 60 / limit))
 
 
 def confirm(
     *,
     by: By,
     preview: Preview,
-    left: Collection[int] = (),
-    let_in: Collection[int] = (),
-    titles: Mapping[int, str] | None = None,
+    answer: PostedAnswer | None = None,
     **extra: Unpack[Extra],
 ) -> Run:
-    """Start the run of a preview, or find the one that came of it.
-
-    `left` are positions of resources to leave out, `let_in` those of twins that are to go all the same, `titles` those
-    that were written in the preview, by position. Raises NothingToDo.
-    """
+    """Start the run of a preview, or find the one that came of it. Raises NothingToDo."""
     extra["token"] = preview.token
     if preview.kind == RunKind.REGISTER:
         run = start_register(
             by=by,
             workspace=preview.workspace,
             provider=preview.provider,
-            resources=_wanted(preview, set(left) | (twins(preview) - set(let_in)), titles or {}),
+            resources=ChosenResources(preview, answer or PostedAnswer()),
             then_ingest=preview.then_ingest,
             **extra,
         )
@@ -266,8 +295,26 @@ def confirm(
         run = start_ingest(
             by=by,
             workspace=preview.workspace,
-            entries=preview.content["entries"],
+            entries=FrozenEntries(preview),
             **extra,
         )
-    preview.delete()
+    Preview.objects.filter(pk=preview.pk).update(state=PreviewState.CONFIRMED)
     return run
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenEntries:
+    """The queue entries of an ingest's preview in the order of sending, read in pieces: their positions and numbers."""
+
+    preview: Preview
+
+    def __len__(self) -> int:
+        return number_of_ids(self.preview)
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        rows = self.preview.rows.filter(place__isnull=False).order_by("place")
+        columns = rows.values_list("place", "position", "entry")
+        part = list(columns[:CHUNK])
+        while part:
+            yield from ((position or 0, entry or 0) for _, position, entry in part)
+            part = list(columns.filter(place__gt=part[-1][0])[:CHUNK])

@@ -38,10 +38,16 @@ MARGIN = timedelta(minutes=1)
 NO_KEY = (
     "The workspace has no key that Fini takes. Add one, or switch to one; the run then goes on by itself."
 )
+NO_KEY_OPENS = (
+    "The workspace has no key that can be opened with ENCRYPTION_KEYS. An operator puts the missing encryption key"
+    " back, or you add the API key again and switch to it; the work then goes on by itself."
+)
+# While work is due a worker tries again at least this often.
+_TRIED = timedelta(minutes=1)
 
 
 def worker_alive() -> bool:
-    """Whether any worker said so in the last 15 seconds, give or take two hosts' clocks."""
+    """Whether a worker reported within the last 15 s; hosts' clocks may differ by a minute."""
     now = datetime.now(UTC)
     return Worker.objects.filter(seen_at__gt=now - ALIVE, seen_at__lt=now + MARGIN).exists()
 
@@ -57,17 +63,17 @@ def latest_runs(workspace: Workspace) -> list[Run]:
 
 
 def running(workspace: Workspace) -> QuerySet[Run]:
-    """The runs that go on, the oldest first."""
+    """Runs that have not ended, oldest first."""
     return Run.objects.filter(workspace=workspace, state=RunState.RUNNING).order_by("number")
 
 
 def calls_of_run(run: Run) -> QuerySet[Entry]:
-    """The calls made for a run: their *asked* rows."""
+    """The *asked* rows of a run's calls."""
     return Entry.objects.filter(chain=str(run.workspace_id), run=run.number, kind=CallKind.ASKED)
 
 
 def run_summary(run: Run) -> dict[str, Any]:
-    """A run as `manage.py run` prints it (design 5)."""
+    """A run as `manage.py run` prints it; its keys are a stable interface."""
     return {
         "number": run.number,
         "kind": run.kind,
@@ -79,19 +85,19 @@ def run_summary(run: Run) -> dict[str, Any]:
 
 
 def queue_length(workspace: Workspace) -> str:
-    """How many sources await ingestion, for the menu; empty when none does."""
+    """How many entries are open, for the menu; empty for none."""
     waiting = count(QueueEntry.objects.filter(workspace=workspace, closed_at=None))
     return "" if waiting == "0" else waiting
 
 
 def running_runs(workspace: Workspace) -> str:
-    """How many runs go on, for the menu; empty when none does."""
+    """How many runs have not ended, for the menu; empty for none."""
     number = count(running(workspace))
     return "" if number == "0" else f"{number} running"
 
 
 def footer(workspace: Workspace) -> dict[str, Any]:
-    """What stands under every page: calls sent within the last minute of so many, the last one, a worker."""
+    """Every page's foot: calls sent in the last minute, the limit, the last call's time, whether a worker is alive."""
     now = datetime.now(UTC)
     slots = Slot.objects.filter(workspace=workspace, sent_at__lte=now).order_by("-number")
     sent = list(slots.values_list("sent_at", flat=True)[: settings.FINI_CALLS_PER_MINUTE])
@@ -111,7 +117,7 @@ def runs(workspace: Workspace, *, kind: str = "", state: str = "") -> QuerySet[R
 
 
 def items_of_run(run: Run, outcome: str = "") -> QuerySet[Item]:
-    """A run's IDs with their sources; `outcome` names one of the five, or `open` for those without."""
+    """A run's items with their sources; `outcome` is one of the five, or `open` for those without."""
     found = Item.objects.filter(run=run).select_related("source")
     if outcome in ItemOutcome.values:
         return found.filter(outcome=outcome)
@@ -119,13 +125,15 @@ def items_of_run(run: Run, outcome: str = "") -> QuerySet[Item]:
 
 
 def why_it_waits(run: Run) -> str:
-    """What a run that goes on waits for and a person can see to; empty when nothing is in its way (P8)."""
+    """What keeps a run waiting that a person can see to; empty if nothing does (P8)."""
     if run.state == RunState.ENDED:
         return ""
     if not worker_alive():
         return "No worker is at work. Start one with manage.py run_worker; the run then goes on by itself."
     if not Workspace.objects.filter(usable_key("pk"), pk=run.workspace_id).exists():
         return NO_KEY
+    if no_key_opens(run.workspace_id):
+        return NO_KEY_OPENS
     blocked = Budget.objects.filter(workspace=run.workspace_id, blocked_until__gt=datetime.now(UTC)).first()
     if blocked and blocked.blocked_until:
         until = timezone.localtime(blocked.blocked_until)
@@ -134,8 +142,13 @@ def why_it_waits(run: Run) -> str:
     return "" if run.kind == RunKind.DISCOVER else why_list_unreadable(run.workspace_id)
 
 
+def no_key_opens(workspace_id: UUID) -> bool:
+    """Whether a worker found within the last minute that the workspace's key cannot be opened."""
+    return Budget.objects.filter(pk=workspace_id, no_key_until__gt=datetime.now(UTC) - _TRIED).exists()
+
+
 def why_list_unreadable(workspace_id: UUID) -> str:
-    """Why Fini's list, by which sources are matched and followed, cannot be read; empty when it can (P8)."""
+    """Why Fini's list, by which sources are matched and followed, cannot be read; empty if it can (P8)."""
     watch = Watch.objects.filter(pk=workspace_id).only("error", "error_kind").first()
     if watch is None or not watch.error:
         return ""
@@ -153,18 +166,18 @@ def why_list_unreadable(workspace_id: UUID) -> str:
 
 
 def open_entry_of(source: Source) -> QueueEntry | None:
-    """The source's open place in the queue."""
+    """The source's open queue entry with its run."""
     return QueueEntry.objects.filter(source=source, closed_at=None).select_related("run").first()
 
 
 def items_of_source(source: Source, *, most: int) -> list[Item]:
-    """The source's part in runs, the newest first, with the step that carried it."""
+    """The source's latest items with run and step, newest first."""
     found = Item.objects.filter(source=source).select_related("run", "step")
     return list(found.order_by("-pk")[:most])
 
 
 def latest_call_rows(workspace: Workspace, ids: Collection[str]) -> list[Entry]:
-    """The newest row of each of these calls, the newest first."""
+    """The newest row of each of these calls, newest first."""
     rows = Entry.objects.filter(chain=str(workspace.pk), call__in=set(ids))
     # Two queries, each of which has an index of its own.
     asked, ended = rows.filter(kind=CallKind.ASKED), rows.filter(IsOutcome("kind"))

@@ -1,4 +1,4 @@
-"""The queue: the source IDs awaiting ingestion, one open entry each (P4), in two lanes."""
+"""The queue: source IDs that await ingestion, one open entry each (P4), in two lanes. Its page's reads, and writes."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
@@ -18,6 +18,7 @@ from fini_admin.lib.paging import CHUNK, COUNTED, chunks, count
 from fini_admin.sources import mirror
 from fini_admin.sources.mirror import Observation
 from fini_admin.sources.models import Source, StateChange
+from fini_admin.sources.search import SOURCE_FIELDS, search
 from fini_admin.sources.states import BUSY, State, ever_ingested
 from fini_admin.workspaces.models import Workspace
 
@@ -49,7 +50,7 @@ WAITING = tuple(name for name in LANES if name != OUT)
 
 
 class QueueCriteria(TypedDict, total=False):
-    """Which IDs: with this text in title, URL or ID, of a provider, by whom, waiting for longer."""
+    """Filters: search text, provider, who brought it in, waiting for longer than."""
 
     q: str
     provider: str
@@ -60,7 +61,7 @@ class QueueCriteria(TypedDict, total=False):
 def entries_in_lane(
     workspace: Workspace, lane: str, **filters: Unpack[QueueCriteria]
 ) -> QuerySet[QueueEntry]:
-    """The open entries of a lane that match, those included that a run has taken."""
+    """The open entries of a lane that match the filters, those of a running run included."""
     found = QueueEntry.objects.filter(
         workspace=workspace, closed_at=None, lane="" if lane == UNREAD else lane
     ).filter(_matching(filters, "source__"))
@@ -72,14 +73,14 @@ def entries_in_lane(
 
 
 def first_lane(workspace: Workspace, **filters: Unpack[QueueCriteria]) -> str:
-    """The first lane in which something waits that matches; where nothing does, the first of all."""
+    """The first lane in which an entry matches the filters; the first of all if none does."""
     return next(
         (lane for lane in WAITING if entries_in_lane(workspace, lane, **filters).exists()), WAITING[0]
     )
 
 
 def taken_out(workspace: Workspace, **filters: Unpack[QueueCriteria]) -> QuerySet[Source]:
-    """The sources that are registered and wait for nothing: taken out of the queue, or never in it."""
+    """Registered sources without an open entry: taken out of the queue, or never in it."""
     opened = QueueEntry.objects.filter(source=OuterRef("pk"), closed_at=None)
     found = Source.objects.filter(workspace=workspace, state=State.REGISTERED).filter(~Exists(opened))
     found = found.filter(_matching(filters))
@@ -91,23 +92,20 @@ def taken_out(workspace: Workspace, **filters: Unpack[QueueCriteria]) -> QuerySe
 
 
 def _matching(filters: QueueCriteria, way: str = "") -> Q:
-    """The filters that are about the source."""
+    """Condition on the source; `way` is the path to it."""
     wanted = Q()
     if provider := filters.get("provider"):
         wanted &= Q(**{f"{way}provider": provider})
-    if text := filters.get("q"):
-        names = ("title", "original_url", "external_id", "fini_id")
-        wanted &= Q(*((f"{way}{name}__icontains", text) for name in names), _connector=Q.OR)
-    return wanted
+    return wanted & search(filters.get("q", ""), SOURCE_FIELDS, way)
 
 
 def _of_latest_entry(name: str) -> Subquery:
-    """A value of a source's latest entry, whether or not it is open."""
+    """A value of a source's latest entry, open or not."""
     return Subquery(QueueEntry.objects.filter(source=OuterRef("pk")).order_by("-pk").values(name)[:1])
 
 
 def rows_for_page(found: QuerySet[Source]) -> QuerySet[Source]:
-    """Sources as the list of those taken out shows them: who registered it, how its wait ended, and the word on it."""
+    """Add what the list of those taken out shows: who registered it, how its wait ended, the latest note."""
     note = StateChange.objects.filter(source=OuterRef("pk")).order_by("-pk").values("note")[:1]
     return found.annotate(
         opened_by=_of_latest_entry("opened_by"),
@@ -117,16 +115,16 @@ def rows_for_page(found: QuerySet[Source]) -> QuerySet[Source]:
 
 
 def who_queued(workspace: Workspace) -> list[str]:
-    """Who brought in the latest 10,000 IDs: whom one may filter by."""
+    """The people who brought in the latest 10,000 IDs, for the filter."""
     latest = QueueEntry.objects.filter(workspace=workspace).order_by("-pk").values("opened_by")[:COUNTED]
     return sorted({entry["opened_by"] for entry in latest})
 
 
 @dataclass(frozen=True, slots=True)
 class QueueCounts:
-    """How many there are under the filters, as P7 counts: of each lane, and of this one to be selected, or sent.
+    """Numbers under the filters: in each lane, and how many can be selected in this one; counted to 10,000 (P7).
 
-    `newest` is the number of the newest of these: what comes after it was not counted.
+    `newest` is the key of the newest counted row: what comes later was not counted.
     """
 
     lanes: dict[str, str]
@@ -135,12 +133,12 @@ class QueueCounts:
 
     @property
     def exact(self) -> str:
-        """How many may be selected, in digits; empty where they were not counted to the end."""
+        """How many can be selected, in digits; empty if counting stopped at 10,000."""
         return "" if self.select.endswith("+") else self.select.replace(",", "")
 
 
 def queue_counts(workspace: Workspace, lane: str, **filters: Unpack[QueueCriteria]) -> QueueCounts:
-    """The numbers of the page. Counting stops at 10,000, so each reads no more rows than that where an index fits."""
+    """The numbers of the page; each reads at most 10,000 rows where an index fits."""
     lanes = {name: count(entries_in_lane(workspace, name, **filters)) for name in WAITING}
     lanes[OUT] = count(taken_out(workspace, **filters))
     here = selectable(workspace, lane, **filters)
@@ -152,9 +150,9 @@ def queue_counts(workspace: Workspace, lane: str, **filters: Unpack[QueueCriteri
 def selectable(
     workspace: Workspace, lane: str, upto: int | None = None, **filters: Unpack[QueueCriteria]
 ) -> QuerySet[Any]:
-    """What may be selected in a lane: its entries that no run has taken, or the sources that were taken out.
+    """What can be selected in a lane: entries that no run has taken, or sources that were taken out.
 
-    `upto` is the number of the newest that was there when they were counted.
+    `upto` leaves out what came after the count.
     """
     found: QuerySet[Any] = (
         taken_out(workspace, **filters)
@@ -165,7 +163,7 @@ def selectable(
 
 
 def still_selectable(workspace: Workspace, lane: str, numbers: Iterable[int]) -> list[int]:
-    """Those of these numbers that may be selected yet: entries that wait, in any lane, or sources taken out."""
+    """Those of these keys that can still be selected."""
     found: QuerySet[Any] = (
         taken_out(workspace)
         if lane == OUT
@@ -175,7 +173,7 @@ def still_selectable(workspace: Workspace, lane: str, numbers: Iterable[int]) ->
 
 
 def entries_to_send(found: QuerySet[QueueEntry]) -> list[QueueEntry]:
-    """Entries in the queue's order with what decides whether each may be sent, and no more of their sources."""
+    """Entries in the queue's order, with the columns that decide whether each may be sent."""
     return list(
         found.select_related("source")
         .only("source_id", "run_id", "closed_at", "source__state", "source__provider", "source__original_url")
@@ -184,7 +182,7 @@ def entries_to_send(found: QuerySet[QueueEntry]) -> list[QueueEntry]:
 
 
 def entries_in_queue_order(workspace: Workspace, numbers: Iterable[int]) -> list[QueueEntry]:
-    """A workspace's entries of these numbers in the queue's order, whether or not they still wait."""
+    """A workspace's entries of these keys in the queue's order, whether or not they still wait."""
     found: list[QueueEntry] = []
     for part in chunks(sorted(set(numbers)), CHUNK):
         found += entries_to_send(QueueEntry.objects.filter(workspace=workspace, pk__in=part))
@@ -192,7 +190,7 @@ def entries_in_queue_order(workspace: Workspace, numbers: Iterable[int]) -> list
 
 
 def enqueue(sources: list[Source], run: Run) -> None:
-    """Open an entry for each source that has none; its lane stays open until the record was read (trap 2)."""
+    """Open an entry for each source without one. Its lane is empty until the record was read (T2)."""
     waiting = set(_open_entries(sources).values_list("source_id", flat=True))
     now = datetime.now(UTC)
     QueueEntry.objects.bulk_create(
@@ -212,7 +210,6 @@ def enqueue(sources: list[Source], run: Run) -> None:
 
 
 def _open_entries(sources: Iterable[Source]) -> QuerySet[QueueEntry]:
-    """The open entries of these sources."""
     return QueueEntry.objects.filter(source__in=[source.pk for source in sources], closed_at=None)
 
 
@@ -225,7 +222,7 @@ def queued_ids(fini_ids: list[str], workspace_id: UUID) -> set[str]:
 
 
 def set_lanes(sources: Collection[Source]) -> None:
-    """Set each lane by what the record says: was it ever ingested (trap 2)."""
+    """Set the lane of open entries and items by the record: was it ever ingested (T2)."""
     for lane, again in ((Lane.ADD, False), (Lane.REFRESH, True)):
         matching = [source for source in sources if ever_ingested(source) is again]
         _open_entries(matching).exclude(lane=lane).update(lane=lane)
@@ -233,25 +230,25 @@ def set_lanes(sources: Collection[Source]) -> None:
 
 
 def close_entries(sources: Iterable[Source], how: str) -> None:
-    """The wait is over: sent, removed or gone."""
+    """Close the open entries of these sources; `how` is *sent*, *removed* or *gone*."""
     _open_entries(sources).update(closed_at=datetime.now(UTC), closed_how=how)
 
 
 def release_entries(run: Run, sources: Collection[int]) -> None:
-    """What the run had taken and did not send waits again, for whoever sends it next: sources by their numbers."""
+    """Give back the entries that the run took for these sources (keys) and did not send."""
     QueueEntry.objects.filter(source__in=sources, closed_at=None, run=run).update(run=None)
 
 
 @dataclass(slots=True)
 class Moved:
-    """The sources that went into the queue or out of it, and how many did not, by reason."""
+    """Sources that went into the queue or out of it, and how many did not, by reason."""
 
     sources: list[Source] = field(default_factory=list)
     left: Counter[str] = field(default_factory=Counter)
 
 
 def remove_entries(*, by: By, workspace: Workspace, entries: Collection[int]) -> Moved:
-    """Take these entries (their numbers) out of the queue; what a run has taken stays, and so does what is out."""
+    """Take entries (keys) out of the queue, PORTION to a transaction; what a run has taken stays."""
     moved = Moved()
     for portion in chunks(sorted(set(entries)), PORTION):
         with transaction.atomic():
@@ -268,7 +265,7 @@ def remove_entries(*, by: By, workspace: Workspace, entries: Collection[int]) ->
 
 
 def _removable(moved: Moved, workspace: Workspace, numbers: Sequence[int]) -> list[QueueEntry]:
-    """Those entries that may go out of the queue; the others are counted by reason."""
+    """The entries that may go out; the others are counted in `moved` by reason."""
     mine = QueueEntry.objects.filter(workspace=workspace, pk__in=numbers).select_related("source")
     found = {
         entry.pk: entry for entry in mine.only("closed_at", "run_id", *(f"source__{n}" for n in DECISIVE))
@@ -288,7 +285,7 @@ def _removable(moved: Moved, workspace: Workspace, numbers: Sequence[int]) -> li
 
 
 def put_sources_back(*, by: By, workspace: Workspace, sources: Collection[int]) -> Moved:
-    """Have these sources (their numbers) wait for ingestion again, but for those that are at it, gone or waiting."""
+    """Put sources (keys) back into the queue, unless they are being ingested, gone or waiting already."""
     moved = Moved()
     for portion in chunks(sorted(set(sources)), PORTION):
         with transaction.atomic():
@@ -306,7 +303,7 @@ def put_sources_back(*, by: By, workspace: Workspace, sources: Collection[int]) 
 
 
 def _may_come_back(moved: Moved, workspace: Workspace, numbers: Sequence[int]) -> list[Source]:
-    """Those sources that may go into the queue; the others are counted by reason."""
+    """The sources that may go into the queue; the others are counted in `moved` by reason."""
     mine = Source.objects.filter(workspace=workspace, pk__in=numbers).only("workspace_id", *DECISIVE)
     found = {source.pk: source for source in mine}
     waiting = set(_open_entries(found.values()).values_list("source_id", flat=True))
@@ -327,7 +324,6 @@ def _may_come_back(moved: Moved, workspace: Workspace, numbers: Sequence[int]) -
 
 
 def _entry_for(source: Source, actor: str) -> QueueEntry:
-    """A wait that a person began; its lane is what the record says (trap 2), open until it was read."""
     lane = "" if source.read_at is None else Lane.REFRESH if ever_ingested(source) else Lane.ADD
     now = datetime.now(UTC)
     return QueueEntry(
@@ -336,7 +332,7 @@ def _entry_for(source: Source, actor: str) -> QueueEntry:
 
 
 def _settle_states(sources: list[Source], note: str, *, queued: bool) -> None:
-    """Give the sources the state that follows, with their history."""
+    """Move the sources to the state that follows, with their history."""
     by_state: dict[State, list[Source]] = {}
     for source in sources:
         by_state.setdefault(mirror.next_state(source, queued=queued), []).append(source)
@@ -347,7 +343,7 @@ def _settle_states(sources: list[Source], note: str, *, queued: bool) -> None:
 
 
 def _record_activity(kind: Activity, sources: list[Source], workspace: Workspace, by: By) -> None:
-    """Say it in the audit trail, unless nothing was changed."""
+    """Record the move in the audit trail, unless nothing was moved."""
     if not sources:
         return
     ids = [source.fini_id for source in sources]

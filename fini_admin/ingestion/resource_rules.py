@@ -1,10 +1,10 @@
-"""What may be wrong with a resource's fields, and how each is read: the same for a form, a file and a command."""
+"""What may be wrong with a resource's fields: one set of rules for forms, files and commands."""
 
 import re
 from collections.abc import Callable, Iterable
 
 from fini_admin.fini import wire
-from fini_admin.fini.external_ids import is_unseen, strip_unseen
+from fini_admin.fini.external_ids import holds_unseen, strip_unseen
 from fini_admin.fini.providers import MIME_TYPE
 from fini_admin.fini.routes import Resource, is_sendable, is_url
 from fini_admin.lib.key_text import REPLACEMENT, looks_like_key, without_keys
@@ -46,7 +46,7 @@ _OWN_RULES: dict[str, tuple[tuple[str, Callable[[str], bool]], ...]] = {
         (_TOO_LONG, wire.is_shortened),
         (
             "holds a character that cannot be seen: type or copy the address again",
-            lambda value: any(is_unseen(character) and not character.isspace() for character in value),
+            holds_unseen,
         ),
         (
             "holds white space: write it as %20",
@@ -62,12 +62,12 @@ _OWN_RULES: dict[str, tuple[tuple[str, Callable[[str], bool]], ...]] = {
 
 
 def tidied(field: str, value: str) -> str:
-    """A field's text without the characters at its ends that cannot be seen; one far too long stays as it is."""
+    """A field's text without unseen characters at its ends; a text more than twice too long is left as it is."""
     return value if len(value) > 2 * LONGEST[field] else strip_unseen(value)
 
 
 def fault(field: str, value: str) -> str:
-    """What is wrong with a field of fini.routes.Resource, to be said after its name; empty when nothing is."""
+    """What is wrong with a field of fini.routes.Resource, to be said after its name; empty if nothing is."""
     value = tidied(field, value)
     if not value:
         return "is missing" if field in REQUIRED else ""
@@ -79,9 +79,9 @@ def fault(field: str, value: str) -> str:
 
 
 def without_faults(resources: Iterable[Resource]) -> tuple[list[Resource], list[tuple[int, str]]]:
-    """The resources that break no rule, and the numbers of the others, from 1, with what is wrong with each.
+    """Resources without faults, and the numbers of the others, counted from 1, with what is wrong.
 
-    A title may be missing: the preview asks for it.
+    A missing title is no fault: the preview asks for it.
     """
     good, problems = [], []
     for number, resource in enumerate(resources, 1):
@@ -94,7 +94,7 @@ def without_faults(resources: Iterable[Resource]) -> tuple[list[Resource], list[
 
 
 def _faults(resource: Resource) -> str:
-    """What is wrong with a resource's fields, by the wire's names; empty when nothing is."""
+    """What is wrong with a resource's fields, by the wire's names; empty if nothing is."""
     asked = {name: own for name, own in FIELDS.items() if name != "title" or resource.title}
     said = {name: fault(own, getattr(resource, own)) for name, own in asked.items()}
     return "; ".join(f"{name} {problem}" for name, problem in said.items() if problem)

@@ -1,9 +1,9 @@
-"""Starting a run, cutting it into steps, and its end."""
+"""Starting a run, and its end."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import NamedTuple, TypedDict, Unpack
+from itertools import chain as chained
+from typing import NamedTuple, Protocol, TypedDict, TypeVar, Unpack
 
 from django.db import transaction
 from django.db.models import F, Max, QuerySet
@@ -11,12 +11,11 @@ from django.db.models import F, Max, QuerySet
 from fini_admin.audit import chain
 from fini_admin.audit.names import Activity, By
 from fini_admin.fini.providers import PROVIDERS
-from fini_admin.fini.routes import Resource
+from fini_admin.fini.routes import ResourceBody
 from fini_admin.ingestion import queue
 from fini_admin.ingestion.budget import lock_budget
 from fini_admin.ingestion.eligibility import TAKEN
 from fini_admin.ingestion.models import (
-    Budget,
     Item,
     ItemOutcome,
     QueueEntry,
@@ -28,10 +27,10 @@ from fini_admin.ingestion.models import (
     StepState,
     Watch,
 )
+from fini_admin.ingestion.steps import ItemWriter, add_step, batch_size
 from fini_admin.ingestion.wakeup import wake
 from fini_admin.lib.paging import CHUNK, chunks
 from fini_admin.workspaces.models import Workspace
-from fini_admin.workspaces.preferences import preferences
 
 # What is read of a queue entry to send it: a source's other columns are many.
 SENT_OF = (
@@ -51,7 +50,7 @@ OPEN = [stage for stage in Stage if stage != Stage.ENDED]
 
 
 class Wait(NamedTuple):
-    """A queue entry as a run takes it, with what its items hold."""
+    """A queue entry with what a run's item holds of it."""
 
     pk: int
     closed_at: datetime | None
@@ -65,12 +64,25 @@ class Wait(NamedTuple):
 WAIT_OF = ("pk", "closed_at", "run_id", "source_id", "lane", "source__provider", "source__external_id")
 
 
+V_co = TypeVar("V_co", covariant=True)
+
+
+class Listed(Protocol[V_co]):
+    """A collection that is read once: its length, and its elements in order."""
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[V_co]: ...
+
+
+EMPTY = "The queue is empty: nothing awaits ingestion"
+
+
 class NothingToDo(Exception):
-    """The run would have no single ID."""
+    """The run would have no ID."""
 
 
 class Extra(TypedDict, total=False):
-    """What a run may be given beyond what it does: why, its one-time number, and what ingest sends along."""
+    """Options of a run: its reason, its one-time number, and what is sent along with an ingest."""
 
     reason: str
     token: str | None
@@ -79,12 +91,12 @@ class Extra(TypedDict, total=False):
 
 
 def run_of_token(workspace: Workspace, token: str | None) -> Run | None:
-    """The run that came of this one-time number, if one did: a form sent twice leads to the same run (P4)."""
+    """The run that was started with this one-time number: a form sent twice leads to the same run (P4)."""
     return Run.objects.filter(workspace=workspace, token=token).first() if token else None
 
 
 def start_discover(*, by: By, workspace: Workspace, provider: str, **extra: Unpack[Extra]) -> Run:
-    """Ask a provider what can be imported."""
+    """Start a discovery of a provider, or find the run of the same token."""
     with transaction.atomic():
         lock_budget(workspace)
         if again := run_of_token(workspace, extra.get("token")):
@@ -99,14 +111,17 @@ def start_register(
     by: By,
     workspace: Workspace,
     provider: str,
-    resources: Sequence[Resource],
+    resources: Listed[ResourceBody],
     then_ingest: bool,
     **extra: Unpack[Extra],
 ) -> Run:
-    """Register these resources, in batches in their order; with `then_ingest` the run also ingests them."""
-    if provider not in PROVIDERS or not resources:
+    """Register these resources in their order; with `then_ingest` the run ingests them too.
+
+    They are read once, in pieces, inside the transaction. Raises NothingToDo.
+    """
+    total = len(resources)
+    if provider not in PROVIDERS or not total:
         raise NothingToDo("There is nothing to register")
-    items = list(_register_items(provider, resources))  # before anybody has to wait for it
     with transaction.atomic():
         budget = lock_budget(workspace)
         if again := run_of_token(workspace, extra.get("token")):
@@ -116,23 +131,22 @@ def start_register(
             RunKind.REGISTER,
             by=by,
             provider=provider,
-            total=len(resources),
+            total=total,
             then_ingest=then_ingest,
             **extra,
         )
-        _store_items(run, items, batch_size(budget))
+        ItemWriter(run, batch_size(budget)).write(_register_items(provider, resources))
     return run
 
 
-def _register_items(provider: str, resources: Sequence[Resource]) -> Iterator[Item]:
-    """One item a resource, in the given order; of no run yet."""
+def _register_items(provider: str, resources: Iterable[ResourceBody]) -> Iterator[Item]:
     for position, resource in enumerate(resources):
         yield Item(
             position=position,
             stage=Stage.REGISTER,
             provider=provider,
-            external_id=resource.external_id,
-            resource=asdict(resource),
+            external_id=resource["externalId"],
+            resource=resource,
         )
 
 
@@ -140,50 +154,44 @@ def start_ingest(
     *,
     by: By,
     workspace: Workspace,
-    entries: Sequence[int] | None = None,
+    entries: Listed[tuple[int, int]] | None = None,
     **extra: Unpack[Extra],
 ) -> Run:
-    """Send what waits: the whole queue as it stands now, or these entries (their numbers) in the given order.
+    """Ingest the whole queue as it stands now, or these entries, each given as its position in the run and its key.
 
-    Of given entries, those that do not wait any more are skipped, and the run says so. Raises NothingToDo when
-    nothing waits.
+    Entries are read once, in pieces, in their sending order; those of a provider must stand together. An entry that no
+    longer waits is skipped with a reason. Raises NothingToDo if none waits.
     """
     with transaction.atomic():
         budget = lock_budget(workspace)
         if again := run_of_token(workspace, extra.get("token")):
             return again
-        taken = _entries_to_send(workspace, entries)
-        skipped = sum(not is_waiting(entry) for entry in taken)
-        if skipped == len(taken):
-            raise NothingToDo("The queue is empty: nothing awaits ingestion")
-        run = _new_run(
-            workspace,
-            RunKind.INGEST,
-            by=by,
-            total=len(taken),
-            skipped=skipped,
-            **extra,
-        )
-        for batch in chunks([entry for entry in taken if is_waiting(entry)], CHUNK):
-            QueueEntry.objects.filter(pk__in=[entry.pk for entry in batch]).update(run=run)
-        _store_items(run, list(_ingest_items(taken)), batch_size(budget))
+        taken = _whole_queue(workspace) if entries is None else entries
+        total = len(taken)
+        if not total:
+            raise NothingToDo(EMPTY)
+        run = _new_run(workspace, RunKind.INGEST, by=by, total=total, **extra)
+        writer = ItemWriter(run, batch_size(budget))
+        writer.write(_ingest_items(run, taken))
+        if writer.skipped == total:
+            raise NothingToDo(EMPTY)
+        run.skipped = writer.skipped
+        run.save(update_fields=["skipped"])
         Watch.objects.filter(workspace=workspace, next_at=None).update(next_at=datetime.now(UTC))
     return run
 
 
-def _entries_to_send(workspace: Workspace, numbers: Sequence[int] | None) -> list[Wait]:
-    """The whole queue in its order, or as `chosen`: plain rows, for a run may have 100,000 and others wait for it."""
-    mine = QueueEntry.objects.filter(workspace=workspace)
-    if numbers is None:
-        parts = [mine.filter(closed_at=None, run=None).order_by("pk")]
-    else:
-        parts = [mine.filter(pk__in=batch) for batch in chunks(numbers, CHUNK)]
-    found = {row[0]: Wait(*row) for part in parts for row in part.values_list(*WAIT_OF)}
-    return [found[number] for number in dict.fromkeys(numbers or found) if number in found]
+def _whole_queue(workspace: Workspace) -> list[tuple[int, int]]:
+    """The waiting entries as (position in the queue, key), those of a provider together."""
+    mine = QueueEntry.objects.filter(workspace=workspace, closed_at=None, run=None).order_by("pk")
+    by_provider: dict[str, list[tuple[int, int]]] = {}
+    for position, (number, provider) in enumerate(mine.values_list("pk", "source__provider")):
+        by_provider.setdefault(provider, []).append((position, number))
+    return list(chained.from_iterable(by_provider.values()))
 
 
 def entries_in_given_order(workspace: Workspace, numbers: Sequence[int]) -> list[QueueEntry]:
-    """The entries of these numbers in the order given, whether or not they still wait; less what nobody here reads."""
+    """The entries of these keys in the order given, whether or not they still wait, with the columns SENT_OF."""
     found: dict[int, QueueEntry] = {}
     for batch in chunks(numbers, CHUNK):
         entries = QueueEntry.objects.filter(workspace=workspace, pk__in=batch).select_related("source")
@@ -192,28 +200,37 @@ def entries_in_given_order(workspace: Workspace, numbers: Sequence[int]) -> list
 
 
 def is_waiting(entry: QueueEntry | Wait) -> bool:
-    """Whether an entry still waits: neither sent nor removed, and no run has it."""
+    """Whether an entry is open and no run has taken it."""
     return entry.closed_at is None and entry.run_id is None
 
 
-def _ingest_items(entries: Sequence[Wait]) -> Iterator[Item]:
-    """One item a source; one without a lane is read first (trap 2), one that waits no more is skipped."""
-    for position, entry in enumerate(entries):
-        item = Item(
-            position=position,
-            stage=Stage.INGEST if entry.lane else Stage.PAIR,
-            provider=entry.provider,
-            external_id=entry.external_id,
-            source_id=entry.source_id,
-            lane=entry.lane,
-        )
-        if not is_waiting(entry):
-            item.stage, item.outcome, item.reason = Stage.ENDED, ItemOutcome.SKIPPED, TAKEN
-        yield item
+def _ingest_items(run: Run, entries: Iterable[tuple[int, int]]) -> Iterator[Item]:
+    """One item an entry, which the run takes."""
+    for part in chunks(entries, CHUNK):
+        found = QueueEntry.objects.filter(workspace=run.workspace_id, pk__in=[number for _, number in part])
+        waits = {row[0]: Wait(*row) for row in found.values_list(*WAIT_OF)}
+        free = [number for number, wait in waits.items() if is_waiting(wait)]
+        QueueEntry.objects.filter(pk__in=free).update(run=run)
+        yield from (_ingest_item(position, waits[number]) for position, number in part)
+
+
+def _ingest_item(position: int, wait: Wait) -> Item:
+    """The item of an entry: read first if its lane is unknown (T2), skipped if it no longer waits."""
+    item = Item(
+        position=position,
+        stage=Stage.INGEST if wait.lane else Stage.PAIR,
+        provider=wait.provider,
+        external_id=wait.external_id,
+        source_id=wait.source_id,
+        lane=wait.lane,
+    )
+    if not is_waiting(wait):
+        item.stage, item.outcome, item.reason = Stage.ENDED, ItemOutcome.SKIPPED, TAKEN
+    return item
 
 
 def _new_run(workspace: Workspace, kind: RunKind, *, by: By, **fields: object) -> Run:
-    """The next run of a workspace, with its entry in the audit trail."""
+    """Store the next run of a workspace, record it in the audit trail and wake the workers."""
     last = Run.objects.filter(workspace=workspace).aggregate(Max("number"))["number__max"] or 0
     run = Run(
         workspace=workspace,
@@ -239,65 +256,8 @@ def _new_run(workspace: Workspace, kind: RunKind, *, by: By, **fields: object) -
     return run
 
 
-def add_step(
-    run: Run, kind: RunKind, provider: str, items: Sequence[Item], *, root: Step | None = None, tries: int = 0
-) -> Step:
-    """A step that is ready, carrying these items."""
-    number = (Step.objects.filter(run=run).aggregate(Max("number"))["number__max"] or 0) + 1
-    step = Step.objects.create(
-        run=run, number=number, kind=kind, provider=provider, due_at=datetime.now(UTC), root=root, tries=tries
-    )
-    Item.objects.filter(pk__in=[item.pk for item in items]).update(step=step)
-    return step
-
-
-def _store_items(run: Run, items: Sequence[Item], size: int) -> None:
-    """Write a new run's items, each with the step that carries it once it may go out.
-
-    Every row is written once and none is read again: whoever else writes waits for it (SQLite).
-    """
-    ready = [item for item in items if item.stage in (Stage.REGISTER, Stage.INGEST)]
-    parts = list(_batches(ready, size, more=any(item.stage == Stage.PAIR for item in items)))
-    steps = Step.objects.bulk_create(
-        Step(run=run, number=number, kind=run.kind, provider=provider, due_at=run.created_at)
-        for number, (provider, _) in enumerate(parts, 1)
-    )
-    for item in items:
-        item.run_id = run.pk
-    for step, (_, batch) in zip(steps, parts, strict=True):
-        for item in batch:
-            item.step_id = step.pk
-    Item.objects.bulk_create(items, batch_size=CHUNK)
-
-
-def add_ingest_steps(run: Run) -> None:
-    """Cut what may be ingested by now into steps."""
-    waiting = Item.objects.filter(run=run, stage=Stage.INGEST, step=None).order_by("position")
-    more = Item.objects.filter(run=run, stage__in=(Stage.REGISTER, Stage.PAIR)).exists()
-    size = batch_size(Budget.objects.get(workspace=run.workspace_id))
-    for provider, batch in _batches(waiting.only("provider"), size, more=more):
-        add_step(run, RunKind.INGEST, provider, batch)
-
-
-def _batches(items: Iterable[Item], size: int, *, more: bool) -> Iterator[tuple[str, Sequence[Item]]]:
-    """What the calls carry, each of one provider (trap 8): full batches at once, the rest when no more is to come."""
-    by_provider: dict[str, list[Item]] = {}
-    for item in items:
-        by_provider.setdefault(item.provider, []).append(item)
-    for provider, mine in by_provider.items():
-        for batch in chunks(mine, size):
-            if len(batch) == size or not more:
-                yield provider, batch
-
-
-def batch_size(budget: Budget) -> int:
-    """How many IDs a call may carry: the workspace's, or what Fini said is the most."""
-    own = preferences(budget.workspace_id).batch_size
-    return min(own, budget.batch_limit or own)
-
-
 def finish_and_release(run: Run, items: Sequence[Item], outcome: ItemOutcome, reason: str = "") -> None:
-    """These IDs have their end; what was not sent waits in the queue again."""
+    """Give items their outcome; unless it is *done*, release their queue entries, in batches of CHUNK."""
     for batch in chunks(items, CHUNK):
         finish_items(run.pk, Item.objects.filter(pk__in=[item.pk for item in batch]), outcome, reason)
         if outcome != ItemOutcome.DONE:
@@ -305,13 +265,13 @@ def finish_and_release(run: Run, items: Sequence[Item], outcome: ItemOutcome, re
 
 
 def finish_items(run: int, items: QuerySet[Item], outcome: ItemOutcome, reason: str) -> None:
-    """Give items of a run (its key) their end, and count them in it. One that has its end keeps it."""
+    """Give items of a run (its key) their outcome and count them. An item that has an outcome keeps it."""
     ended = items.filter(outcome=None).update(stage=Stage.ENDED, outcome=outcome, reason=reason)
     Run.objects.filter(pk=run).update(**{outcome.value: F(outcome.value) + ended})
 
 
 def end_finished_runs(workspace: Workspace) -> None:
-    """End each run of the workspace of which no ID and no step is open; then the trail's head is recorded."""
+    """End each run without an open item or step, then record the head of the audit trail."""
     ended = 0
     for run in Run.objects.filter(workspace=workspace, state=RunState.RUNNING):
         if not _any_open(run) and not Step.objects.filter(run=run).exclude(state=StepState.DONE).exists():
@@ -321,5 +281,5 @@ def end_finished_runs(workspace: Workspace) -> None:
 
 
 def _any_open(run: Run) -> bool:
-    """Whether an ID of the run has no end yet: a look into an index for each stage before the last."""
+    """Whether an item of the run has no outcome yet: one index lookup for each open stage."""
     return Item.objects.filter(run=run, stage__in=OPEN).exists()

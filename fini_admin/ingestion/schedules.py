@@ -1,4 +1,4 @@
-"""Schedules: a provider is discovered every so many hours. Set, taken over, ended, and started when they are due."""
+"""Schedules: a provider is discovered every so many hours. Setting, taking over, ending and starting them."""
 
 import logging
 from collections.abc import Collection, Mapping
@@ -30,13 +30,13 @@ Hours = Mapping[str, int | None]
 
 
 def setting(provider: str) -> str:
-    """What the hours of a provider's schedule are called: the field, and the name in the trail."""
+    """The name of a provider's interval, in forms and in the audit trail."""
     return f"discover_{provider}_hours"
 
 
 @dataclass(frozen=True, slots=True)
 class ScheduleStatus:
-    """A schedule, and why whoever set it could not start it now: empty when they could."""
+    """A schedule, and why its owner could not start it now; `gone` is empty if the owner could."""
 
     schedule: Schedule
     gone: str
@@ -48,12 +48,12 @@ class ScheduleStatus:
 
     @property
     def waits(self) -> bool:
-        """Whether its time has come and nothing was started: for longer than a moment only if something is missing."""
+        """Whether its time has passed without a start; for longer than a moment only if something is missing."""
         return self.schedule.next_at <= datetime.now(UTC)
 
 
 def schedule_statuses(workspace: Workspace, may_discover: Collection[str]) -> list[ScheduleStatus]:
-    """A workspace's schedules with their last runs, by one query; `may_discover` are the roles that may."""
+    """A workspace's schedules with their last runs, by one query. `may_discover`: roles that may discover."""
     people = User.objects.filter(email=OuterRef("set_by"))
     roles = Membership.objects.filter(user__email=OuterRef("set_by"), workspace=OuterRef("workspace"))
     found = Schedule.objects.filter(workspace=workspace, provider__in=PROVIDERS).annotate(
@@ -85,10 +85,9 @@ def _why_owner_cannot(*, active: bool | None, role: str | None, may_discover: Co
 
 @transaction.atomic
 def change(*, by: By, workspace: Workspace, hours: Hours) -> bool:
-    """Discover these providers every so many hours from now on, None for never; whether any changed.
+    """Set the interval of these providers, None for never; returns whether any changed.
 
-    Whoever changes one has set it, and its time begins anew; one that stays as it is keeps both. Raises
-    ValidationError.
+    Whoever changes an interval owns the schedule, and its time begins anew. Raises ValidationError.
     """
     _check(hours)
     lock_budget(workspace)
@@ -104,7 +103,7 @@ def change(*, by: By, workspace: Workspace, hours: Hours) -> bool:
 
 
 def _check(hours: Hours) -> None:
-    """Raise ValidationError, by field, for what will not do."""
+    """Raise ValidationError, by field, for intervals that are out of bounds."""
     if not hours.keys() <= PROVIDERS.keys():
         raise ValidationError("There is no such provider.")
     wrong = {
@@ -117,7 +116,7 @@ def _check(hours: Hours) -> None:
 
 
 def _set_schedule(workspace: Workspace, provider: str, every: int | None, actor: str) -> None:
-    """A provider's schedule as it is from now on; None ends it."""
+    """Store a provider's interval; None deletes the schedule."""
     if every is None:
         Schedule.objects.filter(workspace=workspace, provider=provider).delete()
         return
@@ -146,12 +145,12 @@ def take_over(*, by: By, workspace: Workspace, provider: str) -> None:
 
 
 def _due(now: datetime) -> QuerySet[Schedule]:
-    """What is to be started: of workspaces that are not archived and have a key that Fini takes, or it waits."""
+    """Due schedules of workspaces that are not archived and have a key that Fini takes."""
     return Schedule.objects.filter(usable_key("workspace"), next_at__lte=now)
 
 
 def start_due() -> None:
-    """Start what is due, each by itself: an error in one is logged, and it is tried again after a pause."""
+    """Start each due schedule by itself: an error in one is logged, and that one is tried again after PAUSE."""
     now = datetime.now(UTC)
     for schedule in _due(now).select_related("workspace").order_by("next_at"):
         try:
@@ -188,5 +187,5 @@ def start(schedule: Schedule, now: datetime) -> Run | None:
 
 
 def _postpone(schedule: Schedule, now: datetime) -> None:
-    """Not again at once, unless somebody changed it meanwhile."""
+    """Try again after PAUSE, unless the schedule was changed meanwhile."""
     Schedule.objects.filter(pk=schedule.pk, next_at=schedule.next_at).update(next_at=now + PAUSE)

@@ -20,23 +20,23 @@ MOST_WAITING: int = settings.HUEY["consumer"]["workers"]
 
 
 class Performer:
-    """What this process does when the doorbell rings: one piece of work; whether there was one."""
+    """What this process does when it is woken: one piece of work. Returns whether there was one."""
 
     work: Callable[[], bool] | None = None
 
 
 def perform_with(work: Callable[[], bool]) -> None:
-    """Make this process one that works."""
+    """Make this process a worker that performs `work`."""
     Performer.work = work
 
 
 def wake() -> None:
-    """Tell the workers to look, once the current transaction stands."""
+    """Tell the workers to look, once the current transaction is committed."""
     transaction.on_commit(ring)
 
 
 def ring() -> None:
-    """Put a task into huey's storage. The work stands in our tables: a broken doorbell is only slower."""
+    """Put a task into huey's storage. If that fails, the worker's clock finds the work a little later."""
     try:
         if HUEY.pending_count() < MOST_WAITING:
             look()
@@ -46,7 +46,7 @@ def ring() -> None:
 
 @task()
 def look() -> None:
-    """One piece of work, and another ring if there was one. While the database is away the clock rings again."""
+    """Perform one piece of work, and ring again if there was one. During an outage the clock rings again."""
     if Performer.work is None:
         return
     try:
@@ -61,5 +61,5 @@ def look() -> None:
 
 
 def make_tables(**_: Any) -> None:
-    """The wake-ups' tables: a deployment runs `migrate` and nothing else that makes any."""
+    """Make huey's tables, because a deployment runs `migrate` and nothing else."""
     HUEY.storage.initialize_schema()

@@ -1,7 +1,8 @@
 """Keyset pagination (P7), and splitting long `IN` lists."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Generic, TypeVar
 
 from django.contrib.humanize.templatetags.humanize import intcomma
@@ -63,7 +64,8 @@ def count(queryset: QuerySet[M]) -> str:
     return intcomma(number) if number <= COUNTED else f"{intcomma(COUNTED)}+"
 
 
-def chunks(values: Sequence[V], size: int) -> Iterator[Sequence[V]]:
-    """The values in order, at most `size` at a time."""
-    for start in range(0, len(values), size):
-        yield values[start : start + size]
+def chunks(values: Iterable[V], size: int) -> Iterator[list[V]]:
+    """The values in their order, `size` at a time; no more of them are read than are asked for."""
+    rest = iter(values)
+    while part := list(islice(rest, size)):
+        yield part

@@ -1,4 +1,4 @@
-"""Writes to the mirror: what an answer says of sources and resources. Called inside the outcome's transaction (P3)."""
+"""Writes to the mirror what an answer says of sources and resources, inside the outcome's transaction (P3)."""
 
 from collections.abc import Collection, Iterable
 from copy import copy
@@ -86,14 +86,13 @@ def observe(
 
 
 def _blank(workspace: Workspace, fini_id: str, now: datetime) -> Source:
-    """A source that we have not seen before."""
     return Source(
         workspace=workspace, fini_id=fini_id, state="", state_since=now, first_seen=now, last_seen=now
     )
 
 
 def _take_over(record: Document, source: Source) -> bool:
-    """Take the record's fields over; whether any of them was news."""
+    """Copy the record's fields to the source; whether any of them changed."""
     content = record.content
     values = {name: getattr(record, name) for name in COPIED} | {
         "provider": record.source or source.provider,
@@ -110,9 +109,9 @@ def _take_over(record: Document, source: Source) -> bool:
 
 
 def next_state(source: Source, *, queued: bool, asking: bool | None = None) -> State:
-    """What the mirrored record comes to; a stuck source stays stuck until its job ends.
+    """The state that the mirrored record has now; a stuck source stays stuck until its job ends.
 
-    `asking`: whether a send's outcome is unknown; as the source's state has it unless said.
+    `asking`: whether a send's outcome is unknown; None takes it from the source's state.
     """
     sent = Before(source.before_job, source.before_status, source.before_updated) if source.sent_at else None
     unknown = source.state == State.UNKNOWN if asking is None else asking
@@ -121,7 +120,7 @@ def next_state(source: Source, *, queued: bool, asking: bool | None = None) -> S
 
 
 def _move(source: Source, new: State, origin: Observation, now: datetime, note: str = "") -> StateChange:
-    """Set a source's state in memory; returns its history's row, unsaved."""
+    """Set a source's state in memory; returns the row for its history. Saves neither."""
     change = StateChange(
         source=source, at=now, old=source.state, new=new, call=origin.call, run=origin.run, note=note
     )
@@ -132,7 +131,7 @@ def _move(source: Source, new: State, origin: Observation, now: datetime, note: 
 
 
 def move_all(sources: Iterable[Source], new: State, origin: Observation, note: str = "") -> None:
-    """Set the state of saved sources, with their history; those already there are left alone."""
+    """Move saved sources to a state, with their history; those that have it already are left alone."""
     now = datetime.now(UTC)
     moving = [source for source in sources if source.state != new]
     history = [_move(source, new, origin, now, note) for source in moving]
@@ -142,7 +141,7 @@ def move_all(sources: Iterable[Source], new: State, origin: Observation, note: s
 
 
 def save(sources: list[Source], history: list[StateChange]) -> None:
-    """Store changed sources, the new ones first, then the history."""
+    """Store changed sources and their history."""
     new, old = [s for s in sources if s.pk is None], [s for s in sources if s.pk is not None]
     Source.objects.bulk_create(new)
     # An upsert writes a page in a few milliseconds; bulk_update takes half a second for as many columns.
@@ -156,14 +155,14 @@ def save(sources: list[Source], history: list[StateChange]) -> None:
 
 
 def without_pk(row: Row) -> Row:
-    """The same row as a new one, for an upsert by its natural key."""
+    """A copy of the row without its key, for an upsert by its natural key."""
     twin = copy(row)
     twin.pk = None
     return twin
 
 
 def _mark_read(workspace: Workspace, ids: Collection[str], asked_at: datetime, now: datetime) -> None:
-    """These records were read by a call asked then; a wish for a read that late is fulfilled."""
+    """Note when these records were read, and drop the requests for a read that this one fulfils."""
     read = Source.objects.filter(workspace=workspace, fini_id__in=list(ids))
     read.exclude(read_at__gt=asked_at, read_at__lte=now).update(
         read_at=asked_at, last_seen=now, missed_walks=0
@@ -172,7 +171,7 @@ def _mark_read(workspace: Workspace, ids: Collection[str], asked_at: datetime, n
 
 
 def ensure_sources(workspace: Workspace, provider: str, ids: list[str], origin: Observation) -> list[Source]:
-    """The sources of IDs that Fini returned, made where they are new (P3), in the order of `ids`."""
+    """The sources of IDs that Fini returned, in the order of `ids`; unknown ones are made (P3)."""
     held = {source.fini_id: source for source in Source.objects.filter(workspace=workspace, fini_id__in=ids)}
     now = datetime.now(UTC)
     new = [_blank(workspace, fini_id, now) for fini_id in ids if fini_id not in held]
@@ -187,7 +186,7 @@ def ensure_sources(workspace: Workspace, provider: str, ids: list[str], origin: 
 
 
 def store_listing(workspace: Workspace, provider: str, tree: list[Node], run: int) -> int:
-    """Take over what discovery lists; what it does not list any more stays. Returns the number of leaves."""
+    """Store what discovery lists and keep what it no longer lists; returns the number of leaves."""
     now = datetime.now(UTC)
     rows = list(_resource_rows(workspace, provider, tree, run, now))
     DiscoveredResource.objects.bulk_create(
@@ -214,7 +213,7 @@ def store_listing(workspace: Workspace, provider: str, tree: list[Node], run: in
 def _resource_rows(
     workspace: Workspace, provider: str, tree: list[Node], run: int, now: datetime
 ) -> Iterable[DiscoveredResource]:
-    """The tree as rows, each place once, in discovery's order."""
+    """The tree as rows in discovery's order, each place once."""
     seen: set[tuple[bool, str, str]] = set()
     waiting = [(node, "", "") for node in reversed(tree)]
     while waiting:

@@ -17,7 +17,7 @@ else:
 
 
 class IdKey(TextField):
-    """What a row's external ID is compared by; set from it whenever the row is stored."""
+    """The comparison key of a row's external ID, set whenever the row is stored."""
 
     def pre_save(self, model_instance: models.Model, add: bool) -> str:  # noqa: FBT001 - Django's signature
         row: Any = model_instance
@@ -25,13 +25,13 @@ class IdKey(TextField):
         return str(row.id_key)
 
     def deconstruct(self) -> Any:
-        """As the plain field: a migration needs no code of ours."""
+        """As a plain field, so that migrations need no code of ours."""
         name, _, args, options = super().deconstruct()
         return name, "django.db.models.TextField", args, options
 
 
 class AddressKey(CharField):
-    """What a row's address is compared by; set from it whenever the row is stored."""
+    """The comparison key of a row's address, set whenever the row is stored."""
 
     def pre_save(self, model_instance: models.Model, add: bool) -> str:  # noqa: FBT001 - Django's signature
         row: Any = model_instance
@@ -39,7 +39,7 @@ class AddressKey(CharField):
         return str(row.address_key)
 
     def deconstruct(self) -> Any:
-        """As the plain field: a migration needs no code of ours."""
+        """As a plain field, so that migrations need no code of ours."""
         name, _, args, options = super().deconstruct()
         return name, "django.db.models.CharField", args, options
 
@@ -81,10 +81,10 @@ class DiscoveredResource(models.Model):
 
 
 class Source(models.Model):
-    """Fini's record of one resource, less its text (trap 10), and what we know beyond it.
+    """Fini's record of one resource, less its text (T10), and what we know beyond it.
 
     `fini_id` is Fini's; the record's fields are empty until it was read. `before_…` are the record's values as
-    they stood before the latest send: what differs from them is that send's trace (trap 3). `wanted_since`: the
+    they stood before the latest send: what differs from them is that send's trace (T3). `wanted_since`: the
     record must be read by a call asked at or after that time. `sent_at`: a job of ours is followed since then.
     `id_key` and `address_key` are what its external ID and its address are compared by.
     """
@@ -158,12 +158,12 @@ class Source(models.Model):
 
     @property
     def wire_id(self) -> str:
-        """What names it in ingest's arrays: its URL for `web`, its ID for every other (trap 8)."""
+        """Its name in ingest's arrays: the URL for `web`, else Fini's ID (T8)."""
         return self.original_url if self.provider == "web" else self.fini_id
 
 
 class StateChange(models.Model):
-    """A source's state as it was seen to change, and the call that showed it."""
+    """An observed change of a source's state, with the call that showed it."""
 
     source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="history")
     at = models.DateTimeField()

@@ -1,7 +1,7 @@
-"""What someone selected in a provider's tree, as the resources that register takes, in discovery's order.
+"""Turns what was selected in a provider's tree into the resources that register takes, in discovery's order.
 
-A selection is a set of leaves. A branch, or everything that a search finds, is turned into its leaves at the moment
-when it is selected: what is searched or discovered afterwards changes nothing.
+A selection is a set of leaves. A branch, or everything that a search finds, is resolved to its leaves at the moment it
+is selected: later searches and discoveries change nothing.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -11,7 +11,7 @@ from django.db.models import Q
 
 from fini_admin.fini.external_ids import strip_unseen
 from fini_admin.fini.providers import PROVIDERS
-from fini_admin.fini.routes import InvalidRequest
+from fini_admin.fini.routes import InvalidRequest, check_resource
 from fini_admin.fini.routes import Resource as Wire
 from fini_admin.lib.paging import CHUNK, chunks
 from fini_admin.sources.models import DiscoveredResource
@@ -31,7 +31,7 @@ UNTITLED = "Untitled"  # the title that is offered for a resource without one
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The resources, each once, and how many of the keys are none of this tree."""
+    """The resources, each once, and how many of the selected keys are not in this tree."""
 
     resources: list[DiscoveredResource]
     unknown: int
@@ -39,16 +39,16 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class LeafGroup:
-    """Leaves that stand in the same branches: the keys of those, outermost first, and the leaves' own."""
+    """Leaves in the same branches: the keys of the branches, outermost first, and of the leaves."""
 
     branches: tuple[int, ...]
     leaves: list[int] = field(default_factory=list)
 
 
 def select(scope: Scope, leaves: Collection[int], within: Collection[int] = ()) -> Selection:
-    """The resources of these leaves, whatever the scope shows, and those that it shows `within` these branches.
+    """The resources of these leaves, shown or not, and of those that the scope shows `within` these branches.
 
-    Another workspace's or provider's keys are as unknown as those that never were.
+    Keys of another workspace or provider count as unknown.
     """
     known = {row.pk for row in _rows_of(scope, within)}
     members = {key for group in leaf_groups(scope, known) for key in group.leaves} if known else set()
@@ -59,9 +59,9 @@ def select(scope: Scope, leaves: Collection[int], within: Collection[int] = ()) 
 
 
 def leaf_groups(scope: Scope, within: Collection[int] = (), *, every: bool = False) -> list[LeafGroup]:
-    """The leaves that the scope shows within these branches, or in the whole tree, each by the key of its resource.
+    """The leaves that the scope shows in these branches, or in the whole tree, by the keys of their resources.
 
-    Of them those that the latest discovery lists, unless `every` one is asked for.
+    Only those that the latest discovery lists, unless `every` is set.
     """
     by_path = {own_path(row): row.pk for row in branches(scope).only("path", "external_id")}
     wanted, firsts = set(within), first_places(scope)
@@ -78,7 +78,7 @@ def leaf_groups(scope: Scope, within: Collection[int] = (), *, every: bool = Fal
 
 
 def _within_branches(within: Collection[int], by_path: dict[str, int]) -> Q:
-    """Narrows leaves down to those in a few branches; some that stand elsewhere may remain."""
+    """A condition that narrows leaves down to a few branches; some that stand elsewhere may remain."""
     paths = [path for path, key in by_path.items() if key in within]
     narrow = Q()
     for path in paths if len(paths) <= FEW else ():
@@ -87,9 +87,9 @@ def _within_branches(within: Collection[int], by_path: dict[str, int]) -> Q:
 
 
 def _rows_of(scope: Scope, keys: Iterable[int]) -> Iterator[DiscoveredResource]:
-    """The rows of these keys that belong to the tree, in several queries where they are many.
+    """The rows of these keys that belong to the tree, CHUNK keys a query.
 
-    Asked for by their keys alone: with the workspace beside them databases read its whole tree for each query.
+    Filtered by key alone: with the workspace in the condition, databases read its whole tree for each query.
     """
     for some in chunks(sorted(keys), CHUNK):
         for row in DiscoveredResource.objects.filter(pk__in=some):
@@ -98,12 +98,11 @@ def _rows_of(scope: Scope, keys: Iterable[int]) -> Iterator[DiscoveredResource]:
 
 
 def _by_key(scope: Scope, keys: Iterable[int]) -> Iterator[tuple[int, DiscoveredResource]]:
-    """The leaves of these keys."""
     return ((row.pk, row) for row in _rows_of(scope, keys) if row.leaf)
 
 
 def _each_once(rows: Iterable[DiscoveredResource]) -> list[DiscoveredResource]:
-    """Each resource once, at the first of its places, as the latest listing has it."""
+    """Each resource once, at its first place, as the latest listing has it."""
     found: dict[str, DiscoveredResource] = {}
     for row in rows:
         held = found.get(row.external_id)
@@ -115,16 +114,16 @@ def _each_once(rows: Iterable[DiscoveredResource]) -> list[DiscoveredResource]:
 def to_register(
     rows: Iterable[DiscoveredResource], mime_type: str
 ) -> tuple[list[Wire], list[tuple[int, str]]]:
-    """What register takes of them, with `mime_type` for those that discovery gave none; a title may be empty.
+    """What register takes of these rows, with `mime_type` where discovery gave none; a title may be empty.
 
-    Besides it the numbers of those that cannot be sent, counted from 1, each with the reason.
+    Also the numbers, counted from 1, of those that cannot be sent, each with the reason.
     """
     sendable, problems = [], []
     for number, row in enumerate(rows, 1):
         title = strip_unseen(row.title)
         wire = Wire(row.external_id, title, row.original_url, _type_of(row, mime_type), row.object)
         try:
-            replace(wire, title=title or UNTITLED).body()
+            check_resource(replace(wire, title=title or UNTITLED).body())
         except InvalidRequest as error:
             problems.append((number, f"{row.title or row.external_id}: {error}"))
         else:
@@ -133,12 +132,11 @@ def to_register(
 
 
 def _type_of(row: DiscoveredResource, mime_type: str) -> str:
-    """A resource's own type, else the given one."""
     return row.mime_type if _has_own_type(row) else mime_type
 
 
 def _has_own_type(row: DiscoveredResource) -> bool:
-    """Whether discovery itself gave the type. For Zendesk and Confluence the provider's default counts as not given."""
+    """Whether discovery stated the type: for Zendesk and Confluence the provider's default counts as not stated."""
     return bool(row.mime_type) and (
         row.provider == "notion" or row.mime_type != PROVIDERS[row.provider].mime_type
     )

@@ -1,4 +1,4 @@
-"""Where a source's state is decided: one pure function over what its record says (traps 2 and 5)."""
+"""Decides a source's state: one pure function of what its record says (T2, T5)."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -7,7 +7,7 @@ from django.db.models import TextChoices
 
 
 class State(TextChoices):
-    """The ten states of a source (design 1)."""
+    """The ten states of a source. *queued* is the first ingestion; a wait for a refresh leaves the state as it is."""
 
     REGISTERED = "registered"
     QUEUED = "queued"
@@ -26,7 +26,7 @@ BUSY = (State.SENT, State.RUNNING, State.UNKNOWN)
 
 
 class Record(Protocol):
-    """What the decision needs of a record; our mirror has the same names."""
+    """The fields of a record that the decision needs; the mirror's model has them."""
 
     @property
     def job_id(self) -> str: ...
@@ -44,7 +44,7 @@ class Record(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """A record's job status, job and time as they were stored before sending (trap 3)."""
+    """A record's job, job status and time as stored before a send (T3)."""
 
     job_id: str
     job_status: str
@@ -52,18 +52,18 @@ class Before:
 
 
 def ever_ingested(record: Record) -> bool:
-    """Whether Fini ever started on it; decides between *add* and *refresh* (trap 2)."""
+    """Whether Fini ever processed it, which decides between *add* and *refresh* (T2)."""
     return bool(record.job_id or record.job_status or record.success or record.error or record.paragraphs)
 
 
 def has_trace(record: Record, before: Before) -> bool:
-    """Whether the record shows that what was sent arrived: any of the three differs (trap 3)."""
+    """Whether the record shows that the send arrived: any of the three values differs (T3)."""
     now = Before(record.job_id, record.job_status, record.updated_at)
     return now != before
 
 
 def _of_job(record: Record) -> State:
-    """What the record's latest job came to. A status that we do not know has not ended (contract 13)."""
+    """The state of the record's latest job. A status that we do not know counts as not ended."""
     if record.job_status == "FAILED":
         return State.FAILED
     if record.job_status == "COMPLETED":
@@ -78,7 +78,7 @@ def _of_job(record: Record) -> State:
 
 
 def _of_completed(record: Record) -> State:
-    """`COMPLETED` is not success: usable needs success, no error, and content (trap 5)."""
+    """`COMPLETED` alone is not usable: that needs success, no error, and content (T5)."""
     if record.error:
         return State.FAILED
     return State.USABLE if record.success and record.paragraphs else State.EMPTY

@@ -1,4 +1,4 @@
-"""A provider's tree as discovery listed it, with what each resource is in Fini by now (trap 9).
+"""A provider's tree as discovery listed it, with what each resource is in Fini by now (T9).
 
 Discovery leaves out what was imported, but its rows stay, so the tree holds both. Reading it takes a fixed number of
 queries whatever its size: the leaves counted by path, the rows of the branches that are open, and their sources.
@@ -27,6 +27,7 @@ from django.db.models.functions import Concat, RowNumber
 from fini_admin.fini.routes import is_url
 from fini_admin.lib.paging import count
 from fini_admin.sources.models import DiscoveredResource, Source
+from fini_admin.sources.search import LISTED_FIELDS, search
 from fini_admin.sources.states import State
 from fini_admin.workspaces.models import Workspace
 
@@ -34,14 +35,13 @@ ROOT = ""
 ROWS = 200  # of a branch at first, and as many more each time they are asked for
 PAGES = 50  # so often at most: who has not found it among 10,000 rows searches
 AT_ONCE = 50  # so few finds are shown with every branch above them open
-WORDS = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which leaves of a provider's tree: those that `search` finds, with `new` only what is not in Fini yet.
+    """Which leaves of a provider's tree: those that `search` finds; with `new` only those that are not in Fini.
 
-    `listed` is the number of the provider's latest discover run that succeeded.
+    `listed` is the number of the latest discover run that succeeded.
     """
 
     workspace: Workspace
@@ -53,9 +53,9 @@ class Scope:
 
 @dataclass(slots=True)
 class LeafCounts:
-    """How many leaves, how many of them are not in Fini yet, and how many the latest discovery lists.
+    """How many leaves; how many are not in Fini; how many the latest discovery lists.
 
-    Those that it lists are what a branch's box and *Select all* mean.
+    The last are what a branch's box and *Select all* select.
     """
 
     total: int = 0
@@ -65,7 +65,7 @@ class LeafCounts:
 
 @dataclass(slots=True)
 class Level:
-    """An open branch: its rows, how many more it has, and how many times ROWS are shown."""
+    """An open branch: its rows, how many more there are, and how many times ROWS are shown."""
 
     rows: list["TreeRow"] = field(default_factory=list)
     more: int = 0
@@ -73,16 +73,15 @@ class Level:
 
     @property
     def next_rows(self) -> int:
-        """How many rows are shown on the next asking."""
+        """How many rows are added when more are asked for."""
         return min(self.more, ROWS) if self.pages < PAGES else 0
 
 
 @dataclass(slots=True)
 class TreeRow:
-    """A leaf with its source, or a branch with its number and, once it is open, its level.
+    """A leaf with its source, or a branch with its counts and, if it is open, its level.
 
-    A leaf is selected by `key`, which is the same at each place where its resource stands. `listed`: by the latest
-    discovery.
+    A leaf is selected by `key`, which is the same at every place of its resource. `listed`: by the latest discovery.
     """
 
     resource: DiscoveredResource
@@ -94,7 +93,7 @@ class TreeRow:
 
     @property
     def address(self) -> str:
-        """Where the original is, if that is an address that a browser may be sent to."""
+        """The original's address, if a browser may be sent there."""
         url = self.resource.original_url
         return url if is_url(url) else ""
 
@@ -106,7 +105,7 @@ class TreeRow:
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """What a page shows: the rows at the root, and how many resources match in all; `few` finds are all open."""
+    """The rows at the root, and how many resources match in all. `few`: every branch above a match is open."""
 
     level: Level
     number: LeafCounts
@@ -114,14 +113,13 @@ class Tree:
 
 
 def _all_rows(scope: Scope) -> QuerySet[DiscoveredResource]:
-    """Every row of the provider's tree."""
     return DiscoveredResource.objects.filter(workspace=scope.workspace, provider=scope.provider)
 
 
 def leaves(scope: Scope) -> QuerySet[DiscoveredResource]:
-    """The leaves, with `new`: the latest discovery lists it, and it is not in Fini.
+    """The leaves, with `new`: listed by the latest discovery and not in Fini.
 
-    What is listed elsewhere by now has moved: its old place is left out.
+    A resource that is now listed elsewhere has moved: its old place is left out.
     """
     # Subqueries that do not depend on the row: PostgreSQL hashes them, also before it knows a new table's numbers.
     held = sources(scope).exclude(state=State.GONE).values("id_key")
@@ -133,27 +131,26 @@ def leaves(scope: Scope) -> QuerySet[DiscoveredResource]:
 
 
 def sources(scope: Scope) -> QuerySet[Source]:
-    """What the provider has in Fini."""
     return Source.objects.filter(workspace=scope.workspace, provider=scope.provider)
 
 
 def matching_leaves(scope: Scope) -> QuerySet[DiscoveredResource]:
-    """The leaves of the scope: found by themselves, or by a branch that they stand in."""
+    """The leaves of the scope: those that match themselves, and those in a branch that matches."""
     found = leaves(scope).filter(Q(new=True)) if scope.new else leaves(scope)
     if not scope.search:
         return found
-    hit = condition(scope.search)
+    hit = search(scope.search, LISTED_FIELDS)
     below = _paths_below(scope, [own_path(row) for row in _all_rows(scope).filter(hit, leaf=False)])
     return found.filter(hit | Q(path__in=below) if below else hit)
 
 
 def listed_leaves(scope: Scope) -> QuerySet[DiscoveredResource]:
-    """Those leaves of the scope that the latest discovery lists."""
+    """The leaves of the scope that the latest discovery lists."""
     return matching_leaves(scope).filter(listed_run__gte=scope.listed)
 
 
 def first_places(scope: Scope, external_ids: Collection[str] | None = None) -> dict[str, int]:
-    """For each resource that stands in several places the key of the first, by its external ID."""
+    """By external ID, the key of the first place of each resource that stands in several."""
     places = leaves(scope).order_by()
     if external_ids is not None:
         places = places.filter(external_id__in=external_ids)
@@ -161,23 +158,8 @@ def first_places(scope: Scope, external_ids: Collection[str] | None = None) -> d
     return dict(counted.values_list("external_id", "first"))
 
 
-def condition(search: str) -> Q:
-    """Each word stands in the title, the address or the ID."""
-    every = Q()
-    for word in search.split()[:WORDS]:
-        # SQLite folds the case of ASCII letters only.
-        forms = {word} if word.isascii() else {word, word.lower(), word.upper(), word.capitalize()}
-        anywhere = Q()
-        for form in sorted(forms):
-            anywhere |= (
-                Q(title__icontains=form) | Q(original_url__icontains=form) | Q(external_id__icontains=form)
-            )
-        every &= anywhere
-    return every
-
-
 def _paths_below(scope: Scope, branches: Sequence[str]) -> list[str]:
-    """The paths at which leaves stand in or below these branches."""
+    """The paths in or below these branches at which leaves stand."""
     if not branches:
         return []
     wanted = set(branches)
@@ -186,24 +168,24 @@ def _paths_below(scope: Scope, branches: Sequence[str]) -> list[str]:
 
 
 def upwards(path: str) -> Iterator[str]:
-    """A path and those above it, without the root. Where an ID holds a slash one of them is no branch: no harm."""
+    """A path and those above it, without the root. An ID with a slash makes one that is no branch: no harm."""
     while path:
         yield path
         path = path.rpartition("/")[0]
 
 
 def own_path(row: DiscoveredResource) -> str:
-    """The path at which stands what a branch holds."""
+    """The path of what a branch holds."""
     return f"{row.path}/{row.external_id}"
 
 
 def branches(scope: Scope) -> QuerySet[DiscoveredResource]:
-    """What holds leaves, or could."""
+    """Containers, and leaves that hold others."""
     return _with_holding(scope, _all_rows(scope)).filter(Q(leaf=False) | Q(holding=True))
 
 
 def _with_holding(scope: Scope, rows: QuerySet[DiscoveredResource]) -> QuerySet[DiscoveredResource]:
-    """The rows with `holding`: whether others stand in them."""
+    """Add `holding`: whether other rows stand in this one."""
     own = Concat("path", Value("/"), "external_id", output_field=TextField())
     paths = _all_rows(scope).values("path")
     inside = ExpressionWrapper(Q(own__in=paths), output_field=BooleanField())
@@ -211,12 +193,11 @@ def _with_holding(scope: Scope, rows: QuerySet[DiscoveredResource]) -> QuerySet[
 
 
 def branch_of(scope: Scope, key: int) -> DiscoveredResource | None:
-    """A branch of the tree by its key, None when there is none."""
     return branches(scope).filter(pk=key).first()
 
 
 def read(scope: Scope, opened: Mapping[int, int]) -> Tree:
-    """The tree with those branches open whose keys stand in `opened`, each with its pages; 0 is the root."""
+    """The tree with the branches open whose keys are in `opened`, each with its number of pages; 0 is the root."""
     reading = TreeReader(scope)
     number = _total(reading.found, scope.listed)
     few = bool(scope.search) and number.total <= AT_ONCE
@@ -225,30 +206,29 @@ def read(scope: Scope, opened: Mapping[int, int]) -> Tree:
 
 
 def read_branch(scope: Scope, branch: DiscoveredResource, pages: int) -> Level:
-    """What one branch holds."""
     path = own_path(branch)
     reading = TreeReader(scope, path)
     return reading.levels({path: pages}, reading.found.filter(pk=branch.pk))[path]
 
 
 def _paths_of(scope: Scope, opened: Mapping[int, int]) -> dict[str, int]:
-    """What is open, by path."""
+    """The open branches by path."""
     rows = _all_rows(scope).filter(pk__in=[key for key in opened if key]).only("path", "external_id")
     pages = {own_path(row): opened[row.pk] for row in rows}
     return pages | ({ROOT: opened[0]} if 0 in opened else {})
 
 
 def _total(found: QuerySet[DiscoveredResource], listed: int) -> LeafCounts:
-    """How many resources these leaves are: one that stands in two places counts once."""
+    """How many resources these leaves are; one at two places counts once."""
     total, new = Count("external_id", distinct=True), Count("external_id", distinct=True, filter=Q(new=True))
     now = Count("external_id", distinct=True, filter=Q(listed_run__gte=listed))
     return LeafCounts(*found.order_by().aggregate(a=total, b=new, c=now).values())
 
 
 class TreeReader:
-    """A scope's leaves, counted by path: `at` are those that stand there, `below` those there and deeper.
+    """Reads a scope's leaves, counted by path: `at` holds the leaves at a path, `below` also those deeper.
 
-    `only` is the one branch in which they are counted.
+    `only` restricts the count to one branch.
     """
 
     def __init__(self, scope: Scope, only: str = ROOT) -> None:
@@ -286,13 +266,13 @@ class TreeReader:
         for leaf in [*(leaf for leaf, _ in holding.values()), *parents]:
             if own_path(leaf) in levels:
                 levels[own_path(leaf)].rows.insert(0, TreeRow(leaf))
-        self.tell([row for level in levels.values() for row in level.rows if not row.number])
+        self.add_sources([row for level in levels.values() for row in level.rows if not row.number])
         return levels
 
     def leaves(
         self, pages: Mapping[str, int]
     ) -> tuple[list[DiscoveredResource], dict[int, tuple[DiscoveredResource, bool]]]:
-        """The leaves at these paths: as many as are shown, and apart all that hold others, by key, each with `new`."""
+        """The leaves to show at these paths, and apart all that hold others, by key, each with `new`."""
         rows = _with_holding(self.scope, self.found.filter(path__in=pages)).annotate(
             fresh=F("new"), holds=F("holding")
         )
@@ -304,7 +284,7 @@ class TreeReader:
     def branches(
         self, levels: Mapping[str, Level], holding: Mapping[int, tuple[DiscoveredResource, bool]]
     ) -> list[TreeRow]:
-        """The rows of the branches at these levels: with what they hold, themselves among it if they are leaves."""
+        """Rows of the branches at these levels with their counts; a branch that is a leaf counts itself."""
         rows = []
         for branch in branches(self.scope).filter(path__in=levels):
             below = self.below.get(own_path(branch), LeafCounts())
@@ -320,14 +300,14 @@ class TreeReader:
         return rows
 
     def shown_empty(self, branch: DiscoveredResource) -> bool:
-        """Whether a branch without leaves is worth a row: discovery lists it, and nothing narrows the tree."""
+        """Whether a branch without leaves gets a row: discovery lists it, and nothing narrows the tree."""
         narrow = self.scope.search or self.scope.new
         return not narrow and not branch.leaf and branch.listed_run >= self.scope.listed
 
-    def tell(self, rows: Sequence[TreeRow]) -> None:
-        """What each of these leaves is in Fini, and by which key it is selected.
+    def add_sources(self, rows: Sequence[TreeRow]) -> None:
+        """Give each of these leaves its source, and the key by which it is selected.
 
-        Of several records the newest counts that is not gone.
+        Of several sources the newest that is not gone counts.
         """
         keys = {row.resource.id_key for row in rows}
         found = sources(self.scope).filter(id_key__in=keys).order_by("pk")
@@ -341,9 +321,9 @@ class TreeReader:
 
 
 def version(scope: Scope) -> str:
-    """Changes whenever the tree may look otherwise: a new listing, a source's new state, a record read at last.
+    """A text that changes whenever the tree may look different: a new listing, a new state, a record read at last.
 
-    Of this workspace alone, and in constant work: while very many records are not read yet, states change anyhow.
+    Constant work: while very many records are unread, their states change anyway.
     """
     changed = Source.objects.filter(workspace=scope.workspace).order_by("-state_since")
     latest = changed.values_list("state_since", flat=True).first()

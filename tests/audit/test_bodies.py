@@ -15,7 +15,7 @@ from fini_admin.workspaces.vault import Secret
 from tests.support import people
 
 LIST = routes.list_sources(limit=5)
-PAGE = Resource("n-1", "Travel policy", "https://www.notion.so/n-1", "text/markdown")
+PAGE = Resource("n-1", "Travel policy", "https://www.notion.so/n-1", "text/markdown").body()
 SECRET_WORDS = "The vault code is tangerine."
 
 

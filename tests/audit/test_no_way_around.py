@@ -7,7 +7,7 @@ from fini_admin.audit import transport
 from fini_admin.fini import routes
 from fini_admin.fini.routes import Resource
 
-PAGE = Resource("n-1", "Travel policy", "https://www.notion.so/n-1", "text/markdown")
+PAGE = Resource("n-1", "Travel policy", "https://www.notion.so/n-1", "text/markdown").body()
 
 
 def test_every_connection_is_made_by_the_transport(send, monkeypatch):

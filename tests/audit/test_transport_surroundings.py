@@ -12,7 +12,7 @@ from tests.support import people
 
 LIST = routes.list_sources(limit=5)
 ON_ITS_OWN = replace(LIST, route="refresh")  # on a connection of its own
-PAGE = Resource("n-1", "Travel policy", "https://www.notion.so/n-1", "text/markdown")
+PAGE = Resource("n-1", "Travel policy", "https://www.notion.so/n-1", "text/markdown").body()
 
 
 @pytest.mark.parametrize("location", ["/elsewhere", "http://[", "http://127.0.0.1:1/", "//", "http://a b/"])

@@ -39,7 +39,9 @@ some_examples = settings(max_examples=60, suppress_health_check=[HealthCheck.fun
 @pytest.fixture
 def trail(context: Context) -> str:
     """Six rows: a workspace's start, two calls with bodies, an activity. No trigger guards them."""
-    request = routes.register("notion", [Resource("n-1", "Travel", "https://n.example/1", "text/markdown")])
+    request = routes.register(
+        "notion", [Resource("n-1", "Travel", "https://n.example/1", "text/markdown").body()]
+    )
     with transaction.atomic():
         recording.write_asked("call-1", request, context)
         recording.write_outcome(

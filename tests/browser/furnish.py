@@ -38,7 +38,7 @@ def main(wanted: dict[str, Any]) -> dict[str, object]:
     for provider in wanted.get("discover", []):
         runs.start_discover(by=who, workspace=workspace, provider=provider)
     for register in wanted.get("register", []):
-        resources = [Resource(**fields) for fields in register.pop("resources")]
+        resources = [Resource(**fields).body() for fields in register.pop("resources")]
         runs.start_register(by=who, workspace=workspace, resources=resources, **register)
     if not wanted.get("preview"):
         return {}

@@ -14,7 +14,7 @@ from fini_admin.fini.routes import Resource
 from fini_admin.fini.wire import Document
 
 ID = "0b6c2a52-77f4-4c0e-9a3d-2f1f6f0c9e11"
-PAGE = Resource("n-1", "Travel", "https://n.example/1", "text/markdown")
+PAGE = Resource("n-1", "Travel", "https://n.example/1", "text/markdown").body()
 REQUESTS: dict[str, Request] = {
     "list": routes.list_sources(limit=5),
     "get": routes.get_source(ID),

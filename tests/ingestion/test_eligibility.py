@@ -11,6 +11,7 @@ from fini_admin.ingestion.models import ItemOutcome, Lane, QueueEntry
 from fini_admin.sources.mirror import Observation, ensure_sources
 from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import Workspace
+from tests.support.previews import contents
 from tests.support.queue_page import pks, post, preview_of, said, waiting
 from tests.support.sandbox import Sandbox
 from tests.support.who import by
@@ -54,7 +55,7 @@ def test_a_source_of_a_type_that_the_api_does_not_ingest_is_left_out_and_said(
     preview = preview_of(answer := post(editor, "send", pks(entries)))
     assert answer.status_code == 200
     assert f"1 left out: {said_of_it}" in answer.content.decode()
-    assert preview.content["entries"] == pks(three)[1:]
+    assert contents(preview)["entries"] == pks(three)[1:]
     alone = post(editor, "send", pks(entries)[2:])
     assert said(alone) == f"Nothing of this can be sent now: {said_of_it}."
     run = runs.start_ingest(by=by("ada"), workspace=acme)
@@ -69,8 +70,8 @@ def test_a_page_of_the_web_without_an_address_or_with_anothers_is_left_out_and_s
     entries = web(acme, sandbox, [ADDRESS, "", ADDRESS, f"{ADDRESS}/again"])
     preview = preview_of(answer := post(editor, "send-all", []))
     assert answer.status_code == 200
-    assert preview.content["entries"] == [entries[0].pk, entries[3].pk]
-    assert preview.content["skipped"] == {
+    assert contents(preview)["entries"] == [entries[0].pk, entries[3].pk]
+    assert contents(preview)["skipped"] == {
         "Its address is not an http(s) address, and Fini ingests the web by addresses": 1,
         "Another source with the same address is sent": 1,
     }

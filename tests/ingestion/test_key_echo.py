@@ -128,7 +128,7 @@ def story(sandbox: Sandbox, acme: Workspace, key: str) -> None:
     sandbox.fault(method="GET", path="resources", status=400, message=f"no {percent(key)}")
     runs.start_discover(**who, provider="zendesk")
     answers(sandbox, key)
-    items = resources(len(spellings(key)))
+    items = [one.body() for one in resources(len(spellings(key)))]
     while sandbox.faults():
         runs.start_register(**who, provider="notion", resources=items, then_ingest=False)
         drive(acme, seconds=60)

@@ -18,7 +18,7 @@ from fini_admin.ingestion import budget, previews, runs
 from fini_admin.ingestion.engine import loop
 from fini_admin.ingestion.models import Budget, Preview, Run, Slot, Step, StepState
 from fini_admin.ingestion.queries import footer
-from fini_admin.ingestion.runs import batch_size
+from fini_admin.ingestion.steps import batch_size
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import State
 from fini_admin.workspaces.models import Workspace
@@ -26,6 +26,7 @@ from fini_admin.workspaces.preferences import Value
 from fini_admin.workspaces.workspaces import archive_workspace, change_settings, restore_workspace
 from tests.support import people
 from tests.support.discovered import key, leaf, listed
+from tests.support.previews import contents, planned_bodies
 from tests.support.queue_page import waiting
 from tests.support.register import ROW, imported, preview_of
 from tests.support.sandbox import Sandbox
@@ -66,7 +67,7 @@ def register(workspace: Workspace, count: int, **extra: Any) -> Run:
         by=WHO,
         workspace=workspace,
         provider="notion",
-        resources=resources(count, workspace.slug),
+        resources=[one.body() for one in resources(count, workspace.slug)],
         then_ingest=False,
         **extra,
     )
@@ -149,7 +150,7 @@ def test_each_workspace_cuts_its_calls_by_its_own_batch_size(
     preview = previews.freeze_register(
         actor="ada", workspace=acme, provider="notion", resources=resources(5), then_ingest=False
     )
-    assert [call.ids for call in previews.planned_calls(preview, previews.batches(preview))] == [2, 2, 1]
+    assert [call.ids for call in previews.call_plan(preview).calls(9)] == [2, 2, 1]
     for workspace in (acme, other):
         register(workspace, 5)
     drive(acme)
@@ -196,8 +197,7 @@ def test_the_calls_of_a_preview_carry_what_the_workspace_sends_along(
     drive(acme)
     change(acme, english=False)
     preview = previews.freeze_ingest(actor="ada", workspace=acme, entries=waiting(acme))
-    calls = previews.planned_calls(preview, previews.batches(preview))
-    (shown,) = [json.loads(call.request.payload or b"") for call in calls]
+    (shown,) = planned_bodies(preview)
     assert shown["english"] is False
     assert "baser" not in shown
     page = editor.get(f"/w/acme/previews/{preview.token}/").context["form"]
@@ -229,8 +229,8 @@ def test_the_register_form_offers_the_workspaces_types(acme: Workspace, editor: 
     assert 'name="1-mime_type" value="text/plain"' in page
     assert 'value="confluence" data-mime="text/html"' in page
     moved = ROW | {"mime_of": "zendesk", "1-mime_type": "text/plain", "provider": "notion"}
-    held = preview_of(editor.post("/w/acme/register/", moved)).content["resources"]
-    assert held[0]["mime_type"] == "text/markdown"
+    held = contents(preview_of(editor.post("/w/acme/register/", moved)))["resources"]
+    assert held[0]["mimeType"] == "text/markdown"
 
 
 @pytest.mark.parametrize(
@@ -244,8 +244,8 @@ def test_the_register_form_offers_the_workspaces_types(acme: Workspace, editor: 
 )  # fmt: skip
 def test_an_import_without_types_gets_the_workspaces(acme: Workspace, editor: Client, given: str) -> None:
     change(acme, mime_type_zendesk="text/plain")
-    held = preview_of(imported(editor, given)).content["resources"]
-    assert [item["mime_type"] for item in held] == ["text/plain"]
+    held = contents(preview_of(imported(editor, given)))["resources"]
+    assert [item["mimeType"] for item in held] == ["text/plain"]
 
 
 def test_discover_offers_the_workspaces_type_for_what_came_without_one(
@@ -257,7 +257,7 @@ def test_discover_offers_the_workspaces_type_for_what_came_without_one(
     assert choice["mime_type"].value() == "text/plain"
     fields = {"do": "register", "mime_type": "text/plain", "id": str(key("1"))}
     editor.post("/w/acme/discover/zendesk/", fields)
-    assert [item["mime_type"] for item in Preview.objects.get().content["resources"]] == ["text/plain"]
+    assert [item["mimeType"] for item in contents(Preview.objects.get())["resources"]] == ["text/plain"]
 
 
 def test_an_archived_workspaces_work_waits_and_goes_on_when_it_is_restored(

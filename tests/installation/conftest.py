@@ -14,7 +14,7 @@ from django.urls import URLPattern, reverse
 
 from fini_admin.audit import transport
 from fini_admin.audit.models import Entry
-from fini_admin.fini.routes import Resource
+from fini_admin.fini.routes import Resource, ResourceBody
 from fini_admin.ingestion import previews, runs
 from fini_admin.ingestion.models import QueueEntry, Run
 from fini_admin.sources.models import Source
@@ -119,7 +119,7 @@ def furnished(db: None, sandbox_process: Sandbox, settings: Any) -> Iterator[Fur
     transport._thread_session().close()
 
 
-def hostile(prefix: str) -> list[Resource]:
+def hostile(prefix: str) -> list[ResourceBody]:
     """Resources as a provider might name them."""
     return [
         Resource(
@@ -128,7 +128,7 @@ def hostile(prefix: str) -> list[Resource]:
             f"https://docs.example/{prefix}/{number}?{HOSTILE}",
             "text/html",
             "article",
-        )
+        ).body()
         for number in range(2)
     ]
 

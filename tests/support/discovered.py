@@ -13,6 +13,7 @@ from fini_admin.ingestion.models import Preview, Run, RunState, Step, Worker
 from fini_admin.sources.mirror import store_listing
 from fini_admin.sources.models import DiscoveredResource
 from fini_admin.workspaces.models import Workspace
+from tests.support.previews import contents
 from tests.support.who import by
 from tests.support.work import OWNER
 
@@ -53,7 +54,7 @@ def register(client: Client, do: str = "register", **fields: Any) -> Any:
 
 def previewed() -> list[str]:
     """The external IDs of the one preview there is, in order."""
-    return [resource["external_id"] for resource in Preview.objects.get().content["resources"]]
+    return [resource["externalId"] for resource in contents(Preview.objects.get())["resources"]]
 
 
 def text(answer: Any) -> str:

@@ -184,7 +184,7 @@ def add_sources(made: Furnished) -> None:
         **made.who,
         workspace=made.workspace,
         provider="zendesk",
-        resources=resources(made, *range(len(State))),
+        resources=[one.body() for one in resources(made, *range(len(State)))],
         then_ingest=False,
         reason=f"{made.mark} reason",
     )
@@ -230,7 +230,7 @@ def add_queue(made: Furnished) -> None:
     queue.remove_entries(**made.who, workspace=made.workspace, entries=[made.entries["out"].pk])
     taken = [made.entries["taken"].pk]
     made.runs["ingest"] = runs.start_ingest(
-        **made.who, workspace=made.workspace, entries=taken, reason=made.mark
+        **made.who, workspace=made.workspace, entries=list(enumerate(taken)), reason=made.mark
     )
 
 
@@ -241,7 +241,7 @@ def add_calls(made: Furnished) -> None:
     context = Context(
         str(made.workspace.pk), by(made.actor, "worker"), key.label, str(key.pk), Secret("-"), run=run.number
     )
-    request = routes.register("zendesk", resources(made, 1, 2))
+    request = routes.register("zendesk", [one.body() for one in resources(made, 1, 2)])
     made.calls["answered"] = rows.answered(context, request, status=201, kept=f'["{made.mark}"]')
     made.calls["refused"] = rows.answered(context, request, status=400, said=f"{made.mark} refused")
     made.calls["flying"] = rows.asked(context, request)

@@ -16,7 +16,7 @@ from fini_admin.fini.errors import FiniError, Unreachable, for_status
 from fini_admin.fini.routes import Resource
 
 LIST = routes.list_sources(limit=100)
-PAGE = Resource("n-1", "Travel policy", "https://www.notion.so/n-1", "text/markdown")
+PAGE = Resource("n-1", "Travel policy", "https://www.notion.so/n-1", "text/markdown").body()
 REGISTER = routes.register("notion", [PAGE])
 INGEST = routes.ingest("notion", add=["source-1"], refresh=[])
 

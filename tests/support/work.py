@@ -75,7 +75,7 @@ def register(acme: Workspace) -> Start:
             by=by("ada@example.com"),
             workspace=acme,
             provider=provider,
-            resources=items,
+            resources=[item.body() for item in items],
             then_ingest=then_ingest,
         )
 

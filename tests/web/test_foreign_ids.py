@@ -21,6 +21,7 @@ from tests.support import tables
 from tests.support.addresses import Address, addresses
 from tests.support.crawl import HTMX, pages, sendings
 from tests.support.markup import Data
+from tests.support.previews import contents
 from tests.support.visitors import House, alone, house
 
 __all__ = ["alone", "house"]
@@ -206,7 +207,7 @@ def takes_in(house: House) -> bool:
         QueueEntry.objects.exclude(run=None).exclude(run__workspace=F("workspace")),
         Item.objects.exclude(source=None).exclude(source__workspace=F("run__workspace")),
     )
-    held = {number for preview in frozen for number in preview.content["entries"]}
+    held = {number for preview in frozen for number in contents(preview)["entries"]}
     return not held.isdisjoint(entries) or any(rows.exists() for rows in crossed)
 
 

@@ -6,7 +6,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from fini_admin.ingestion.models import Preview
+from fini_admin.ingestion.models import PreviewRow
 from tests.support import people
 
 NUL = "a\x00b"
@@ -38,13 +38,13 @@ CSV = "originalUrl,title,externalId,mimeType\nhttps://a.example/1,One,1,text/htm
 def test_in_a_file_of_json(db: None, client: Client, where: str) -> None:
     content = json.dumps([RESOURCE | {where: NUL}]).encode()
     assert uploaded(client, "a.json", content) < FAULT
-    assert NUL not in str(list(Preview.objects.values_list("content", flat=True)))
+    assert NUL not in str(list(PreviewRow.objects.values_list("content", flat=True)))
 
 
 @pytest.mark.parametrize("where", ["One", "https://a.example/1", "text/html", "title"])
 def test_in_a_file_of_csv(db: None, client: Client, where: str) -> None:
     assert uploaded(client, "a.csv", CSV.replace(where, f"{where}\x00").encode()) < FAULT
-    assert "\x00" not in str(list(Preview.objects.values_list("content", flat=True)))
+    assert "\x00" not in str(list(PreviewRow.objects.values_list("content", flat=True)))
 
 
 def test_in_the_name_of_a_file(db: None, client: Client) -> None:

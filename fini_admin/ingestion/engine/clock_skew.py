@@ -28,9 +28,10 @@ ADVICE = timedelta(seconds=LONGEST_ADVICE)
 
 @dataclass(frozen=True, slots=True)
 class Time:
-    """A column, how far ahead of now the product ever sets it, and how far from now it is brought back to.
+    """A column with a time that something waits for.
 
-    `where`: the only rows that anybody waits for, which have an index.
+    `most`: how far ahead of now the product ever sets it. `back`: its new value relative to now. `where`: the rows that
+    anything waits for, which have an index.
     """
 
     model: type[Model]
@@ -44,7 +45,6 @@ READY = Q(state=StepState.READY)
 
 
 def _at_most(most: timedelta) -> Callable[[], timedelta]:
-    """A pause that no setting changes."""
     return lambda: most
 
 
@@ -61,6 +61,7 @@ TIMES = (
     Time(Verification, "lease_until", _at_most(lease.LENGTH)),
     Time(Budget, "blocked_until", _at_most(ADVICE)),
     Time(Budget, "spent_until", _at_most(budget.WINDOW + budget.AT_THE_LATEST)),
+    Time(Budget, "no_key_until", _at_most(budget.NO_KEY_PAUSE)),
     Time(Budget, "served_at", _at_most(NO_TIME)),
     Time(Budget, "limited_until", _at_most(walk.LIMITED)),
     Time(Slot, "sent_at", _at_most(budget.AT_THE_LATEST)),
@@ -73,7 +74,7 @@ TIMES = (
 
 
 def bring_back() -> None:
-    """Bring back every time that is too far ahead; each is looked for before anything is written."""
+    """Bring back every time that is further ahead than the product sets it. Nothing is written where none is."""
     now = datetime.now(UTC)
     for time in TIMES:
         rows = time.model._default_manager.filter(
@@ -86,7 +87,7 @@ def bring_back() -> None:
 
 
 def _bring_schedules_back(now: datetime) -> None:
-    """Each has a pause of its own."""
+    """Bring back the schedules, each of which has an interval of its own."""
     for schedule in Schedule.objects.filter(next_at__gt=now + timedelta(hours=1) + MARGIN):
         if schedule.next_at > now + timedelta(hours=schedule.every_hours) + MARGIN:
             Schedule.objects.filter(pk=schedule.pk, next_at=schedule.next_at).update(next_at=now)

@@ -1,4 +1,4 @@
-"""What follows from having read records: pairing, ends, and what became of unknown sends (traps 1, 2, 3)."""
+"""Acts on records that were read: pairs items, gives followed jobs their end, settles unknown sends (T1, T2, T3)."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -19,13 +19,8 @@ from fini_admin.ingestion.models import (
     StepState,
     Watch,
 )
-from fini_admin.ingestion.runs import (
-    add_ingest_steps,
-    add_step,
-    end_finished_runs,
-    finish_and_release,
-    finish_items,
-)
+from fini_admin.ingestion.runs import end_finished_runs, finish_and_release, finish_items
+from fini_admin.ingestion.steps import add_ingest_steps, add_step
 from fini_admin.lib import lease
 from fini_admin.lib.paging import chunks
 from fini_admin.sources import mirror
@@ -42,20 +37,20 @@ OUTCOMES = {State.USABLE: ItemOutcome.DONE, State.EMPTY: ItemOutcome.FAILED, Sta
 
 
 def request_read(workspace: Workspace, sources: list[Source], since: datetime) -> None:
-    """Have these records read by a call asked at or after `since`."""
+    """Have these records read by a call that is asked at or after `since`."""
     Source.objects.filter(pk__in=[source.pk for source in sources]).update(wanted_since=since, missed_walks=0)
     _watch_from(workspace, max(since, datetime.now(UTC)))
 
 
 def _watch_from(workspace: Workspace, at: datetime) -> None:
-    """Walk the list no later than then, with the shortest gap again."""
+    """Walk the list at `at` or before, and start again with the shortest gap between walks."""
     watch = Watch.objects.filter(workspace=workspace)
     watch.update(gap=FIRST_GAP, news_at=datetime.now(UTC))
     watch.filter(Q(next_at=None) | Q(next_at__gt=at)).update(next_at=at, tries=0)
 
 
 def follow_jobs(run: Run, items: list[Item], origin: Observation) -> None:
-    """Fini took these: their entries close, and their jobs are followed to an end."""
+    """Follow the jobs of items that Fini accepted: close their queue entries and poll until each has its end."""
     now = datetime.now(UTC)
     mine = Source.objects.filter(pk__in=[item.source_id for item in items])
     mine.update(sent_at=now, run=run.number, missed_walks=0)
@@ -75,7 +70,7 @@ def follow_jobs(run: Run, items: list[Item], origin: Observation) -> None:
 
 
 def _rest_before_poll(workspace: Workspace, now: datetime) -> None:
-    """Jobs take a moment: the next poll comes after the last send, unless somebody has waited for it already."""
+    """Delay the next poll after a send, because a job takes a moment; not if a read has been waited for already."""
     _watch_from(workspace, now + timedelta(seconds=FIRST_GAP))
     mine = Source.objects.filter(workspace=workspace)
     waiting = mine.filter(Q(wanted_since__lte=now) | Q(sent_at__lt=now - LONGEST_REST)).exists()
@@ -85,7 +80,7 @@ def _rest_before_poll(workspace: Workspace, now: datetime) -> None:
 
 
 def act_on_records(workspace: Workspace, sources: list[Source]) -> None:
-    """All that follows from these records having been read."""
+    """Do all that follows from records that were just read: pairing, ends, unknown sends, the end of runs."""
     pair_items(workspace, [source for source in sources if source.wanted_since is None])
     _end_followed(sources)
     resolve_checks(workspace)
@@ -93,7 +88,7 @@ def act_on_records(workspace: Workspace, sources: list[Source]) -> None:
 
 
 def _paired_items(workspace: Workspace, sources: Sequence[Source]) -> QuerySet[Item]:
-    """The items that wait for one of these records."""
+    """Items that wait for one of these records, by source or by external ID."""
     waiting = Item.objects.filter(run__workspace=workspace, run__state=RunState.RUNNING, stage=Stage.PAIR)
     names = {name for source in sources for name in spellings(source.provider, source.external_id) if name}
     by_address = Q(source=None, external_id__in=names)
@@ -105,12 +100,10 @@ def _paired_items(workspace: Workspace, sources: Sequence[Source]) -> QuerySet[I
 
 
 def pair_items(workspace: Workspace, sources: Sequence[Source]) -> None:
-    """Match items with records on (provider, externalId), and give each its lane (traps 1 and 2)."""
+    """Match items with records on (provider, externalId), and set each item's lane (T1, T2)."""
     if not sources:
         return
-    by_place = {
-        (source.provider, comparison_key(source.provider, source.external_id)): source for source in sources
-    }
+    by_place = {(source.provider, source.id_key): source for source in sources}
     by_pk = {source.pk: source for source in sources}
     matched: list[Item] = []
     for item in _paired_items(workspace, sources):
@@ -127,7 +120,7 @@ def pair_items(workspace: Workspace, sources: Sequence[Source]) -> None:
 
 
 def _store_sources(items: list[Item]) -> None:
-    """Store the items' sources, by an upsert on their place."""
+    """Store the items' sources by an upsert on (run, position)."""
     twins = [without_pk(item) for item in items]
     Item.objects.bulk_create(
         twins,
@@ -138,7 +131,10 @@ def _store_sources(items: list[Item]) -> None:
 
 
 def _go_on_after_pairing(run: Run, items: list[Item]) -> None:
-    """Registered and read back: on to ingestion once the walk is over, for a send moves the list (trap 6); or done."""
+    """Move paired items on to ingestion, or end them where the run only registers.
+
+    Steps are cut when the walk is over: a send moves the list (T6).
+    """
     if run.then_ingest or run.kind == RunKind.INGEST:
         Item.objects.filter(pk__in=[item.pk for item in items]).update(stage=Stage.INGEST, step=None)
     else:
@@ -146,7 +142,7 @@ def _go_on_after_pairing(run: Run, items: list[Item]) -> None:
 
 
 def end_unpaired(workspace: Workspace) -> None:
-    """Everything wanted was read, and some items still have no record: say so (trap 1)."""
+    """End the items as unknown for which no record was found once every requested record was read (T1)."""
     if Source.objects.filter(workspace=workspace, wanted_since__isnull=False).exists():
         return
     waiting = Item.objects.filter(run__workspace=workspace, run__state=RunState.RUNNING, stage=Stage.PAIR)
@@ -166,13 +162,12 @@ def end_unpaired(workspace: Workspace) -> None:
 
 
 def plan_runs(workspace: Workspace) -> None:
-    """Cut what was paired into steps, in every run of the workspace that goes on."""
     for run in Run.objects.filter(workspace=workspace, state=RunState.RUNNING):
         add_ingest_steps(run)
 
 
 def _end_followed(sources: list[Source]) -> None:
-    """A source that has its end gives it to the items that follow it."""
+    """Give the items that follow these sources the outcome of each source that has its end."""
     ended = {source.pk: source for source in sources if source.state in ENDED}
     reasons: dict[tuple[ItemOutcome, str], list[int]] = {}
     for source in ended.values():
@@ -184,7 +179,7 @@ def _end_followed(sources: list[Source]) -> None:
 
 
 def _outcome_reason(source: Source) -> str:
-    """The reason kept with an outcome; none where all is well."""
+    """Reason shown for a failed item; empty on success."""
     if source.state == State.USABLE:
         return ""
     if source.state == State.EMPTY:
@@ -193,7 +188,7 @@ def _outcome_reason(source: Source) -> str:
 
 
 def source_gone(source: Source, origin: Observation) -> None:
-    """Fini does not know the ID any more: the items that need it fail, its entry closes."""
+    """Handle a 404 for a source: close its queue entry, fail the items that need it."""
     mirror.move_all([source], State.GONE, origin, "Fini answered 404")
     Source.objects.filter(pk=source.pk).update(sent_at=None, wanted_since=None, missed_walks=0)
     queue.close_entries([source], "gone")
@@ -205,14 +200,14 @@ def source_gone(source: Source, origin: Observation) -> None:
 
 
 def resolve_checks(workspace: Workspace) -> None:
-    """What became of the steps whose outcome only a read-back can tell (trap 3)."""
+    """Settle the steps in *check*, whose outcome only a read-back can tell (T3)."""
     steps = Step.objects.filter(run__workspace=workspace, state=StepState.CHECK, run__state=RunState.RUNNING)
     for step in steps.select_related("run__workspace", "root").order_by("pk"):
         _resolve_check(step)
 
 
 def _resolve_check(step: Step) -> None:
-    """A trace settles an item at once; all others together, when each was read late enough."""
+    """Settle each item whose record shows a trace at once, the others together, when all were read late enough."""
     items = list(step.items.filter(stage=Stage.INGEST).select_related("source").order_by("position"))
     traced = [item for item in items if item.source and _shows_trace(item.source)]
     if traced:
@@ -223,14 +218,14 @@ def _resolve_check(step: Step) -> None:
 
 
 def _shows_trace(source: Source) -> bool:
-    """Whether the record differs from what was stored before sending."""
+    """Whether the record differs from what was stored before the send."""
     return has_trace(source, Before(source.before_job, source.before_status, source.before_updated))
 
 
 def _read_late_enough(source: Source | None, step: Step) -> bool:
-    """Whether the record was read when Fini could no longer be working on the call.
+    """Whether the record was read after Fini can have stopped working on the call.
 
-    Not by a clock that was ahead: what would be sent again then might have been taken.
+    A read time in the future comes from a clock that was ahead. It does not count: a repeat might send twice.
     """
     if not source or not source.read_at or not step.settle_after:
         return False
@@ -238,7 +233,7 @@ def _read_late_enough(source: Source | None, step: Step) -> bool:
 
 
 def _settle_not_done(step: Step, items: list[Item]) -> None:
-    """No trace: these were not taken. A refused batch is halved, any other may now be sent again."""
+    """Handle items without a trace: halve a refused batch, send any other again, at most SENDS times."""
     sources = [item.source for item in items if item.source]
     Source.objects.filter(pk__in=[source.pk for source in sources]).update(sent_at=None)
     note = "No trace of the call: it was not done"

@@ -67,16 +67,19 @@ def in_hand(table: type[Leased], number: int | UUID) -> Iterator[None]:
 def due_steps(now: datetime) -> QuerySet[Step]:
     """Steps that may go out now, if the budget has a slot: of workspaces with a key, not told to slow down."""
     free = lease.free(Step.objects.filter(state=StepState.READY, due_at__lte=now))
-    open_ = free.filter(usable_key("run__workspace")).exclude(run__workspace__budget__blocked_until__gt=now)
+    open_ = free.filter(usable_key("run__workspace")).exclude(closed("run__workspace__budget__", now))
     return open_.filter(Q(kind=RunKind.DISCOVER) | ~Q(run__workspace__budget__spent_until__gt=now))
+
+
+def closed(budget_path: str, now: datetime) -> Q:
+    """Whether no call may go out at all, by the budget there: Fini asked us to slow down, or no key can be opened."""
+    return Q(**{f"{budget_path}blocked_until__gt": now}) | Q(**{f"{budget_path}no_key_until__gt": now})
 
 
 def due_watches(now: datetime) -> QuerySet[Watch]:
     """Watches whose next page is due; steps go first, for a walk tells more after them."""
     free = lease.free(Watch.objects.filter(next_at__lte=now)).filter(usable_key("workspace"))
-    open_ = free.exclude(workspace__budget__blocked_until__gt=now).exclude(
-        workspace__budget__spent_until__gt=now
-    )
+    open_ = free.exclude(closed("workspace__budget__", now) | Q(workspace__budget__spent_until__gt=now))
     sending = Step.objects.filter(Q(state=StepState.SENT) | Q(state=StepState.READY, due_at__lte=now))
     busy = sending.values("run__workspace")
     return open_.exclude(Q(workspace__in=busy) & Q(next_at__gt=now - PATIENT))
@@ -142,15 +145,8 @@ def work_once(workspace_id: UUID, owner: str) -> bool:
         Budget.objects.filter(pk=workspace_id).update(spent_until=spent.until)
     except (NoKey, UnknownKey) as error:
         log.warning("%s", error)
-        hold_back(workspace_id, now + PAUSE)
+        budget.hold_without_key(workspace_id)
     return False
-
-
-def hold_back(workspace_id: UUID, until: datetime) -> None:
-    """No call of a workspace can go out; a discovery, which waits for no share of the budget, is not due either."""
-    Budget.objects.filter(pk=workspace_id).update(spent_until=until)
-    waiting = Step.objects.filter(run__workspace=workspace_id, state=StepState.READY, kind=RunKind.DISCOVER)
-    waiting.filter(due_at__lt=until).update(due_at=until)
 
 
 def do_verification(key_id: UUID, owner: str) -> bool:

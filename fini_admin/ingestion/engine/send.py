@@ -19,7 +19,7 @@ from fini_admin.fini import routes
 from fini_admin.fini.client import Request
 from fini_admin.fini.errors import FiniError
 from fini_admin.fini.retry import may_be_repeated
-from fini_admin.fini.routes import InvalidRequest, Resource
+from fini_admin.fini.routes import InvalidRequest
 from fini_admin.ingestion import budget
 from fini_admin.ingestion.eligibility import why_not
 from fini_admin.ingestion.engine import credentials, settle
@@ -34,22 +34,20 @@ TWIN = "another one in the same batch has the same address or ID"
 
 
 class StepChanged(Exception):
-    """The lease ran out or the items changed since the step was prepared: nothing is sent."""
+    """The lease ran out, or the items changed since the step was prepared: nothing is sent."""
 
 
 def take(step_id: int, owner: str) -> bool:
-    """Take a ready step; False when another process was quicker."""
     ready = Step.objects.filter(pk=step_id, state=StepState.READY, due_at__lte=datetime.now(UTC))
     return lease.take(ready, owner)
 
 
 def release(step_id: int, owner: str) -> None:
-    """Give a step back that was not sent."""
     lease.give_back(Step.objects.filter(pk=step_id, owner=owner, state=StepState.READY))
 
 
 def perform(step_id: int, owner: str) -> None:
-    """Send a leased step and settle what comes of it. Raises budget.Spent and credentials.NoKey before any call."""
+    """Send a step that this process holds, and settle the outcome. Raises budget.Spent and NoKey before any call."""
     step = Step.objects.select_related("run__workspace", "root").get(pk=step_id)
     _drop_ineligible(step)
     items = _items_of(step)
@@ -75,17 +73,17 @@ def perform(step_id: int, owner: str) -> None:
 
 
 def _items_of(step: Step) -> list[Item]:
-    """What a step's call carries, in the order in which it was given."""
+    """The items that a step's call carries, in the order given."""
     carried = step.items.filter(stage__in=(Stage.REGISTER, Stage.INGEST))
     return list(carried.select_related("source").order_by("position"))
 
 
 def request_of(step: Step, items: list[Item]) -> Request[Any]:
-    """The call that a step carries. Raises InvalidRequest for what Fini would refuse anyhow (traps 4 and 8)."""
+    """The request that a step carries. Raises InvalidRequest for what Fini would refuse (T4, T8)."""
     if step.kind == RunKind.DISCOVER:
         return routes.discover(step.provider)
     if step.kind == RunKind.REGISTER:
-        return routes.register(step.provider, [Resource(**item.resource) for item in items if item.resource])
+        return routes.register(step.provider, [item.resource for item in items if item.resource])
     return routes.ingest(
         step.provider,
         add=[_wire_id(item) for item in items if item.lane == Lane.ADD],
@@ -96,14 +94,13 @@ def request_of(step: Step, items: list[Item]) -> Request[Any]:
 
 
 def _wire_id(item: Item) -> str:
-    """What names the item's source in ingest's arrays."""
     if item.source is None:
         raise InvalidRequest("the item has no source")
     return item.source.wire_id
 
 
 def _drop_ineligible(step: Step) -> None:
-    """Leave out what became ineligible since the run was started, and say so."""
+    """Skip the items that became ineligible since the run was started, each with its reason."""
     if step.kind != RunKind.INGEST:
         return
     with transaction.atomic():
@@ -119,7 +116,6 @@ def _drop_ineligible(step: Step) -> None:
 
 
 def _ineligible_by_reason(items: list[Item], queued: set[int]) -> dict[str, list[Item]]:
-    """The items that may not be sent, by reason."""
     reasons: dict[str, list[Item]] = {}
     for item in items:
         reason = why_not(item.source, queued)
@@ -129,7 +125,7 @@ def _ineligible_by_reason(items: list[Item], queued: set[int]) -> dict[str, list
 
 
 def _close_empty(step: Step) -> None:
-    """Nothing is left to send."""
+    """End a step of which every item was skipped or refused."""
     with transaction.atomic():
         budget.lock_budget(step.run.workspace)
         lease.give_back(Step.objects.filter(pk=step.pk), state=StepState.DONE)
@@ -137,7 +133,7 @@ def _close_empty(step: Step) -> None:
 
 
 def _refuse_locally(step: Step, items: list[Item], reason: str) -> None:
-    """What breaks a rule that we can check ourselves is never sent (trap 4); the rest of the step stays ready."""
+    """Refuse the items that break a rule checked here (T4); the rest of the step stays ready."""
     offenders = dict(_offending(step, items))
     with transaction.atomic():
         budget.lock_budget(step.run.workspace)
@@ -146,7 +142,7 @@ def _refuse_locally(step: Step, items: list[Item], reason: str) -> None:
 
 
 def _offending(step: Step, items: list[Item]) -> Iterator[tuple[Item, str]]:
-    """The items that could not be sent alone, and the later one of twins, with what is wrong."""
+    """The items that cannot be sent alone, and each that repeats an earlier one's name, with what is wrong."""
     names: set[str] = set()
     for item in items:
         name = _wire_id(item) if step.kind == RunKind.INGEST and item.source else item.external_id
@@ -157,7 +153,7 @@ def _offending(step: Step, items: list[Item]) -> Iterator[tuple[Item, str]]:
 
 
 def _problem_of(step: Step, item: Item) -> str:
-    """What is wrong with a single item; empty when it could be sent alone."""
+    """What is wrong with a single item; empty if it can be sent alone."""
     try:
         request_of(step, [item])
     except InvalidRequest as error:
@@ -166,7 +162,7 @@ def _problem_of(step: Step, item: Item) -> str:
 
 
 def _claim(step: Step, items: list[Item], owner: str, call: str) -> None:
-    """In the *asked* transaction: the lease is ours, the step moves to sent, the budget gives a slot (P4)."""
+    """In the *asked* transaction: check the lease, move the step to *sent*, take a slot of the budget (P4)."""
     held = budget.lock_budget(step.run.workspace)
     ours = lease.held(Step.objects.filter(pk=step.pk, state=StepState.READY), owner)
     if not ours.update(state=StepState.SENT, call=call, tries=F("tries") + 1, lease_until=None):
@@ -181,7 +177,7 @@ def _claim(step: Step, items: list[Item], owner: str, call: str) -> None:
 
 
 def _settle_step(step: Step, items: list[Item], done: Exchange[Any]) -> None:
-    """In the *outcome* transaction: what the answer says of the step's items, or what becomes of the step."""
+    """In the *outcome* transaction: settle the step by its answer. Raises Superseded if it was settled meanwhile."""
     reads = step.kind == RunKind.DISCOVER
     reader_failed = reads and credentials.cannot_read(step.run.workspace, done)
     credentials.settle(step.run.workspace, done, reads=reads)
@@ -198,9 +194,9 @@ def _settle_step(step: Step, items: list[Item], done: Exchange[Any]) -> None:
 
 
 def settle_lost_call(step: Step, call: str, *, died: bool) -> None:
-    """What this step's call came to is not known, for its process failed on it or `died`. In a transaction.
+    """Settle a step whose call has no known outcome, because its process failed on it or `died`. In a transaction.
 
-    A death says nothing about the step: what may be repeated is, at once, and however often (P3).
+    A death says nothing about the step: what may be repeated is repeated at once, however often (P3).
     """
     if died and may_be_repeated(step.kind):
         settle.retry_later(step, 0)

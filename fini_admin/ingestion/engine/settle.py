@@ -1,4 +1,4 @@
-"""What an answer, or the lack of one, means for a step and its items. Inside the outcome's transaction (P3)."""
+"""What an answer, or the lack of one, means for a step and its items. Runs inside the outcome's transaction (P3)."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -25,7 +25,8 @@ from fini_admin.ingestion.models import (
     StepState,
     Watch,
 )
-from fini_admin.ingestion.runs import add_ingest_steps, finish_and_release
+from fini_admin.ingestion.runs import finish_and_release
+from fini_admin.ingestion.steps import add_ingest_steps
 from fini_admin.lib import lease
 from fini_admin.lib.paging import CHUNK
 from fini_admin.sources import mirror
@@ -34,7 +35,7 @@ from fini_admin.sources.models import Source
 from fini_admin.sources.states import BUSY, State
 
 GRACE = timedelta(seconds=5)
-# What is about the provider, the body or the key concerns every batch alike (trap 4). Whole phrases, for a refusal may
+# What is about the provider, the body or the key concerns every batch alike (T4). Whole phrases, for a refusal may
 # name a title, and a title may hold any word. What is missed here costs calls; what is caught wrongly ends a run.
 ABOUT_ALL = re.compile(
     r"\b(provider|integration|notion|zendesk|confluence|google ?drive)\b.{0,40}"
@@ -48,7 +49,7 @@ UNCONNECTED = re.compile(r"connected|unsupported provider", re.IGNORECASE)
 
 
 def settle_accepted(step: Step, items: list[Item], done: Exchange[Any]) -> None:
-    """Fini answered that it did what was asked."""
+    """Settle a step that Fini accepted, by its kind."""
     origin = Observation(done.call, done.asked_at, step.run.number)
     if step.kind == RunKind.DISCOVER:
         discover_accepted(step, done.value)
@@ -59,17 +60,15 @@ def settle_accepted(step: Step, items: list[Item], done: Exchange[Any]) -> None:
 
 
 def _ids_of(done: Exchange[IdLists]) -> list[str]:
-    """Every ID of the answer, once."""
     return done.value.all if done.value else []
 
 
 def _close_step(step: Step, **fields: object) -> None:
-    """The step is done with."""
     lease.give_back(Step.objects.filter(pk=step.pk), state=StepState.DONE, **fields)
 
 
 def discover_accepted(step: Step, listing: Any) -> None:
-    """A provider's Listing: each leaf is an ID of the run, and done; what could not be listed is kept with it."""
+    """Store a provider's listing: each leaf becomes a done item; what could not be listed is kept with the run."""
     run = step.run
     mirror.store_listing(run.workspace, step.provider, listing.nodes, run.number)
     leaves = {leaf.external_id: leaf.title for leaf in listing.leaves()}
@@ -88,7 +87,7 @@ def discover_accepted(step: Step, listing: Any) -> None:
 
 
 def register_accepted(step: Step, items: list[Item], ids: list[str], origin: Observation) -> None:
-    """Every ID that came back is a source and queued (P3); which is which, the records tell (trap 1)."""
+    """Make a queued source of every ID that came back (P3), and request its record, which tells what it is (T1)."""
     run = step.run
     sources = mirror.ensure_sources(run.workspace, step.provider, ids, origin)
     queue.enqueue(sources, run)
@@ -101,7 +100,7 @@ def register_accepted(step: Step, items: list[Item], ids: list[str], origin: Obs
 
 
 def ingest_accepted(step: Step, items: list[Item], ids: list[str], origin: Observation) -> None:
-    """What Fini says it took is followed; what it left out is read back first (trap 4)."""
+    """Follow the items that Fini's answer names, and read back those that it leaves out (T4)."""
     named = set(ids)
     sources = mirror.ensure_sources(step.run.workspace, step.provider, ids, origin)
     urls = {source.original_url for source in sources if source.provider == "web"}
@@ -121,17 +120,17 @@ def ingest_accepted(step: Step, items: list[Item], ids: list[str], origin: Obser
 
 
 def longest_work() -> timedelta:
-    """How long Fini may still be working after we gave up (trap 3)."""
+    """How long Fini may go on working after we gave up on a call (T3)."""
     return timedelta(seconds=settings.FINI_TIMEOUT) + GRACE
 
 
 def _work_over_at() -> datetime:
-    """When Fini has stopped working on a call that ends now: from then on a read without a trace says "not done"."""
+    """From when on a read without a trace says that a call ending now was not done."""
     return datetime.now(UTC) + longest_work()
 
 
 def settle_failed(step: Step, items: list[Item], error: FiniError, *, call: str) -> None:
-    """The call did not end well: try again, read back, halve, or give up, as its outcome allows."""
+    """Retry, read back, split or give up after a failed call, as its outcome allows."""
     pause = pause_before_retry(error, tries=step.tries, route=step.kind)
     if isinstance(error, KeyRefused):
         retry_later(step, 0)
@@ -146,13 +145,13 @@ def settle_failed(step: Step, items: list[Item], error: FiniError, *, call: str)
 
 
 def retry_later(step: Step, pause: float) -> None:
-    """The same call once more, after a pause in seconds."""
+    """Send the same call again after `pause` seconds."""
     due_at = datetime.now(UTC) + timedelta(seconds=pause)
     lease.give_back(Step.objects.filter(pk=step.pk), state=StepState.READY, due_at=due_at)
 
 
 def _give_up(step: Step, items: list[Item], error: FiniError) -> None:
-    """Tried often enough."""
+    """End the items of a step that was tried often enough, and keep the error with the run."""
     _keep_error(step, error)
     outcome = ItemOutcome.UNKNOWN if error.outcome is CallOutcome.UNKNOWN else ItemOutcome.FAILED
     finish_and_release(step.run, items, outcome, str(error))
@@ -160,7 +159,7 @@ def _give_up(step: Step, items: list[Item], error: FiniError) -> None:
 
 
 def _settle_refused(step: Step, items: list[Item], error: FiniError, *, call: str) -> None:
-    """Refused: for all alike, for its size, or for one of its items (trap 4)."""
+    """Settle a refusal: of everything alike, of the batch's size, or of one of its items (T4)."""
     if step.kind == RunKind.DISCOVER or concerns_all(error):
         _refuse_all(step, items, error)
     elif step.kind == RunKind.INGEST:
@@ -172,12 +171,12 @@ def _settle_refused(step: Step, items: list[Item], error: FiniError, *, call: st
 
 
 def concerns_all(error: FiniError) -> bool:
-    """Whether the refusal is about the provider, the body or the key rather than about one item."""
+    """Whether a refusal is about the provider, the body or the key rather than about one item."""
     return isinstance(error, ScopeMissing) or bool(ABOUT_ALL.search(split.own_words(error.message)))
 
 
 def _refuse_all(step: Step, items: list[Item], error: FiniError) -> None:
-    """What Fini refuses for the whole kind is not tried batch after batch."""
+    """Refuse every step of the run that is of the same kind and provider, so that none spends a call in vain."""
     run, reason = step.run, str(error)
     _keep_error(step, error)
     alike = Step.objects.filter(run=run, kind=step.kind, provider=step.provider, state=StepState.READY)
@@ -189,19 +188,19 @@ def _refuse_all(step: Step, items: list[Item], error: FiniError) -> None:
 
 
 def _keep_error(step: Step, error: FiniError) -> None:
-    """Why the run failed: in words, and by the error's kind, for what is said and done about it."""
+    """Keep why the run failed: the error's words, and its kind, by which pages choose their advice."""
     kind = NOT_CONNECTED if _not_connected(step, error) else type(error).__name__
     Run.objects.filter(pk=step.run_id).update(error=str(error), error_kind=kind)
 
 
 def _not_connected(step: Step, error: FiniError) -> bool:
-    """Whether Fini refused to list a provider for want of a connection. A 400 may mean something else as well."""
+    """Whether Fini refused to list a provider because it is not connected. A 400 may mean something else as well."""
     refusal = error.outcome is CallOutcome.REFUSED and not isinstance(error, ScopeMissing)
     return step.kind == RunKind.DISCOVER and refusal and bool(UNCONNECTED.search(error.message))
 
 
 def _check_by_reading(step: Step, items: list[Item], *, settle_after: datetime, note: str, call: str) -> None:
-    """Only a read-back can say what became of these (trap 3). A trace settles at once, its lack only later."""
+    """Move a step to *check*: a trace in a record settles an item at once, no trace only after `settle_after` (T3)."""
     sources = [item.source for item in items if item.source]
     pks = [source.pk for source in sources]
     now = datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""One bad ID sinks a batch (trap 4): halve it until the offender stands alone, send the rest."""
+"""One bad ID sinks a batch (T4): a refused batch is halved until the offender stands alone, and the rest is sent."""
 
 import re
 from collections.abc import Sequence
@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from django.db.models import F
 
 from fini_admin.ingestion.models import Budget, Item, ItemOutcome, RunKind, Step, StepState
-from fini_admin.ingestion.runs import add_step, finish_and_release
+from fini_admin.ingestion.runs import finish_and_release
+from fini_admin.ingestion.steps import add_step
 from fini_admin.lib import lease
 from fini_admin.lib.paging import chunks
 
@@ -18,7 +19,7 @@ TOO_MANY = re.compile(r"(?:no more|not more|more|at most|maximum of|up to)\D{0,1
 
 
 def split_step(step: Step, items: Sequence[Item], refusal: str) -> None:
-    """Cut a refused step in two, or, where one item stands alone, say that Fini refused it."""
+    """Cut a refused step in two; refuse its item if it has one, or all of them once MOST_CALLS are spent on it."""
     root = step.root or step
     limit = _stated_limit(refusal)
     lease.give_back(Step.objects.filter(pk=step.pk), state=StepState.DONE, refusal=refusal)
@@ -38,19 +39,18 @@ def split_step(step: Step, items: Sequence[Item], refusal: str) -> None:
 
 
 def _calls_spent(root: Step) -> int:
-    """The calls that halving has cost so far."""
     return Step.objects.values_list("splits", flat=True).get(pk=root.pk)
 
 
 def _refusal_reason(items: Sequence[Item], refusal: str) -> str:
-    """The reason kept with what is refused."""
+    """Reason shown for refused items."""
     if len(items) == 1:
         return refusal
     return f"One of {len(items)} was refused and was not found within {MOST_CALLS} calls: {refusal}"
 
 
 def _stated_limit(refusal: str) -> int | None:
-    """The most that a batch may hold, where Fini's refusal says so: "must contain no more than 50 elements"."""
+    """The most that a batch may hold, if the refusal states it: "must contain no more than 50 elements"."""
     said = own_words(refusal)
     if not re.search(r"\b(elements?|batch)\b", said, re.IGNORECASE):
         return None
@@ -59,5 +59,5 @@ def _stated_limit(refusal: str) -> int | None:
 
 
 def own_words(refusal: str) -> str:
-    """What Fini says itself at the beginning of a refusal, without what it quotes of ours."""
+    """The beginning of a refusal without what it quotes: a quoted title may say anything."""
     return QUOTED.sub("", refusal[:LOOKED_AT])

@@ -1,8 +1,8 @@
-"""Following: the workspace's list is walked from its head, one page a call (traps 6, 7 and 10, design 2).
+"""Following: the workspace's list is walked from its head, one page a call (T6, T7, T10).
 
-A poll stops at a page that shows nothing new, or when everything followed was seen. A read that somebody waits
-for, and one walk after a minute without news, go on until everything was seen. What two whole walks did not show is
-asked for by its ID; 404 then means *gone*.
+A poll stops at a page without news, or when every followed source was seen. A walk goes on until every one was seen if
+a read was requested, and once after a minute without news. What two whole walks do not show is asked for by its ID;
+404 then means *gone*. With nothing followed and nothing requested there are no calls.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -62,17 +62,15 @@ class WatchTaken(Exception):
 
 
 def take(workspace_id: UUID, owner: str) -> bool:
-    """Take the watch of a workspace when it is due; False when it is not, or another process has it."""
     return lease.take(Watch.objects.filter(workspace_id=workspace_id, next_at__lte=datetime.now(UTC)), owner)
 
 
 def release(workspace_id: UUID, owner: str) -> None:
-    """Give the watch back."""
     lease.give_back(Watch.objects.filter(workspace_id=workspace_id, owner=owner), call="")
 
 
 def advance(workspace_id: UUID, owner: str) -> None:
-    """One call of a leased watch. Raises budget.Spent and credentials.NoKey before any call."""
+    """Make one call of a watch that this process holds. Raises budget.Spent and NoKey before any call."""
     watch = Watch.objects.select_related("workspace").get(workspace_id=workspace_id)
     wanted = _asked_by_id(watch)
     claim = partial(_claim_watch, watch, owner)
@@ -98,7 +96,7 @@ def advance(workspace_id: UUID, owner: str) -> None:
 
 
 def _stop_walking(watch: Watch) -> None:
-    """Nothing is followed: settle what the last walk left, and make no calls at all until something is (design 2)."""
+    """Settle what the last walk left, and make no calls until something is followed again."""
     with transaction.atomic():
         budget.lock_budget(watch.workspace)
         watch.refresh_from_db()
@@ -106,7 +104,7 @@ def _stop_walking(watch: Watch) -> None:
 
 
 def _call_context(watch: Watch, owner: str) -> Context:
-    """The call is made for the oldest run that is going on."""
+    """The context of the next call; it is made for the oldest run that is going on."""
     run = running(watch.workspace).first()
     by = By(run.actor, Origin.WORKER) if run else keys.BY
     number = run.number if run else None
@@ -121,13 +119,12 @@ def _call_context(watch: Watch, owner: str) -> Context:
 
 
 def _page_request(watch: Watch) -> Any:
-    """The next page of the walk, unfiltered."""
     size = Budget.objects.values_list("page_size", flat=True).get(workspace=watch.workspace)
     return routes.list_sources(limit=size, cursor=watch.cursor)
 
 
 def _claim_watch(watch: Watch, owner: str, call: str) -> None:
-    """In the *asked* transaction: the watch is ours, and the budget gives a slot (P4)."""
+    """In the *asked* transaction: check the lease and take a slot of the budget (P4)."""
     held = budget.lock_budget(watch.workspace)
     ours = lease.held(Watch.objects.filter(pk=watch.pk), owner)
     if not ours.update(call=call, lease_until=lease.until()):
@@ -136,9 +133,9 @@ def _claim_watch(watch: Watch, owner: str, call: str) -> None:
 
 
 def _settle_call(watch: Watch, done: Exchange[Any], *, of_one: bool = False) -> Budget:
-    """What every answer of a watch begins with; raises Superseded when the watch went to another process.
+    """Note the call in budget and key, and re-read the watch; raises Superseded if another process has it by now.
 
-    `of_one`: it is about one record, and a 403 may say that this is another workspace's, rather than what the key may.
+    `of_one`: the call is about one record, whose 403 may mean another workspace's record rather than a missing scope.
     """
     held = credentials.settle(watch.workspace, done, reads=not of_one)
     if not Watch.objects.filter(pk=watch.pk, call=done.call).exists():
@@ -148,7 +145,7 @@ def _settle_call(watch: Watch, done: Exchange[Any], *, of_one: bool = False) -> 
 
 
 def _settle_page(watch: Watch, done: Exchange[ListPage]) -> None:
-    """A page came, or did not; in the *outcome* transaction (P3)."""
+    """In the *outcome* transaction: store a page's records and go on, or handle its failure (P3)."""
     held = _settle_call(watch, done)
     if done.value is None:
         _page_failed(watch, held, done.error or FiniError())
@@ -167,7 +164,7 @@ def _settle_page(watch: Watch, done: Exchange[ListPage]) -> None:
 
 
 def _begin_walk(watch: Watch, asked_at: datetime) -> None:
-    """A new walk, from the head; whole after one that was cut short, after a minute without news, then every five."""
+    """Begin at the head. The walk is whole after one that was cut short, or when whole walks are due without news."""
     quiet = watch.news_at is None or watch.news_at + QUIET <= asked_at
     due = watch.whole_at is None or watch.whole_at + WHOLE_EVERY <= asked_at
     watch.walk_started, watch.pages, watch.had_news = asked_at, 0, False
@@ -175,7 +172,7 @@ def _begin_walk(watch: Watch, asked_at: datetime) -> None:
 
 
 def _take_over_records(watch: Watch, documents: list[Document], done: Exchange[Any]) -> bool:
-    """Take records over with all that follows from them; whether they brought news."""
+    """Store records and act on them; whether they brought news."""
     ids = [document.id for document in documents]
     origin = _origin_of(watch, done)
     waiting = queue.queued_ids(ids, watch.workspace_id)
@@ -193,7 +190,7 @@ def _origin_of(watch: Watch, done: Exchange[Any]) -> mirror.Observation:
 
 
 def _must_be_seen(watch: Watch, *, everything: bool = False) -> QuerySet[Source]:
-    """The sources whose record this walk has to show: all that are followed, and what is wanted by now."""
+    """The sources whose record this walk has to show: all followed ones, and those whose read is requested by now."""
     now = datetime.now(UTC)
     followed = Q(sent_at__gt=now - STUCK_UNTIL)
     wanted = Q(wanted_since__isnull=False) if everything else Q(wanted_since__lte=now)
@@ -201,20 +198,20 @@ def _must_be_seen(watch: Watch, *, everything: bool = False) -> QuerySet[Source]
 
 
 def _read_in_walk(watch: Watch) -> Q:
-    """What this walk has read; not what a clock that was ahead says to be read in future."""
+    """Condition: read by this walk. A read time in the future comes from a clock that was ahead and does not count."""
     return Q(read_at__gte=watch.walk_started, read_at__lte=datetime.now(UTC))
 
 
 def _hidden_from_walks(watch: Watch) -> QuerySet[Source]:
-    """The sources to ask for by ID: the walks do not show them, and they are few, or it went on for long."""
+    """The sources to ask for by ID: several walks did not show them, and they are few or it went on for long."""
     missed = _must_be_seen(watch).filter(missed_walks__gte=WALKS_BEFORE_GET)
     return missed if missed.count() <= FEW else missed.filter(missed_walks__gte=MANY_WALKS)
 
 
 def _asked_by_id(watch: Watch) -> Source | None:
-    """The source to ask for by its ID now, None when it is the list's turn: in a walk, and after a call that failed.
+    """The source to ask for by its ID now; None while walking or after an error.
 
-    So one ID for which Fini has no record and no 404 keeps neither the list nor the other IDs waiting.
+    So one ID that Fini keeps failing on cannot block the rest.
     """
     if watch.walk_started or watch.tries:
         return None
@@ -222,7 +219,7 @@ def _asked_by_id(watch: Watch) -> Source | None:
 
 
 def _go_on_or_end(watch: Watch, page: ListPage, *, news: bool, fresh: int) -> None:
-    """On to the next page, or the end of the walk."""
+    """Go on to the next page, or end the walk."""
     since_before = Q(wanted_since__lte=watch.walk_started) | Q(
         wanted_since=None, sent_at__lte=watch.walk_started
     )
@@ -239,7 +236,7 @@ def _go_on_or_end(watch: Watch, page: ListPage, *, news: bool, fresh: int) -> No
         unseen.update(missed_walks=Greatest(F("missed_walks") + 1, WALKS_BEFORE_GET))
         _end_walk(watch, complete=True)
     elif not fresh:
-        # The cursor's record moved to the head, and only the head shows what moved there (trap 6).
+        # The cursor's record moved to the head, and only the head shows what moved there (T6).
         _end_walk(watch, complete=False, cut_short=True)
     elif not news and not deep:
         _end_walk(watch, complete=False)
@@ -248,7 +245,7 @@ def _go_on_or_end(watch: Watch, page: ListPage, *, news: bool, fresh: int) -> No
 
 
 def _end_walk(watch: Watch, *, complete: bool, cut_short: bool = False) -> None:
-    """Close the walk, act on what it showed, and set the time of the next."""
+    """End the walk, act on what it showed, and set the time of the next one."""
     now = datetime.now(UTC)
     follow.end_unpaired(watch.workspace)
     follow.plan_runs(watch.workspace)
@@ -264,7 +261,7 @@ def _end_walk(watch: Watch, *, complete: bool, cut_short: bool = False) -> None:
 
 
 def _next_walk(watch: Watch, now: datetime) -> datetime | None:
-    """The earliest time at which somebody needs a walk; None when nobody does."""
+    """The earliest time at which a walk is needed; None if none is."""
     mine = Source.objects.filter(workspace=watch.workspace)
     times: list[datetime] = []
     wanted = mine.aggregate(Min("wanted_since"))["wanted_since__min"]
@@ -280,15 +277,15 @@ def _next_walk(watch: Watch, now: datetime) -> datetime | None:
 
 
 def _save_place(watch: Watch, *, cursor: str, next_at: datetime | None) -> None:
-    """Keep where the walk is, and let go of the watch."""
+    """Store where the walk is and give the watch back."""
     watch.cursor, watch.next_at, watch.owner, watch.lease_until, watch.call = cursor, next_at, "", None, ""
     watch.save()
 
 
 def _grow_page(held: Budget, done: Exchange[ListPage], *, head: bool) -> None:
-    """A light page may be larger next time, up to what Fini takes (trap 10).
+    """Double the page size after a light page, up to what Fini takes (T10).
 
-    What it refused once is tried anew after a while, and only at the head: the walk begins again if it is refused.
+    A size that was refused is tried again after a while, at the head only: then a refusal costs no more than a walk.
     """
     over = held.limited_until is None or held.limited_until <= datetime.now(UTC)
     limit = PAGE if head and over else held.page_limit
@@ -297,7 +294,7 @@ def _grow_page(held: Budget, done: Exchange[ListPage], *, head: bool) -> None:
 
 
 def _page_failed(watch: Watch, held: Budget, error: FiniError) -> None:
-    """Smaller pages, the head again, or a pause, as the error has it (traps 6 and 10)."""
+    """Ask for smaller pages, go back to the head, or pause, by the kind of error (T6, T10)."""
     mine, smaller = Budget.objects.filter(pk=held.pk), max(1, held.page_size // 2)
     if max(watch.tries, watch.restarts) >= FEW and not isinstance(error, KeyRefused | Throttled):
         # A refused key and a wish to slow down are told of already.
@@ -318,7 +315,7 @@ def _page_failed(watch: Watch, held: Budget, error: FiniError) -> None:
 
 
 def _back_to_head(watch: Watch) -> None:
-    """The cursor's record is gone, or this many are too many: at the head, without a cursor, Fini tells which."""
+    """Begin again at the head: the cursor's record is gone or the page too large. Without a cursor Fini says which."""
     pause = _backoff(watch.restarts) if watch.restarts >= FEW else 0.0
     watch.restarts += 1
     watch.walk_started, watch.cut_short, watch.cursor = None, True, ""
@@ -326,18 +323,18 @@ def _back_to_head(watch: Watch) -> None:
 
 
 def _backoff(times: int) -> float:
-    """Seconds of a pause after so many failures, at most a minute."""
+    """Seconds to pause after `times` failures, at most a minute."""
     return min(60.0, 2.0 ** min(times, 6))
 
 
 def _pause_watch(watch: Watch, seconds: float) -> None:
-    """A call failed: on with the list, later."""
+    """Go on with the same page after `seconds`."""
     watch.tries += 1
     _save_place(watch, cursor=watch.cursor, next_at=datetime.now(UTC) + timedelta(seconds=seconds))
 
 
 def _settle_record(watch: Watch, source: Source, done: Exchange[Document]) -> None:
-    """One record came by its ID, or Fini does not know it, or says neither: then it is asked for again later."""
+    """Store the record that was asked for; after a 404 the source is gone, after other errors it is asked for later."""
     _settle_call(watch, done, of_one=True)
     if done.value:
         _take_over_records(watch, [done.value], done)

@@ -1,4 +1,4 @@
-"""The bytes of a file as text: UTF-8, UTF-16, or Windows-1252 with words to check."""
+"""Decodes a file's bytes: UTF-8, UTF-16, or Windows-1252 with words for a person to check."""
 
 import codecs
 import re
@@ -16,16 +16,16 @@ _LOOKED_AT = 64
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A file's text; `guessed` holds some of its words with accents when the encoding had to be guessed."""
+    """A file's text. `guessed` holds words with accents if the encoding had to be guessed."""
 
     text: str
     guessed: tuple[str, ...] = ()
 
 
 def decode(content: bytes) -> Decoded:
-    """UTF-8, UTF-16 with or without its mark, or what Windows writes in Western Europe. Raises Unreadable.
+    """Decode UTF-8, UTF-16 with or without a byte order mark, or Windows-1252. Raises Unreadable.
 
-    Any bytes can be read as Windows-1252, rightly or not: where `guessed` holds words, somebody must look at them.
+    Any bytes can be read as Windows-1252, rightly or not: somebody must look at the words in `guessed`.
     """
     if content.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
         raise Unreadable(f"it is UTF-32 text. {_HOW}")
@@ -43,7 +43,7 @@ def decode(content: bytes) -> Decoded:
 
 
 def _encoding(content: bytes) -> str:
-    """What the mark at its start says, else what the noughts in its first line say."""
+    """The encoding by the byte order mark, else by where the zero bytes of the first line stand."""
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     start = content[:_LOOKED_AT]
@@ -54,12 +54,12 @@ def _encoding(content: bytes) -> str:
 
 
 def _is_damaged_utf8(content: bytes) -> bool:
-    """Whether bytes that are no UTF-8 hold characters that only UTF-8 writes so: to guess would spoil those."""
+    """Whether bytes that are no valid UTF-8 still hold characters of it, which another encoding would spoil."""
     return not content.decode("utf-8", "ignore").isascii()
 
 
 def _windows(content: bytes, line: int) -> Decoded:
-    """Windows-1252, which has Latin-1 in it, with words to look at. Raises Unreadable."""
+    """Decode Windows-1252, a superset of Latin-1. Raises Unreadable."""
     if b"\x00" in content:
         raise Unreadable("it is neither text nor an Excel workbook (.xlsx): it holds NUL bytes")
     try:
@@ -72,7 +72,7 @@ def _windows(content: bytes, line: int) -> Decoded:
 
 
 def _words_with_accents(text: str) -> tuple[str, ...]:
-    """The first words that hold more than ASCII, without keys (P5)."""
+    """The first words with characters beyond ASCII, without keys (P5)."""
     words: dict[str, None] = {}
     text = without_keys(text[:_SEARCHED])
     for match in re.finditer(r"[^\x00-\x7f]", text):

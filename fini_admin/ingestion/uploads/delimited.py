@@ -1,4 +1,4 @@
-"""CSV as programs and spreadsheets write it: any separator, a header in any order, a bad line without the others."""
+"""Reads CSV as programs and spreadsheets write it: any separator, columns in any order, bad lines one by one."""
 
 import csv
 import re
@@ -35,7 +35,7 @@ csv.field_size_limit(2**31 - 1)
 
 
 def read_csv(text: str) -> FileRows:
-    """The lines below the header, each by the number of the line that it begins in; empty ones are passed over.
+    """The rows below the header, each with the number of its first line; empty lines are skipped.
 
     Raises Unreadable for a header that lacks a column or names one twice.
     """
@@ -81,7 +81,7 @@ def _rows(records: Iterator[FileRow], columns: Sequence[str], separator: str) ->
 
 
 def columns_of(header: Sequence[Any], line: str) -> list[str]:
-    """A header's columns by the wire's names, whatever their order and case. Raises Unreadable, with the line."""
+    """A header's columns by the wire's names, in any order and case. Raises Unreadable, quoting `line`."""
     named = [_column(strip_unseen(str(name or ""))) for name in header]
     missing = [name for name in NEEDED if name not in named]
     if missing:
@@ -95,13 +95,13 @@ def columns_of(header: Sequence[Any], line: str) -> list[str]:
 
 
 def _column(name: str) -> str:
-    """The wire's name that a column's heading stands for, else the heading itself."""
+    """The wire's name for a column's heading; the heading itself if there is none."""
     bare = "".join(letter for letter in name if not is_unseen(letter) and letter not in '_-"')
     return _COLUMNS.get(bare.lower(), name)
 
 
 def _separator(header: str) -> str:
-    """What stands between a header's names: what gives all the needed ones, else what stands there most often."""
+    """The separator that yields all required names; else the most frequent one in the header."""
     for separator in SEPARATORS:
         names = header.split(separator, _MOST_COLUMNS)[:_MOST_COLUMNS]
         if {_column(name[:_LONGEST_NAME]) for name in names} >= set(NEEDED):
@@ -115,7 +115,7 @@ def _shown(separator: str) -> str:
 
 @dataclass(slots=True)
 class _Feed:
-    """The lines of a text for one record: `end` is where the record ends, `lines` how many it took."""
+    """The lines of one record: `end` is the offset behind it, `lines` how many it has."""
 
     text: str
     end: int
@@ -133,7 +133,7 @@ class _Feed:
 
 
 def _records(text: str, separator: str, first: LineStart) -> Iterator[FileRow]:
-    """The records from `first` on; one that breaks CSV's rules costs its first line, and the next is tried."""
+    """The records from `first` on. One that breaks CSV's rules costs its first line; reading goes on with the next."""
     filled = re.compile(rf"[^\s{re.escape(separator)}]")
     place, empty, in_vain = next_line(text, first, filled), 0, 0
     while place:
@@ -160,7 +160,6 @@ def _records(text: str, separator: str, first: LineStart) -> Iterator[FileRow]:
 
 
 def _quotes_problem(line: str) -> str:
-    """What is wrong with a record that the CSV reader refuses, and what to do."""
     if line.count('"') % 2:
         return 'a " that opens a value is not closed: close it, or write "" for a " inside a value'
     return 'a value in quotes goes on behind its closing ": put the whole value in quotes, with "" for each " in it'

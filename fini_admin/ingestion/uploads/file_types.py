@@ -1,4 +1,4 @@
-"""What a file is by its first bytes, and why it cannot be read when it is none of the formats that can."""
+"""Recognizes a file by its first bytes, and says what to do with one that cannot be read."""
 
 import io
 import re
@@ -41,12 +41,12 @@ _LOOKED_AT = 4_096
 
 
 def is_workbook(content: bytes) -> bool:
-    """Whether it is an Excel workbook: a zip file with a workbook in it."""
+    """Whether it is an Excel workbook (.xlsx): a zip file with a workbook in it."""
     return content.startswith(ZIP) and "xl/workbook.xml" in _names(content)
 
 
 def refusal(content: bytes) -> str:
-    """What bytes are that no reader takes, with what to do; empty where they may be text."""
+    """What the file is and what to do, if no reader takes it; empty if it may be text."""
     if content.startswith(ZIP):
         names = _names(content)
         return next((said for name, said in _PACKED if name in names), _COMPRESSED.format("zip"))
@@ -56,7 +56,7 @@ def refusal(content: bytes) -> str:
 
 
 def refusal_of_text(text: str) -> str:
-    """What a text is that is no list, with what to do; empty where it may be one."""
+    """What the text is and what to do, if it is no list; empty if it may be one."""
     start = text[:_LOOKED_AT].lstrip()
     if not start.startswith("<"):
         return ""

@@ -1,8 +1,8 @@
-"""Records out of JSON and JSON Lines, at whatever depth; discovery's tree where there are none.
+"""Reads records from JSON and JSON Lines at any depth, or the leaves of discovery's tree if there are no records.
 
-A record is complete when it has the three names that every resource needs. A text with any complete record holds only
-records: whatever else they carry or stand in is passed over. An item beside them in the same list that is none, and
-holds none, is a bad line.
+A record is complete if it has the three names that every resource needs. If a text holds any complete record, only
+records are read, and whatever else they carry or stand in is ignored. An item beside records in the same list that is
+none, and holds none, is a bad line.
 """
 
 import json
@@ -36,7 +36,7 @@ _UNREADABLE = {
 
 
 def is_json(text: str) -> bool:
-    """Whether a text begins as JSON does, a comment in front of it aside; everything else is taken for CSV."""
+    """Whether a text begins as JSON does, after a comment if there is one; all other text is taken for CSV."""
     start = text.lstrip()
     if _COMMENT.match(start):
         first = next(
@@ -47,7 +47,7 @@ def is_json(text: str) -> bool:
 
 
 def read_json(text: str, provider: Provider, most: int | None) -> tuple[str, FileRows, list[str]]:
-    """The unit that its rows are counted in (item or line), the rows, and what to say of the whole.
+    """The unit that rows are counted in (item or line), the rows, and notes on the whole file.
 
     Raises Unreadable, also for more than `most` items in the outermost list.
     """
@@ -73,7 +73,7 @@ def read_json(text: str, provider: Provider, most: int | None) -> tuple[str, Fil
 
 @dataclass(frozen=True, slots=True)
 class _Value:
-    """A value of the outermost list with its line, 0 where lines are not counted; or a line that is no JSON."""
+    """A value of the outermost list, with its line (0 if lines are not counted); or a line that is no JSON."""
 
     line: int
     value: Any
@@ -82,7 +82,7 @@ class _Value:
 
 
 def _is_lines(text: str) -> bool:
-    """Whether its first lines are values by themselves, as in JSON Lines: an object in one of two, or two in five.
+    """Whether the first lines are JSON values by themselves: an object in one of two, or two values in five.
 
     Of five, some may be broken, and objects may stand in lists.
     """
@@ -100,7 +100,7 @@ def _is_lines(text: str) -> bool:
 
 
 class _NameTwice(ValueError):
-    """An object names a field twice, and what one of them holds would vanish."""
+    """An object names a field twice, and the value of one would be lost."""
 
 
 class _Ambiguous(dict[str, Any]):
@@ -110,12 +110,12 @@ class _Ambiguous(dict[str, Any]):
 
 
 def _parsed(text: str) -> Any:
-    """What a text means in JSON. Raises ValueError, also where a list or an object would vanish (_NameTwice)."""
+    """Parse JSON. Raises ValueError; _NameTwice if a list or an object would be lost."""
     return json.loads(text, object_pairs_hook=_object)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of these names and values; JSON's reader would keep the last value of a name without a word."""
+    """An object of these pairs. JSON's reader would silently keep the last value of a repeated name."""
     held = dict(pairs)
     if len(held) == len(pairs):
         return held
@@ -140,7 +140,7 @@ def _loaded(line: str) -> Any:
 
 
 def _values_of_lines(text: str) -> Iterator[_Value]:
-    """A value a line; one that is no JSON with what is wrong with it."""
+    """One value a line; for a line that is no JSON, what is wrong with it."""
     place = next_line(text, LineStart())
     while place:
         line = strip_unseen(line_at(text, place))  # files that were put together have marks inside
@@ -155,7 +155,7 @@ def _values_of_lines(text: str) -> Iterator[_Value]:
 
 
 def _outermost(whole: Any) -> list[Any]:
-    """The list that a document is, or that its object holds where no record stands outside of it."""
+    """The document's list: itself, or the only one in its object if no record stands beside it."""
     if isinstance(whole, dict) and not _is_record(whole):
         lists = [held for held in whole.values() if isinstance(held, list)]
         named = whole.get("resources")
@@ -171,19 +171,18 @@ def _is_record(value: Any) -> bool:
 
 
 def _inside(value: Any) -> list[Any]:
-    """What a list or an object holds."""
     if isinstance(value, list):
         return value
     return list(value.values()) if isinstance(value, dict) else []
 
 
 def _nested(value: Any) -> list[Any]:
-    """The lists and objects in a list or an object, less those that hold nothing."""
+    """The non-empty lists and objects in a list or an object."""
     return [inner for inner in _inside(value) if inner and isinstance(inner, list | dict)]
 
 
 def _check_values(values: list[_Value], most: int | None) -> None:
-    """Raises Unreadable for so many values that to look through them would take long."""
+    """Raise Unreadable for more values than can be searched in a short time."""
     if most is None:
         return
     number, waiting = 0, [value.value for value in values]
@@ -199,7 +198,7 @@ def _check_values(values: list[_Value], most: int | None) -> None:
 
 
 def _holding(values: list[_Value]) -> set[int]:
-    """The identities of all lists and objects in which a complete record stands, records among them."""
+    """Identities of all lists and objects that are or contain a complete record."""
     found: set[int] = set()
     above: list[int] = []
     waiting: list[tuple[Any, bool]] = [(value.value, False) for value in values]
@@ -220,7 +219,7 @@ def _holding(values: list[_Value]) -> set[int]:
 
 
 def _records(values: list[_Value], provider: Provider, holding: set[int]) -> FileRows:
-    """Every complete record in the document's order, and the bad items beside them."""
+    """Every complete record in document order, and the bad items beside them."""
     beside = any(_is_record(value.value) for value in values)
     waiting = [(value.value, value, beside) for value in reversed(values)]
     while waiting:
@@ -240,9 +239,9 @@ def _records(values: list[_Value], provider: Provider, holding: set[int]) -> Fil
 
 
 def _is_container(value: Any, provider: Provider) -> bool:
-    """Whether an item says that it only holds others: a category, a section, a space.
+    """Whether an item only holds others: a category, a section, a space.
 
-    Confluence's spaces say so by their key alone, which a page never has: a page's ID is a number.
+    A Confluence space says so only by its key: a page's ID is a number.
     """
     if not isinstance(value, dict):
         return False
@@ -263,7 +262,7 @@ def _lacks(value: Any) -> str:
 
 
 def _containers_left_out(values: list[_Value], provider: Provider, holding: set[int]) -> list[str]:
-    """What to say of complete records that are left out because they only hold others."""
+    """A note on complete records that are left out because they only hold others."""
     number, waiting = 0, [value.value for value in values]
     while waiting and holding:
         held = waiting.pop()
@@ -274,7 +273,7 @@ def _containers_left_out(values: list[_Value], provider: Provider, holding: set[
 
 
 def _leaves(values: list[_Value], provider: Provider) -> list[FileRow]:
-    """The leaves of discovery's tree, and lines that are no JSON. Raises Unreadable."""
+    """The leaves of discovery's tree as rows, and lines that are no JSON. Raises Unreadable."""
     rows = []
     for value in values:
         if value.problem:
@@ -299,12 +298,12 @@ def _leaves(values: list[_Value], provider: Provider) -> list[FileRow]:
 
 
 def _could_be_node(item: dict[str, Any]) -> bool:
-    """Whether an object has an ID by any name, or holds others."""
+    """Whether an object has an ID by any known name, or holds others."""
     return any(name in item for name in IDS) or any(isinstance(held, list) for held in item.values())
 
 
 def _shown(value: Any) -> str:
-    """An item as a message may show it: its own names and values, not what it holds."""
+    """An item for a message: its own names and values, not what it holds."""
     if not isinstance(value, dict):
         return excerpt(json.dumps(value if not isinstance(value, list) else [], ensure_ascii=False))
     own = {
@@ -316,7 +315,6 @@ def _shown(value: Any) -> str:
 
 
 def kind_of(value: Any) -> str:
-    """What a JSON value is, in words."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -326,7 +324,7 @@ def kind_of(value: Any) -> str:
 
 
 def _what_is_wrong(text: str, error: ValueError) -> str:
-    """What JSON does not allow at the place where its reader stopped, with the line and what to change."""
+    """The JSON error in words, with its line and what to change."""
     if isinstance(error, _NameTwice):
         return f"an object in it {_twice(str(error))}"
     if not isinstance(error, json.JSONDecodeError):
@@ -338,7 +336,6 @@ def _what_is_wrong(text: str, error: ValueError) -> str:
 
 
 def _cause(text: str, error: json.JSONDecodeError) -> str:
-    """The mistake in words, and what to do."""
     before, at = text[: error.pos].rstrip()[-1:], text[error.pos :].lstrip()[:4]
     if _COMMENT.match(at):
         return "a comment stands there, which JSON does not have: take it out"

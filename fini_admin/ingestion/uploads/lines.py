@@ -1,4 +1,4 @@
-"""A text's lines, whichever system wrote them (LF, CR LF, CR), in a time that empty ones do not add to."""
+"""A text's lines with any line end (LF, CR LF, CR). Skipping empty lines costs no time of its own."""
 
 import re
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class LineStart:
 
 
 def next_line(text: str, place: LineStart, filled: re.Pattern[str] = _FILLED) -> LineStart | None:
-    """The first line from `place` on that holds what `filled` finds; None when there is none."""
+    """The first line from `place` on in which `filled` finds something; None if there is none."""
     found = filled.search(text, place.start)
     if not found:
         return None
@@ -30,11 +30,11 @@ def next_line(text: str, place: LineStart, filled: re.Pattern[str] = _FILLED) ->
 
 
 def line_at(text: str, place: LineStart) -> str:
-    """The line that begins there, without its end."""
+    """The line that begins there, without its line end."""
     return text[place.start : line_end(text, place.start)].rstrip("\r\n")
 
 
 def line_end(text: str, start: int) -> int:
-    """Where the line that begins at `start` ends, with its end."""
+    """The offset behind the line that begins at `start`, its line end included."""
     found = _END.search(text, start)
     return found.end() if found else len(text)

@@ -1,4 +1,4 @@
-"""Resources from a file or a text: CSV, JSON, JSON Lines or an Excel workbook. Every line is taken or named."""
+"""Reads resources from a file or a text: CSV, JSON, JSON Lines or an Excel workbook. Every line is taken or named."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ _NAMED = 5
 
 
 class Problem(NamedTuple):
-    """A line that is left out: its number, what is wrong with it and what to do, and how it stands in the file."""
+    """A line that is left out: its number, what is wrong and what to do, and how it reads."""
 
     line: int
     said: str
@@ -31,7 +31,7 @@ class Problem(NamedTuple):
 
 
 class Duplicate(NamedTuple):
-    """A line whose external ID stands in an earlier one already."""
+    """A line whose external ID stands in an earlier line, `first`."""
 
     line: int
     first: int
@@ -55,7 +55,7 @@ class Reading:
     notes: list[str] = field(default_factory=list)
 
     def said_of_duplicates(self) -> list[Problem]:
-        """The duplicates as a command names them."""
+        """Duplicates as problems, for a command that stops at them."""
         return [
             Problem(
                 line, f"its externalId stands in {self.unit} {first:,} already: take one of them out", text
@@ -67,7 +67,7 @@ class Reading:
 def read_bytes(
     content: bytes, provider: str, *, most: int | None = None, known: Known | None = None
 ) -> Reading:
-    """The resources in a file's bytes; as `read_text`. Raises Unreadable."""
+    """Read a file's bytes; as `read_text`. Raises Unreadable."""
     if file_types.is_workbook(content):
         left_out, rows = read_workbook(content)
         found = _sort_rows(rows, provider, "row", most, known)
@@ -86,9 +86,9 @@ def read_bytes(
 
 
 def read_text(text: str, provider: str, *, most: int | None = None, known: Known | None = None) -> Reading:
-    """The resources in a text, at most so many lines of it. Raises Unreadable.
+    """Read a text of at most `most` lines. Raises Unreadable.
 
-    `known` tells which external IDs are taken as they are written, because a source has just that ID.
+    `known` says which external IDs a source has exactly as written: those are taken as they are.
     """
     text = _without_marks(text)
     if not text.strip():
@@ -104,7 +104,7 @@ def read_text(text: str, provider: str, *, most: int | None = None, known: Known
 
 
 def _without_marks(text: str) -> str:
-    """A text without what stands unseen in front of it and hides its format; lines and tabs stay, for they count."""
+    """A text without unseen characters in front that hide its format. Lines and tabs stay, because they count."""
     start = 0
     while start < len(text) and text[start] not in "\t\n\r " and external_ids.is_unseen(text[start]):
         start += 1
@@ -112,7 +112,7 @@ def _without_marks(text: str) -> str:
 
 
 def _sort_rows(rows: FileRows, provider: str, unit: str, most: int | None, known: Known | None) -> Reading:
-    """Every row where it belongs: a resource, a duplicate, or a problem."""
+    """Sort rows into resources, duplicates and problems."""
     found = Reading(unit)
     good: list[FileRow] = []
     for number, row in enumerate(rows, 1):
@@ -130,7 +130,7 @@ def _sort_rows(rows: FileRows, provider: str, unit: str, most: int | None, known
 
 
 def _add_resources(found: Reading, rows: list[FileRow], provider: str, known: Known | None) -> None:
-    """The resources of rows without faults, each ID once; an ID that cannot be read, or stands twice, is named."""
+    """Add rows without faults, each ID once; an unclear or repeated ID is named."""
     values = [{own: tidied(own, _text(row.values.get(wire))) for wire, own in FIELDS.items()} for row in rows]
     read = [_read_id(row, value["original_url"]) for row, value in zip(rows, values, strict=True)]
     written = [value["external_id"] for value in values]
@@ -159,7 +159,7 @@ def _add_resources(found: Reading, rows: list[FileRow], provider: str, known: Kn
 
 
 def _read_id(row: FileRow, address: str) -> tuple[str, str]:
-    """The ID that a row's value stands for, or empty with why it cannot be told."""
+    """The ID that a row's value stands for; or empty, with why it cannot be told."""
     value = row.values["externalId"]
     try:
         if isinstance(value, str):
@@ -176,12 +176,11 @@ def _read_id(row: FileRow, address: str) -> tuple[str, str]:
 
 
 def _text(value: Any) -> str:
-    """A value as text; an ID may be a number, 0 too."""
     return "" if value is None else str(value)
 
 
 def _problem(row: FileRow, provider: str) -> str:
-    """What is wrong with a row; empty when nothing is."""
+    """What is wrong with a row; empty if nothing is."""
     other = row.values.get("source")
     if isinstance(other, str) and other in SOURCES and other != provider:
         todo = "register it there" if other in PROVIDERS else "Fini takes it by other ways, take the line out"
@@ -192,7 +191,7 @@ def _problem(row: FileRow, provider: str) -> str:
 
 
 def _wrong_type(row: FileRow, wire: str) -> str:
-    """Why a value can be no text; an ID may be a number, and in a workbook everything that a person typed."""
+    """Why a value is no text. An ID may be a number; so may any value of a workbook."""
     value = row.values.get(wire)
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if value is None or isinstance(value, str) or (number and (wire == "externalId" or row.from_workbook)):

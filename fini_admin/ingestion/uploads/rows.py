@@ -1,4 +1,4 @@
-"""What the readers of each format hand on: a row with its place in the file."""
+"""What the reader of each format yields: rows with their place in the file."""
 
 import re
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ _NOT_SHOWN = "(not shown: it holds what looks like an API key)"
 
 
 class Unreadable(ValueError):
-    """The file as a whole cannot be read; says why and what to do, to be shown after "This cannot be read: "."""
+    """The file as a whole cannot be read. Its text says why and what to do, after "This cannot be read: "."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ FileRows = Iterator[FileRow]
 
 
 def excerpt(text: str) -> str:
-    """The beginning of a line as a message may show it: on one line, without keys (P5)."""
+    """The beginning of a line for a message: on one line, without keys (P5)."""
     start = text[: SHOWN * 2]
     if len(start) < len(text):
         start = re.sub(r"fini_\S*\Z", "", start)  # a key that is cut here would not be known for one
@@ -45,6 +45,6 @@ def excerpt(text: str) -> str:
 
 
 def check_number(number: int, most: int | None, unit: str) -> None:
-    """Raises Unreadable where there are more rows than may be read at once."""
+    """Raise Unreadable if there are more rows than may be read at once."""
     if most is not None and number > most:
         raise Unreadable(f"it has more than {most:,} {unit}s: cut it into parts")

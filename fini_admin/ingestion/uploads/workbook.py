@@ -36,7 +36,7 @@ _BROKEN = "it is an Excel workbook that cannot be opened: save it again as .xlsx
 
 
 def read_workbook(content: bytes) -> tuple[list[str], FileRows]:
-    """What is left out of the workbook, and the rows of its first visible sheet below the header. Raises Unreadable."""
+    """Notes on what is left out, and the rows below the header of the first visible sheet. Raises Unreadable."""
     try:
         _check_size(content)
         book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True, keep_links=False)
@@ -53,7 +53,7 @@ def read_workbook(content: bytes) -> tuple[list[str], FileRows]:
 
 
 def _check_size(content: bytes) -> None:
-    """Raises Unreadable for what would take too long to read, before any of it is."""
+    """Raise Unreadable, before any cell is read, for a workbook that would take too long."""
     with zipfile.ZipFile(io.BytesIO(content)) as packed:
         parts = packed.infolist()
         unpacked = sum(part.file_size for part in parts)
@@ -79,7 +79,7 @@ def _check_size(content: bytes) -> None:
 
 
 def _left_out(sheets: list[Any]) -> list[str]:
-    """What to say of a workbook that has several sheets."""
+    """A note on the other sheets."""
     others = [f"“{sheet.title[:40]}”" for sheet in sheets[1:]]
     if not others:
         return []
@@ -90,7 +90,7 @@ def _left_out(sheets: list[Any]) -> list[str]:
 
 
 def _rows(sheet: Worksheet) -> FileRows:
-    """The rows that hold anything, below the first of them, which names the columns. Raises Unreadable."""
+    """The rows with any value below the first of them, which names the columns. Raises Unreadable."""
     columns: list[str] = []
     for line, cells in _cells(sheet):
         shown = excerpt(" · ".join("" if value is None else str(value)[:200] for value in cells))
@@ -105,7 +105,7 @@ def _rows(sheet: Worksheet) -> FileRows:
 
 
 def _cells(sheet: Worksheet) -> Iterator[tuple[int, tuple[Any, ...]]]:
-    """Each row that holds anything, with its number."""
+    """Each row with any value, and its number."""
     until = time.monotonic() + _SECONDS
     try:
         for line, cells in enumerate(sheet.iter_rows(max_col=_MOST_COLUMNS, values_only=True), 1):
@@ -131,14 +131,14 @@ def _check_time(line: int, until: float) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """A cell's value as JSON would have it: whole numbers without .0, texts without the export's apostrophe."""
+    """A cell's value as JSON would have it: whole numbers without .0, texts without an export's apostrophe."""
     if isinstance(value, float) and value.is_integer() and abs(value) < 10**SPREADSHEET_DIGITS:
         return int(value)
     return unescape_formula(value) if isinstance(value, str) else value
 
 
 def _fault(name: str, value: Any) -> str:
-    """What Excel did to a cell that a text was to stand in; empty where nothing."""
+    """What Excel made of a cell that should hold text; empty if it holds what was typed."""
     if isinstance(value, datetime | date | time_of_day | timedelta):
         return f"{name} is a date or time to Excel: make the column text and type it again"
     if isinstance(value, str) and value in SPREADSHEET_ERRORS:

@@ -13,7 +13,8 @@ from django.urls import reverse
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.ingestion import discovery, previews
 from fini_admin.ingestion.discovery import Discovery
-from fini_admin.ingestion.queries import NO_KEY
+from fini_admin.ingestion.previews import RegisterNotes
+from fini_admin.ingestion.queries import NO_KEY, NO_KEY_OPENS
 from fini_admin.ingestion.resource_rules import without_faults
 from fini_admin.ingestion.runs import NothingToDo
 from fini_admin.sources import selection, tree
@@ -82,7 +83,7 @@ def _page_context(
     data = request.POST if request.method == "POST" else request.GET
     what, todo = found.trouble()
     waits = found.waits()
-    about_key = waits == NO_KEY
+    about_key = waits in (NO_KEY, NO_KEY_OPENS)
     manages = Permission.KEYS_MANAGE in request.permissions
     mime_types = preferences(request.workspace).mime_types
     return {
@@ -170,7 +171,7 @@ def _preview_selection(
             provider=found.provider,
             resources=sendable,
             then_ingest=ingest,
-            told={"problems": problems, "unit": "resource", "notes": _notes(selected.unknown + keys.wrong)},
+            notes=RegisterNotes(problems=problems, notes=_notes(selected.unknown + keys.wrong)),
         )
     except NothingToDo as error:
         choice.add_error(None, f"{error}: {problems[0][1]}" if problems else NOTHING)

@@ -2,6 +2,8 @@
 
 import json
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -10,9 +12,11 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 
-from fini_admin.ingestion import preview_rows, previews, untitled
+from fini_admin.fini.client import Request
+from fini_admin.ingestion import previews
 from fini_admin.ingestion.models import Preview, Run, RunKind
-from fini_admin.ingestion.preview_rows import PostedAnswer, left_out, let_in
+from fini_admin.ingestion.preview_answers import PostedAnswer, read_answer
+from fini_admin.ingestion.preview_rows import row_groups
 from fini_admin.ingestion.runs import NothingToDo, run_of_token
 from fini_admin.web.body_size import large_body
 from fini_admin.web.forms.base import key_text_error
@@ -46,14 +50,7 @@ def _posted_answer(found: Preview, request: WorkspaceRequest) -> PostedAnswer:
     """The decisions about a register's resources: left out, let in, and the titles typed for those without."""
     if request.method != "POST" or found.kind != RunKind.REGISTER:
         return PostedAnswer()
-    said = dict(request.POST.lists())
-    left, let = left_out(found, said), let_in(found, said)
-    titles = untitled.typed(found.content, request.POST)
-    whole = [*said.get("without", ()), *said.get("let_all", ())]
-    out = left | (previews.twins(found) - let)
-    about_keys = {position: key_text_error(request.POST, untitled.field_of(position)) for position in titles}
-    faults = untitled.faults(titles, out, about_keys)
-    return PostedAnswer(left, let, whole, titles, faults)
+    return read_answer(found, dict(request.POST.lists()), partial(key_text_error, request.POST))
 
 
 def _needed_permissions(found: Preview) -> set[Permission]:
@@ -95,7 +92,7 @@ def _form_class(request: WorkspaceRequest, found: Preview) -> type[ConfirmForm]:
 
 def _may_choose_ingest(request: WorkspaceRequest, found: Preview) -> bool:
     """Whether this person still decides between *Register* and *Register and ingest*."""
-    return bool(found.content.get("choose")) and Permission.SOURCES_INGEST in request.permissions
+    return bool(found.summary.get("choose")) and Permission.SOURCES_INGEST in request.permissions
 
 
 def _confirm(request: WorkspaceRequest, found: Preview, form: ConfirmForm) -> HttpResponseBase:
@@ -109,9 +106,7 @@ def _confirm(request: WorkspaceRequest, found: Preview, form: ConfirmForm) -> Ht
         run = previews.confirm(
             by=request.by,
             preview=found,
-            left=answer.left,
-            let_in=answer.let_in,
-            titles=answer.titles,
+            answer=answer,
             **form.cleaned_data,
         )
     except NothingToDo as error:
@@ -139,20 +134,19 @@ def _preview_page(
     request: WorkspaceRequest, found: Preview, form: ConfirmForm, answer: PostedAnswer | None = None
 ) -> HttpResponse:
     """The preview. `?call=3` adds that call's body; `?group=new&from=50` is that group's rows from there on."""
-    batches = previews.batches(found)
-    asked = _number_in(request.GET, "call")
-    opened = next(iter(previews.planned_calls(found, batches[asked - 1 : asked])), None) if asked else None
-    total = previews.total(found)
+    plan = previews.call_plan(found)
+    opened = plan.call(_number_in(request.GET, "call"))
+    total = previews.number_of_ids(found)
     context = {
         "preview": found,
         "form": form,
         "total": total,
         "buttons": _buttons(found, total, choose=_may_choose_ingest(request, found)),
-        "calls": previews.planned_calls(found, batches[:SHOWN]),
-        "number_of_calls": len(batches),
-        "seconds": previews.estimated_seconds(request.workspace, len(batches)),
+        "calls": plan.calls(SHOWN),
+        "number_of_calls": plan.number,
+        "seconds": previews.estimated_seconds(request.workspace, plan.number),
         "opened": opened,
-        "body": _indented_body(opened) if opened else "",
+        "body": _indented_body(previews.request_of(found, opened)) if opened else "",
     }
     if found.kind == RunKind.REGISTER:
         context |= _group_context(found, request.GET, answer)
@@ -165,7 +159,7 @@ def _preview_page(
 def _group_context(found: Preview, query: QueryDict, answer: PostedAnswer | None) -> dict[str, object]:
     """The groups of resources (new, updated, left out); `group` is the one that more rows were asked of."""
     asked = query.get("group", "")
-    held = preview_rows.groups(found, asked=asked, start=_number_in(query, "from"), answer=answer)
+    held = row_groups(found, asked=asked, start=_number_in(query, "from"), answer=answer)
     return {"groups": held, "group": next((group for group in held if group.name == asked), None)}
 
 
@@ -199,5 +193,5 @@ def _buttons(found: Preview, total: int, *, choose: bool) -> list[ConfirmButton]
     return both if choose else both[found.then_ingest :][:1]
 
 
-def _indented_body(call: previews.PlannedCall) -> str:
-    return json.dumps(json.loads(call.request.payload or b"null"), ensure_ascii=False, indent=2)
+def _indented_body(call: Request[Any] | None) -> str:
+    return json.dumps(json.loads(call.payload or b"null"), ensure_ascii=False, indent=2) if call else ""

@@ -14,7 +14,7 @@ from django_htmx.http import retarget, trigger_client_event
 from fini_admin.fini.addresses import hint_of
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.ingestion.comparison import known_ids
-from fini_admin.ingestion.previews import freeze_register
+from fini_admin.ingestion.previews import RegisterNotes, freeze_register
 from fini_admin.web.body_size import discard_body, large_body, too_large
 from fini_admin.web.forms.register import (
     LOST,
@@ -154,20 +154,15 @@ def _preview_import(request: WorkspaceRequest, _: str) -> HttpResponseBase:
         then_ingest=False,
         mime_type=entry.mime_types[entry.provider_name],
         places=[f"{upload.reading.unit} {line:,}" for line in upload.reading.lines],
-        told=_preview_remarks(upload, entry.provider_name),
+        notes=RegisterNotes(
+            unit=upload.reading.unit,
+            notes=_notes(upload, entry.provider_name),
+            problems=upload.reading.problems,
+            duplicates=upload.reading.duplicates,
+            choose=True,
+        ),
     )
     return show_preview(request, found)
-
-
-def _preview_remarks(upload: ImportForm, provider: str) -> dict[str, object]:
-    """What the preview says about a text or file beyond its resources."""
-    return {
-        "unit": upload.reading.unit,
-        "problems": upload.reading.problems,
-        "duplicates": upload.reading.duplicates,
-        "notes": _notes(upload, provider),
-        "choose": True,
-    }
 
 
 def _pasted_text(request: WorkspaceRequest) -> ImportForm:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from django.utils import timezone
 
 from fini_admin.ingestion.models import QueueEntry
-from fini_admin.ingestion.queries import why_list_unreadable, worker_alive
+from fini_admin.ingestion.queries import NO_KEY_OPENS, no_key_opens, why_list_unreadable, worker_alive
 from fini_admin.ingestion.queue import OUT, taken_out
 from fini_admin.ingestion.schedules import schedule_statuses
 from fini_admin.lib.paging import count
@@ -82,6 +82,8 @@ def needs_of_work(workspace: Workspace) -> list[AttentionItem]:
                 "No worker is running: nothing continues until you start manage.py run_worker.", "runs"
             )
         )
+    if no_key_opens(workspace.pk):
+        found.append(AttentionItem(NO_KEY_OPENS, "keys"))
     if listless := why_list_unreadable(workspace.pk):
         found.append(AttentionItem(listless, "calls", "?route=list"))
     return found + _key_items(list(ApiKey.objects.filter(workspace=workspace).exclude(state=KeyState.OFF)))

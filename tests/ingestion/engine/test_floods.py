@@ -73,7 +73,10 @@ def test_a_few_ids_more_are_sources(acme: Workspace, sandbox: Sandbox, register:
     ("request_", "answer"),
     [
         (routes.list_sources(limit=20), {"documents": [{"id": "a"}] * 121}),
-        (routes.register("notion", resources(3)), {"addedDocumentIds": [f"a{n}" for n in range(104)]}),
+        (
+            routes.register("notion", [one.body() for one in resources(3)]),
+            {"addedDocumentIds": [f"a{n}" for n in range(104)]},
+        ),
         (
             routes.ingest("notion", add=["a"], refresh=["b"]),
             {"updatedDocumentIds": [f"a{n}" for n in range(103)]},
@@ -139,7 +142,7 @@ def test_two_long_ids_stay_two_and_neither_is_sent_cut() -> None:
     assert one != other
     assert fault("external_id", one) == "was too long to be kept whole"
     with pytest.raises(InvalidRequest, match="externalId was too long to be kept whole"):
-        Resource(one, "One", "https://a.example/", "text/html").body()
+        routes.check_resource(Resource(one, "One", "https://a.example/", "text/html").body())
     with pytest.raises(InvalidRequest, match="is not an http"):
         routes.ingest("web", add=[wire.shortened("https://a.example/" + LONG, wire.ADDRESS)], refresh=[])
 

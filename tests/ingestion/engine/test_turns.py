@@ -30,7 +30,7 @@ def register(workspace: Workspace, count: int) -> Run:
         by=by("ada"),
         workspace=workspace,
         provider="notion",
-        resources=resources(count, workspace.slug),
+        resources=[one.body() for one in resources(count, workspace.slug)],
         then_ingest=False,
     )
 

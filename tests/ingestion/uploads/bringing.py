@@ -8,6 +8,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from fini_admin.ingestion.models import Preview, Run
+from tests.support.previews import contents
 from tests.support.register import errors, imported
 
 WAYS = ["upload", "paste", "command"]
@@ -22,7 +23,7 @@ class Brought:
 
     @property
     def ids(self) -> list[str]:
-        return [held["external_id"] for held in self.resources]
+        return [held["externalId"] for held in self.resources]
 
 
 def bring(way: str, client: Client, content: bytes, provider: str, tmp_path: Any, **options: Any) -> Brought:
@@ -42,8 +43,8 @@ def by_page(way: str, client: Client, content: bytes, provider: str) -> Brought:
         answer = imported(client, file=content, provider=provider)
     if answer.status_code != 303:
         return Brought([], " ".join(errors(answer)))
-    held = Preview.objects.latest("made_at").content
-    twins = dict(held["twins"])
+    held = contents(Preview.objects.latest("made_at"))
+    twins = held["twins"]
     good = [one for position, one in enumerate(held["resources"]) if position not in twins]
     lines = [f"{held['unit']} {line}: {said} {text}" for line, said, text in held["problems"]]
     lines += [f"{held['unit']} {line}: twice, as {first}" for line, first, _ in held["duplicates"]]

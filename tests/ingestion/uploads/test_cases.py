@@ -14,6 +14,7 @@ from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import Workspace
 from tests.ingestion.uploads.bringing import WAYS, bring
 from tests.support import people
+from tests.support.previews import contents
 from tests.support.register import PAGE, ROW, errors, imported, known, preview_of, text_of
 
 FILES = Path(__file__).parents[2] / "files"
@@ -192,12 +193,12 @@ def test_a_line_without_a_type_leaves_that_of_a_known_source_alone(
     source.original_url = "https://acme.atlassian.net/wiki/spaces/E/pages/555/Price+list"
     source.save()
     found = bring(way, editor, (FILES / "own_export_pdf.jsonl").read_bytes(), "confluence", tmp_path)
-    assert [(one["mime_type"], one["object"]) for one in found.resources] == [
+    assert [(one["mimeType"], one.get("object", "")) for one in found.resources] == [
         ("application/pdf", "attachment")
     ]
     new = HEADER + "https://acme.atlassian.net/wiki/spaces/E/pages/6/New,New,6"
     found = bring(way, editor, new.encode(), "confluence", tmp_path)
-    assert [(one["mime_type"], one["object"]) for one in found.resources] == [("text/html", "")]
+    assert [(one["mimeType"], one.get("object", "")) for one in found.resources] == [("text/html", "")]
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -234,7 +235,7 @@ def test_the_sources_page_csv_comes_back_without_an_apostrophe_more(
     assert b"'=SUM explained" in content
     for way in WAYS:
         found = bring(way, editor, content, "zendesk", tmp_path)
-        assert {one["external_id"]: one["title"] for one in found.resources} == {
+        assert {one["externalId"]: one["title"] for one in found.resources} == {
             str(number): title
             for number, title in enumerate([*titles, "'=1", "''-2", " =3", "\u200bx\u00a0"])
         }
@@ -251,13 +252,12 @@ def test_what_is_typed_into_the_form_is_read_like_a_line(
         "1-external_id": line["externalId"],
     }
     preview = preview_of(editor.post(PAGE, ROW | typed))
-    assert preview.content["resources"] == [
+    assert contents(preview)["resources"] == [
         {
-            "external_id": "74001",
+            "externalId": "74001",
             "title": "Returns",
-            "original_url": ARTICLE,
-            "mime_type": "text/html",
-            "object": "",
+            "originalUrl": ARTICLE,
+            "mimeType": "text/html",
         }
     ]
 

@@ -77,7 +77,9 @@ def test_a_part_of_a_name_is_enough_when_it_is_one_persons():
     assert form("who=ada@example.com").wanted().who == "ada@example.com"
     assert form("who=eve").wanted().who == "eve"
     several = form("who=ada")
-    assert several.errors["who"] == ["Several people match: ada@example.com, adam@example.com. Say one."]
+    assert several.errors["who"] == [
+        "Several people match: ada@example.com, adam@example.com. Enter one of them."
+    ]
 
 
 def test_who_may_not_search_for_people_has_no_such_filter():

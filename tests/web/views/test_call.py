@@ -214,12 +214,12 @@ def test_it_tells_why_by_the_run_and_its_reason(as_role, acme, context):
     page = text(as_role("viewer").get(address(call)))
     assert "register Notion: Asked by support &lt;script&gt;" in page
     alone = rows.answered(replace(context, run=None))
-    assert "For no run" in text(as_role("editor").get(address(alone)))
+    assert "No run: a key was verified" in text(as_role("editor").get(address(alone)))
 
 
 def test_markup_in_bodies_and_errors_is_text(as_role, context):
     resource = Resource("n-1", MARKUP, "https://docs.example", "text/markdown")
-    request = routes.register("notion", [resource])
+    request = routes.register("notion", [resource.body()])
     call = rows.answered(context, request, status=400, kept=json.dumps({"message": MARKUP}), said=MARKUP)
     page = text(as_role("admin").get(address(call)))
     assert MARKUP not in page
@@ -241,19 +241,19 @@ def test_a_damaged_body_is_said_to_be_damaged(as_role, context):
     with_other.seq, with_other.call, with_other.answer_body = 10_000, str(uuid4()), "f" * 64
     with_other.save(force_insert=True)
     client = as_role("admin")
-    assert "damaged or gone" in text(client.get(address(with_other.call)))
+    assert "damaged or missing" in text(client.get(address(with_other.call)))
     assert client.get(address(with_other.call, "answer/")).status_code == 404
     Body.objects.create(chain=context.chain, sha256="f" * 64, content=b"no zlib")
-    assert "damaged or gone" in text(client.get(address(with_other.call)))
+    assert "damaged or missing" in text(client.get(address(with_other.call)))
 
 
 def test_p5_a_body_that_held_a_key_is_said_not_to_be_the_very_bytes(as_role, context):
     resource = Resource("n-1", f"Note {people.KEY}", "https://docs.example", "text/markdown")
-    call = rows.answered(context, routes.register("notion", [resource]))
+    call = rows.answered(context, routes.register("notion", [resource.body()]))
     page = text(as_role("admin").get(address(call)))
     assert people.KEY not in page
     assert "[key removed]" in page
-    assert "Not the very bytes" in page
+    assert "Not the exact bytes" in page
 
 
 def test_a_request_too_long_to_be_kept_has_no_curl_command(as_role, context):
@@ -261,9 +261,9 @@ def test_a_request_too_long_to_be_kept_has_no_curl_command(as_role, context):
         Resource(f"n-{number}", "x" * 12_000, "https://docs.example", "text/markdown")
         for number in range(100)
     ]
-    call = rows.answered(context, routes.register("notion", many))
+    call = rows.answered(context, routes.register("notion", [one.body() for one in many]))
     page = text(as_role("admin").get(address(call)))
-    assert "Only its beginning was kept" in page
+    assert "Only its beginning was recorded" in page
     assert "curl" not in page
 
 
@@ -271,7 +271,7 @@ def test_a_long_curl_command_is_a_page_of_its_own(as_role, context):
     many = [
         Resource(f"n-{number}", "x" * 1_000, "https://docs.example", "text/markdown") for number in range(100)
     ]
-    call = rows.answered(context, routes.register("notion", many))
+    call = rows.answered(context, routes.register("notion", [one.body() for one in many]))
     page = text(as_role("admin").get(address(call)))
     assert "Show as curl" in page
     assert "Copy as curl" not in page

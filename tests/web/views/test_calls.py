@@ -183,7 +183,7 @@ def test_it_takes_as_many_queries_for_three_calls_as_for_one(admin, context):
     before = queries()
     for number in range(3):
         resource = Resource(f"n-{number}", "Page", "https://docs.example", "text/markdown")
-        rows.answered(replace(context, run=number + 1), routes.register("notion", [resource]))
+        rows.answered(replace(context, run=number + 1), routes.register("notion", [resource.body()]))
         rows.asked(context)
     assert queries() == before
     assert before < 16

@@ -20,6 +20,7 @@ from tests.support.discovered import (
     section,
     text,
 )
+from tests.support.previews import contents
 
 pytestmark = pytest.mark.usefixtures("connected")
 
@@ -68,7 +69,7 @@ def test_the_mime_type_goes_to_those_that_came_without_one(
     acme: Workspace, editor: Client, tree: Run
 ) -> None:
     register(editor, id=str(key("1")), mime_type=" text/plain; charset=utf-8 ")
-    assert [held["mime_type"] for held in Preview.objects.get().content["resources"]] == [
+    assert [held["mimeType"] for held in contents(Preview.objects.get())["resources"]] == [
         "text/plain; charset=utf-8"
     ]
     assert editor.get(ZENDESK).context["choice"]["mime_type"].value() == "text/html"

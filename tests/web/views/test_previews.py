@@ -3,11 +3,9 @@
 import json
 import re
 from datetime import UTC, datetime, timedelta
-from importlib import import_module
 from typing import Any
 
 import pytest
-from django.apps import apps
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -20,6 +18,7 @@ from fini_admin.sources.models import Source
 from fini_admin.sources.states import State
 from fini_admin.workspaces.models import Workspace
 from tests.support import people, queue_page
+from tests.support.previews import planned_bodies
 from tests.support.queue_page import many
 from tests.support.sandbox import Sandbox
 from tests.support.who import by
@@ -53,10 +52,7 @@ def test_the_preview_shows_exactly_the_calls_that_go_out(
 ) -> None:
     settings.FINI_BATCH_SIZE = 2
     preview = frozen(acme, 5)
-    shown = [
-        json.loads(call.request.payload)
-        for call in previews.planned_calls(preview, previews.batches(preview))
-    ]
+    shown = planned_bodies(preview)
     page = editor.get(address(preview))
     assert page.context["number_of_calls"] == 3
     assert [button.text for button in page.context["buttons"]] == ["Register 5"]
@@ -74,10 +70,7 @@ def test_the_ingest_calls_of_several_providers_are_those_that_go_out(
         register(resources(1, f"{provider}-{number}"), provider=provider)
         drive(acme)
     preview = previews.freeze_ingest(actor="ada", workspace=acme, entries=queue_page.waiting(acme))
-    shown = [
-        json.loads(call.request.payload)
-        for call in previews.planned_calls(preview, previews.batches(preview))
-    ]
+    shown = planned_bodies(preview)
     assert [body["source"] for body in shown] == ["notion", "notion", "zendesk"]
     for number, body in enumerate(shown, 1):
         page = editor.get(f"{address(preview)}?call={number}")
@@ -240,17 +233,6 @@ def test_previews_that_nobody_confirmed_go_after_a_day(acme: Workspace, editor: 
     assert not Run.objects.exists()
     run_worker.sweep()
     assert [held.token for held in Preview.objects.all()] == [new.token]
-
-
-def test_a_preview_that_an_update_cannot_read_is_gone_with_it(acme: Workspace, editor: Client) -> None:
-    preview = frozen(acme)
-    import_module("fini_admin.ingestion.migrations.0014_previews_of_before").forget(apps, None)
-    page = editor.post(address(preview), follow=True)
-    assert (
-        "This preview is no longer there: previews are kept for a day. Nothing was sent."
-        in page.content.decode()
-    )
-    assert not Run.objects.exists()
 
 
 def test_the_pace_of_many_calls_is_the_budgets(acme: Workspace, settings: Any) -> None:

@@ -13,6 +13,7 @@ from fini_admin.ingestion.models import Preview, QueueEntry
 from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import Workspace
 from tests.support import people
+from tests.support.previews import contents
 from tests.support.queue_page import (
     HTMX,
     PAGE,
@@ -73,7 +74,7 @@ def test_what_was_not_read_yet_has_a_tab_only_while_there_is_some(
     assert "unread" not in numbers(editor)
     QueueEntry.objects.filter(pk=three[0].pk).update(lane="")
     assert numbers(editor)["unread"] == "1"
-    assert "Their record in Fini is being read" in editor.get(f"{PAGE}?lane=unread").content.decode()
+    assert "Their records in Fini are being read" in editor.get(f"{PAGE}?lane=unread").content.decode()
 
 
 def test_each_filter_finds_its_own(editor: Client, acme: Workspace, register: Start) -> None:
@@ -85,7 +86,7 @@ def test_each_filter_finds_its_own(editor: Client, acme: Workspace, register: St
         by=by("nightly"),
         workspace=acme,
         provider="notion",
-        resources=resources(1, "late"),
+        resources=[one.body() for one in resources(1, "late")],
         then_ingest=False,
     )
     drive(acme)
@@ -93,7 +94,7 @@ def test_each_filter_finds_its_own(editor: Client, acme: Workspace, register: St
     old.update(opened_at=datetime.now(UTC) - timedelta(days=2))
     fini_id = Source.objects.get(external_id="n-1").fini_id
     assert sorted(shown(editor)) == ["late-0", "n-0", "n-1", "z-0"]
-    assert shown(editor, "q=page+1") == ["n-1"]
+    assert shown(editor, "q=page+n-1") == ["n-1"]
     assert shown(editor, "q=docs.example/z") == ["z-0"]
     assert shown(editor, f"q={fini_id}") == ["n-1"]
     assert shown(editor, "q=late-0") == ["late-0"]
@@ -156,7 +157,7 @@ def test_the_selected_are_sent_in_the_queues_order(
     editor: Client, acme: Workspace, three: list[QueueEntry], sandbox: Sandbox
 ) -> None:
     preview = preview_of(post(editor, "send", [three[2].pk, three[0].pk, three[0].pk]))
-    assert preview.content["entries"] == [three[0].pk, three[2].pk]
+    assert contents(preview)["entries"] == [three[0].pk, three[2].pk]
     editor.post(f"/w/acme/previews/{preview.token}/")
     drive(acme)
     (sent,) = bodies(acme, "ingest")
@@ -185,7 +186,7 @@ def test_what_a_run_has_taken_or_was_closed_is_left_out_and_said(
     assert 'title="Run 4 has taken it"' in page
     assert page.count("being sent") == 1
     answer = post(editor, "send", pks(three))
-    assert preview_of(answer).content["entries"] == [three[2].pk]
+    assert contents(preview_of(answer))["entries"] == [three[2].pk]
     assert "2 left out: It was taken out of the queue, or another run has it" in answer.content.decode()
     answer = post(editor, "send", pks(three)[:2])
     assert "Nothing of this can be sent now" in said(answer)
@@ -315,4 +316,4 @@ def test_25_000_are_counted_as_10_000_and_more_and_all_of_them_sent(editor: Clie
     assert "Send 10,000+ to ingestion" in counts
     answer = editor.post(PAGE, {"do": "send", "id": select_all(editor)}, headers=HTMX)
     assert "Send 25,000 to ingestion" in answer.content.decode()
-    assert Preview.objects.get().content["entries"] == pks(bulk)
+    assert contents(Preview.objects.get())["entries"] == pks(bulk)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from fini_admin.ingestion.models import Lane, Preview, QueueEntry, Run
 from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import Workspace
+from tests.support.previews import contents
 from tests.support.queue_page import (
     HTMX,
     PAGE,
@@ -59,7 +60,7 @@ def test_the_button_sends_what_the_tab_and_the_filters_show_and_says_how_many(
     ):
         button = send_button(editor, query)
         assert button[0] == says
-        assert press(editor, button).content["entries"] == pks(entries)
+        assert contents(press(editor, button))["entries"] == pks(entries)
 
 
 def test_without_a_script_the_button_sends_the_same(editor: Client, acme: Workspace) -> None:
@@ -69,7 +70,7 @@ def test_without_a_script_the_button_sends_the_same(editor: Client, acme: Worksp
     assert "Send all that match to ingestion" in page
     assert f'action="{PAGE}?q=n-1&amp;lane=add"' in page
     preview = preview_of(post(editor, "send-all", [], "q=n-1&lane=add", upto=""))
-    assert preview.content["entries"] == pks([bulk[1], bulk[10], bulk[11]])
+    assert contents(preview)["entries"] == pks([bulk[1], bulk[10], bulk[11]])
 
 
 def test_what_was_registered_after_the_number_came_is_not_sent_with_it(
@@ -79,7 +80,7 @@ def test_what_was_registered_after_the_number_came_is_not_sent_with_it(
     register(resources(2, "late"))
     drive(acme)
     assert (button[0], number) == ("Send 3 to ingestion", "3")
-    assert press(editor, button).content["entries"] == pks(three)
+    assert contents(press(editor, button))["entries"] == pks(three)
     assert editor.get(f"{PAGE}{address}", headers=HTMX).content.decode() == ",".join(map(str, pks(three)))
     assert send_button(editor)[0] == "Send 5 to ingestion"
 
@@ -126,7 +127,7 @@ def test_select_all_gives_what_matches_now_and_no_later_search_changes_it(
     selected = select_all(editor, "q=/n/")
     assert selected == ",".join(map(str, pks(three)))
     for query in ("", "q=zebra", "lane=refresh", "provider=zendesk"):
-        assert preview_of(post(editor, "send", selected, query)).content["entries"] == pks(three)
+        assert contents(preview_of(post(editor, "send", selected, query)))["entries"] == pks(three)
 
 
 def test_of_what_was_selected_the_page_can_ask_what_waits_yet(
@@ -182,7 +183,7 @@ def test_whatever_is_shown_is_what_both_buttons_send(
         assert says == f"Send {len(free)} to ingestion"
         assert select_all(editor, query) == ",".join(map(str, free))
         if free:
-            assert press(editor, button).content["entries"] == free
+            assert contents(press(editor, button))["entries"] == free
         else:
             assert not offer(editor, query)[0]
         transaction.set_rollback(True)

@@ -15,6 +15,7 @@ from fini_admin.web.forms.base import KEY_HERE
 from fini_admin.web.forms.register import TOO_MANY_ROWS
 from fini_admin.workspaces.models import Workspace
 from tests.support import people
+from tests.support.previews import contents
 from tests.support.register import (
     HEADER,
     HTMX,
@@ -108,7 +109,7 @@ def test_for_htmx_the_preview_comes_into_the_dialog(editor: Client) -> None:
 def test_a_field_that_is_wrong_says_so_beside_it(editor: Client, field: str, value: str, said: str) -> None:
     answer = editor.post(PAGE, ROW | {f"1-{field}": value})
     if field == "mime_type" and not value.strip():
-        assert preview_of(answer).content["resources"][0]["mime_type"] == "text/html"
+        assert contents(preview_of(answer))["resources"][0]["mimeType"] == "text/html"
         return
     label = {"original_url": "URL", "title": "Title", "external_id": "External ID", "mime_type": "MIME type"}
     assert answer.status_code == 422
@@ -232,8 +233,8 @@ def test_more_rows_than_that_are_named_and_not_read(editor: Client) -> None:
 def test_rows_left_blank_are_passed_over_and_the_others_keep_their_order(editor: Client) -> None:
     second = {"2-original_url": "https://a.example/2", "2-title": "Two", "2-external_id": "2"}
     answer = editor.post(PAGE, ROW | second | {"row": ["2", "3", "1"]})
-    held = preview_of(answer).content["resources"]
-    assert [(item["external_id"], item["mime_type"]) for item in held] == [
+    held = contents(preview_of(answer))["resources"]
+    assert [(item["externalId"], item["mimeType"]) for item in held] == [
         ("2", "text/html"),
         ("360012", "text/html"),
     ]
@@ -247,9 +248,9 @@ def test_the_same_external_id_twice_is_said_at_the_second(editor: Client) -> Non
 
 def test_the_mime_type_follows_the_provider_while_nobody_typed_another(editor: Client) -> None:
     moved = ROW | {"mime_of": "notion", "1-mime_type": "text/markdown"}
-    assert preview_of(editor.post(PAGE, moved)).content["resources"][0]["mime_type"] == "text/html"
+    assert contents(preview_of(editor.post(PAGE, moved)))["resources"][0]["mimeType"] == "text/html"
     typed = moved | {"1-mime_type": "text/plain"}
-    assert preview_of(editor.post(PAGE, typed)).content["resources"][0]["mime_type"] == "text/plain"
+    assert contents(preview_of(editor.post(PAGE, typed)))["resources"][0]["mimeType"] == "text/plain"
 
 
 def test_a_field_is_checked_alone_as_one_types(editor: Client) -> None:

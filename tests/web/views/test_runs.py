@@ -9,13 +9,14 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from fini_admin.ingestion import runs
+from fini_admin.ingestion.engine import loop
 from fini_admin.ingestion.models import Budget, Item, Run, Worker
 from fini_admin.workspaces.models import ApiKey, Workspace
 from tests.support import people
 from tests.support.people import KEY
 from tests.support.sandbox import Sandbox
 from tests.support.who import by
-from tests.support.work import Start, drive, resources
+from tests.support.work import OWNER, Start, drive, resources
 
 pytestmark = pytest.mark.usefixtures("connected")
 
@@ -63,8 +64,7 @@ def test_each_outcome_leads_to_its_ids_with_the_reason(
     assert item.reason in answer.content.decode()
     assert len(viewer.get("/w/acme/runs/1/?outcome=done").context["page"].rows) == 2
     assert (
-        "Nothing in this run ended like this"
-        in viewer.get("/w/acme/runs/1/?outcome=unknown").content.decode()
+        "No ID of this run has this outcome" in viewer.get("/w/acme/runs/1/?outcome=unknown").content.decode()
     )
 
 
@@ -109,6 +109,27 @@ def test_a_run_says_what_it_waits_for(
     assert waits().startswith("The workspace has no key that Fini takes.")
     Worker.objects.all().delete()
     assert waits().startswith("No worker is at work.")
+
+
+def test_a_key_that_cannot_be_opened_is_no_key_and_spends_no_budget(
+    client: Client, acme: Workspace, register: Start, at_work: None
+) -> None:
+    client.force_login(people.member(acme, "admin"))
+    register(resources(1))
+    sealed = ApiKey.objects.get().sealed
+    ApiKey.objects.update(sealed=b"nothing that opens")
+    assert not loop.work_once(acme.pk, OWNER)
+    held = Budget.objects.get(pk=acme.pk)
+    assert held.spent_until is None
+    assert held.no_key_until is not None
+    said = "The workspace has no key that can be opened with ENCRYPTION_KEYS."
+    assert str(client.get("/w/acme/runs/1/").context["waits"]).startswith(said)
+    assert [need.text[: len(said)] for need, _ in client.get("/w/acme/").context["needs"]] == [said]
+    ApiKey.objects.update(sealed=sealed)
+    Budget.objects.update(no_key_until=datetime.now(UTC))
+    assert loop.work_once(acme.pk, OWNER)
+    assert client.get("/w/acme/runs/1/").context["waits"] == ""
+    assert client.get("/w/acme/").context["needs"] == []
 
 
 def test_a_register_that_ended_says_that_its_sources_wait(

@@ -74,8 +74,8 @@ def test_a_refused_ingest_may_have_been_taken_in_part(context):
 
 def test_only_the_workers_calls_are_said_to_be_tried_again_by_themselves(context):
     by_worker = rows.unsent(replace(context, by=by("ada@example.com", "worker")))
-    assert "by itself" in of(context, by_worker).retry
-    assert "by itself" not in of(context, rows.unsent(context)).retry
+    assert "happens automatically" in of(context, by_worker).retry
+    assert "happens automatically" not in of(context, rows.unsent(context)).retry
 
 
 def test_a_call_without_an_outcome_that_nobody_waits_for_is_a_missing_row(context):

@@ -85,7 +85,7 @@ class Command(RunCommand):
             by=commands.by(),
             workspace=workspace,
             provider=provider,
-            resources=resources,
+            resources=[resource.body() for resource in resources],
             then_ingest=ingest,
             english=held.english,
             baser=held.baser,

@@ -1,0 +1,114 @@
+"""What a person answers to a register's preview: rows left out or let in, titles; and what is sent by that."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from fini_admin.fini.external_ids import strip_unseen
+from fini_admin.fini.routes import ResourceBody
+from fini_admin.ingestion.missing_titles import title_fault, title_field, titled_position
+from fini_admin.ingestion.models import Preview, PreviewRow, RowGroupName
+from fini_admin.lib.paging import CHUNK, chunks, parts, whole_number, whole_numbers
+
+# Groups whose rows can be left out.
+PICKED = (RowGroupName.UPDATE, RowGroupName.SAME)
+_SENT = (*PICKED, RowGroupName.NEW)
+
+
+@dataclass(frozen=True, slots=True)
+class PostedAnswer:
+    """By position, what is left out, what twins are let in, the titles that were written and what is wrong with them.
+
+    `whole` names the groups that are left out, or let in, as a whole.
+    """
+
+    left: frozenset[int] = frozenset()
+    let_in: frozenset[int] = frozenset()
+    whole: frozenset[str] = frozenset()
+    titles: Mapping[int, str] = field(default_factory=dict)
+    faults: Mapping[int, str] = field(default_factory=dict)
+
+    def sends(self, group: str, position: int) -> bool:
+        """Whether a row is sent that is of this group and stands at this position."""
+        if position in self.left:
+            return False
+        if group == RowGroupName.TWIN:
+            return group in self.whole or position in self.let_in
+        return group not in self.whole
+
+    def of(self, position: int) -> dict[str, Any]:
+        """What it says of a resource, for the page; keys were taken out of it as it came in (P5)."""
+        title = self.titles.get(position)
+        shown = {} if title is None else {"title": title}
+        marks = {"left": position in self.left, "let_in": position in self.let_in}
+        return shown | marks | {"fault": self.faults.get(position, "")}
+
+
+def read_answer(
+    preview: Preview, fields: Mapping[str, Sequence[str]], about_key: Callable[[str], str]
+) -> PostedAnswer:
+    """What the fields of a form say.
+
+    What was offered and not kept is left out: so an unticked box differs from a row that was not shown.
+    `about_key`: the sentence on the key that was taken out of a field.
+    """
+    offered = _numbers(fields, "offered") - _numbers(fields, "keep")
+    whole = {name for name in fields.get("without", ()) if name in PICKED}
+    whole |= {str(RowGroupName.TWIN)} if fields.get("let_all") else set()
+    answer = PostedAnswer(
+        left=frozenset(_numbers(fields, "left") | offered),
+        let_in=frozenset(_numbers(fields, "let")),
+        whole=frozenset(whole),
+    )
+    written = [at for name in fields if (at := whole_number(titled_position(name))) is not None]
+    titles, faults = {}, {}
+    for row in rows_at(preview, written):
+        if row.position is None or not (row.content or {}).get("untitled"):
+            continue
+        name = title_field(row.position)
+        title = titles[row.position] = strip_unseen(fields[name][-1])
+        if answer.sends(row.group, row.position) and (said := about_key(name) or title_fault(title)):
+            faults[row.position] = said
+    return replace(answer, titles=titles, faults=faults)
+
+
+def _numbers(fields: Mapping[str, Sequence[str]], name: str) -> set[int]:
+    """The whole numbers in a field, with commas between or sent as several."""
+    return set(whole_numbers(parts(fields.get(name, ()))))
+
+
+def rows_at(preview: Preview, positions: Iterable[int]) -> Iterator[PreviewRow]:
+    """The rows at these positions; those that there are none of are passed over."""
+    for some in chunks(sorted(set(positions)), CHUNK):
+        yield from preview.rows.filter(position__in=some)
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenResources:
+    """The resources of a register's preview that an answer sends, in their order, read in pieces."""
+
+    preview: Preview
+    answer: PostedAnswer
+
+    def __len__(self) -> int:
+        untouched = PostedAnswer(whole=self.answer.whole)
+        groups = self.preview.summary["groups"]
+        number: int = sum(
+            groups.get(name, 0) for name in (*_SENT, RowGroupName.TWIN) if untouched.sends(name, -1)
+        )
+        for some in chunks(sorted(self.answer.left | self.answer.let_in), CHUNK):
+            touched = self.preview.rows.filter(position__in=some).values_list("group", "position")
+            for group, position in touched:
+                number += self.answer.sends(group, position or 0) - untouched.sends(group, -1)
+        return number
+
+    def __iter__(self) -> Iterator[ResourceBody]:
+        rows = self.preview.rows.filter(position__isnull=False).order_by("position")
+        part = list(rows[:CHUNK])
+        while part:
+            for row in part:
+                position, resource = row.position or 0, (row.content or {})["resource"]
+                if self.answer.sends(row.group, position):
+                    title = self.answer.titles.get(position)
+                    yield resource if title is None else resource | {"title": title}
+            part = list(rows.filter(position__gt=part[-1].position)[:CHUNK])

@@ -1,0 +1,113 @@
+"""Cutting a run into steps: what each call carries."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import chain
+
+from django.db.models import Max
+
+from fini_admin.ingestion.models import Budget, Item, ItemOutcome, Run, RunKind, Stage, Step
+from fini_admin.lib.paging import CHUNK, chunks
+from fini_admin.workspaces.preferences import preferences
+
+
+class ItemWriter:
+    """Writes a new run's items, each with the step that carries it once it may be sent.
+
+    Items come in sending order, those of a provider together, and are held in pieces of CHUNK. Each row is written once
+    and none is read again: on SQLite everyone else who writes waits meanwhile.
+    """
+
+    def __init__(self, run: Run, size: int) -> None:
+        self.run, self.size = run, size
+        self.skipped = 0
+        self._steps, self._pairing = 0, False
+        self._open: list[Item] = []
+        self._batches: list[list[Item]] = []
+        self._others: list[Item] = []
+        self._tails: list[int] = []
+
+    def write(self, items: Iterable[Item]) -> None:
+        for number, item in enumerate(items, 1):
+            item.run_id = self.run.pk
+            self._take(item)
+            if number % CHUNK == 0:
+                self._store()
+        if self._open:
+            self._close()
+        self._store()
+        if self._pairing:  # more is to come: what fills no batch waits for it (`add_ingest_steps`)
+            Item.objects.filter(step__in=self._tails).update(step=None)
+            Step.objects.filter(pk__in=self._tails).delete()
+
+    def _take(self, item: Item) -> None:
+        if item.stage not in (Stage.REGISTER, Stage.INGEST):
+            self._pairing = self._pairing or item.stage == Stage.PAIR
+            self.skipped += item.outcome == ItemOutcome.SKIPPED
+            self._others.append(item)
+            return
+        if self._open and (len(self._open) == self.size or self._open[0].provider != item.provider):
+            self._close()
+        self._open.append(item)
+
+    def _close(self) -> None:
+        self._batches.append(self._open)
+        self._open = []
+
+    def _store(self) -> None:
+        steps = Step.objects.bulk_create(
+            Step(
+                run=self.run,
+                number=self._steps + number,
+                kind=self.run.kind,
+                provider=batch[0].provider,
+                due_at=self.run.created_at,
+            )
+            for number, batch in enumerate(self._batches, 1)
+        )
+        self._steps += len(steps)
+        for step, batch in zip(steps, self._batches, strict=True):
+            if len(batch) < self.size:
+                self._tails.append(step.pk)
+            for item in batch:
+                item.step_id = step.pk
+        Item.objects.bulk_create([*chain.from_iterable(self._batches), *self._others], batch_size=CHUNK)
+        self._batches, self._others = [], []
+
+
+def add_step(
+    run: Run, kind: RunKind, provider: str, items: Sequence[Item], *, root: Step | None = None, tries: int = 0
+) -> Step:
+    """Add a ready step that carries these items."""
+    number = (Step.objects.filter(run=run).aggregate(Max("number"))["number__max"] or 0) + 1
+    step = Step.objects.create(
+        run=run, number=number, kind=kind, provider=provider, due_at=datetime.now(UTC), root=root, tries=tries
+    )
+    Item.objects.filter(pk__in=[item.pk for item in items]).update(step=step)
+    return step
+
+
+def add_ingest_steps(run: Run) -> None:
+    """Cut the items that may be ingested by now into steps."""
+    waiting = Item.objects.filter(run=run, stage=Stage.INGEST, step=None).order_by("position")
+    more = Item.objects.filter(run=run, stage__in=(Stage.REGISTER, Stage.PAIR)).exists()
+    size = batch_size(Budget.objects.get(workspace=run.workspace_id))
+    for provider, batch in _batches(waiting.only("provider"), size, more=more):
+        add_step(run, RunKind.INGEST, provider, batch)
+
+
+def _batches(items: Iterable[Item], size: int, *, more: bool) -> Iterator[tuple[str, Sequence[Item]]]:
+    """Batches of one provider each (T8): full ones, and the rest once no more items are to come."""
+    by_provider: dict[str, list[Item]] = {}
+    for item in items:
+        by_provider.setdefault(item.provider, []).append(item)
+    for provider, mine in by_provider.items():
+        for batch in chunks(mine, size):
+            if len(batch) == size or not more:
+                yield provider, batch
+
+
+def batch_size(budget: Budget) -> int:
+    """The most IDs a call may carry: the workspace's setting, or less if Fini stated a limit."""
+    own = preferences(budget.workspace_id).batch_size
+    return min(own, budget.batch_limit or own)

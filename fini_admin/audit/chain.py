@@ -19,7 +19,7 @@ from django.db import DatabaseError, transaction
 from fini_admin.audit import heads, names
 from fini_admin.audit.models import Entry, Head
 from fini_admin.audit.names import HEAD_BROKEN, HEAD_RECORDED, OF_MEMBERS_AND_KEYS, By
-from fini_admin.fini.wire import clean
+from fini_admin.fini.wire import clean_values
 from fini_admin.lib import keyring
 from fini_admin.lib.outage import outage_of
 
@@ -120,9 +120,7 @@ def append(chain: str, values: dict[str, Any]) -> int:
 
 def _append_row(head: Head, values: dict[str, Any]) -> Head:
     """Insert the row behind a locked head; returns the head as it is then."""
-    row = dict.fromkeys(COLUMNS) | {
-        name: clean(value) if isinstance(value, str) else value for name, value in values.items()
-    }
+    row = dict.fromkeys(COLUMNS) | clean_values(values)
     row |= {"chain": head.chain, "seq": head.seq + 1, "at": _time_after(head), "prev": head.hash}
     head.seq, head.hash = head.seq + 1, row_hash(row)
     head.mac = head_mac(head.chain, head.seq, head.hash)

@@ -55,6 +55,11 @@ def strip_unseen(text: str) -> str:
     return text[start:end]
 
 
+def holds_unseen(text: str) -> bool:
+    """Whether a text holds an invisible character other than white space."""
+    return any(is_unseen(character) and not character.isspace() for character in text)
+
+
 def is_unseen(character: str) -> bool:
     """Whether a character is invisible: white space, control and format characters, fillers."""
     if character in _FILLERS:

@@ -35,6 +35,11 @@ def clean(value: str) -> str:
     return value.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
 
 
+def clean_values(values: dict[str, Any]) -> dict[str, Any]:
+    """The same mapping with every text in it cleaned."""
+    return {name: clean(value) if isinstance(value, str) else value for name, value in values.items()}
+
+
 def shortened(value: str, most: int) -> str:
     """A text of at most `most` characters.
 

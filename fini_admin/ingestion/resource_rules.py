@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable
 
 from fini_admin.fini import wire
-from fini_admin.fini.external_ids import is_unseen, strip_unseen
+from fini_admin.fini.external_ids import holds_unseen, strip_unseen
 from fini_admin.fini.providers import MIME_TYPE
 from fini_admin.fini.routes import Resource, is_sendable, is_url
 from fini_admin.lib.key_text import REPLACEMENT, looks_like_key, without_keys
@@ -46,7 +46,7 @@ _OWN_RULES: dict[str, tuple[tuple[str, Callable[[str], bool]], ...]] = {
         (_TOO_LONG, wire.is_shortened),
         (
             "holds a character that cannot be seen: type or copy the address again",
-            lambda value: any(is_unseen(character) and not character.isspace() for character in value),
+            holds_unseen,
         ),
         (
             "holds white space: write it as %20",

@@ -62,7 +62,9 @@ def without_keys(text: str, *known: str) -> str:
         text = text.replace(key, REPLACEMENT)
         # What looks like a key is found below, in any form.
         if not PLAIN.fullmatch(key):
-            text = _without_spelled(text, key)
+            # A key may hold what reads as an escape: unescaping the text changes that as well.
+            for form in {key, _unescaped(key)}:
+                text = _without_spelled(text, form)
     return _pattern(text).sub(REPLACEMENT, text)
 
 

@@ -112,4 +112,4 @@ def test_every_handler_of_a_process_searches_its_lines(env, debug):
         text=True,
         check=True,
     )
-    assert done.stdout.splitlines() == ["gunicorn.error Line", "root Line"]
+    assert done.stdout.splitlines() == ["gunicorn.error LogFormatter", "root LogFormatter"]

@@ -77,7 +77,7 @@ def test_what_stands_around_a_key_stays():
 
 
 @pytest.mark.parametrize("spell", SPELLINGS.values(), ids=SPELLINGS)
-@pytest.mark.parametrize("key", [LIVE, ODD, "fini_x"])
+@pytest.mark.parametrize("key", [LIVE, ODD, "fini_x", "fini_%00", "fini_&lt;b"])
 def test_a_known_key_is_removed_however_it_is_written_and_what_stands_around_it_stays(key, spell):
     text = f"100% of \\ before {spell(key)} &amp; \\u0041 %41 after"
     assert without_keys(text, key) == f"100% of \\ before {REPLACEMENT} &amp; \\u0041 %41 after"

@@ -103,9 +103,7 @@ def pair_items(workspace: Workspace, sources: Sequence[Source]) -> None:
     """Match items with records on (provider, externalId), and set each item's lane (T1, T2)."""
     if not sources:
         return
-    by_place = {
-        (source.provider, comparison_key(source.provider, source.external_id)): source for source in sources
-    }
+    by_place = {(source.provider, source.id_key): source for source in sources}
     by_pk = {source.pk: source for source in sources}
     matched: list[Item] = []
     for item in _paired_items(workspace, sources):

@@ -8,9 +8,9 @@ from fini_admin.workspaces.models import ApiKey, Workspace
 
 MOST_HOURS = 720
 PAGE = 100
-NOT_CONNECTED = (
-    "NotConnected"  # an `error_kind` beside the names of the errors' classes: only Fini's words tell
-)
+# An `error_kind` beside the names of the errors' classes: only Fini's words tell.
+NOT_CONNECTED = "NotConnected"
+_OPEN, _CLOSED = Q(closed_at__isnull=True), Q(closed_at__isnull=False)
 
 
 class RunKind(models.TextChoices):
@@ -41,11 +41,7 @@ class Lane(models.TextChoices):
 
 
 class Stage(models.TextChoices):
-    """Where an item of a run stands.
-
-    *pair*: registered, its record not yet read back (T1). *read*: its record is read before anything is sent, and says
-    what is. A step carries items of one of the stages register, ingest, refresh and delete, and its kind is that.
-    """
+    """Where an item stands. *pair*: registered, its record not read back yet (T1). *read*: its record is read first."""
 
     REGISTER = "register"
     PAIR = "pair"
@@ -189,7 +185,7 @@ class Item(models.Model):
 class QueueEntry(models.Model):
     """A source's wait for ingestion. `lane` is empty until the record was read (T2); `run` is the run that holds it.
 
-    `for_run_alone`: the run opened it for itself, and what it does not send of it waits for nobody afterwards.
+    `for_run_alone`: the run opened it for itself, and closes it if it does not send it.
     """
 
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="+")
@@ -204,22 +200,10 @@ class QueueEntry(models.Model):
     closed_how = models.CharField(max_length=10, blank=True)
 
     class Meta:
-        constraints = (
-            models.UniqueConstraint(
-                fields=["source"], condition=Q(closed_at__isnull=True), name="one_open_entry"
-            ),
-        )
+        constraints = (models.UniqueConstraint(fields=["source"], condition=_OPEN, name="one_open_entry"),)
         indexes = (
-            models.Index(
-                fields=["workspace", "lane", "id"],
-                name="entry_waiting",
-                condition=Q(closed_at__isnull=True),
-            ),
-            models.Index(
-                fields=["workspace", "closed_how"],
-                name="entry_closed",
-                condition=Q(closed_at__isnull=False),
-            ),
+            models.Index(fields=["workspace", "lane", "id"], name="entry_waiting", condition=_OPEN),
+            models.Index(fields=["workspace", "closed_how"], name="entry_closed", condition=_CLOSED),
         )
 
 
@@ -379,9 +363,6 @@ class Schedule(models.Model):
         )
         indexes = (models.Index(fields=["next_at"], name="schedule_due"),)
 
-    def __str__(self) -> str:
-        return f"discovery of {self.provider} {self.every}"
-
     @property
     def every(self) -> str:
         return "every hour" if self.every_hours == 1 else f"every {self.every_hours} hours"
@@ -407,9 +388,6 @@ class Verification(models.Model):
 
     class Meta:
         indexes = (models.Index(fields=["asked_at"], name="verification_open", condition=Q(ended_at=None)),)
-
-    def __str__(self) -> str:
-        return f"verification of {self.key_id}"
 
 
 class Worker(models.Model):

@@ -104,11 +104,12 @@ class ChosenResources:
 
     def __iter__(self) -> Iterator[ResourceBody]:
         rows = self.preview.rows.filter(position__isnull=False).order_by("position")
-        part = list(rows[:CHUNK])
+        columns: Any = rows.values_list("position", "group", "content")
+        part = list(columns[:CHUNK])
         while part:
-            for row in part:
-                position, resource = row.position or 0, (row.content or {})["resource"]
-                if self.answer.sends(row.group, position):
+            for position, group, content in part:
+                if self.answer.sends(group, position):
                     title = self.answer.titles.get(position)
+                    resource = content["resource"]
                     yield resource if title is None else resource | {"title": title}
-            part = list(rows.filter(position__gt=part[-1].position)[:CHUNK])
+            part = list(columns.filter(position__gt=part[-1][0])[:CHUNK])

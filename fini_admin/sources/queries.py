@@ -8,7 +8,7 @@ from django.db.models import Count, F, FilteredRelation, Q, QuerySet
 
 from fini_admin.fini.external_ids import comparison_key
 from fini_admin.fini.wire import SOURCE_ID
-from fini_admin.lib.paging import Order, count, whole_number
+from fini_admin.lib.paging import CHUNK, Order, chunks, count, whole_number
 from fini_admin.sources.models import TITLE_KEY, Source, StateChange
 from fini_admin.sources.search import SOURCE_FIELDS, search
 from fini_admin.sources.states import State
@@ -107,6 +107,15 @@ def by_resource(workspace: Workspace, names: Sequence[tuple[str, str]]) -> dict[
         (source.provider, source.id_key): source for source in found.exclude(state=State.GONE).order_by("pk")
     }
     return {name: there[name[0], key] for name, key in keys.items() if (name[0], key) in there}
+
+
+def keys_by_id(workspace: Workspace, ids: Sequence[str]) -> dict[str, int]:
+    """The keys of a workspace's sources by Fini's IDs."""
+    found: dict[str, int] = {}
+    for part in chunks(list(ids), CHUNK):
+        rows = Source.objects.filter(workspace=workspace, fini_id__in=part)
+        found |= dict(rows.values_list("fini_id", "pk"))
+    return found
 
 
 def by_state(found: QuerySet[Source]) -> dict[str, str]:

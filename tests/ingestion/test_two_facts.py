@@ -12,7 +12,7 @@ from fini_admin.ingestion.models import QueueEntry
 from fini_admin.sources import mirror
 from fini_admin.sources.models import Source, StateChange
 from fini_admin.sources.states import State
-from fini_admin.web.wording.sources import Waiting, state_in_words, what_next
+from fini_admin.web.wording.sources import QueuePlace, state_in_words, what_next
 from fini_admin.workspaces.models import Workspace
 from tests.support import people
 from tests.support.queue_page import waiting
@@ -121,5 +121,5 @@ def test_the_second_fact_stands_beside_every_state() -> None:
     assert state_in_words("usable", "refresh") == "usable · refresh queued"
     assert state_in_words("queued", "add") == "queued"
     assert state_in_words("usable", None) == "usable"
-    taken = what_next(Source(state="failed", provider="notion"), Waiting("refresh", 41))
+    taken = what_next(Source(state="failed", provider="notion"), QueuePlace("refresh", 41))
     assert "run 41 has its refresh" in taken.then

@@ -1,4 +1,4 @@
-"""The filters of the sources. What is wrong is said beside its field and left out."""
+"""The filters of the sources page. An invalid filter shows its error and is ignored."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -10,7 +10,7 @@ from fini_admin.fini.providers import provider_label
 from fini_admin.fini.routes import SOURCES
 from fini_admin.sources import queries
 from fini_admin.sources.states import State
-from fini_admin.web.forms.base import Choice, Filters, NumberField, TimeField, choices
+from fini_admin.web.forms.base import Choice, Filters, NumberField, TimeField, choices_with_all
 
 LARGEST = 10**18
 SORTS = {"title": "Title", "change": "Last change"}
@@ -32,11 +32,13 @@ class SourceFilters(Filters):
         widget=forms.TextInput(attrs={"type": "search", "autocomplete": "off", "spellcheck": "false"}),
     )
     provider = Choice(
-        required=False, choices=choices({name: provider_label(name) for name in SOURCES}), label="Provider"
+        required=False,
+        choices=choices_with_all({name: provider_label(name) for name in SOURCES}),
+        label="Provider",
     )
     waits = Choice(
         required=False,
-        choices=choices({"refresh": "for a refresh", "add": "for its first ingestion"}),
+        choices=choices_with_all({"refresh": "for a refresh", "add": "for its first ingestion"}),
         label="Waits",
     )
     reason = forms.CharField(required=False, strip=False, label="Failed because")
@@ -51,7 +53,7 @@ class SourceFilters(Filters):
     since = TimeField("Changed since")
     state = Choice(
         required=False,
-        choices=choices({state: state for state in State.values}),
+        choices=choices_with_all({state: state for state in State.values}),
         label="State",
         widget=forms.HiddenInput,
         error_messages={"invalid_choice": "There is no such state."},

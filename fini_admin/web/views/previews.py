@@ -1,4 +1,4 @@
-"""The preview before every write to Fini, and its confirmation."""
+"""The preview that comes before every write to Fini, and its confirmation."""
 
 import json
 from collections import Counter
@@ -24,9 +24,9 @@ from fini_admin.ingestion.runs import NothingToDo, run_of_token
 from fini_admin.lib.paging import parts, whole_numbers
 from fini_admin.web.accounts.sensitive import reauthenticated
 from fini_admin.web.body_size import large_body
-from fini_admin.web.forms.base import key_fault
+from fini_admin.web.forms.base import key_text_error
 from fini_admin.web.forms.runs import ConfirmForm, DeleteForm, IngestForm
-from fini_admin.web.pages import go, show
+from fini_admin.web.pages import redirect_to, render_page
 from fini_admin.web.permissions import WorkspaceRequest, requires
 from fini_admin.workspaces.permissions import Permission, permission_of
 from fini_admin.workspaces.preferences import preferences
@@ -47,82 +47,82 @@ GONE = "This preview is no longer there: previews are kept for a day"
 @requires(Permission.QUEUE_READ)
 @large_body
 def preview(request: WorkspaceRequest, token: str) -> HttpResponseBase:
-    """What the run would do; posted, the run."""
+    """What the run would do; a POST starts the run."""
     found = previews.find(request.workspace, token)
     if found is None:
-        return confirmed_before(request, token)
-    if not needed(found) <= request.permissions:
+        return _run_of_confirmed(request, token)
+    if not _needed_permissions(found) <= request.permissions:
         raise PermissionDenied
     if found.kind == RunKind.DELETE:  # on a page of its own, which asks who one is
-        return go(request, address_of(found, request))
-    return shown_or_confirmed(request, found)
+        return redirect_to(request, _url_of(found, request))
+    return _show_or_confirm(request, found)
 
 
 @requires(Permission.SOURCES_DELETE)
 @reauthenticated
 def deletion(request: WorkspaceRequest, token: str) -> HttpResponseBase:
-    """What a deletion would delete; posted, its run."""
+    """What a deletion would delete; a POST starts its run."""
     found = previews.find(request.workspace, token)
     if found is None:
-        return confirmed_before(request, token)
+        return _run_of_confirmed(request, token)
     if found.kind != RunKind.DELETE:
-        return go(request, address_of(found, request))
-    return shown_or_confirmed(request, found)
+        return redirect_to(request, _url_of(found, request))
+    return _show_or_confirm(request, found)
 
 
-def shown_or_confirmed(request: WorkspaceRequest, found: Preview) -> HttpResponseBase:
+def _show_or_confirm(request: WorkspaceRequest, found: Preview) -> HttpResponseBase:
     """The preview, or the run that comes of it."""
-    form = form_of(found, request)
+    form = _form(found, request)
     if request.method == "POST" and form.is_valid():
-        return confirm(request, found, form)
-    return page(request, found, form, answer_of(found, request))
+        return _confirm(request, found, form)
+    return _preview_page(request, found, form, _posted_answer(found, request))
 
 
-def address_of(found: Preview, request: WorkspaceRequest) -> str:
+def _url_of(found: Preview, request: WorkspaceRequest) -> str:
     """The page of a preview."""
     name = "deletion" if found.kind == RunKind.DELETE else "preview"
     return reverse(name, args=[request.workspace.slug, found.token])
 
 
-def answer_of(found: Preview, request: WorkspaceRequest) -> PostedAnswer:
-    """What was posted of a register's resources: what stays out, what is let in, and the titles that were written."""
+def _posted_answer(found: Preview, request: WorkspaceRequest) -> PostedAnswer:
+    """The decisions about a register's resources: left out, let in, and the titles typed for those without."""
     if request.method != "POST" or found.kind != RunKind.REGISTER or is_chosen(found):
         return PostedAnswer()
-    return read_answer(found, dict(request.POST.lists()), partial(key_fault, request.POST))
+    return read_answer(found, dict(request.POST.lists()), partial(key_text_error, request.POST))
 
 
-def needed(found: Preview) -> set[Permission]:
-    """What one must be allowed to do to confirm it."""
+def _needed_permissions(found: Preview) -> set[Permission]:
+    """The permissions needed to confirm a preview."""
     kinds = {str(found.kind)} | ({str(RunKind.INGEST)} if found.then_ingest else set())
     kinds |= {str(CALLS[way]) for way in found.summary.get("ways", ()) if way in CALLS}
     return {permission_of(kind) for kind in kinds}
 
 
-def selected(request: WorkspaceRequest) -> list[int]:
-    """The numbers of what is selected in a list. Raises NothingToDo."""
+def selected_numbers(request: WorkspaceRequest) -> list[int]:
+    """The primary keys of the selected rows of a list. Raises NothingToDo without any."""
     numbers = whole_numbers(parts(request.POST.getlist("id")))
     if not numbers:
         raise NothingToDo("Nothing is selected")
     return numbers
 
 
-def offer(request: WorkspaceRequest, found: Preview) -> HttpResponse:
-    """A preview that was just frozen: into the page's dialog for htmx, else on to its page."""
+def show_preview(request: WorkspaceRequest, found: Preview) -> HttpResponse:
+    """A new preview: in the page's dialog for htmx, else a redirect to its page."""
     if request.htmx:
-        return page(request, found, form_of(found, request, posted=False))
-    return go(request, address_of(found, request))
+        return _preview_page(request, found, _form(found, request, posted=False))
+    return redirect_to(request, _url_of(found, request))
 
 
-def nothing(request: WorkspaceRequest, error: NothingToDo, back: str) -> HttpResponse:
-    """Why there is nothing to preview: in the page's dialog for htmx, else as a message on the page one came from."""
+def show_nothing_to_do(request: WorkspaceRequest, error: NothingToDo, back: str) -> HttpResponse:
+    """Why there is nothing to preview: in the page's dialog for htmx, else as a message on `back`."""
     if request.htmx:
         return render(request, "previews/_nothing.html", {"error": error}, status=422)
     messages.warning(request, f"{error}.")
-    return go(request, back)
+    return redirect_to(request, back)
 
 
-def form_of(found: Preview, request: WorkspaceRequest, *, posted: bool = True) -> ConfirmForm:
-    """The form, with what was posted, or with what the workspace sends along by default."""
+def _form(found: Preview, request: WorkspaceRequest, *, posted: bool = True) -> ConfirmForm:
+    """The form with what was posted, or with the workspace's defaults."""
     data = request.POST if posted and request.method == "POST" else None
     if found.kind == RunKind.DELETE:
         return DeleteForm(
@@ -131,31 +131,31 @@ def form_of(found: Preview, request: WorkspaceRequest, *, posted: bool = True) -
             linked=found.summary.get("linked", 0),
             with_articles=found.summary.get("with_articles", False),
         )
-    kind = form_kind(request, found)
+    kind = _form_class(request, found)
     if data is not None:
         return kind(data)
     held = preferences(request.workspace)
     return kind(initial={"english": held.english, "baser": held.baser})
 
 
-def form_kind(request: WorkspaceRequest, found: Preview) -> type[ConfirmForm]:
-    """What ingest sends along is asked only where it is sent."""
-    ingests = found.kind == RunKind.INGEST or found.then_ingest or may_choose(request, found)
+def _form_class(request: WorkspaceRequest, found: Preview) -> type[ConfirmForm]:
+    """The options of ingest are in the form only when the run may ingest."""
+    ingests = found.kind == RunKind.INGEST or found.then_ingest or _may_choose_ingest(request, found)
     return IngestForm if ingests else ConfirmForm
 
 
-def may_choose(request: WorkspaceRequest, found: Preview) -> bool:
-    """Whether it is decided here if what is registered is ingested as well."""
+def _may_choose_ingest(request: WorkspaceRequest, found: Preview) -> bool:
+    """Whether this person still decides between *Register* and *Register and ingest*."""
     return bool(found.summary.get("choose")) and Permission.SOURCES_INGEST in request.permissions
 
 
-def confirm(request: WorkspaceRequest, found: Preview, form: ConfirmForm) -> HttpResponseBase:
-    """Start the run and go to it."""
-    if may_choose(request, found):
+def _confirm(request: WorkspaceRequest, found: Preview, form: ConfirmForm) -> HttpResponseBase:
+    """Start the run and redirect to it."""
+    if _may_choose_ingest(request, found):
         found.then_ingest = request.POST.get("do") == "ingest"
-    answer = answer_of(found, request)
+    answer = _posted_answer(found, request)
     if answer.faults:
-        return page(request, found, form, answer)
+        return _preview_page(request, found, form, answer)
     extra = dict(form.cleaned_data)
     if found.kind == RunKind.DELETE:
         extra.pop("number")
@@ -164,57 +164,59 @@ def confirm(request: WorkspaceRequest, found: Preview, form: ConfirmForm) -> Htt
         run = previews.confirm(by=request.by, preview=found, answer=answer, **extra)
     except NothingToDo as error:
         form.add_error(None, str(error))
-        return page(request, found, form, answer)
-    return to_run(request, run)
+        return _preview_page(request, found, form, answer)
+    return _redirect_to_run(request, run)
 
 
-def confirmed_before(request: WorkspaceRequest, token: str) -> HttpResponseBase:
-    """To the run that came of it; or a word when nobody confirmed it within a day, on home or in the dialog."""
+def _run_of_confirmed(request: WorkspaceRequest, token: str) -> HttpResponseBase:
+    """Redirect to the run that a confirmed preview became; else say that the preview has expired."""
     run = run_of_token(request.workspace, token)
     if run:
-        return to_run(request, run)
+        return _redirect_to_run(request, run)
     if request.htmx:
         return render(request, "previews/_nothing.html", {"error": GONE}, status=422)
     messages.warning(request, f"{GONE}. Nothing was sent.")
-    return go(request, reverse("workspace", args=[request.workspace.slug]))
+    return redirect_to(request, reverse("workspace", args=[request.workspace.slug]))
 
 
-def to_run(request: WorkspaceRequest, run: Run) -> HttpResponse:
-    """The run's page."""
-    return go(request, reverse("run", args=[request.workspace.slug, run.number]))
+def _redirect_to_run(request: WorkspaceRequest, run: Run) -> HttpResponse:
+    return redirect_to(request, reverse("run", args=[request.workspace.slug, run.number]))
 
 
-def page(
+def _preview_page(
     request: WorkspaceRequest, found: Preview, form: ConfirmForm, answer: PostedAnswer | None = None
 ) -> HttpResponse:
-    """The preview; `?call=3` shows that call's body, `?group=new&from=50` that group's rows from there on."""
+    """The preview. `?call=3` adds that call's body; `?group=new&from=50` is that group's rows from there on."""
     plan = planned_calls.call_plan(found)
-    opened = plan.call(number_in(request.GET, "call"))
+    opened = plan.call(_number_in(request.GET, "call"))
     total = preview_store.number_of_ids(found)
     context = {
         "preview": found,
-        "address": address_of(found, request),
+        "address": _url_of(found, request),
         "deletes": found.kind == RunKind.DELETE,
         "form": form,
         "total": total,
-        "buttons": buttons(found, total, choose=may_choose(request, found)),
+        "buttons": _buttons(found, total, choose=_may_choose_ingest(request, found)),
         "calls": plan.calls(SHOWN),
         "number_of_calls": plan.number,
         "seconds": planned_calls.estimated_seconds(request.workspace, plan.number),
         "opened": opened,
-        "body": readable(planned_calls.request_of(found, opened)) if opened else "",
+        "body": _indented_body(planned_calls.request_of(found, opened)) if opened else "",
     }
     if is_chosen(found):
-        context |= {"chosen": chosen_rows(found, number_in(request.GET, "from")), "doings": doings(found)}
+        context |= {
+            "chosen": chosen_rows(found, _number_in(request.GET, "from")),
+            "doings": _counts_by_way(found),
+        }
     elif found.kind == RunKind.REGISTER:
-        context |= groups(found, request.GET, answer)
+        context |= _group_context(found, request.GET, answer)
     status = 422 if form.is_bound else 200
-    return show(
+    return render_page(
         request, "previews/preview.html", context, parts=("preview", "body", "rows", "chosen"), status=status
     )
 
 
-def doings(found: Preview) -> list[tuple[str, int]]:
+def _counts_by_way(found: Preview) -> list[tuple[str, int]]:
     """What is done about what was chosen, with how many IDs."""
     numbers: Counter[str] = Counter()
     for way, (_, number) in zip(found.summary["ways"], found.summary["providers"], strict=True):
@@ -222,24 +224,24 @@ def doings(found: Preview) -> list[tuple[str, int]]:
     return list(numbers.items())
 
 
-def groups(found: Preview, query: QueryDict, answer: PostedAnswer | None) -> dict[str, object]:
-    """What is new, what will be updated, what stays out; `group` is the one that more was asked of."""
+def _group_context(found: Preview, query: QueryDict, answer: PostedAnswer | None) -> dict[str, object]:
+    """The groups of resources (new, updated, left out); `group` is the one that more rows were asked of."""
     asked = query.get("group", "")
-    held = row_groups(found, asked=asked, start=number_in(query, "from"), answer=answer)
+    held = row_groups(found, asked=asked, start=_number_in(query, "from"), answer=answer)
     return {"groups": held, "group": next((group for group in held if group.name == asked), None)}
 
 
-def number_in(query: QueryDict, name: str) -> int:
-    """A number in the address; 0 for anything else."""
+def _number_in(query: QueryDict, name: str) -> int:
+    """A number in the query; 0 for anything else."""
     text = query.get(name, "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < DIGITS else 0
 
 
 @dataclass(frozen=True, slots=True)
-class Button:
-    """What confirms a preview; the words' {n} is how many, which changes with what is left out.
+class ConfirmButton:
+    """A button that confirms; {n} in `words` is the count, which changes as resources are left out.
 
-    What cannot be taken back is never the page's first button in looks.
+    `look` is its class in the style, instead of the primary one for the first.
     """
 
     value: str
@@ -249,29 +251,30 @@ class Button:
 
     @property
     def text(self) -> str:
-        """The words with the whole number."""
         return self.words.format(n=f"{self.total:,}")
 
 
-def buttons(found: Preview, total: int, *, choose: bool) -> list[Button]:
-    """Each begins like the button that led here (design 5); two where it is decided here whether to ingest."""
+def _buttons(found: Preview, total: int, *, choose: bool) -> list[ConfirmButton]:
+    """The confirming buttons, each named like the button that led here; two while ingest is still undecided."""
     if is_chosen(found):
-        return [button_of_chosen(found, total)]
+        return [_button_of_chosen(found, total)]
     if found.kind == RunKind.INGEST:
-        return [Button("ingest", "Send {n} to ingestion", total)]
-    both = [Button("register", "Register {n}", total), Button("ingest", "Register and ingest {n}", total)]
+        return [ConfirmButton("ingest", "Send {n} to ingestion", total)]
+    both = [
+        ConfirmButton("register", "Register {n}", total),
+        ConfirmButton("ingest", "Register and ingest {n}", total),
+    ]
     return both if choose else both[found.then_ingest :][:1]
 
 
-def button_of_chosen(found: Preview, total: int) -> Button:
+def _button_of_chosen(found: Preview, total: int) -> ConfirmButton:
     """The button that confirms a refresh, a deletion, a retry, or a registration of what was deleted."""
     look = "button-danger" if found.kind == RunKind.DELETE else "button-primary"
     if found.summary.get("retry"):
-        return Button("retry", "Retry {n}", total, look)
+        return ConfirmButton("retry", "Retry {n}", total, look)
     words = {RunKind.DELETE: "Delete {n}", RunKind.REGISTER: "Register {n} again"}
-    return Button(str(found.kind), words.get(RunKind(found.kind), "Refresh {n}"), total, look)
+    return ConfirmButton(str(found.kind), words.get(RunKind(found.kind), "Refresh {n}"), total, look)
 
 
-def readable(call: Request[Any] | None) -> str:
-    """A call's body as people read JSON."""
+def _indented_body(call: Request[Any] | None) -> str:
     return json.dumps(json.loads(call.payload or b"null"), ensure_ascii=False, indent=2) if call else ""

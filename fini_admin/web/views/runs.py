@@ -1,4 +1,4 @@
-"""The runs, and a run with the outcome of every single ID."""
+"""The runs, and one run with the outcome of each ID."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ from fini_admin.ingestion.retries import Reason
 from fini_admin.ingestion.runs import NothingToDo
 from fini_admin.lib.paging import count, page
 from fini_admin.web.forms.runs import RunFilters
-from fini_admin.web.pages import go, show
+from fini_admin.web.pages import redirect_to, render_page
 from fini_admin.web.permissions import WorkspaceRequest, requires
 from fini_admin.web.views import previews
 from fini_admin.workspaces.permissions import Permission, permission_of
@@ -29,13 +29,13 @@ def index(request: WorkspaceRequest) -> HttpResponse:
         queries.runs(request.workspace, **form.values()), cursor=request.GET.get("after"), field="number"
     )
     context: dict[str, object] = {"form": form, "page": found, "runs": found.rows}
-    return show(request, "runs/runs.html", context)
+    return render_page(request, "runs/runs.html", context)
 
 
 @requires(Permission.RUNS_READ)
 def run(request: WorkspaceRequest, number: int) -> HttpResponse:
     """A run: counts that add up, what did not end well and why, each ID with its outcome, the calls it made."""
-    found = run_of(request, number)
+    found = _run_or_404(request, number)
     outcome = request.GET.get("outcome", "")
     items = page(
         queries.items_of_run(found, outcome),
@@ -45,19 +45,19 @@ def run(request: WorkspaceRequest, number: int) -> HttpResponse:
     )
     context: dict[str, object] = {
         "run": found,
-        "counts": counts(found),
+        "counts": _outcome_counts(found),
         "outcome": outcome,
         "page": items,
         "calls": count(queries.calls_of_run(found)),
         "waits": queries.why_it_waits(found),
-        "next": what_next(found),
+        "next": _next_page(found),
         "left_out": discovery_remarks.remarks_of_run(found),
-        **second_chance(request, found),
+        **_retry_context(request, found),
     }
-    return show(request, "runs/run.html", context)
+    return render_page(request, "runs/run.html", context)
 
 
-def run_of(request: WorkspaceRequest, number: int) -> Run:
+def _run_or_404(request: WorkspaceRequest, number: int) -> Run:
     """The workspace's run of this number. Raises Http404."""
     found = queries.run_of(request.workspace, number)
     if found is None:
@@ -65,7 +65,7 @@ def run_of(request: WorkspaceRequest, number: int) -> Run:
     return found
 
 
-def second_chance(request: WorkspaceRequest, run: Run) -> dict[str, object]:
+def _retry_context(request: WorkspaceRequest, run: Run) -> dict[str, object]:
     """What did not end well, and what can be done about it; of a deletion what Fini said it deleted."""
     found = retries.reasons(run)
     may = permission_of(run.kind) in request.permissions
@@ -86,22 +86,22 @@ def second_chance(request: WorkspaceRequest, run: Run) -> dict[str, object]:
 @requires(Permission.RUNS_STEER)
 def retry(request: WorkspaceRequest, number: int) -> HttpResponse:
     """The preview of a retry: of all that did not end well, or with `reason` of what ended for that reason."""
-    found = run_of(request, number)
+    found = _run_or_404(request, number)
     if permission_of(found.kind) not in request.permissions:
         raise PermissionDenied
     if request.method != "POST":
-        return go(request, address_of(found))
-    return offer(request, found, lambda: freeze_retry(request, found))
+        return redirect_to(request, _url_of(found))
+    return _show_preview(request, found, lambda: _freeze_retry(request, found))
 
 
-def freeze_retry(request: WorkspaceRequest, run: Run) -> Preview:
+def _freeze_retry(request: WorkspaceRequest, run: Run) -> Preview:
     """The preview. Raises NothingToDo."""
     asked = request.POST.get("reason")
-    reason = None if asked is None else text_of(asked, retries.reasons(run))
+    reason = None if asked is None else _text_of(asked, retries.reasons(run))
     return retries.freeze_run(by=request.by, run=run, reason=reason)
 
 
-def text_of(asked: str, reasons: list[Reason]) -> str:
+def _text_of(asked: str, reasons: list[Reason]) -> str:
     """The reason that a form sent, as it is kept: a browser sends ends of lines in a way of its own."""
     words = asked.split()
     return next((reason.text for reason in reasons if reason.text.split() == words), asked)
@@ -110,27 +110,27 @@ def text_of(asked: str, reasons: list[Reason]) -> str:
 @requires(Permission.SOURCES_REGISTER)
 def register_again(request: WorkspaceRequest, number: int) -> HttpResponse:
     """The preview of a registration of what a deletion deleted."""
-    found = run_of(request, number)
+    found = _run_or_404(request, number)
     if request.method != "POST":
-        return go(request, address_of(found))
-    return offer(request, found, lambda: deletions.register_again(by=request.by, run=found))
+        return redirect_to(request, _url_of(found))
+    return _show_preview(request, found, lambda: deletions.register_again(by=request.by, run=found))
 
 
-def offer(request: WorkspaceRequest, run: Run, freeze: Callable[[], Preview]) -> HttpResponse:
+def _show_preview(request: WorkspaceRequest, run: Run, freeze: Callable[[], Preview]) -> HttpResponse:
     """A preview for a person to confirm, or why there is none."""
     try:
-        return previews.offer(request, freeze())
+        return previews.show_preview(request, freeze())
     except NothingToDo as error:
-        return previews.nothing(request, error, address_of(run))
+        return previews.show_nothing_to_do(request, error, _url_of(run))
 
 
-def address_of(run: Run) -> str:
+def _url_of(run: Run) -> str:
     """The run's page."""
     return reverse("run", args=[run.workspace.slug, run.number])
 
 
-def counts(run: Run) -> list[dict[str, object]]:
-    """The outcomes with their numbers and where their segment of the bar begins; what is open comes last."""
+def _outcome_counts(run: Run) -> list[dict[str, object]]:
+    """The outcomes with their counts and the start of their segment in the bar; what is open comes last."""
     told, begins = [], 0
     numbers = run.outcomes
     numbers[OPEN] = max(0, run.total - run.ended)
@@ -140,8 +140,8 @@ def counts(run: Run) -> list[dict[str, object]]:
     return told
 
 
-def what_next(run: Run) -> str:
-    """The step that follows an ended run on the way to usable: the name of a page, empty when none does."""
+def _next_page(run: Run) -> str:
+    """The page of the next step after a run; empty when there is none."""
     if run.state != RunState.ENDED or run.error:
         return ""
     if run.kind == RunKind.DISCOVER:

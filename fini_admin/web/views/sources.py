@@ -21,13 +21,13 @@ from fini_admin.sources.models import Source, StateChange
 from fini_admin.sources.states import State
 from fini_admin.web.body_size import large_body
 from fini_admin.web.forms.sources import SORTS, SourceFilters
-from fini_admin.web.pages import show
+from fini_admin.web.pages import render_page
 from fini_admin.web.permissions import WorkspaceRequest, requires
 from fini_admin.web.views import previews
-from fini_admin.web.views.home import way
+from fini_admin.web.views.home import url_if_allowed
 from fini_admin.web.wording.source_actions import actions
-from fini_admin.web.wording.source_facts import facts
-from fini_admin.web.wording.sources import Waiting, what_next
+from fini_admin.web.wording.source_facts import field_groups
+from fini_admin.web.wording.sources import QueuePlace, what_next
 from fini_admin.workspaces.permissions import Permission
 
 LIST = "sources/sources.html"
@@ -54,24 +54,24 @@ def index(request: WorkspaceRequest) -> HttpResponseBase:
     """
     asked = request.GET
     form = SourceFilters(asked, partial(queries.reasons, request.workspace))
-    request.GET = QueryDict(form.query(after=cursor_of(form, asked)))
+    request.GET = QueryDict(form.query(after=_cursor(form, asked)))
     found = queries.matching(request.workspace, form.criteria())
     if request.method == "POST":
-        return act(request, found)
+        return _act(request, found)
     if asked.get("export") in FORMATS:
-        return download(request, found, asked["export"])
+        return _download(request, found, asked["export"])
     if request.htmx and asked.get("part") in PARTS:
         return PARTS[asked["part"]](request, form, found, whole_number(asked.get("upto")))
     context: dict[str, object] = {
-        "page": in_order(found, form, asked.get("after")),
-        "discover": way(request, "discover"),
-        "sorts": sorts(form),
+        "page": _ordered_page(found, form, asked.get("after")),
+        "discover": url_if_allowed(request, "discover"),
+        "sorts": _sort_links(form),
         "may": {deed for deed, (needed, _) in DEEDS.items() if needed <= request.permissions},
     }
-    return show(request, LIST, context | tabs(form, {}))
+    return render_page(request, LIST, context | _state_tabs(form, {}))
 
 
-def cursor_of(form: SourceFilters, asked: QueryDict) -> str:
+def _cursor(form: SourceFilters, asked: QueryDict) -> str:
     """Where the page begins, as the address says it; empty for what is no such place."""
     cursor = asked.get("after", "")
     if not form.order:
@@ -81,14 +81,14 @@ def cursor_of(form: SourceFilters, asked: QueryDict) -> str:
     return cursor if known else ""
 
 
-def in_order(found: QuerySet[Source], form: SourceFilters, cursor: str | None) -> Page[Source]:
+def _ordered_page(found: QuerySet[Source], form: SourceFilters, cursor: str | None) -> Page[Source]:
     """A page of them: the newest first, unless they are sorted otherwise."""
     if not form.order:
         return page(found, cursor=cursor)
     return ordered_page(found, queries.ORDERS[form.order], cursor=cursor)
 
 
-def sorts(form: SourceFilters) -> list[dict[str, object]]:
+def _sort_links(form: SourceFilters) -> list[dict[str, object]]:
     """The orders to choose from; with filters that its index does not carry there is no way to one."""
     return [
         {
@@ -101,7 +101,7 @@ def sorts(form: SourceFilters) -> list[dict[str, object]]:
     ]
 
 
-def counted(
+def _counts_part(
     request: WorkspaceRequest, form: SourceFilters, found: QuerySet[Source], upto: int | None
 ) -> HttpResponse:
     """How many are in each state under the other filters, and how many *Select all* would select."""
@@ -110,11 +110,11 @@ def counted(
     newest = found.order_by("-pk").values_list("pk", flat=True).first() or 0
     counts = {"here": here, "exact": "" if here.endswith("+") else here.replace(",", ""), "newest": newest}
     may = any(needed <= request.permissions for needed, _ in DEEDS.values())
-    context = tabs(form, numbers) | {"counts": counts, "may": may}
-    return show(request, LIST, context, parts=("counts",))
+    context = _state_tabs(form, numbers) | {"counts": counts, "may": may}
+    return render_page(request, LIST, context, parts=("counts",))
 
 
-def keys_of(
+def _keys_part(
     request: WorkspaceRequest, form: SourceFilters, found: QuerySet[Source], upto: int | None
 ) -> HttpResponse:
     """What *Select all* selects: keys with commas between, less what came after it was counted."""
@@ -123,42 +123,42 @@ def keys_of(
     return HttpResponse(",".join(map(str, numbers)), content_type="text/plain")
 
 
-PARTS = {"counts": counted, "ids": keys_of}
+PARTS = {"counts": _counts_part, "ids": _keys_part}
 
 
-def act(request: WorkspaceRequest, found: QuerySet[Source]) -> HttpResponse:
+def _act(request: WorkspaceRequest, found: QuerySet[Source]) -> HttpResponse:
     """The preview of what was asked for: with what is selected, or with all that match."""
     name = request.POST.get("do", "")
     if name.removesuffix(ALL) not in DEEDS:
         return HttpResponseBadRequest("The sources do not know this action.", content_type="text/plain")
-    check(request, name.removesuffix(ALL))
+    _check(request, name.removesuffix(ALL))
     back = f"{request.path}?{request.GET.urlencode()}"
     try:
         if name.endswith(ALL):
             keys = list(found.order_by("-pk").values_list("pk", flat=True))
         else:
-            keys = previews.selected(request)
+            keys = previews.selected_numbers(request)
     except NothingToDo as error:
-        return previews.nothing(request, error, back)
-    return offer(request, name.removesuffix(ALL), keys, back)
+        return previews.show_nothing_to_do(request, error, back)
+    return _show_preview(request, name.removesuffix(ALL), keys, back)
 
 
-def check(request: WorkspaceRequest, deed: str) -> None:
+def _check(request: WorkspaceRequest, deed: str) -> None:
     """Raises PermissionDenied for who may not do it."""
     if not DEEDS[deed][0] <= request.permissions:
         raise PermissionDenied
 
 
-def offer(request: WorkspaceRequest, deed: str, keys: Sequence[int], back: str) -> HttpResponse:
+def _show_preview(request: WorkspaceRequest, deed: str, keys: Sequence[int], back: str) -> HttpResponse:
     """What would be done with these sources, for a person to confirm."""
     try:
         frozen = DEEDS[deed][1](by=request.by, workspace=request.workspace, sources=keys)
     except NothingToDo as error:
-        return previews.nothing(request, error, back)
-    return previews.offer(request, frozen)
+        return previews.show_nothing_to_do(request, error, back)
+    return previews.show_preview(request, frozen)
 
 
-def tabs(form: SourceFilters, numbers: dict[str, str]) -> dict[str, object]:
+def _state_tabs(form: SourceFilters, numbers: dict[str, str]) -> dict[str, object]:
     """The states to choose from, with how many are in each once they were counted."""
     chosen = form.values().get("state", "")
     told = [
@@ -170,13 +170,13 @@ def tabs(form: SourceFilters, numbers: dict[str, str]) -> dict[str, object]:
         }
         for state in ("", *State.values)
     ]
-    # These read every row of a workspace: their counts are taken once, not every other second.
+    # These filters scan all rows of the workspace, so their counts load once and are not polled.
     dear = {"q", "since"} & form.values().keys()
     return {"form": form, "tabs": told, "live": bool(numbers) and not dear}
 
 
-def download(request: WorkspaceRequest, found: QuerySet[Source], kind: str) -> StreamingHttpResponse:
-    """What matches as a file, written as it is read."""
+def _download(request: WorkspaceRequest, found: QuerySet[Source], kind: str) -> StreamingHttpResponse:
+    """All matches as a file, streamed."""
     written, content_type = FORMATS[kind]
     lines = written(export.sources_newest_first(found), export.NAMES)
     answer = StreamingHttpResponse(lines, content_type=f"{content_type}; charset=utf-8")
@@ -192,42 +192,42 @@ def source(request: WorkspaceRequest, fini_id: str) -> HttpResponse:
     if found is None:
         raise Http404
     if request.method == "POST":
-        return act_on(request, found)
+        return _act_on(request, found)
     entry = ingestion_queries.open_entry_of(found)
-    told = what_next(found, waiting(entry))
+    told = what_next(found, _waiting(entry))
     history = page(queries.history(found), cursor=request.GET.get("after"), size=MOST)
     items = ingestion_queries.items_of_source(found, most=MOST + 1)
     context: dict[str, object] = {
         "source": found,
         "entry": entry,
         "next": told,
-        "way": way(request, told.page, told.query) if told.page else "",
+        "way": url_if_allowed(request, told.page, told.query) if told.page else "",
         "actions": actions(found, holders([found.pk]), request.permissions),
         "attempts": ingestion_queries.attempts(found),
-        "groups": facts(found),
+        "groups": field_groups(found),
         "page": history,
         "items": items[:MOST],
         "more_items": len(items) > MOST,
-        "calls": ingestion_queries.latest_call_rows(request.workspace, named(history.rows, items[:MOST])),
+        "calls": ingestion_queries.latest_call_rows(request.workspace, _calls_of(history.rows, items[:MOST])),
     }
-    return show(request, "sources/source.html", context, parts=("source",))
+    return render_page(request, "sources/source.html", context, parts=("source",))
 
 
-def act_on(request: WorkspaceRequest, found: Source) -> HttpResponse:
+def _act_on(request: WorkspaceRequest, found: Source) -> HttpResponse:
     """The preview of what was asked for, with this source alone."""
     deed = request.POST.get("do", "")
     if deed not in DEEDS:
         return HttpResponseBadRequest("A source does not know this action.", content_type="text/plain")
-    check(request, deed)
-    return offer(request, deed, [found.pk], request.path)
+    _check(request, deed)
+    return _show_preview(request, deed, [found.pk], request.path)
 
 
-def waiting(entry: QueueEntry | None) -> Waiting | None:
+def _waiting(entry: QueueEntry | None) -> QueuePlace | None:
     """A place in the queue as far as it matters for what comes next."""
-    return Waiting(entry.lane, entry.run.number if entry.run else None) if entry else None
+    return QueuePlace(entry.lane, entry.run.number if entry.run else None) if entry else None
 
 
-def named(history: list[StateChange], items: list[Item]) -> set[str]:
-    """The calls that showed a change, and those that carried the source in a run."""
+def _calls_of(history: list[StateChange], items: list[Item]) -> set[str]:
+    """The IDs of the calls that showed a change, and of those that carried the source in a run."""
     shown, carried = {change.call for change in history}, {item.step.call for item in items if item.step}
     return (shown | carried) - {""}

@@ -130,7 +130,7 @@ def test_a_delete_run_says_what_fini_deleted_and_registers_it_again(admin: Clien
     assert "https://docs.example/a" in shown
     admin.post(f"/w/acme/previews/{preview.token}/", {})
     again = Run.objects.get(kind=RunKind.REGISTER)
-    assert [item.resource["externalId"] for item in again.items.order_by("position")] == ["ext-a", "ext-b"]
+    assert list(again.items.order_by("position").values_list("external_id", flat=True)) == ["ext-a", "ext-b"]
 
 
 def test_a_deletions_retry_asks_for_the_number_as_well(admin: Client, acme: Workspace) -> None:

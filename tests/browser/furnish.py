@@ -14,8 +14,10 @@ from tests.support.who import by
 django.setup()
 
 from fini_admin.fini.routes import Resource  # noqa: E402 - needs django.setup()
-from fini_admin.ingestion import previews, runs  # noqa: E402 - the same
+from fini_admin.ingestion import deletions, previews, runs  # noqa: E402 - the same
 from fini_admin.ingestion.models import QueueEntry  # noqa: E402 - the same
+from fini_admin.sources.models import Source  # noqa: E402 - the same
+from fini_admin.sources.states import State  # noqa: E402 - the same
 from fini_admin.workspaces.keys import add_key  # noqa: E402 - the same
 from fini_admin.workspaces.members import add_member, add_user  # noqa: E402 - the same
 from fini_admin.workspaces.models import User, Workspace  # noqa: E402 - the same
@@ -45,7 +47,9 @@ def main(wanted: dict[str, Any]) -> dict[str, object]:
     entries = QueueEntry.objects.filter(workspace=workspace, closed_at=None).select_related("source")
     actor = wanted["preview"]
     preview = previews.freeze_ingest(actor=actor, workspace=workspace, entries=list(entries))
-    return {"preview": preview.token, "key": str(workspace.keys.get().pk)}
+    usable = Source.objects.filter(workspace=workspace, state=State.USABLE).values_list("pk", flat=True)
+    deletion = deletions.freeze(by=by(actor), workspace=workspace, sources=usable[:1])
+    return {"preview": preview.token, "deletion": deletion.token, "key": str(workspace.keys.get().pk)}
 
 
 def join(workspace: Workspace, role: str, email: str, name: str, password: str) -> None:

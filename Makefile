@@ -38,7 +38,7 @@ format: $(READY) ## rewrite code and templates in the house format
 	ruff format
 	djlint --reformat --quiet templates
 
-bench: $(READY) ## measure what the design promises about speed
+bench: $(READY) ## measure speed, and what the contract promises
 	python -m bench
 
 screenshots: $(READY) ## take the pictures of README and guide anew, from a product started for it

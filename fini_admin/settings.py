@@ -120,7 +120,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "fini_admin.web.pages.in_the_viewers_zone",
+    "fini_admin.web.pages.viewer_time_zone",
 ]
 DEFAULT_EXCEPTION_REPORTER = "fini_admin.lib.redaction.ErrorReport"
 DEFAULT_EXCEPTION_REPORTER_FILTER = "fini_admin.lib.redaction.ReportFilter"

@@ -1,4 +1,4 @@
-"""The base of the project's commands: exit 1 and one line on standard error when they could not do their work."""
+"""The base of the commands: a known error ends a command with exit code 1 and one line on standard error."""
 
 import getpass
 import os
@@ -17,23 +17,23 @@ from fini_admin.lib.keyring import UnknownKey
 from fini_admin.workspaces.models import Workspace
 from fini_admin.workspaces.vault import SealBroken
 
-KNOWN = (ValidationError, SealBroken, UnknownKey, DatabaseError)
+KNOWN_ERRORS = (ValidationError, SealBroken, UnknownKey, DatabaseError)
 
 
 class Command(BaseCommand):
-    """A command whose known errors, wrong arguments among them, are one line and exit 1 (design 5)."""
+    """A command whose known errors, wrong arguments included, exit with 1 and one line on standard error."""
 
-    # Checks are `migrate`'s and `make check`'s work: their warnings would be more lines on standard error.
+    # `migrate` and `make check` run the checks; here their warnings would add lines to standard error.
     requires_system_checks = ()
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        """A parser that raises instead of printing its usage and leaving with 2, which means something else here."""
+        """A parser that raises; argparse would print its usage and exit with 2, which has another meaning here."""
         parser = super().create_parser(prog_name, subcommand, **kwargs)
         parser.called_from_command_line = False
         return parser
 
     def run_from_argv(self, argv: list[str]) -> None:
-        """As Django's; errors of the parser, which Django leaves to it, end like the others."""
+        """As Django's, but a parser's error exits with 1 and one line too."""
         try:
             super().run_from_argv(argv)
         except CommandError as error:
@@ -43,27 +43,26 @@ class Command(BaseCommand):
             sys.exit(1)
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        """As Django's; what is known to go wrong becomes a CommandError."""
+        """As Django's, but known errors become a CommandError."""
         try:
             return super().execute(*args, **options)
-        except KNOWN as error:
-            raise CommandError(explained(error)) from error
+        except KNOWN_ERRORS as error:
+            raise CommandError(_error_line(error)) from error
 
 
-def explained(error: Exception) -> str:
-    """An error as one line."""
+def _error_line(error: Exception) -> str:
     said = " ".join(error.messages) if isinstance(error, ValidationError) else str(error)
     return outage.outage_line(error) or one_line(said)
 
 
 def one_line(text: str) -> str:
-    """A text with every run of white space as one space."""
+    """Replace each run of white space by one space."""
     return " ".join(text.split())
 
 
 @sensitive_variables()
 def read_secret_from_stdin(prompt: str) -> str:
-    """A secret from standard input: asked for without echo on a terminal, else all of it but the last line's end."""
+    """Read a secret: without echo on a terminal, else all of standard input less its last line end."""
     if sys.stdin.isatty():
         return getpass.getpass(f"{prompt}: ")
     try:
@@ -74,7 +73,7 @@ def read_secret_from_stdin(prompt: str) -> str:
 
 
 def by() -> By:
-    """Who the audit trail names for a command: the process's user, whatever its environment says."""
+    """Who a command acts as: the process's user, whatever the environment says."""
     try:
         name = pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
@@ -83,9 +82,9 @@ def by() -> By:
 
 
 def workspace_or_error(slug: str, *, archived: bool = False) -> Workspace:
-    """The workspace with that slug, or a CommandError that names it.
+    """The workspace with this slug; raises CommandError without one.
 
-    One that is archived only for a command that reads (`archived`): no work may begin in it.
+    An archived one raises too, unless `archived` is set, which only commands that read do.
     """
     workspace = Workspace.objects.filter(slug=slug).first()
     if workspace is None:

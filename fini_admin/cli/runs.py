@@ -1,4 +1,4 @@
-"""The base of the commands that start a run: they write it into the database, a worker does the rest."""
+"""The base of the commands that start a run: they write it to the database, and a worker carries it out."""
 
 import sys
 import time
@@ -13,27 +13,25 @@ from fini_admin.ingestion.runs import NothingToDo
 from fini_admin.workspaces.models import Workspace
 from fini_admin.workspaces.queries import usable_key
 
-PAUSE = 0.5
-NOT_WELL = 2
-BAR = 30
+POLL_SECONDS = 0.5
+EXIT_NOT_ALL_DONE = 2
+BAR_WIDTH = 30
 
 
 class RunCommand(commands.Command):
-    """Start a run, print its number alone on the last line; with --wait follow it until every ID has its end."""
+    """Starts a run and prints its number alone on the last line; --wait follows it until every ID has its end."""
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """SLUG and --wait."""
         parser.add_argument("slug", metavar="SLUG", help="the workspace")
         parser.add_argument(
             "--wait", action="store_true", help="follow the run to its end; exit 0 if all ended well, else 2"
         )
 
     def start(self, workspace: Workspace, **options: Any) -> Run:
-        """Write the run; raises NothingToDo."""
+        """Create the run; raises NothingToDo."""
         raise NotImplementedError
 
     def handle(self, *, slug: str, wait: bool, **options: Any) -> None:
-        """Start, print, follow."""
         workspace = commands.workspace_or_error(slug)
         try:
             run = self.start(workspace, **options)
@@ -42,10 +40,10 @@ class RunCommand(commands.Command):
         self.stdout.write(str(run.number))
         self.stdout.flush()
         if wait and not self.follow(run):
-            sys.exit(NOT_WELL)
+            sys.exit(EXIT_NOT_ALL_DONE)
 
     def follow(self, run: Run) -> bool:
-        """Wait for the run's end; whether every ID ended well. Raises CommandError when no key can go on."""
+        """Wait for the run's end; returns whether every ID was done. Raises CommandError without a usable key."""
         while True:
             run.refresh_from_db()
             self.show(run)
@@ -55,7 +53,7 @@ class RunCommand(commands.Command):
                 archived = Workspace.objects.exclude(archived_at=None).filter(pk=run.workspace_id).exists()
                 why = "is archived" if archived else "has no key that Fini takes (add_key)"
                 raise CommandError(f"run {run.number} waits: the workspace {why}")
-            time.sleep(PAUSE)
+            time.sleep(POLL_SECONDS)
         for told in discovery_remarks.remarks_of_run(run):
             self.stderr.write(commands.one_line(told.line))
         if run.error:
@@ -63,9 +61,11 @@ class RunCommand(commands.Command):
         return not run.error and run.done == run.total
 
     def show(self, run: Run) -> None:
-        """A progress bar, on a terminal only."""
+        """Draw a progress bar, on a terminal only."""
         if sys.stderr.isatty():
-            filled = BAR * run.ended // max(1, run.total)
+            filled = BAR_WIDTH * run.ended // max(1, run.total)
             end = "\n" if run.state == RunState.ENDED else ""
-            self.stderr.write(f"\r[{'#' * filled:{BAR}}] {run.ended:,} of {run.total:,}{end}", ending="")
+            self.stderr.write(
+                f"\r[{'#' * filled:{BAR_WIDTH}}] {run.ended:,} of {run.total:,}{end}", ending=""
+            )
             self.stderr.flush()

@@ -1,4 +1,4 @@
-"""Which chain of the audit trail a slug names, and how long it is kept."""
+"""Which chains of the audit trail a command's arguments name, and how long their rows are kept."""
 
 from collections.abc import Callable
 from uuid import UUID
@@ -15,28 +15,28 @@ from fini_admin.workspaces.preferences import RETENTION_DAYS, preferences
 
 
 def chain_of(slug: str) -> str:
-    """The chain of a workspace, or with `-` the installation's own; raises CommandError."""
+    """A workspace's chain, or the installation's for `-`; raises CommandError."""
     return INSTALLATION if slug == INSTALLATION else str(workspace_or_error(slug, archived=True).pk)
 
 
-def every_trail() -> dict[str, str]:
-    """Every chain by its workspace's slug: also one whose workspace is gone, or all of it but its name."""
+def _every_chain() -> dict[str, str]:
+    """Every chain by its workspace's slug, including chains of deleted workspaces and chains that lost rows or head."""
     trails = {INSTALLATION: INSTALLATION} | {
         space.slug: str(space.pk) for space in Workspace.objects.order_by("slug")
     }
     known = set(trails.values())
     chains = (
-        readable(lambda: set(Head.objects.values_list("chain", flat=True)))
-        | readable(lambda: set(Entry.objects.values_list("chain", flat=True).distinct()))
-        | readable(heads.recorded_chains)
+        _readable_names(lambda: set(Head.objects.values_list("chain", flat=True)))
+        | _readable_names(lambda: set(Entry.objects.values_list("chain", flat=True).distinct()))
+        | _readable_names(heads.recorded_chains)
     )
     return trails | {f"chain {name}": name for name in sorted(chains - known, key=str)}
 
 
-def readable(names: Callable[[], set[str]]) -> set[str]:
-    """These names; where one was changed to what cannot be read (SQLite), a name that no chain has.
+def _readable_names(names: Callable[[], set[str]]) -> set[str]:
+    """The names; if one was changed so that SQLite cannot decode it, a name that no chain has.
 
-    To verify that one fails, behind the chain in which a row or a head is missed for it.
+    Verifying that chain fails, and so does the one in which a row or the head is missing.
     """
     try:
         return names()
@@ -45,15 +45,15 @@ def readable(names: Callable[[], set[str]]) -> set[str]:
 
 
 def days_kept(chain: str) -> int:
-    """For how many days a chain's rows are kept: as its workspace says; the default where there is none."""
+    """For how many days a chain's rows are kept: the workspace's setting, or the default."""
     try:
         return preferences(UUID(chain)).retention_days
     except ValueError:
         return RETENTION_DAYS
 
 
-def chosen(slug: str | None, *, every: bool) -> dict[str, str]:
-    """The chains that SLUG or --all names, by slug; raises CommandError where it is neither or both."""
+def chains_of_arguments(slug: str | None, *, every: bool) -> dict[str, str]:
+    """The chains named by SLUG or --all, by slug; raises CommandError for neither and for both."""
     if bool(slug) == every:
         raise CommandError("name one workspace, or give --all")
-    return every_trail() if every else {str(slug): chain_of(str(slug))}
+    return _every_chain() if every else {str(slug): chain_of(str(slug))}

@@ -1,4 +1,4 @@
-"""JSON as a tree to be read: folded beyond two levels, long texts cut, never more of it than a page can carry."""
+"""Parse a recorded body into a tree to show: bounded in nodes, depth and length of texts."""
 
 import json
 import re
@@ -20,19 +20,19 @@ HINTED = 2
 DESCRIBED = {"begins", "bytes", "sha256"}  # what bodies.described leaves of a text that was cut
 
 
-class Number(str):
-    """A number exactly as it was written."""
+class NumberText(str):
+    """A number as it was written, digit by digit."""
 
     __slots__ = ()
 
 
-class Pairs(list[tuple[str, Any]]):
-    """An object with its names in order, each as often as it was written."""
+class ObjectPairs(list[tuple[str, Any]]):
+    """An object's names and values in order, with repeated names kept."""
 
 
 @dataclass(slots=True)
-class Node:
-    """A value with its name. `left` is what is not shown: characters of a text, entries of a list or an object."""
+class JsonNode:
+    """A value with its name. `left` counts what is not shown: characters of a text, entries of a list or an object."""
 
     kind: str
     name: str | None = None
@@ -40,11 +40,11 @@ class Node:
     size: int = 0
     left: int = 0
     open: bool = False
-    children: list["Node"] = field(default_factory=list)
+    children: list["JsonNode"] = field(default_factory=list)
 
     @property
     def hint(self) -> str:
-        """What tells it from its neighbours while it is folded: its title and IDs, else its first short values."""
+        """What identifies a folded node: its title and IDs, else its first short values."""
         said = {child.name: child.text for child in self.children if child.kind in ("text", "number")}
         texts = [said[name] for name in TELLING if said.get(name)]
         texts = texts or [child.text for child in self.children if child.kind in ("text", "number")]
@@ -52,67 +52,70 @@ class Node:
 
 
 @dataclass(slots=True)
-class Budget:
-    """How many nodes may still be made."""
+class NodeLimit:
+    """How many more nodes may be created."""
 
     left: int = MOST_NODES
 
     def take(self) -> bool:
-        """One of them, if there is one."""
+        """Count one node; False when none is left."""
         self.left -= 1
         return self.left >= 0
 
 
 @dataclass(frozen=True, slots=True)
-class Body:
-    """A kept body to be shown: a tree, or where it is no JSON a plain text. `whole` is false for a kept beginning."""
+class BodyView:
+    """A recorded body: a tree, or `plain` text when it is no JSON. `whole` is false when only its start was kept."""
 
-    tree: Node | None
+    tree: JsonNode | None
     plain: str
     size: int
     left: int
     whole: bool
 
 
-def body_of(text: str) -> Body:
-    """A kept body, read."""
+def view_of_body(text: str) -> BodyView:
     try:
         value = json.loads(
-            text, object_pairs_hook=Pairs, parse_int=Number, parse_float=Number, parse_constant=Number
+            text,
+            object_pairs_hook=ObjectPairs,
+            parse_int=NumberText,
+            parse_float=NumberText,
+            parse_constant=NumberText,
         )
     except (ValueError, RecursionError):
-        return plain(text, len(text), whole=True)
-    if isinstance(value, Pairs) and {name for name, _ in value} == DESCRIBED:
+        return _plain_view(text, len(text), whole=True)
+    if isinstance(value, ObjectPairs) and {name for name, _ in value} == DESCRIBED:
         parts = dict(value)
         if isinstance(parts["begins"], str) and re.fullmatch(r"[0-9]{1,18}", str(parts["bytes"])):
             size = int(parts["bytes"])
-            return plain(parts["begins"], size, whole=len(clean(parts["begins"]).encode()) >= size)
-    return Body(fold(value, None, 0, Budget()), "", len(text), 0, whole=True)
+            return _plain_view(parts["begins"], size, whole=len(clean(parts["begins"]).encode()) >= size)
+    return BodyView(_node(value, None, 0, NodeLimit()), "", len(text), 0, whole=True)
 
 
-def plain(text: str, size: int, *, whole: bool) -> Body:
-    """A text that is no JSON, or no longer."""
-    return Body(None, clean(text[:LONGEST_PLAIN]), size, max(0, len(text) - LONGEST_PLAIN), whole)
+def _plain_view(text: str, size: int, *, whole: bool) -> BodyView:
+    return BodyView(None, clean(text[:LONGEST_PLAIN]), size, max(0, len(text) - LONGEST_PLAIN), whole)
 
 
-def fold(value: Any, name: str | None, level: int, budget: Budget) -> Node:
-    """A value as a node, with as much below it as the budget allows."""
-    if isinstance(value, Pairs):
-        return branch("object", name, value, level, budget)
+def _node(value: Any, name: str | None, level: int, budget: NodeLimit) -> JsonNode:
+    """A value as a node, with as many descendants as the limit allows."""
+    if isinstance(value, ObjectPairs):
+        return _branch("object", name, value, level, budget)
     if isinstance(value, list):
-        return branch("array", name, [(None, entry) for entry in value], level, budget)
-    if isinstance(value, Number):
-        return Node("number", name, value[:LONGEST_TEXT], left=max(0, len(value) - LONGEST_TEXT))
+        return _branch("array", name, [(None, entry) for entry in value], level, budget)
+    if isinstance(value, NumberText):
+        return JsonNode("number", name, value[:LONGEST_TEXT], left=max(0, len(value) - LONGEST_TEXT))
     if isinstance(value, str):
         left = max(0, len(value) - LONGEST_TEXT)
-        return Node("text", name, clean(value[:LONGEST_TEXT]), size=len(value), left=left)
-    return Node("word", name, {None: "null", True: "true", False: "false"}[value])
+        return JsonNode("text", name, clean(value[:LONGEST_TEXT]), size=len(value), left=left)
+    return JsonNode("word", name, {None: "null", True: "true", False: "false"}[value])
 
 
-def branch(kind: str, name: str | None, entries: list[tuple[Any, Any]], level: int, budget: Budget) -> Node:
-    """An object or a list."""
-    children = [] if level >= MOST_LEVELS else list(below(entries, level, budget))
-    return Node(
+def _branch(
+    kind: str, name: str | None, entries: list[tuple[Any, Any]], level: int, budget: NodeLimit
+) -> JsonNode:
+    children = [] if level >= MOST_LEVELS else list(_children(entries, level, budget))
+    return JsonNode(
         kind,
         name,
         size=len(entries),
@@ -122,9 +125,9 @@ def branch(kind: str, name: str | None, entries: list[tuple[Any, Any]], level: i
     )
 
 
-def below(entries: list[tuple[Any, Any]], level: int, budget: Budget) -> Iterator[Node]:
-    """Its first entries, until the budget is spent."""
+def _children(entries: list[tuple[Any, Any]], level: int, budget: NodeLimit) -> Iterator[JsonNode]:
+    """Nodes for the first entries, until the limit is reached."""
     for name, entry in entries[:MOST_CHILDREN]:
         if not budget.take():
             return
-        yield fold(entry, None if name is None else clean(name[:LONGEST_TEXT]), level + 1, budget)
+        yield _node(entry, None if name is None else clean(name[:LONGEST_TEXT]), level + 1, budget)

@@ -1,8 +1,8 @@
-"""What a browser sends, freed of text that looks like a key before anything reads it (P5).
+"""Replaces text that looks like a key in every request, before anything reads it (P5).
 
-The key itself is replaced, not the value around it: in the address, in the headers with their cookies, and in each
-field that is sent, except those that the view takes `as_typed`. The names of the fields that held one are noted with
-the data (`Guarded.with_key`); the base of all forms makes errors of them (forms.KeylessForm).
+The key itself is replaced, not the value around it: in the URL, in headers and cookies, and in each field except those
+that the view declares with `as_typed`. `GuardedFields.with_key` names the fields that held one; the base of all forms
+turns these names into errors (forms.base.KeylessForm).
 """
 
 from collections.abc import Callable, Collection, Mapping, MutableMapping
@@ -17,34 +17,34 @@ from fini_admin.web.body_size import too_large
 
 V = TypeVar("V", bound=Callable[..., Any])
 
-# Of what WSGI hands over; every header besides.
+# WSGI variables with the URL; headers are searched too.
 ADDRESS = ("PATH_INFO", "RAW_URI", "REQUEST_URI")
 HEADER = "HTTP_"
 
 
-class Guarded(QueryDict):
-    """Fields without keys; `with_key` has the names of those that held one."""
+class GuardedFields(QueryDict):
+    """A QueryDict in which keys were replaced; `with_key` has the names of the fields that held one."""
 
     with_key: frozenset[str] = frozenset()
 
-    def __copy__(self) -> "Guarded":
-        copied: Guarded = super().__copy__()
+    def __copy__(self) -> "GuardedFields":
+        copied: GuardedFields = super().__copy__()
         copied.with_key = self.with_key
         return copied
 
-    def __deepcopy__(self, memo: MutableMapping[int, Any]) -> "Guarded":
-        copied: Guarded = super().__deepcopy__(memo)
+    def __deepcopy__(self, memo: MutableMapping[int, Any]) -> "GuardedFields":
+        copied: GuardedFields = super().__deepcopy__(memo)
         copied.with_key = self.with_key
         return copied
 
 
 def fields_with_key(data: Mapping[str, Any]) -> frozenset[str]:
-    """The names of the fields of a form's data in which a key was replaced."""
-    return data.with_key if isinstance(data, Guarded) else frozenset()
+    """The names of the fields in which a key was replaced; empty for other data."""
+    return data.with_key if isinstance(data, GuardedFields) else frozenset()
 
 
 def as_typed(*fields: str) -> Callable[[V], V]:
-    """Declare the fields of a view whose text is not searched for keys: the key's own, and passwords that exist."""
+    """Exempt a view's fields from the search for keys: the key's own field, and existing passwords."""
 
     def declare(view: V) -> V:
         view.__dict__["as_typed"] = frozenset(fields)
@@ -53,13 +53,13 @@ def as_typed(*fields: str) -> Callable[[V], V]:
     return declare
 
 
-def guarded(data: QueryDict, own: Collection[str] = ()) -> QueryDict:
-    """The same fields without keys, a key that is typed into one of the `own` fields taken out of the others too.
+def remove_keys(data: QueryDict, own: Collection[str] = ()) -> QueryDict:
+    """The fields without keys. A key typed into one of the `own` fields is removed from all others too.
 
-    It is `data` itself where nothing has to go.
+    Returns `data` itself when nothing has to be replaced.
     """
-    known = [key for name in own for typed in data.getlist(name) if (key := typed_key(typed))]
-    kept, held = Guarded("", mutable=True, encoding=data.encoding), set()
+    known = [key for name in own for typed in data.getlist(name) if (key := _typed_key(typed))]
+    kept, held = GuardedFields("", mutable=True, encoding=data.encoding), set()
     changed = False
     for name, values in data.lists():
         clean_name = without_keys(name, *known)
@@ -75,14 +75,14 @@ def guarded(data: QueryDict, own: Collection[str] = ()) -> QueryDict:
     return kept
 
 
-def typed_key(typed: str) -> str:
-    """What was typed into the key's own field as far as it may be one, however short; empty where it cannot."""
+def _typed_key(typed: str) -> str:
+    """The text of a key's own field if it may be a key, however short; else empty."""
     key = bare_key(typed) if len(typed) <= LONGEST else ""
     return key if key.startswith(PREFIX) and key != PREFIX else ""
 
 
 class KeyGuard:
-    """The middleware. It stands first: others repeat an address in a redirect, before any view is asked."""
+    """The middleware. It is the first, because others repeat the URL in a redirect before a view is known."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -92,28 +92,28 @@ class KeyGuard:
             if name in ADDRESS or name.startswith(HEADER):
                 request.META[name] = without_keys(value)
         request.path, request.path_info = without_keys(request.path), without_keys(request.path_info)
-        guard_query(request)
+        _guard_query(request)
         return self.get_response(request)
 
     def process_view(
         self, request: HttpRequest, view: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
-        """The fields, now that the view is known. What is too large is read by nobody (middleware.Answers)."""
+        """Replace keys in the posted fields. A body that is too large is left unread (middleware.Answers)."""
         if request.method != "POST" or too_large(request, view):
             return
         try:
-            request.POST = guarded(request.POST, getattr(view, "as_typed", ()))  # type: ignore[assignment]  # the stubs want their immutable class
-        except UnreadablePostError:  # the browser went away; whoever reads it next finds out, too
+            request.POST = remove_keys(request.POST, getattr(view, "as_typed", ()))  # type: ignore[assignment]  # the stubs want their immutable class
+        except UnreadablePostError:  # the browser disconnected; the next reader gets the same error
             return
 
 
-def guard_query(request: HttpRequest) -> None:
-    """The query as it was written and as it is read: a key may hold an equals sign."""
+def _guard_query(request: HttpRequest) -> None:
+    """Replace keys in QUERY_STRING and in GET. Both are searched, since a key may contain an equals sign."""
     written = request.META.get("QUERY_STRING", "")
-    query = guarded(request.GET)
+    query = remove_keys(request.GET)
     clean = without_keys(written if query is request.GET else query.urlencode())
     if clean == written:
         return
-    kept: Any = Guarded(clean, encoding=request.encoding)
+    kept: Any = GuardedFields(clean, encoding=request.encoding)
     kept.with_key = fields_with_key(query)
     request.META["QUERY_STRING"], request.GET = clean, kept

@@ -1,7 +1,4 @@
-"""Middleware round every answer: no cache keeps it, no page reads a body without end.
-
-A missing encryption key and a database that is away are one page each.
-"""
+"""Middleware round every view: Cache-Control, limits on bodies, pages for outages and missing encryption keys."""
 
 import logging
 import sys
@@ -16,15 +13,15 @@ from django.template.loader import render_to_string
 
 from fini_admin.lib import outage
 from fini_admin.people.sealing import UNREADABLE
-from fini_admin.web.body_size import drain, stated_size, too_large
+from fini_admin.web.body_size import discard_body, stated_size, too_large
 
 log = logging.getLogger(__name__)
 
-# How browsers send a form; no page takes anything else.
+# The content types of forms; no view accepts others.
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 NUL = "\x00"
 FORWARDED = "HTTP_X_FORWARDED_FOR"
-AGAIN = 10  # seconds after which a program may ask again while the database is away
+RETRY_AFTER = 10  # seconds, in an outage of the database
 KEY_MISSING = (
     "This installation lacks an encryption key that its data was sealed with. An operator puts the key back into"
     " ENCRYPTION_KEYS."
@@ -32,93 +29,90 @@ KEY_MISSING = (
 
 
 class Answers:
-    """Every view's answer goes through here; static files do not."""
+    """Checks each request, and completes the response. Static files do not pass through here."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        # The database takes no NUL, and an octal escape brings one into a cookie: such a cookie is nobody's.
+        # PostgreSQL stores no NUL, and an octal escape puts one into a cookie. Such a cookie is dropped.
         request.COOKIES = {name: text for name, text in request.COOKIES.items() if NUL not in text}
-        if holds_nul(request):
-            return plain_page(400)
-        if not through_all_proxies(request):
+        if _has_nul(request):
+            return _plain_page(400)
+        if not _names_all_proxies(request):
             del request.META[FORWARDED]
         answer = self.get_response(request)
-        # A page holds what its reader may see; the next one at this machine, or behind this proxy, may not.
+        # A page shows what this person may see; the next one at this browser or behind this proxy may not.
         answer.headers.setdefault("Cache-Control", "private, no-store")
         return answer
 
     def process_view(
         self, request: HttpRequest, view: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> HttpResponse | None:
-        """A body that is too large for the view, or no form's, is not parsed.
+        """Refuse a body that is too large for the view (413) or is no form (415), before it is parsed.
 
-        Django bounds fields, but would put files of any size on the disk. A view without Django's own check of the
-        token, which reads everything, looks at the size itself.
+        Django limits fields, but writes files of any size to disk. A view with `csrf_exempt` checks the size itself,
+        because Django's CSRF check would read the whole body.
         """
         size = stated_size(request)
         if too_large(request, view) and not getattr(view, "csrf_exempt", False):
             if size <= settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
-                drain(request, size)
-            return plain_page(413)
-        return plain_page(415) if size and request.content_type not in FORMS else None
+                discard_body(request, size)
+            return _plain_page(413)
+        return _plain_page(415) if size and request.content_type not in FORMS else None
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """Wrong ENCRYPTION_KEYS are the operator's to mend: a page that says so, a line in the log, no traceback.
-
-        A NUL that no form refused is the sender's.
-        """
+        """A missing encryption key gets a page and one line in the log; a NUL that no form refused is 400."""
         if isinstance(exception, UNREADABLE):
-            return keys_do_not_fit(exception)
-        return plain_page(400) if outage.refuses_nul(exception) else None
+            return encryption_key_missing(exception)
+        return _plain_page(400) if outage.refuses_nul(exception) else None
 
 
-def holds_nul(request: HttpRequest) -> bool:
-    """Whether a NUL stands in the address or in a header; what a form sends, the form looks at."""
+def _has_nul(request: HttpRequest) -> bool:
+    """Whether the URL or a header has a NUL; forms check their fields themselves."""
     texts = [request.path, *request.GET, *(text for _, held in request.GET.lists() for text in held)]
     texts += [text for name, text in request.META.items() if name.startswith("HTTP_")]
     return any(NUL in text for text in texts)
 
 
-def plain_page(status: int, **context: object) -> HttpResponse:
-    """The page of this status, without anything that is read for the person."""
+def _plain_page(status: int, **context: object) -> HttpResponse:
+    """Render an error page without a query to the database."""
     return HttpResponse(render_to_string(f"{status}.html", context), status=status)
 
 
-def failed(request: HttpRequest) -> HttpResponse:
-    """What nothing else answered, in a view or round it (urls.py: handler500): a database that is away, else a fault.
+def server_error(request: HttpRequest) -> HttpResponse:
+    """The handler for uncaught exceptions (urls.py: handler500): 503 in an outage of the database, else 500.
 
-    Django logs both: the one as a line, the other with its traceback (lib/redaction.py).
+    Django logs both: an outage as one line, anything else with its traceback (lib/redaction.py).
     """
     found = outage.outage_of(sys.exc_info()[1])
     if found is None:
-        return plain_page(400 if outage.refuses_nul(sys.exc_info()[1]) else 500)
-    answer = plain_page(503, title=found.what, why=found.cure)
-    answer.headers["Retry-After"] = str(AGAIN)
+        return _plain_page(400 if outage.refuses_nul(sys.exc_info()[1]) else 500)
+    answer = _plain_page(503, title=found.what, why=found.cure)
+    answer.headers["Retry-After"] = str(RETRY_AFTER)
     return answer
 
 
-def through_all_proxies(request: HttpRequest) -> bool:
-    """Whether X-Forwarded-For, if there is one, names as many addresses as TRUSTED_PROXIES has proxies.
+def _names_all_proxies(request: HttpRequest) -> bool:
+    """Whether X-Forwarded-For, if present, has at least as many addresses as TRUSTED_PROXIES says.
 
-    Each proxy adds one. With fewer the header may be forged, so the address that asked this process counts instead,
-    which nobody can choose. It is no 400: a wrong TRUSTED_PROXIES would take the whole site down.
+    Each proxy adds one. A shorter header may be forged, so the peer's address is used instead, which nobody can choose.
+    It is no 400, because a wrong TRUSTED_PROXIES would take the whole site down.
     """
     named = request.META.get(FORWARDED)
     if named is None or named.count(",") + 1 >= settings.TRUSTED_PROXIES:
         return True
-    tell_of_missing_proxies(named.count(",") + 1, settings.TRUSTED_PROXIES)
+    warn_of_missing_proxies(named.count(",") + 1, settings.TRUSTED_PROXIES)
     return False
 
 
 @cache
-def tell_of_missing_proxies(named: int, expected: int) -> None:
-    """A line in the log, once for each process: limits are counted for a proxy's address until this is mended."""
+def warn_of_missing_proxies(named: int, expected: int) -> None:
+    """Log once per process that rate limits count by a proxy's address until TRUSTED_PROXIES is corrected."""
     log.warning("X-Forwarded-For names %d of TRUSTED_PROXIES=%d: the peer's address counts", named, expected)
 
 
-def keys_do_not_fit(error: Exception) -> HttpResponse:
-    """The page that says so; its text says nothing of what is sealed."""
+def encryption_key_missing(error: Exception) -> HttpResponse:
+    """The 503 page for a missing encryption key. The error goes to the log only."""
     log.error("%s", error)
-    return plain_page(503, title="Encryption key missing", why=KEY_MISSING)
+    return _plain_page(503, title="Encryption key missing", why=KEY_MISSING)

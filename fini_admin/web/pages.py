@@ -1,4 +1,4 @@
-"""The pages of no app: the root, the probes, the frame round every page, and how a page is answered."""
+"""Helpers shared by all pages, and the pages outside any workspace: the root, the workspace switch, the probes."""
 
 import logging
 from collections.abc import Callable
@@ -19,19 +19,19 @@ from fini_admin.audit import chain
 from fini_admin.ingestion.queries import footer, queue_length, running_runs, worker_alive
 from fini_admin.lib import outage
 from fini_admin.lib.keyring import UnknownKey
-from fini_admin.web.permissions import Request, public, signed_in
+from fini_admin.web.permissions import SignedInRequest, public, signed_in
 from fini_admin.workspaces import queries
 from fini_admin.workspaces.models import Workspace
 from fini_admin.workspaces.permissions import Permission
 
 log = logging.getLogger(__name__)
-# How long /readyz waits for whoever writes: most probes give up soon after.
+# How long /readyz waits for another writer. Most probes time out soon after.
 PROBE_SECONDS = 2
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One line of the side menu; `group` begins a group of that name, `note` is a short text beside the line."""
+class MenuEntry:
+    """A link in the side menu. `group` starts a group of that name; `note` counts something, shown beside it."""
 
     text: str
     view: str
@@ -40,23 +40,23 @@ class Entry:
     note: Callable[[Workspace], str] | None = None
 
 
-# In the order and with the words of design 5.
+# Order and texts are stable: people's scripts and habits rely on them.
 MENU = (
-    Entry("Home", "workspace", Permission.SOURCES_READ),
-    Entry("Discover", "discover", Permission.SOURCES_DISCOVER),
-    Entry("Register", "register", Permission.SOURCES_REGISTER),
-    Entry("Queue", "queue", Permission.QUEUE_READ, note=queue_length),
-    Entry("Sources", "sources", Permission.SOURCES_READ),
-    Entry("Runs", "runs", Permission.RUNS_READ, note=running_runs),
-    Entry("Audit", "calls", Permission.CALLS_READ, group="prove"),
-    Entry("Activity", "activity", Permission.ACTIVITY_READ),
-    Entry("Keys", "keys", Permission.KEYS_MANAGE, group="manage"),
-    Entry("Members", "members", Permission.MEMBERS_MANAGE),
-    Entry("Settings", "settings", Permission.SETTINGS_MANAGE),
+    MenuEntry("Home", "workspace", Permission.SOURCES_READ),
+    MenuEntry("Discover", "discover", Permission.SOURCES_DISCOVER),
+    MenuEntry("Register", "register", Permission.SOURCES_REGISTER),
+    MenuEntry("Queue", "queue", Permission.QUEUE_READ, note=queue_length),
+    MenuEntry("Sources", "sources", Permission.SOURCES_READ),
+    MenuEntry("Runs", "runs", Permission.RUNS_READ, note=running_runs),
+    MenuEntry("Audit", "calls", Permission.CALLS_READ, group="prove"),
+    MenuEntry("Activity", "activity", Permission.ACTIVITY_READ),
+    MenuEntry("Keys", "keys", Permission.KEYS_MANAGE, group="manage"),
+    MenuEntry("Members", "members", Permission.MEMBERS_MANAGE),
+    MenuEntry("Settings", "settings", Permission.SETTINGS_MANAGE),
 )
 
 
-def show(
+def render_page(
     request: HttpRequest,
     template: str,
     context: dict[str, object],
@@ -64,15 +64,15 @@ def show(
     parts: tuple[str, ...] = ("list",),
     status: int = 200,
 ) -> HttpResponse:
-    """The page, or for htmx the part of it that `?part=` names, the first by default."""
+    """Render the template, or for htmx the part of it that `?part=` names, the first of `parts` by default."""
     if not request.htmx:  # type: ignore[attr-defined]  # set by HtmxMiddleware
         return render(request, template, context, status=status)
     part = request.GET.get("part")
     return render(request, f"{template}#{part if part in parts else parts[0]}", context, status=status)
 
 
-def go(request: HttpRequest, url: str) -> HttpResponse:
-    """On to another page, for htmx as a whole page too."""
+def redirect_to(request: HttpRequest, url: str) -> HttpResponse:
+    """Redirect after a POST, for htmx as a full page load."""
     if request.htmx:  # type: ignore[attr-defined]  # set by HtmxMiddleware
         return HttpResponseClientRedirect(url)
     answer = redirect(url)
@@ -80,10 +80,10 @@ def go(request: HttpRequest, url: str) -> HttpResponse:
     return answer
 
 
-def in_the_viewers_zone(
+def viewer_time_zone(
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Middleware: times in the zone that the browser named (frame.js); UTC, and said so, until it did."""
+    """Middleware: activate the time zone that the browser named in a cookie (frame.js); UTC without one."""
 
     def zoned(request: HttpRequest) -> HttpResponseBase:
         try:
@@ -96,8 +96,8 @@ def in_the_viewers_zone(
 
 
 @signed_in
-def home(request: Request) -> HttpResponse:
-    """The one workspace of who has one, else the choice."""
+def home(request: SignedInRequest) -> HttpResponse:
+    """The person's only workspace, or the list to choose from."""
     workspaces = list(queries.workspaces_of(request.user))
     if len(workspaces) == 1:
         return redirect("workspace", workspaces[0].slug)
@@ -105,28 +105,28 @@ def home(request: Request) -> HttpResponse:
 
 
 @signed_in
-def switch(request: Request) -> HttpResponse:
-    """The workspaces one may go to, for the switch in the frame."""
+def switch_workspace(request: SignedInRequest) -> HttpResponse:
+    """The workspaces that the menu's switch offers."""
     return render(request, "pages/_switch.html", {"workspaces": queries.workspaces_of(request.user)})
 
 
 @public
 def healthz(request: HttpRequest) -> HttpResponse:
-    """Whether this process answers; asks nobody else."""
+    """200 while this process answers. Reads neither database nor worker."""
     return HttpResponse("ok", content_type="text/plain; charset=utf-8")
 
 
 @public
 def readyz(request: HttpRequest) -> JsonResponse:
-    """Whether the work can be done: 200, or 503 with what is missing (design 5).
+    """200 when work can be done, else 503 with the names of what is missing.
 
-    `database` when it takes no write within PROBE_SECONDS, with `why` (then nobody knows of the rest); `worker` when
-    none is alive; `encryption_keys` when what was signed last is signed with a key that ENCRYPTION_KEYS lacks.
+    `database`: it takes no write within PROBE_SECONDS; `why` says more, and the rest is unknown. `worker`: none is
+    alive. `encryption_keys`: ENCRYPTION_KEYS lacks the key of the newest signature.
     """
     try:
         with outage.lock_timeout(PROBE_SECONDS):
             cache.set("readyz", "", timeout=1)
-        found = {"encryption_keys": keys_fit(), "worker": worker_alive()}
+        found = {"encryption_keys": _encryption_keys_fit(), "worker": worker_alive()}
     except DatabaseError as error:
         away = outage.outage_of(error)
         why = f"{away.what}: {away.cure}" if away else "The database refuses a write; the log says more."
@@ -136,8 +136,8 @@ def readyz(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"ready": not missing, "missing": missing}, status=503 if missing else 200)
 
 
-def keys_fit() -> bool:
-    """Whether ENCRYPTION_KEYS holds the key of the installation's own chain."""
+def _encryption_keys_fit() -> bool:
+    """Whether ENCRYPTION_KEYS holds the key that signed the installation's chain."""
     try:
         chain.check_head_key(chain.INSTALLATION)
     except UnknownKey:
@@ -146,21 +146,20 @@ def keys_fit() -> bool:
 
 
 def frame(request: HttpRequest) -> dict[str, object]:
-    """Context of every page: the menu, holding only what this person may open (a template decides nothing).
+    """Context processor: the menu with the entries that this person may open, and the foot.
 
-    What is counted is counted only by a template that shows it: a fragment has no frame and asks nothing.
+    Counts are callables: a fragment, which shows no frame, runs no query for them.
     """
     workspace = getattr(request, "workspace", None)
     allowed: frozenset[Permission] = getattr(request, "permissions", frozenset())
     if workspace is None:
         return {"menu": []}
     entries = [entry for entry in MENU if entry.permission in allowed]
-    menu = [line(entry, request, workspace) for entry in entries]
+    menu = [_menu_line(entry, request, workspace) for entry in entries]
     return {"menu": menu, "foot": partial(footer, workspace)} if menu else {"menu": []}
 
 
-def line(entry: Entry, request: HttpRequest, workspace: Workspace) -> dict[str, object]:
-    """A line of the menu for a template."""
+def _menu_line(entry: MenuEntry, request: HttpRequest, workspace: Workspace) -> dict[str, object]:
     url = reverse(entry.view, args=[workspace.slug])
     here = url == request.path or (entry.view != "workspace" and request.path.startswith(url))
     told = {"text": entry.text, "url": url, "here": here, "group": entry.group, "view": entry.view}

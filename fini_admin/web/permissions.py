@@ -1,7 +1,7 @@
-"""Where a permission is checked, and the only place (P6); their names and the role map are in workspaces/permissions.
+"""Permissions are checked here and nowhere else (P6). workspaces/permissions has their names and the role map.
 
-Every view carries one rule: `@requires(Permission.…)`, `@signed_in`, `@superuser_only` or `@public`. A test walks the
-URLconf and fails for a view without one. Out of sight is 404; in sight and not allowed is 403.
+Every view has one rule: `@requires(Permission.…)`, `@signed_in`, `@superuser_only` or `@public`. A test walks the
+URLconf and fails for a view without one. What a person cannot see is 404; what they see but may not do is 403.
 """
 
 from collections.abc import Callable
@@ -23,30 +23,30 @@ from django_htmx.middleware import HtmxDetails
 from fini_admin.audit.names import By, Origin
 from fini_admin.people import second_factor
 from fini_admin.people.sealing import UNREADABLE
-from fini_admin.web.middleware import keys_do_not_fit
+from fini_admin.web.middleware import encryption_key_missing
 from fini_admin.workspaces import queries
 from fini_admin.workspaces.models import Role, User, Workspace
 from fini_admin.workspaces.permissions import ALLOWED, Permission
 
 
 class Rule(StrEnum):
-    """The rules of views that belong to no workspace."""
+    """Rules of views outside any workspace."""
 
     PUBLIC = "public"
     SIGNED_IN = "signed in"
     SUPERUSER = "superuser"
 
 
-class Request(HttpRequest):
-    """A request of someone who is logged in."""
+class SignedInRequest(HttpRequest):
+    """A request of somebody who is logged in."""
 
     user: User
-    by: By  # who it is, for the trail
+    by: By  # the actor for the audit trail
     htmx: HtmxDetails
 
 
-class WorkspaceRequest(Request):
-    """A request inside a workspace, after `requires` let it through."""
+class WorkspaceRequest(SignedInRequest):
+    """A request to a view with `requires`, after the check."""
 
     workspace: Workspace
     role: Role
@@ -57,11 +57,12 @@ View = Callable[..., HttpResponseBase]
 P = ParamSpec("P")
 
 
-def ruled(view: View, rule: Permission | Rule) -> View:
-    """Record on the view its rule, for the test that walks the URLconf, and whether it needs a log-in.
+def _set_rule(view: View, rule: Permission | Rule) -> View:
+    """Set the rule on a view, and whether the view needs a log-in.
 
-    Both are always set, because `wraps` copies `login_required=False` from allauth's views. Methods other than GET,
-    HEAD, OPTIONS and POST get 405: allauth's views would treat PUT as POST.
+    The test that walks the URLconf reads the rule. Both are always set, because `wraps` copies `login_required=False`
+    from allauth's views. Methods other than GET, HEAD, OPTIONS and POST get 405: allauth's views would treat PUT as
+    POST.
     """
     ours: View = require_http_methods(["GET", "HEAD", "OPTIONS", "POST"])(view)
     ours.__dict__.update(rule=rule, login_required=rule != Rule.PUBLIC)
@@ -71,10 +72,10 @@ def ruled(view: View, rule: Permission | Rule) -> View:
 def requires(
     permission: Permission,
 ) -> Callable[[Callable[Concatenate[WorkspaceRequest, P], HttpResponseBase]], View]:
-    """A view of a workspace, whose URL has `slug`.
+    """Decorate a workspace's view, whose URL has `slug`; the person needs the permission.
 
-    In its place the view gets `request.workspace`, `.role` and `.permissions`. Raises Http404 out of sight,
-    PermissionDenied in sight (P6).
+    The view gets `request.workspace`, `.role` and `.permissions` instead of the slug. Raises Http404 for a workspace
+    that the person is no member of, PermissionDenied without the permission (P6).
     """
 
     def decorate(view: Callable[Concatenate[WorkspaceRequest, P], HttpResponseBase]) -> View:
@@ -92,68 +93,70 @@ def requires(
             request.by = By(request.user.email, Origin.BROWSER)
             return view(request, *args, **kwargs)
 
-        return ruled(checked, permission)
+        return _set_rule(checked, permission)
 
     return decorate
 
 
 def signed_in(view: View) -> View:
-    """A view for everyone who is logged in (the middleware below sees to that), outside any workspace."""
+    """Decorate a view outside any workspace that is open to everybody who is logged in."""
 
     @wraps(view)
-    def checked(request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    def checked(request: SignedInRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         request.by = By(request.user.email, Origin.BROWSER)
         return view(request, *args, **kwargs)
 
-    return ruled(checked, Rule.SIGNED_IN)
+    return _set_rule(checked, Rule.SIGNED_IN)
 
 
 def superuser_only(view: View) -> View:
-    """A view that exists for superusers only; Http404 for everyone else."""
+    """Decorate a view for superusers; everybody else gets Http404."""
 
     @wraps(view)
-    def checked(request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    def checked(request: SignedInRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.user.is_superuser:
             raise Http404
         request.by = By(request.user.email, Origin.BROWSER)
         return view(request, *args, **kwargs)
 
-    return ruled(checked, Rule.SUPERUSER)
+    return _set_rule(checked, Rule.SUPERUSER)
 
 
 def public(view: View) -> View:
-    """A view for everyone, logged in or not: the opt-out."""
+    """Decorate a view that needs no log-in."""
 
     @wraps(view)
     def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         return view(request, *args, **kwargs)
 
-    return ruled(checked, Rule.PUBLIC)
+    return _set_rule(checked, Rule.PUBLIC)
 
 
 class LoginRequired(LoginRequiredMiddleware):
-    """Every view asks for a log-in unless it is `@public`."""
+    """Asks for a log-in before every view that is not `@public`."""
 
     def process_view(
         self, request: HttpRequest, view_func: View, view_args: tuple[Any, ...], view_kwargs: dict[str, Any]
     ) -> HttpResponseBase | None:
-        """As Django's, but a public view does not look the visitor up: probes answer while the database is away."""
+        """As Django's, but a public view does not load the user: probes answer during an outage of the database."""
         if not getattr(view_func, "login_required", True):
             return None
         try:
             return super().process_view(request, view_func, view_args, view_kwargs)
-        except UNREADABLE as error:  # a session that timed out is recorded: no `process_exception` sees this
-            return keys_do_not_fit(error)
+        except (
+            UNREADABLE
+        ) as error:  # from the trail's row of a timed-out session; `process_exception` misses it
+            return encryption_key_missing(error)
 
     def handle_no_permission(  # type: ignore[override]  # the stubs know only Django's own redirect
         self, request: HttpRequest, view_func: View
     ) -> HttpResponseRedirectBase:
-        """To the log-in page (style.md 5.5)."""
-        return lead(request, resolve_url(self.get_login_url(view_func)))
+        """Redirect to the log-in page, for htmx as a full page load."""
+        return redirect_first(request, resolve_url(self.get_login_url(view_func)))
 
 
 class SecondFactorRequired:
-    """Whoever must have a second factor and has none is led to where it is set up, and may do nothing else."""
+    """Redirects a person who must have a second factor and has none to the page that sets one up."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -164,21 +167,21 @@ class SecondFactorRequired:
     def process_view(
         self, request: HttpRequest, view_func: View, view_args: tuple[Any, ...], view_kwargs: dict[str, Any]
     ) -> HttpResponseBase | None:
-        """After LoginRequired: what is left is open to everyone, or somebody is logged in."""
+        """Runs after LoginRequired, so a view that is not public has a person who is logged in."""
         open_to_all = not getattr(view_func, "login_required", True)
         if open_to_all or getattr(view_func, "enrols", False) or not second_factor.is_missing(request):
             return None
-        return lead(request, reverse("mfa_activate_totp"))
+        return redirect_first(request, reverse("mfa_activate_totp"))
 
 
 def enrols(view: View) -> View:
-    """A view that is open to someone who must set up a second factor first (SECOND_FACTOR_REQUIRED)."""
+    """Mark a view that stays open to a person who must set up a second factor first (SECOND_FACTOR_REQUIRED)."""
     view.__dict__["enrols"] = True
     return view
 
 
-def lead(request: HttpRequest, url: str) -> HttpResponseRedirectBase:
-    """Redirect to a page that must come first and leads back here; for htmx as a full page load, not into a cell."""
+def redirect_first(request: HttpRequest, url: str) -> HttpResponseRedirectBase:
+    """Redirect to a page that must come first and returns here afterwards; for htmx as a full page load."""
     htmx: HtmxDetails = request.htmx  # type: ignore[attr-defined]  # set by HtmxMiddleware
     back = (htmx.current_url_abs_path or "/") if htmx else request.get_full_path()
     there = redirect_to_login(back, url).url

@@ -1,4 +1,4 @@
-"""Every part of the pages in each of its states, for whoever builds the next page (superusers)."""
+"""Every component in each of its states, for developers (superusers only)."""
 
 from django import forms
 from django.contrib import messages
@@ -11,12 +11,12 @@ from fini_admin.lib.paging import Page
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import State
 from fini_admin.web.forms.base import Choice, KeylessForm
-from fini_admin.web.permissions import Request, superuser_only
+from fini_admin.web.permissions import SignedInRequest, superuser_only
 from fini_admin.workspaces.models import KeyState
 
 
-class Sample(KeylessForm):
-    """A field of each kind."""
+class SampleForm(KeylessForm):
+    """A field of each type."""
 
     title = forms.CharField(help_text="As people will read it.")
     url = forms.URLField(label="URL", assume_scheme="https")
@@ -26,25 +26,25 @@ class Sample(KeylessForm):
 
 
 class SampleFilters(KeylessForm):
-    """What a list is filtered by."""
+    """A list's filters."""
 
     q = forms.CharField(label="Search", required=False)
     state = Choice(choices=[("", "All"), *State.choices], required=False)
 
 
 @superuser_only
-def styleguide(request: Request) -> HttpResponse:
-    """The parts; `?toast` shows a message that floats."""
+def styleguide(request: SignedInRequest) -> HttpResponse:
+    """The components; `?toast` adds a floating message."""
     if request.htmx:
         return render(request, "components/_sample_dialog.html")
     if "toast" in request.GET:
         messages.success(request, "3 put back into the queue")
-    wrong = Sample({"title": "", "url": "nowhere", "provider": "files"}, auto_id="wrong_%s")
+    wrong = SampleForm({"title": "", "url": "nowhere", "provider": "files"}, auto_id="wrong_%s")
     wrong.is_valid()
     older: Page[Source] = Page([], "50", first=False)
     context = {
         "form": SampleFilters(request.GET),
-        "sample": Sample(auto_id="right_%s"),
+        "sample": SampleForm(auto_id="right_%s"),
         "wrong": wrong,
         "states": State.values,
         "outcomes": [*ItemOutcome.values, "open"],

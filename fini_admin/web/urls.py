@@ -1,4 +1,4 @@
-"""The pages. Every view carries its rule (permissions.py); allauth's get theirs here, and only those in use."""
+"""The URLconf. Every view has its rule (permissions.py); allauth's views get theirs here, and only those in use."""
 
 from allauth.account import views as account
 from allauth.mfa.base import views as mfa
@@ -27,7 +27,7 @@ from fini_admin.web.views import (
 )
 from fini_admin.web.views import settings as workspace_settings
 
-handler500 = middleware.failed
+handler500 = middleware.server_error
 
 urlpatterns = [
     path("", pages.home, name="home"),
@@ -40,7 +40,7 @@ urlpatterns = [
     path("workspaces/<uuid:workspace_id>/restore/", workspaces.restore, name="workspace_restore"),
     path("people/", people.everyone, name="people"),
     path("people/<int:number>/", people.person, name="person"),
-    path("switch/", pages.switch, name="switch"),
+    path("switch/", pages.switch_workspace, name="switch"),
     path("w/<slug:slug>/", home.home, name="workspace"),
     path("w/<slug:slug>/register/", register.register, name="register"),
     path("w/<slug:slug>/discover/", discover.index, name="discover"),
@@ -164,7 +164,7 @@ urlpatterns = [
         public(account.password_reset_from_key_done),
         name="account_reset_password_from_key_done",
     ),
-    # Where allauth sends someone whose address nobody vouched for (a person made outside `add_user`).
+    # allauth redirects a person with an unverified address here (one created outside `add_user`).
     path(
         "accounts/confirm-email/",
         public(account.email_verification_sent),

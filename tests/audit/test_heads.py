@@ -147,4 +147,7 @@ def test_what_was_recorded_last_is_found_by_an_index(recorded_trail):
 def test_a_recorded_head_is_told_in_words(recorded_trail):
     row = Entry.objects.filter(chain="-", kind=HEAD_RECORDED).order_by("-seq")[0]
     hash_ = Entry.objects.get(chain=recorded_trail, seq=RECORDED_AT).hash
-    assert detail.told(row) == [("", f"Row 5 was the newest of chain {recorded_trail}."), ("hash", hash_)]
+    assert detail.detail_pairs(row) == [
+        ("", f"Row 5 was the newest of chain {recorded_trail}."),
+        ("hash", hash_),
+    ]

@@ -1,4 +1,4 @@
-"""What a person does on the pages, by the stable names of design 5."""
+"""What a person does on the pages, by the accessible names that scripts rely on."""
 
 import re
 from collections.abc import Callable

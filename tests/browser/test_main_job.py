@@ -30,7 +30,7 @@ def truth(place: Place) -> Counter[str]:
 
 
 def end(document: Row) -> str:
-    """Usable needs more than COMPLETED (design 2, trap 5)."""
+    """Usable needs more than COMPLETED (T5)."""
     job = document["linkedJobStatus"]
     if job == "FAILED" or document["error"]:
         return "failed"

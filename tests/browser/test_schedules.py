@@ -58,5 +58,5 @@ def test_without_a_script_it_is_set_and_taken_over_as_well(product: Product, vis
     call(product.env, "-c", MOVE_ON % place.slug, given="")
     page.goto(place.at("settings/"))
     page.get_by_role("button", name="Take over").click()
-    expect(page.get_by_text("The schedule is yours.")).to_be_visible()
+    expect(page.get_by_text("The schedule now runs in your name.")).to_be_visible()
     assert [row["set_by"] for row in place.read("ingestion_schedule")] == [PEOPLE["admin"][0]]

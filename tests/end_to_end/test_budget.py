@@ -1,4 +1,4 @@
-"""Several workers share one budget: never over it, and not far below while work waits (trap 7)."""
+"""Several workers share one budget: never over it, and not far below while work waits (T7)."""
 
 import json
 import time

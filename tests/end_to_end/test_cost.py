@@ -1,4 +1,4 @@
-"""What the main job costs in calls (trap 7)."""
+"""What the main job costs in calls (T7)."""
 
 import json
 from pathlib import Path

@@ -101,5 +101,5 @@ def test_the_page_says_what_the_read_key_is_used_for(acme, client: Client, reade
     people.sign_in(client, people.member(acme, "admin"))
     page = " ".join(client.get(PAGE).content.decode().split())
     assert "Reads go out with this key" in page
-    assert "Reads go out with the live key then, as writes do." in page
+    assert "Reads then go out with the live key, as writes do." in page
     assert "It may only read: reads go out with it from now on, writes" in verified(client, reader)

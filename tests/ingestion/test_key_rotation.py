@@ -130,7 +130,7 @@ def test_what_a_verification_found_of_the_workspace_stands_on_the_page(
     people.sign_in(client, people.member(acme, "admin"))
     assert "opens this workspace" not in client.get(PAGE).content.decode()
     verified(client, second)
-    assert "It opens this workspace." in client.get(PAGE).content.decode()
+    assert "It belongs to this workspace." in client.get(PAGE).content.decode()
 
 
 def test_a_key_of_another_workspace_is_said_to_be_one_and_its_button_is_off(

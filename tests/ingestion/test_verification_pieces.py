@@ -57,11 +57,11 @@ def test_pressing_verify_asks_fini_nothing_and_the_page_says_what_it_waits_for(a
     answer = admin.post(f"{PAGE}{main.pk}/verify/")
     assert (answer.status_code, answer["Location"]) == (303, PAGE)
     assert sandbox.log() == []
-    assert "The verification waits: no worker is at work. Start one with manage.py run_worker." in card(admin)
+    assert "The verification waits: no worker is running. Start one with manage.py run_worker." in card(admin)
     now = datetime.now(UTC)
     Worker.objects.create(pk=OWNER, started_at=now, seen_at=now)
     page = card(admin)
-    assert "Verifying… Fini is asked whether it takes the key, and for what." in page
+    assert "Verifying… Fini is asked whether it accepts the key, and which scopes the key has." in page
     button = page[page.index(f'id="verify-{main.pk}"') :].split(">")[0]
     assert "disabled" in button
     assert f"verifying-{main.pk}" in button

@@ -112,7 +112,7 @@ def test_a_log_in_begun_with_a_password_that_was_changed_meanwhile_begins_anew(c
     ada.save()
     answer = client.post(CODE, {"code": code(secret, 1)}, follow=True)
     assert answer.redirect_chain[-1] == ("/accounts/login/", 302)
-    assert "Something changed while you were logging in. Log in again." in text(answer)
+    assert "Your password or account was changed while you were logging in. Log in again." in text(answer)
     assert not signed_in(client)
     assert client.get(CODE).url == "/accounts/login/"
 

@@ -25,7 +25,7 @@ Seen = Callable[[str], list[Page]]
 
 REFUSED = (403, 404, 405)
 ROLES = ("viewer", "editor", "admin")
-# What the pages offer, by the names of design 5 where it has one, and what each asks for.
+# The buttons of the pages, by their accessible names, which scripts rely on; and the permission that each needs.
 ACTIONS: dict[str, Permission] = {
     r"Discover": Permission.SOURCES_DISCOVER,
     r"Register": Permission.SOURCES_REGISTER,
@@ -49,7 +49,7 @@ ACTIONS: dict[str, Permission] = {
     r"Save settings": Permission.SETTINGS_MANAGE,
     r"Take over": Permission.SETTINGS_MANAGE,
 }
-# The fields whose names scripts rely on (design 5), and the page that has them.
+# The fields whose names scripts rely on, by the page that has them.
 FIELDS = {
     "register": {"Provider", "Title", "URL", "External ID", "MIME type"},
     "keys": {"API key", "Label"},

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fini_admin.audit.bodies import _excerpt
 from fini_admin.web import json_tree
-from fini_admin.web.json_tree import Node, body_of
+from fini_admin.web.json_tree import JsonNode, view_of_body
 from fini_admin.web.templatetags.json_view import json_view
 
 VALUES = st.recursive(
@@ -20,17 +20,17 @@ VALUES = st.recursive(
 )
 
 
-def tree(value: Any) -> Node:
-    found = body_of(json.dumps(value)).tree
+def tree(value: Any) -> JsonNode:
+    found = view_of_body(json.dumps(value)).tree
     assert found
     return found
 
 
-def nodes(node: Node) -> int:
+def nodes(node: JsonNode) -> int:
     return 1 + sum(map(nodes, node.children))
 
 
-def depth_of_open(node: Node) -> int:
+def depth_of_open(node: JsonNode) -> int:
     return 1 + max(map(depth_of_open, node.children), default=0) if node.open else 0
 
 
@@ -63,7 +63,7 @@ def test_a_page_never_carries_more_of_a_body_than_its_budget():
 
 def test_a_body_nested_without_end_is_shown_to_a_depth_or_as_it_is():
     assert nodes(tree(json.loads("[" * 200 + "]" * 200))) == json_tree.MOST_LEVELS + 1
-    deep = body_of("[" * 200_000 + "]" * 200_000)
+    deep = view_of_body("[" * 200_000 + "]" * 200_000)
     assert deep.tree is None
     assert len(deep.plain) == json_tree.LONGEST_PLAIN
     assert deep.left == 400_000 - json_tree.LONGEST_PLAIN
@@ -78,7 +78,7 @@ def test_markup_in_a_body_is_text():
 
 def test_numbers_names_and_double_names_stand_as_they_were_written():
     text = '{"a": 1.0, "a": 1e999, "b": 12345678901234567890, "c": "1", "d": null, "e": [], "f": {}}'
-    node = body_of(text).tree
+    node = view_of_body(text).tree
     assert node
     assert [(child.name, child.text) for child in node.children[:5]] == [
         ("a", "1.0"),
@@ -94,27 +94,27 @@ def test_numbers_names_and_double_names_stand_as_they_were_written():
 
 
 def test_half_a_character_breaks_no_page():
-    node = body_of('{"\\ud800": "\\udfff x"}').tree
+    node = view_of_body('{"\\ud800": "\\udfff x"}').tree
     assert node
     json_view(node).encode()
-    body_of("no JSON \ud800").plain.encode()
+    view_of_body("no JSON \ud800").plain.encode()
 
 
 def test_what_is_no_json_is_shown_as_text():
-    body = body_of("<html>Bad gateway</html>")
+    body = view_of_body("<html>Bad gateway</html>")
     assert (body.tree, body.plain, body.whole) == (None, "<html>Bad gateway</html>", True)
 
 
 def test_of_a_body_that_was_cut_its_beginning_is_shown_and_its_size_said():
-    body = body_of(_excerpt('{"documents": [', 5_000_000, "0" * 64))
+    body = view_of_body(_excerpt('{"documents": [', 5_000_000, "0" * 64))
     assert (body.tree, body.plain, body.size, body.whole) == (None, '{"documents": [', 5_000_000, False)
-    short = body_of(_excerpt("<html>Bad gateway</html>", 24, "0" * 64))
+    short = view_of_body(_excerpt("<html>Bad gateway</html>", 24, "0" * 64))
     assert (short.plain, short.whole) == ("<html>Bad gateway</html>", True)
 
 
 @pytest.mark.parametrize("size", ['"²"', "-1", "1e3", '"' + "9" * 5000 + '"', "null"])
 def test_what_only_looks_like_a_cut_body_is_shown_as_it_is(size):
-    assert body_of(f'{{"begins": "x", "bytes": {size}, "sha256": ""}}').tree
+    assert view_of_body(f'{{"begins": "x", "bytes": {size}, "sha256": ""}}').tree
 
 
 @given(VALUES)

@@ -14,7 +14,7 @@ from django.test.client import MULTIPART_CONTENT
 from fini_admin.audit.models import Entry
 from fini_admin.lib.key_text import REPLACEMENT
 from fini_admin.web.forms.base import KEY_HERE, MARK_HERE, Filters, KeylessForm
-from fini_admin.web.key_guard import KeyGuard, as_typed, fields_with_key, guarded
+from fini_admin.web.key_guard import KeyGuard, as_typed, fields_with_key, remove_keys
 from fini_admin.workspaces.models import ApiKey
 from tests.support import people
 
@@ -128,11 +128,11 @@ def test_a_field_that_the_view_takes_as_typed_stays_and_its_key_goes_from_the_ot
 
 def test_of_a_key_field_with_nothing_behind_the_prefix_nothing_follows_for_the_others():
     data = QueryDict("key=fini_&label=fini_admin")
-    assert guarded(data, {"key"}) is data
+    assert remove_keys(data, {"key"}) is data
 
 
 def test_copies_know_the_names_too():
-    data = guarded(QueryDict(f"title={KEY}"))
+    data = remove_keys(QueryDict(f"title={KEY}"))
     assert (
         fields_with_key(copy(data))
         == fields_with_key(deepcopy(data))
@@ -150,7 +150,7 @@ def test_a_body_that_is_too_large_is_not_read(settings):
 
 
 def test_the_form_base_refuses_the_field_that_held_one_and_no_other():
-    form = Words(guarded(QueryDict(f"title=too+long+{KEY}&note=fine")))
+    form = Words(remove_keys(QueryDict(f"title=too+long+{KEY}&note=fine")))
     assert not form.is_valid()
     assert form.errors == {"title": [KEY_HERE]}
     assert form["title"].value() == f"too long {REPLACEMENT}"
@@ -166,13 +166,13 @@ def test_what_stands_in_place_of_a_key_is_refused_when_it_is_sent_again_and_can_
 
 
 def test_the_form_base_knows_its_fields_by_their_prefix():
-    data = guarded(QueryDict(f"1-title=ab&2-title={KEY}"))
+    data = remove_keys(QueryDict(f"1-title=ab&2-title={KEY}"))
     assert Words(data, prefix="1").is_valid()
     assert not Words(data, prefix="2").is_valid()
 
 
 def test_a_filter_that_held_one_counts_for_nothing_and_stands_in_no_link():
-    filters = Wanted(guarded(QueryDict(f"q={KEY}")))
+    filters = Wanted(remove_keys(QueryDict(f"q={KEY}")))
     assert filters.values() == {}
     assert filters.errors == {"q": [KEY_HERE]}
     assert filters.query(after="3") == "after=3"

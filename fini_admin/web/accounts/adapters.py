@@ -38,15 +38,15 @@ log = logging.getLogger(__name__)
 LOCKED_FOR = 5 * 60  # as ACCOUNT_RATE_LIMITS says of failed log-ins
 PARTS = ("userinfo", "id_token")
 UNKNOWN = "{name} says that you are {who}. Nobody here has that address: an admin adds people first."
-UNPROVEN = "{name} does not vouch for the address {who}, so it cannot be used to log in."
+UNPROVEN = "{name} has not verified the address {who}, so it cannot be used to log in."
 LINKED = (
     "The address {who} is linked to another log-in at {name}. Ask a superuser to link this one on People, if it is"
     " yours; until then log in with your password, or with the other one."
 )
-BEGIN_ANEW = "Something changed while you were logging in. Log in again."
+BEGIN_ANEW = "Your password or account was changed while you were logging in. Log in again."
 KNOWN_BY = "known by"
 NOT_YOU = "{name} did not say that it is you, or did not ask you again. Nothing was done."
-CANCELLED = "You turned back at {name}. Nothing was done."
+CANCELLED = "You cancelled at {name}. Nothing was done."
 FAILED = "{name} did not answer as it should. Nothing was done; it is safe to try again."
 
 

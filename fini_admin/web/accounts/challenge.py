@@ -25,7 +25,7 @@ from fini_admin.web.key_guard import fields_with_key
 from fini_admin.workspaces.models import User
 
 PASSWORD, CODE, PROVIDER = "password", "code", "provider"
-# allauth's IDs of the ways, and our names.
+# allauth's IDs of the ways, with our names.
 WAYS = {"reauthenticate": PASSWORD, "mfa_reauthenticate": CODE, "provider": PROVIDER}
 FORMS: dict[str, Any] = {PASSWORD: AskForm, CODE: AgainForm}
 # The prefix of the question's own fields among those of another form.

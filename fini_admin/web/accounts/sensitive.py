@@ -11,7 +11,7 @@ from django.utils.cache import add_never_cache_headers
 
 from fini_admin.people import reauthentication
 from fini_admin.web.accounts import challenge
-from fini_admin.web.permissions import Request, View, lead
+from fini_admin.web.permissions import SignedInRequest, View, redirect_first
 
 
 def reauthenticated(view: View, *, reading: bool = False) -> View:
@@ -23,7 +23,7 @@ def reauthenticated(view: View, *, reading: bool = False) -> View:
     """
 
     @wraps(view)
-    def checked(request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    def checked(request: SignedInRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if reading or request.method not in ("GET", "HEAD", "OPTIONS"):
             question = _question(request)
             if question is not None:
@@ -38,7 +38,7 @@ def reauthenticated(view: View, *, reading: bool = False) -> View:
     return checked
 
 
-def _question(request: Request) -> HttpResponseBase | None:
+def _question(request: SignedInRequest) -> HttpResponseBase | None:
     """The question before a dangerous act; None when it is answered."""
     recent = reauthentication.recent(request)
     if not recent and not challenge.ways(request.user):
@@ -53,10 +53,10 @@ def _question(request: Request) -> HttpResponseBase | None:
         return None
     if request.method == "POST" and not request.htmx:
         return challenge.ask(request, challenge.in_place_of_answer(request))
-    return lead(request, reauthentication.url(request.user))
+    return redirect_first(request, reauthentication.url(request.user))
 
 
 def begin_anew(request: HttpRequest) -> HttpResponseBase:
     """Log out a person who can only prove who they are by logging in, and lead them there."""
     logout(request)
-    return lead(request, resolve_url("account_login"))
+    return redirect_first(request, resolve_url("account_login"))

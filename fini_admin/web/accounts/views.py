@@ -38,8 +38,8 @@ from fini_admin.web.accounts import challenge
 from fini_admin.web.accounts.adapters import FAILED, refused
 from fini_admin.web.accounts.sensitive import begin_anew, reauthenticated
 from fini_admin.web.key_guard import as_typed
-from fini_admin.web.pages import go
-from fini_admin.web.permissions import Request, View, superuser_only
+from fini_admin.web.pages import redirect_to
+from fini_admin.web.permissions import SignedInRequest, View, superuser_only
 from fini_admin.workspaces.models import User
 
 log = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ class Login(LoginView):  # type: ignore[misc]  # allauth has no types
 class ChangePassword(PasswordChangeView):  # type: ignore[misc]  # allauth has no types
     """Change the password. A person without one, who came through the log-in provider, sets it by a mail's link."""
 
-    def dispatch(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    def dispatch(self, request: SignedInRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.user.has_usable_password():
             messages.info(request, NONE_YET)
             return redirect("account_reset_password")
@@ -130,7 +130,7 @@ class Codes(ViewRecoveryCodesView):  # type: ignore[misc]  # allauth has no type
         return context | {"on": next_url(self.request) or reverse("home")}
 
     @transaction.atomic
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
+    def get(self, request: SignedInRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         codes = Authenticator.objects.filter(user=request.user, type=Authenticator.Type.RECOVERY_CODES)
         codes.select_for_update().first()
         answer: HttpResponse = super().get(request, *args, **kwargs)
@@ -198,7 +198,7 @@ def provider_callback(request: HttpRequest, provider_id: str) -> HttpResponseBas
 
 
 @as_typed("password")
-def reauthenticate(request: Request, way: str = challenge.PASSWORD) -> HttpResponseBase:
+def reauthenticate(request: SignedInRequest, way: str = challenge.PASSWORD) -> HttpResponseBase:
     """Prove again who one is, on a page that leads on, or in the dialog: 204 when it is proved."""
     posted, onward = request.method == "POST", next_url(request)
     if not challenge.ways(request.user):
@@ -212,13 +212,13 @@ def reauthenticate(request: Request, way: str = challenge.PASSWORD) -> HttpRespo
     return HttpResponse(status=204) if request.htmx else redirect(onward or reverse("home"))
 
 
-def reauthenticated_elsewhere(request: Request) -> HttpResponse:
+def reauthenticated_elsewhere(request: SignedInRequest) -> HttpResponse:
     """The last page in the tab of the log-in provider: the tab that asked goes on by itself."""
     return render(request, "account/reauthenticated.html")
 
 
 @_limited
-def provider_reauthenticate(request: Request) -> HttpResponseBase:
+def provider_reauthenticate(request: SignedInRequest) -> HttpResponseBase:
     """Redirect to the log-in provider and have it ask again, even a person who is logged in there."""
     if not reauthentication.provider_methods(request.user):
         raise Http404
@@ -244,13 +244,13 @@ def _to_provider(request: HttpRequest, **how: Any) -> HttpResponse:
     return answer
 
 
-def factor(request: Request) -> HttpResponse:
+def factor(request: SignedInRequest) -> HttpResponse:
     """The page of the person's second factor."""
     context = {"state": second_factor.second_factor(request.user), "provider": settings.OIDC_NAME}
     return render(request, "mfa/index.html", context)
 
 
-def qr(request: Request) -> HttpResponse:
+def qr(request: SignedInRequest) -> HttpResponse:
     """The QR code of the secret that is being set up. The policy forbids it as a `data:` image."""
     secret = second_factor.secret_of_set_up(request.session, request.user)
     if not secret or not reauthentication.recent(request):
@@ -260,13 +260,13 @@ def qr(request: Request) -> HttpResponse:
     return HttpResponse(image, content_type="image/svg+xml", headers={"Cache-Control": "no-store"})
 
 
-def own_sessions(request: Request) -> HttpResponse:
+def own_sessions(request: SignedInRequest) -> HttpResponse:
     """The person's open sessions; posted, all but this one end."""
     this = request.session.session_key
     if request.method == "POST":
         ended = sessions.end_other_sessions(by=request.by, user=request.user, but=this)
         messages.success(request, f"{ended} other session{'' if ended == 1 else 's'} ended.")
-        return go(request, reverse("sessions"))
+        return redirect_to(request, reverse("sessions"))
     rows = [
         {"session": one, "browser": browser_name(one.user_agent), "this": one.session_key == this}
         for one in sessions.open_sessions(request.user)[:SHOWN]
@@ -277,7 +277,7 @@ def own_sessions(request: Request) -> HttpResponse:
     return render(request, "usersessions/sessions.html", context)
 
 
-def end_session(request: Request, number: int) -> HttpResponse:
+def end_session(request: SignedInRequest, number: int) -> HttpResponse:
     """End one of the person's sessions."""
     session = get_object_or_404(UserSession, user=request.user, pk=number)
     if request.method == "POST" and session.session_key == request.session.session_key:
@@ -285,11 +285,11 @@ def end_session(request: Request, number: int) -> HttpResponse:
     elif request.method == "POST":
         sessions.end_session(by=request.by, session=session)
         messages.success(request, f"The session in {browser_name(session.user_agent)} ended.")
-    return go(request, reverse("sessions"))
+    return redirect_to(request, reverse("sessions"))
 
 
 @superuser_only
-def everyone(request: Request) -> HttpResponse:
+def everyone(request: SignedInRequest) -> HttpResponse:
     """All people of this installation, for superusers."""
     found = paged(second_factor.with_has_factor(User.objects.all()), cursor=request.GET.get("after"))
     asked = linking.latest_requests(found.rows)
@@ -301,7 +301,7 @@ def everyone(request: Request) -> HttpResponse:
 
 @superuser_only
 @reauthenticated
-def person(request: Request, number: int) -> HttpResponse:
+def person(request: SignedInRequest, number: int) -> HttpResponse:
     """Switch a person off or on, remove a lost second factor, or link a log-in."""
     user = get_object_or_404(User, pk=number)
     do = request.POST.get("do") if request.method == "POST" else None
@@ -327,4 +327,4 @@ def person(request: Request, number: int) -> HttpResponse:
             )
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
-    return go(request, reverse("people"))
+    return redirect_to(request, reverse("people"))

@@ -1,4 +1,4 @@
-"""The filters of the calls and of the activity. What is wrong is said beside its field and left out."""
+"""The filters of the call list and of the activity list. An invalid filter shows its error and is ignored."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -8,8 +8,8 @@ from django.core.exceptions import ValidationError
 
 from fini_admin.audit.names import ANCHOR, OF_NO_WORKSPACE, Activity
 from fini_admin.audit.queries import IN_FLIGHT, CallFilter
-from fini_admin.web.forms.base import Choice, Filters, NumberField, TimeField, choices
-from fini_admin.web.wording.activity import in_words
+from fini_admin.web.forms.base import Choice, Filters, NumberField, TimeField, choices_with_all
+from fini_admin.web.wording.activity import activity_name
 
 METHODS = ("GET", "POST", "DELETE")
 ROUTES = ("list", "get", "discover", "register", "ingest", "refresh", "delete", "crawl")
@@ -22,19 +22,18 @@ OUTCOMES = {
     "unsent": "Unsent",
     IN_FLIGHT: "In flight",
 }
-NAMED = 5
+MOST_NAMES = 5
 
 
-def said(names: tuple[str, ...]) -> dict[str, str]:
-    """Names that are said as they are."""
+def _as_labels(names: tuple[str, ...]) -> dict[str, str]:
     return {name: name for name in names}
 
 
 class CallFilters(Filters):
-    """Which calls. `actors` lists who may be searched for; without it nobody may (PEOPLE_SEARCH)."""
+    """The filters of calls. `actors` lists who may be searched for; None removes that filter (PEOPLE_SEARCH)."""
 
-    route = Choice(required=False, choices=choices(said(ROUTES)), label="Route")
-    outcome = Choice(required=False, choices=choices(OUTCOMES), label="Outcome")
+    route = Choice(required=False, choices=choices_with_all(_as_labels(ROUTES)), label="Route")
+    outcome = Choice(required=False, choices=choices_with_all(OUTCOMES), label="Outcome")
     status = forms.RegexField(
         required=False,
         regex=r"(?i)^[1-5](\d\d|xx)\Z",
@@ -50,7 +49,7 @@ class CallFilters(Filters):
     )
     since = TimeField("Since")
     until = TimeField("Before")
-    method = Choice(required=False, choices=choices(said(METHODS)), label="Method")
+    method = Choice(required=False, choices=choices_with_all(_as_labels(METHODS)), label="Method")
     key = forms.CharField(required=False, max_length=60, label="Key")
     run = NumberField(
         required=False,
@@ -68,25 +67,25 @@ class CallFilters(Filters):
             del self.fields["who"]
 
     def clean_status(self) -> str:
-        """A class is written in small letters."""
         return str(self.cleaned_data["status"]).lower()
 
     def clean_who(self) -> str:
-        """The one person whose name holds what was typed; what nobody's does finds nothing."""
+        """The one actor whose name contains the text; a text that matches nobody finds nothing."""
         typed = str(self.cleaned_data["who"]).strip()
         known = self.actors() if typed and self.actors else []
         found = [typed] if typed in known else [name for name in known if typed.lower() in name.lower()]
         if len(found) > 1:
-            more = "" if len(found) <= NAMED else ", …"
-            raise ValidationError(f"Several people match: {', '.join(found[:NAMED])}{more}. Say one.")
+            more = "" if len(found) <= MOST_NAMES else ", …"
+            raise ValidationError(
+                f"Several people match: {', '.join(found[:MOST_NAMES])}{more}. Enter one of them."
+            )
         return found[0] if found else typed
 
     def wanted(self) -> CallFilter:
-        """The calls that the filters name."""
         return CallFilter(**self.values())
 
     def at_hand(self) -> list[forms.BoundField]:
-        """The fields that are always there."""
+        """The fields that are always shown."""
         return [self[name] for name in self.fields if name not in self.rare]
 
     def others(self) -> list[forms.BoundField]:
@@ -94,12 +93,11 @@ class CallFilters(Filters):
         return [self[name] for name in self.rare]
 
     def rare_in_use(self) -> bool:
-        """Whether one of those is filled in."""
         return any(self.data.get(name) for name in self.rare)
 
 
 class ActivityFilters(Filters):
-    """Which activity; `who` only where people may be searched for."""
+    """The filters of activities; `people` adds the filter by person (PEOPLE_SEARCH)."""
 
     kind = Choice(required=False, label="What")
     who = forms.CharField(required=False, max_length=254, label="Who")
@@ -109,7 +107,7 @@ class ActivityFilters(Filters):
     def __init__(self, data: Mapping[str, Any], *, people: bool) -> None:
         super().__init__(data)
         kinds = [str(kind) for kind in Activity if kind not in OF_NO_WORKSPACE]
-        names = {kind: in_words(kind) for kind in [*kinds, ANCHOR]}
-        self.fields["kind"] = Choice(required=False, label="What", choices=choices(names))
+        names = {kind: activity_name(kind) for kind in [*kinds, ANCHOR]}
+        self.fields["kind"] = Choice(required=False, label="What", choices=choices_with_all(names))
         if not people:
             del self.fields["who"]

@@ -1,4 +1,4 @@
-"""What all forms are made of: fields, filters in an address, the base that refuses keys. Forms clean and never save."""
+"""The base of all forms, which refuses keys; its fields; filters in a URL. Forms clean and never save."""
 
 import re
 from collections.abc import Mapping
@@ -17,42 +17,42 @@ from fini_admin.web.key_guard import fields_with_key
 
 KEY_HERE = "This looks like an API key and was taken out. A key belongs only in the key's own field."
 MARK_HERE = f"“{REPLACEMENT}” stands where a key was taken out. Write something else in its place."
-# What a field must not hold for the error beside it to go (errors.js).
+# A pattern for texts without the replacement (errors.js).
 UNMARKED = rf"(?![\s\S]*{re.escape(REPLACEMENT)})[\s\S]*"
-# Names the fields, keys and passwords, that a form had to leave behind while the person showed who they are.
+# A hidden field that names the keys and passwords which were not kept while the person confirmed who they are.
 MISSING = "again-missing"
 ONCE_MORE = "Enter this once more: keys and passwords are not kept while you confirm that it is you."
-# Where no hour is repeated or left out.
+# A zone without daylight saving time.
 PLAIN_ZONE = ZoneInfo("UTC")
 EARLIEST = 2000
 LATEST = 9000
 
 
-class Listed(forms.Field):
-    """What must be one of a list. Unlike Django's, its error does not repeat what was sent: it may be a key (P5)."""
+class FromList(forms.Field):
+    """One of a list. Django's error repeats the value, which may be a key; this one does not (P5)."""
 
     default_error_messages = {"invalid_choice": "Select a valid choice."}
 
 
-class Choice(Listed, forms.ChoiceField):
+class Choice(FromList, forms.ChoiceField):
     """One of a list of texts."""
 
 
-class TypedChoice(Listed, forms.TypedChoiceField):
-    """One of a list, as something else than its text."""
+class TypedChoice(FromList, forms.TypedChoiceField):
+    """One of a list, converted by `coerce`."""
 
 
 def hints(pattern: str = "", *, least: object = None, most: object = None, same: str = "") -> dict[str, str]:
-    """Attributes by which an error beside a field goes while it is mended (errors.js); they refuse nothing.
+    """Attributes by which errors.js removes an error while the field is corrected. They refuse nothing.
 
-    `pattern` is for the whole text, in what JavaScript and Python have in common; `same` names the field to repeat.
+    `pattern` matches the whole text and uses only what JavaScript and Python share; `same` names the field to repeat.
     """
     said = {"pattern": pattern, "least": least, "most": most, "same": same}
     return {f"data-{name}": str(value) for name, value in said.items() if value not in (None, "")}
 
 
 class NumberField(forms.IntegerField):
-    """A whole number in digits. Django's takes 5_0 for 50, and +5 and 1.0, too."""
+    """A whole number in digits. Django's also accepts 5_0, +5 and 1.0."""
 
     def to_python(self, value: Any) -> int | None:
         typed = str("" if value is None else value).strip()
@@ -61,12 +61,11 @@ class NumberField(forms.IntegerField):
         return super().to_python(typed)
 
     def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
-        """As Django's, and by what an error goes again while somebody types."""
         return super().widget_attrs(widget) | hints(r"\d+", least=self.min_value, most=self.max_value)
 
 
 class TimeField(forms.DateTimeField):
-    """A time in the viewer's zone, whose name the label says."""
+    """A time in the viewer's zone, which the label names."""
 
     def __init__(self, label: str) -> None:
         widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
@@ -75,15 +74,15 @@ class TimeField(forms.DateTimeField):
         )
 
     def to_python(self, value: Any) -> datetime | None:
-        """As Django's, but a time in the hour that the clocks repeat is taken as the first of the two."""
+        """As Django's, but an hour that clocks repeat is read as the first, and one that they skip is invalid."""
         with timezone.override(PLAIN_ZONE):
             at: datetime | None = super().to_python(value)
-        if at is None or at.tzinfo is not PLAIN_ZONE:  # a zone was written with it
+        if at is None or at.tzinfo is not PLAIN_ZONE:  # the text names a zone
             return at
         zone = timezone.get_current_timezone()
         local = at.replace(tzinfo=zone, fold=0)
         instant = local.astimezone(UTC)
-        if instant.astimezone(zone) != local:  # an hour that the clocks leave out
+        if instant.astimezone(zone) != local:  # an hour that clocks skip
             raise ValidationError(self.error_messages["invalid"], code="invalid")
         return instant
 
@@ -94,7 +93,7 @@ class TimeField(forms.DateTimeField):
         return at
 
 
-class Decided(TypedChoice):
+class YesNoField(TypedChoice):
     """Yes, no, or left to Fini: True, False, None."""
 
     CHOICES = (("", "As Fini decides"), ("yes", "Yes"), ("no", "No"))
@@ -110,44 +109,43 @@ class Decided(TypedChoice):
         )
 
     def prepare_value(self, value: Any) -> Any:
-        """An initial True or False as the choice that it is."""
         words = {held: word for word, held in self.BOOLEANS.items()}
         return words[value] if isinstance(value, bool) else value
 
 
-def choices(names: Mapping[str, str]) -> list[tuple[str, str]]:
-    """A select's lines, the first for all."""
+def choices_with_all(names: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The choices of a select, after one for all."""
     return [("", "All"), *names.items()]
 
 
 class KeylessForm(forms.Form):
-    """The base of all forms: a field that held what looks like an API key is refused (P5).
+    """The base of all forms: a field that held what looks like an API key is invalid (P5).
 
-    The key is no longer in it: it was replaced as the request came in (key_guard.py), and what stood around it stays.
-    What stands in its place is refused as well, so that nobody saves it by sending the form again.
+    The request arrives with the key replaced (key_guard.py) and the text around it intact. The replacement is refused
+    as well, so that sending the form again does not save it.
     """
 
     refuses_mark = True
 
     def full_clean(self) -> None:
-        """As Django's, then whatever else is wrong with such a field gives way to that."""
-        for name in set(left_behind(self.data)) & set(self.fields):
+        """As Django's, then an error about a key takes the place of the field's other errors."""
+        for name in set(_fields_left_empty(self.data)) & set(self.fields):
             self.fields[name].required, self.fields[name].error_messages["required"] = True, ONCE_MORE
         super().full_clean()
         for name, field in self.fields.items():
-            said = key_fault(self.data, self.add_prefix(name)) if self.is_bound else ""
+            said = key_text_error(self.data, self.add_prefix(name)) if self.is_bound else ""
             if said == KEY_HERE or (said and self.refuses_mark):
                 self.errors.pop(name, None)
                 self.add_error(name, self.key_error(name, said))
                 field.widget.attrs |= hints(UNMARKED)
 
     def key_error(self, name: str, said: str) -> str:
-        """What is said beside such a field."""
+        """The error to show; forms may add to it."""
         return said
 
 
 class Filters(KeylessForm):
-    """Filters in the address. Titles of Fini's may hold what stands in place of a key: it can be searched for."""
+    """Filters in a URL. They accept the replacement of a key, since titles from Fini may contain it."""
 
     refuses_mark = False
 
@@ -159,21 +157,21 @@ class Filters(KeylessForm):
                 field.label = f"{field.label} ({zone})"
 
     def values(self) -> dict[str, Any]:
-        """What is to be filtered by: the fields that are filled in and right."""
+        """The valid fields that are not empty."""
         self.is_valid()
         return {name: value for name, value in self.cleaned_data.items() if value not in ("", None)}
 
     def in_use(self) -> bool:
-        """Whether anything was typed or chosen."""
+        """Whether any field was filled in, valid or not."""
         return any(self.data.get(name) for name in self.fields)
 
     def query(self, **changes: str) -> str:
-        """The same as it stands in an address, with some changed or added, or left out where they are empty."""
+        """The valid filters as a query string, with `changes` applied; an empty value removes one."""
         query = {name: str(self.data[name]) for name in self.values()} | changes
         return urlencode({name: value for name, value in query.items() if value})
 
     def chips(self) -> list[dict[str, str]]:
-        """The filters in use: what each says, and the address's query without it."""
+        """The filters in use: name, label with value, and the query string without it."""
         return [
             {
                 "name": name,
@@ -184,30 +182,30 @@ class Filters(KeylessForm):
         ]
 
     def said(self, name: str) -> str:
-        """A field's value as people read it."""
+        """A field's value as shown to people."""
         value, field = str(self.data[name]), self.fields[name]
         if isinstance(field, forms.ChoiceField):
             return str(dict(cast("list[tuple[str, str]]", field.choices))[value])
         return value.replace("T", " ") if isinstance(field, TimeField) else value
 
 
-def key_fault(data: Mapping[str, Any], name: str) -> str:
-    """What is wrong with what was sent under this name, as far as keys go; empty when nothing is."""
+def key_text_error(data: Mapping[str, Any], name: str) -> str:
+    """The error about a key in this field, or about the text that replaced one; empty when there is none."""
     if name in fields_with_key(data):
         return KEY_HERE
     sent = data.getlist(name) if isinstance(data, QueryDict) else [data.get(name)]
     return MARK_HERE if any(isinstance(value, str) and REPLACEMENT in value for value in sent) else ""
 
 
-def left_behind(data: Any) -> list[str]:
-    """The names of the fields that came back empty although they had been filled in (web/accounts/challenge.py)."""
+def _fields_left_empty(data: Any) -> list[str]:
+    """The fields that were emptied while the person confirmed who they are (web/accounts/challenge.py)."""
     return data.getlist(MISSING) if isinstance(data, QueryDict) else []
 
 
-def refuse(form: forms.Form, error: ValidationError, *others: forms.Form) -> None:
-    """What an action refused, beside the field it is about, which may be another form's of the same page.
+def add_errors(form: forms.Form, error: ValidationError, *others: forms.Form) -> None:
+    """Add an action's ValidationError to the form, or to that of `others` which has the field.
 
-    What is about no field stands above those of `form`.
+    Errors about no field of theirs go above the fields of `form`.
     """
     told = error.message_dict if hasattr(error, "error_dict") else {"": error.messages}
     for field, said in told.items():

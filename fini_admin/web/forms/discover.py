@@ -1,4 +1,4 @@
-"""What Discover's forms hold: the tree's filters, what is picked in it, and the type to send."""
+"""Discover's forms: the tree's filters, the selection, and the MIME type to send."""
 
 from dataclasses import dataclass
 
@@ -16,14 +16,14 @@ MOST_OPEN = 2_000
 
 
 class TreeFilters(Filters):
-    """What the tree shows."""
+    """Filters of the tree."""
 
     search = forms.CharField(required=False, max_length=200, widget=forms.TextInput(attrs={"type": "search"}))
     show = Choice(required=False, choices=SHOW)
 
 
-class ToRegister(KeylessForm):
-    """The type of what discovery gave none, and what is to be done."""
+class RegisterChoiceForm(KeylessForm):
+    """The MIME type for resources without one, and whether to ingest as well."""
 
     mime_type = forms.CharField(
         label="MIME type",
@@ -35,24 +35,24 @@ class ToRegister(KeylessForm):
 
 
 @dataclass(frozen=True, slots=True)
-class Picked:
-    """The keys of the leaves and branches that a page says are selected, and how many of those sent are no keys."""
+class SelectedKeys:
+    """The primary keys of the selected leaves and branches; `wrong` counts values that are no keys."""
 
     leaves: frozenset[int]
     branches: frozenset[int]
     wrong: int
 
 
-def picked(data: QueryDict) -> Picked:
-    """What is selected, as the page says it."""
+def selection_of(data: QueryDict) -> SelectedKeys:
+    """The selection that the page sent."""
     texts = {name: frozenset(parts(data.getlist(name))) for name in ("id", "branch")}
     keys = {name: frozenset(whole_numbers(held)) for name, held in texts.items()}
     wrong = sum(len(texts[name]) - len(keys[name]) for name in texts)
-    return Picked(keys["id"], keys["branch"], wrong)
+    return SelectedKeys(keys["id"], keys["branch"], wrong)
 
 
-def opened(*texts: str) -> dict[int, int]:
-    """Which branches are open, each with how often its rows were asked for: "5-1.7-2"."""
+def opened_branches(*texts: str) -> dict[int, int]:
+    """The open branches by key, each with how many pages of rows it shows. Read from texts like "5-1.7-2"."""
     found = {}
     for part in ".".join(texts).split(".")[:MOST_OPEN]:
         key, pages = map(whole_number, part.partition("-")[::2])

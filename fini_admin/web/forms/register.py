@@ -1,4 +1,4 @@
-"""The register page's forms: a provider, rows of resources, and a text or file that holds many."""
+"""The forms of the register page: the provider, rows of resources, and the import of a text or a file."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -27,12 +27,12 @@ TOO_MANY_ROWS = (
     " upload them below."
 )
 SHOWN = 20
-# What a browser sends in place of half a character.
+# The replacement character, sent by browsers for half of a surrogate pair.
 LOST = "\ufffd"
 
 
 class ProviderSelect(forms.Select):
-    """The providers, each with the MIME type that is offered for it (trap 9): the workspace's (`offer`)."""
+    """A select whose options carry the MIME type that the workspace offers for the provider (T9)."""
 
     mime_types: Mapping[str, str] = {}
 
@@ -44,7 +44,7 @@ class ProviderSelect(forms.Select):
 
 
 class ProviderForm(KeylessForm):
-    """Which provider the resources are of."""
+    """The provider of the resources."""
 
     provider = Choice(
         choices=[("", "Choose one"), *((name, provider.label) for name, provider in PROVIDERS.items())],
@@ -64,15 +64,15 @@ class ProviderForm(KeylessForm):
             widget.mime_types = mime_types
 
 
-class Checked(forms.CharField):
-    """A field of a resource, by the rules that hold for files and commands too."""
+class ResourceField(forms.CharField):
+    """A resource's field, checked by the rules for files and commands (ingestion/resource_rules.py)."""
 
     def __init__(self, name: str, **options: Any) -> None:
         super().__init__(required=False, **options)
         self.checked = name
 
     def clean(self, value: Any) -> str:
-        """The text without what cannot be seen at its ends; an ID as it is meant."""
+        """The text without invisible characters at its ends; an ID in its canonical form."""
         cleaned = tidied(self.checked, str(value or ""))
         said = "holds � where a character was lost" if LOST in cleaned else fault(self.checked, cleaned)
         if said:
@@ -83,22 +83,22 @@ class Checked(forms.CharField):
 class ResourceForm(KeylessForm):
     """One resource."""
 
-    original_url = Checked("original_url", label="URL")
-    title = Checked("title", label="Title")
-    external_id = Checked("external_id", label="External ID")
-    mime_type = Checked("mime_type", label="MIME type")
+    original_url = ResourceField("original_url", label="URL")
+    title = ResourceField("title", label="Title")
+    external_id = ResourceField("external_id", label="External ID")
+    mime_type = ResourceField("mime_type", label="MIME type")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for bound in self:
-            # No answer overwrites what is being typed: a swap passes the field itself over (register.js marks it).
+            # htmx swaps leave the field itself alone, so that no response overwrites what is being typed.
             bound.field.widget.attrs |= {
                 "aria-describedby": f"{bound.auto_id}_said",
                 "hx-morph-skip": True,
             }
 
     def clean(self) -> dict[str, Any]:
-        """The ID as it is meant: the address beside it may decide between two readings."""
+        """Read the external ID; the URL decides where the ID alone is ambiguous."""
         data: dict[str, Any] = self.cleaned_data
         if data.get("external_id"):
             try:
@@ -112,14 +112,13 @@ class ResourceForm(KeylessForm):
 
     @property
     def is_blank(self) -> bool:
-        """Whether nothing was typed into it."""
         return not any(
             str(self[name].value() or "").strip() for name in ("original_url", "title", "external_id")
         )
 
 
-class Entry:
-    """A provider and rows of resources; a row has a name of its own that stays while others come and go.
+class RegisterForm:
+    """The provider, and rows of resources by name. A row keeps its name while others are added and removed.
 
     `mime_types` are those that the workspace offers, by provider.
     """
@@ -131,37 +130,36 @@ class Entry:
         self.too_many = data is not None and len(set(data.getlist("row"))) > MOST_ROWS
         if data is None:
             self.provider = ProviderForm(initial={"provider": provider}, mime_types=mime_types)
-            self.rows = {"1": row("1", mime_types.get(provider, ""))}
+            self.rows = {"1": _empty_row("1", mime_types.get(provider, ""))}
             return
         self.provider = ProviderForm(data, mime_types=mime_types)
-        sent = with_mime_types(data, mime_types)
-        self.rows = {name: ResourceForm(sent, prefix=name) for name in names_of(data)}
+        sent = _with_mime_types(data, mime_types)
+        self.rows = {name: ResourceForm(sent, prefix=name) for name in _row_names(data)}
 
     @property
     def provider_name(self) -> str:
-        """The chosen provider, empty when none is."""
+        """The chosen provider, empty without one."""
         value = self.provider["provider"].value()
         return value if value in PROVIDERS else ""
 
     @property
     def is_full(self) -> bool:
-        """Whether it takes no further row."""
         return len(self.rows) >= MOST_ROWS
 
     def add(self) -> None:
-        """One more row at the end, if there is room."""
+        """Add an empty row, unless the form is full."""
         if not self.is_full:
             name = str(max(map(int, self.rows), default=0) + 1)
-            self.rows[name] = row(name, self.mime_types.get(self.provider_name, ""))
+            self.rows[name] = _empty_row(name, self.mime_types.get(self.provider_name, ""))
 
     def remove(self, name: str) -> None:
-        """That row goes; one stays."""
+        """Remove a row; the last one is replaced by an empty one."""
         self.rows.pop(name, None)
         if not self.rows:
-            self.rows["1"] = row("1", self.mime_types.get(self.provider_name, ""))
+            self.rows["1"] = _empty_row("1", self.mime_types.get(self.provider_name, ""))
 
     def is_valid(self) -> bool:
-        """Whether all can be sent: each row that holds anything, the first one in any case."""
+        """Whether everything can be sent. Blank rows are ignored, unless all are blank."""
         seen: dict[str, int] = {}
         provider = self.provider_name
         good = self.provider.is_valid() and not self.too_many
@@ -169,7 +167,7 @@ class Entry:
             self.provider.add_error("provider", TOO_MANY_ROWS)
         for number, form in enumerate(self.rows.values(), 1):
             if form.is_blank and self.filled:
-                hush(form)
+                clear_blank_errors(form)
                 continue
             good &= form.is_valid()
             external_id = form.cleaned_data.get("external_id")
@@ -182,53 +180,51 @@ class Entry:
     def hush_rows(self) -> None:
         """Take the errors off empty fields: the form was not submitted yet."""
         for form in self.rows.values():
-            hush(form)
+            clear_blank_errors(form)
 
     @property
     def filled(self) -> Sequence[ResourceForm]:
-        """The rows that hold anything."""
         return [form for form in self.rows.values() if not form.is_blank]
 
     def resources(self) -> list[Resource]:
-        """What the rows hold, once it is valid."""
+        """The resources of a valid form."""
         return [Resource(**form.cleaned_data) for form in self.filled]
 
 
-def hush(form: forms.Form) -> None:
-    """Take the errors off the fields in which nothing was typed."""
+def clear_blank_errors(form: forms.Form) -> None:
+    """Remove the errors of empty fields: the form was not submitted yet."""
     for name in list(form.errors):
         if not str(form[name].value() or "").strip():
             del form.errors[name]
 
 
-def row(name: str, mime_type: str) -> ResourceForm:
-    """An empty row with the provider's MIME type in it."""
+def _empty_row(name: str, mime_type: str) -> ResourceForm:
     return ResourceForm(prefix=name, initial={"mime_type": mime_type})
 
 
-def names_of(data: QueryDict) -> list[str]:
-    """The names of the rows that were sent, in their order; one at least, MOST_ROWS at most."""
+def _row_names(data: QueryDict) -> list[str]:
+    """The names of the posted rows, in order: at least one, at most MOST_ROWS."""
     sent = dict.fromkeys(data.getlist("row"))
     names = [name for name in sent if len(name) < 7 and name.isascii() and name.isdigit()]
     return names[:MOST_ROWS] or ["1"]
 
 
-def with_mime_types(data: QueryDict, mime_types: Mapping[str, str]) -> QueryDict:
-    """The rows with the provider's MIME type where none was typed: it is empty, or still that of `mime_of`.
+def _with_mime_types(data: QueryDict, mime_types: Mapping[str, str]) -> QueryDict:
+    """The posted data with the provider's MIME type in each row whose own is empty or was offered before.
 
-    `mime_of` is the provider that the fields were filled in for; without a script it may have changed since.
+    `mime_of` is the provider that the types were offered for; without a script it may differ from the chosen one.
     """
     sent = data.copy()
     offered = mime_types.get(data.get("provider", ""))
     untouched = {"", mime_types.get(data.get("mime_of", ""), "")}
-    for name in names_of(data):
+    for name in _row_names(data):
         if offered and data.get(f"{name}-mime_type", "").strip() in untouched:
             sent[f"{name}-mime_type"] = offered
     return sent
 
 
 class ImportForm(KeylessForm):
-    """Many resources as a text or a file. Once valid, `reading` is what it holds."""
+    """Many resources as a text or a file. After validation, `reading` has them."""
 
     text = forms.CharField(required=False, strip=False)
     file = forms.FileField(required=False, allow_empty_file=True)
@@ -239,7 +235,7 @@ class ImportForm(KeylessForm):
         self.reading = Reading()
 
     def clean(self) -> dict[str, Any]:
-        """Read what was sent, if the provider is known: without it nobody can say what a line lacks."""
+        """Read the text or file, if the provider is known: which fields a line needs depends on it."""
         data: dict[str, Any] = self.cleaned_data
         file, text = data.get("file"), data.get("text", "")
         if file and text.strip():
@@ -253,16 +249,16 @@ class ImportForm(KeylessForm):
         return data
 
     def key_error(self, name: str, said: str) -> str:
-        """Where the keys stood, for it is a text of many lines."""
+        """The error with the numbers of the lines that held a key."""
         lines = str(self[name].value() or "").splitlines()
         held = [str(number) for number, line in enumerate(lines, 1) if REPLACEMENT in line]
         more = ", …" if len(held) > SHOWN else ""
         return f"{super().key_error(name, said)} Line{'s' if len(held) > 1 else ''} {', '.join(held[:SHOWN])}{more}."
 
     def take(self, field: str, sent: "UploadedFile[Any] | str") -> None:
-        """Read it, or say beside its field why that cannot be done."""
+        """Read it into `reading`, or add the error to its field."""
         try:
-            check_size(sent)
+            _check_size(sent)
             if isinstance(sent, str):
                 self.reading = read_text(sent, self.provider_name, most=MOST_LINES, known=self.known)
             else:
@@ -271,18 +267,18 @@ class ImportForm(KeylessForm):
             self.add_error(field, f"This cannot be read: {error}.")
             return
         if not self.reading.resources:
-            self.add_error(field, [ValidationError(said) for said in nothing_good(self.reading)])
+            self.add_error(field, [ValidationError(said) for said in _errors_of_import(self.reading)])
 
 
-def check_size(sent: "UploadedFile[Any] | str") -> None:
-    """Raises Unreadable for more than may be sent at once."""
+def _check_size(sent: "UploadedFile[Any] | str") -> None:
+    """Raise Unreadable above MOST_BYTES."""
     size = len(sent.encode()) if isinstance(sent, str) else sent.size or 0
     if size > MOST_BYTES:
         raise Unreadable(f"it is larger than {MOST_BYTES >> 20} MB: cut it into parts")
 
 
-def nothing_good(reading: Reading) -> list[str]:
-    """Why nothing of a file can be registered: the first bad lines, each with how it stands in the file."""
+def _errors_of_import(reading: Reading) -> list[str]:
+    """Why nothing in a file can be registered: the first bad lines, with their content."""
     bad = [
         f"{reading.unit.capitalize()} {line:,}: {said}. It reads: {text}"
         for line, said, text in reading.problems[:SHOWN]

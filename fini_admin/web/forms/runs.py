@@ -1,4 +1,4 @@
-"""Forms of runs: they clean and never save."""
+"""The forms about runs: the confirmation of a preview, and the filters of runs and of the queue."""
 
 from collections.abc import Callable, Mapping
 from copy import copy
@@ -11,7 +11,7 @@ from django import forms
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.ingestion.models import RunKind, RunState
 from fini_admin.ingestion.queue import LANES, OUT, WAITING, QueueCriteria
-from fini_admin.web.forms.base import Choice, Decided, Filters, KeylessForm, TypedChoice, choices
+from fini_admin.web.forms.base import Choice, Filters, KeylessForm, TypedChoice, YesNoField, choices_with_all
 
 QUEUED_FROM = {**{name: provider.label for name, provider in PROVIDERS.items()}, "web": "Web"}
 AGES = {
@@ -25,7 +25,7 @@ UNSTATED = "Fini does not say what it does; leave it if you are not sure."
 
 
 class ConfirmForm(KeylessForm):
-    """What may be said with a preview: why, and what ingest sends along."""
+    """The reason given with a confirmation."""
 
     reason = forms.CharField(
         required=False,
@@ -35,27 +35,27 @@ class ConfirmForm(KeylessForm):
 
 
 class IngestForm(ConfirmForm):
-    """The same for what ends in an ingest."""
+    """The same, with the options that ingest sends to Fini."""
 
-    english = Decided(label="English", help_text=f"Sent to Fini as “english”. {UNSTATED}")
-    baser = Decided(label="Baser", help_text=f"Sent to Fini as “baser”. {UNSTATED}")
+    english = YesNoField(label="English", help_text=f"Sent to Fini as “english”. {UNSTATED}")
+    baser = YesNoField(label="Baser", help_text=f"Sent to Fini as “baser”. {UNSTATED}")
 
 
 class RunFilters(Filters):
-    """Which runs."""
+    """Filters of runs."""
 
     kind = Choice(required=False, choices=[("", "All"), *RunKind.choices], label="What")
     state = Choice(required=False, choices=[("", "All"), *RunState.choices], label="State")
 
 
 class QueueFilters(Filters):
-    """Which IDs of the queue. `people` lists by whom they may have been brought in, asked when the field is drawn.
+    """Filters of the queue. `people` lists who queued something, and runs only when the field is rendered.
 
-    The lane is chosen by the tabs; where the address has none, `first_lane` chooses one by the other filters.
+    The tabs choose the lane; without one in the URL `first_lane` chooses by the other filters.
     """
 
     q = forms.CharField(required=False, max_length=200, label="Title, URL or ID")
-    provider = Choice(required=False, choices=choices(QUEUED_FROM), label="Provider")
+    provider = Choice(required=False, choices=choices_with_all(QUEUED_FROM), label="Provider")
     who = forms.CharField(required=False, max_length=254, label="Registered by")
     longer = TypedChoice(
         required=False,
@@ -82,12 +82,12 @@ class QueueFilters(Filters):
         self.fields["who"].widget = forms.Select(choices=partial(self.names, people))  # type: ignore[arg-type]  # the stubs know no callable
 
     def names(self, people: Callable[[], list[str]]) -> list[tuple[str, str]]:
-        """The lines of the field; the one that was chosen is among them however long ago its IDs came."""
+        """The choices of the field, including the chosen person even if nothing of theirs is queued."""
         chosen = str(self["who"].value() or "")
         return [("", "Anyone"), *((name, name) for name in sorted({*people(), chosen} - {""}))]
 
     def wanted(self) -> QueueCriteria | None:
-        """What is to be filtered by; None when a filter is wrong: then nothing is shown rather than too much."""
+        """The filters; None when one is invalid, so that the page shows nothing instead of too much."""
         if not self.is_valid():
             return None
         return cast("QueueCriteria", {name: value for name, value in self.values().items() if name != "lane"})

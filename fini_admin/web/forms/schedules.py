@@ -1,4 +1,4 @@
-"""The form of a workspace's schedules: a field for each provider."""
+"""The form of a workspace's schedules, with a field per provider."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,26 +12,25 @@ from fini_admin.web.forms.base import KeylessForm, NumberField
 
 
 class ScheduleForm(KeylessForm):
-    """Every how many hours each provider is discovered; empty is never."""
+    """The hours between two discoveries of each provider; empty turns the schedule off."""
 
     def __init__(self, data: Mapping[str, Any] | None = None, **options: Any) -> None:
         super().__init__(data, **options)
         for provider in PROVIDERS.values():
-            self.fields[setting(provider.name)] = hours_field(provider.label)
+            self.fields[setting(provider.name)] = _hours_field(provider.label)
 
     def hours(self) -> Hours:
-        """What was typed, by provider, once it is valid."""
+        """The hours by provider, of a valid form."""
         return {name: self.cleaned_data[setting(name)] for name in PROVIDERS}
 
     def rows(self, held: list[ScheduleStatus]) -> list[dict[str, Any]]:
-        """Each provider's field, with its schedule if it has one."""
+        """Each provider's name and field, with its schedule if there is one."""
         by_name = {one.schedule.provider: one for one in held}
         return [{"name": name, "field": self[setting(name)], "held": by_name.get(name)} for name in PROVIDERS]
 
 
-def hours_field(label: str) -> NumberField:
-    """A provider's field."""
-    # A text field: one for numbers alone would not show again what was no number.
+def _hours_field(label: str) -> NumberField:
+    # A text field: type="number" would not show invalid text again.
     attrs = {"autocomplete": "off", "spellcheck": "false", "inputmode": "numeric"}
     return NumberField(
         required=False,

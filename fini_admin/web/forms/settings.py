@@ -1,4 +1,4 @@
-"""The form of a workspace's settings: a field for each line of the table (preferences.py)."""
+"""The form of a workspace's settings, with a field for each entry of workspaces/preferences.SETTINGS."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,43 +7,43 @@ from django import forms
 from django.forms.boundfield import BoundField
 
 from fini_admin.fini.providers import MIME_TYPE
-from fini_admin.web.forms.base import Decided, KeylessForm, NumberField, hints
+from fini_admin.web.forms.base import KeylessForm, NumberField, YesNoField, hints
 from fini_admin.workspaces.preferences import SETTINGS, Setting, SettingKind, Value
 
 MIME_PATTERN = MIME_TYPE.pattern.removeprefix(r"\A").removesuffix(r"\Z")
 
 
 class SettingsForm(KeylessForm):
-    """Every setting; empty is the default."""
+    """All settings; an empty field is the default."""
 
     def __init__(self, data: Mapping[str, Any] | None = None, **options: Any) -> None:
         super().__init__(data, **options)
         for setting in SETTINGS.values():
-            self.fields[setting.name] = field_of(setting)
+            self.fields[setting.name] = _field_of(setting)
 
     def groups(self) -> dict[str, list[BoundField]]:
-        """The fields by the heading under which they stand."""
+        """The fields by heading."""
         found: dict[str, list[BoundField]] = {}
         for setting in SETTINGS.values():
             found.setdefault(setting.group, []).append(self[setting.name])
         return found
 
     def values(self) -> dict[str, Value]:
-        """What was typed, once it is valid."""
+        """The values of a valid form."""
         return {name: self.cleaned_data[name] for name in SETTINGS}
 
 
-def field_of(setting: Setting) -> forms.Field:
-    """A setting's field: its label, and below it what it means, its bounds, its default."""
+def _field_of(setting: Setting) -> forms.Field:
+    """A setting's field; its help text says what it means, its bounds and its default."""
     said: dict[str, Any] = {
         "label": setting.label,
         "help_text": " ".join(filter(None, (setting.meaning, setting.bounds, setting.empty))),
     }
     if setting.kind == SettingKind.DECISION:
-        return Decided(**said)
+        return YesNoField(**said)
     off: dict[str, Any] = {"autocomplete": "off", "spellcheck": "false"}
     if setting.kind == SettingKind.NUMBER:
-        # A text field: one for numbers alone would not show again what was no number.
+        # A text field: type="number" would not show invalid text again.
         widget = forms.TextInput(attrs=off | {"inputmode": "numeric"})
         wrong = dict.fromkeys(("invalid", "min_value", "max_value"), setting.wrong)
         said |= {"min_value": setting.least, "max_value": setting.most()}

@@ -1,4 +1,4 @@
-"""What the settings page shows, and what a copy of it changes: also one that stood open while a colleague saved."""
+"""The settings page's data, and saving it when somebody else saved while the page was open."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -24,31 +24,30 @@ EMPTIED = "Somebody emptied this after you opened this page. Save again to set i
 
 
 class SavedMeanwhile(ValidationError):
-    """What this page would change, somebody else changed after it was opened; by field."""
+    """Somebody else changed the same fields after this page was opened; messages by field."""
 
 
-def held(workspace: Workspace) -> dict[str, Value]:
-    """Every setting and every schedule's hours, by field, as they are stored; None where the default holds."""
+def stored_values(workspace: Workspace) -> dict[str, Value]:
+    """Every setting and every schedule's hours by field name; None where the default applies."""
     hours = Schedule.objects.filter(workspace=workspace).values_list("provider", "every_hours")
     return queries.own_settings(workspace) | {schedules.setting(provider): every for provider, every in hours}
 
 
-def sealed(workspace: Workspace, values: Values) -> str:
-    """What a page shows, signed: the page sends it back with what was typed."""
-    return signing.dumps(dict(values), salt=salt(workspace))
+def sign_shown(workspace: Workspace, values: Values) -> str:
+    """The values that a page shows, signed; the page sends them back with the form."""
+    return signing.dumps(dict(values), salt=_salt(workspace))
 
 
-def shown(workspace: Workspace, text: str) -> Values | None:
-    """What the page showed, from the text that it sent back; None for a text that is none of this workspace's."""
+def read_shown(workspace: Workspace, text: str) -> Values | None:
+    """The values that a page showed; None unless the text was signed for this workspace."""
     try:
-        values: Values = signing.loads(text, salt=salt(workspace))
+        values: Values = signing.loads(text, salt=_salt(workspace))
     except signing.BadSignature:
         return None
     return values
 
 
-def salt(workspace: Workspace) -> str:
-    """Pages of one workspace are no other's."""
+def _salt(workspace: Workspace) -> str:
     return f"settings {workspace.pk}"
 
 
@@ -61,17 +60,17 @@ def save(
     hours: schedules.Hours,
     before: Values | None = None,
 ) -> bool:
-    """Save settings and schedules, both or neither; whether any changed.
+    """Save settings and schedules, both or neither; returns whether anything changed.
 
-    `before` is what the page showed: what was left as it was is not saved, so a colleague's change to it stays. Raises
-    SavedMeanwhile for a field that both changed, ValidationError for what will not do.
+    `before` is what the page showed: a field that was left as it was is not saved, so a colleague's change to it stays.
+    Raises SavedMeanwhile for a field that both changed, ValidationError for invalid values.
     """
-    # The budget, the workspace, the chain's head: in this order, as everywhere, so that nobody waits crosswise.
+    # Lock order everywhere: budget, workspace, chain head. Another order could deadlock.
     lock_budget(workspace)
     typed = dict(values) | {schedules.setting(provider): every for provider, every in hours.items()}
     mine = {name for name in typed if before is None or typed[name] != before.get(name)}
     if before is not None:
-        check_meanwhile({name: typed[name] for name in mine}, before, held(workspace))
+        _check_meanwhile({name: typed[name] for name in mine}, before, stored_values(workspace))
     who: dict[str, Any] = {"by": by, "workspace": workspace}
     kept = {name: value for name, value in values.items() if name in mine}
     planned = {provider: every for provider, every in hours.items() if schedules.setting(provider) in mine}
@@ -79,10 +78,10 @@ def save(
     return schedules.change(**who, hours=planned) or changed
 
 
-def check_meanwhile(typed: Values, before: Values, now: Values) -> None:
-    """Raise SavedMeanwhile for what is neither as the page showed it nor as it was typed."""
+def _check_meanwhile(typed: Values, before: Values, now: Values) -> None:
+    """Raise SavedMeanwhile for fields whose stored value is neither the one shown nor the one typed."""
     wrong = {
-        name: in_words(now.get(name))
+        name: _in_words(now.get(name))
         for name, value in typed.items()
         if now.get(name) not in (before.get(name), value)
     }
@@ -90,8 +89,7 @@ def check_meanwhile(typed: Values, before: Values, now: Values) -> None:
         raise SavedMeanwhile(wrong)
 
 
-def in_words(value: Value) -> str:
-    """What is said beside a field that holds this value by now."""
+def _in_words(value: Value) -> str:
     if value is None:
         return EMPTIED
     return SAVED.format(("No", "Yes")[value] if isinstance(value, bool) else value)

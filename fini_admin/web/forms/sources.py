@@ -1,4 +1,4 @@
-"""The filters of the sources. What is wrong is said beside its field and left out."""
+"""The filters of the sources page. An invalid filter shows its error and is ignored."""
 
 from typing import Any
 
@@ -7,13 +7,13 @@ from django import forms
 from fini_admin.fini.providers import provider_label
 from fini_admin.fini.routes import SOURCES
 from fini_admin.sources.states import State
-from fini_admin.web.forms.base import Choice, Filters, NumberField, TimeField, choices
+from fini_admin.web.forms.base import Choice, Filters, NumberField, TimeField, choices_with_all
 
 LARGEST = 10**18
 
 
 class SourceFilters(Filters):
-    """Which sources. The state is chosen by the tabs, and stays when the other filters change."""
+    """Filters of sources. The tabs choose the state, which stays when other filters change."""
 
     q = forms.CharField(
         required=False,
@@ -22,7 +22,9 @@ class SourceFilters(Filters):
         widget=forms.TextInput(attrs={"type": "search", "autocomplete": "off", "spellcheck": "false"}),
     )
     provider = Choice(
-        required=False, choices=choices({name: provider_label(name) for name in SOURCES}), label="Provider"
+        required=False,
+        choices=choices_with_all({name: provider_label(name) for name in SOURCES}),
+        label="Provider",
     )
     run = NumberField(
         required=False,
@@ -35,12 +37,12 @@ class SourceFilters(Filters):
     since = TimeField("Changed since")
     state = Choice(
         required=False,
-        choices=choices({state: state for state in State.values}),
+        choices=choices_with_all({state: state for state in State.values}),
         label="State",
         widget=forms.HiddenInput,
         error_messages={"invalid_choice": "There is no such state."},
     )
 
     def others(self) -> dict[str, Any]:
-        """What is to be filtered by, less the state."""
+        """The filters without the state."""
         return {name: value for name, value in self.values().items() if name != "state"}

@@ -1,4 +1,4 @@
-"""The forms of workspaces, keys and members. What an action refuses comes back beside its field (`forms.refuse`)."""
+"""The forms of workspaces, keys, members and invitations. `forms.base.add_errors` adds what an action refuses."""
 
 from datetime import date
 from typing import Any
@@ -13,8 +13,8 @@ from fini_admin.workspaces import passwords, validators
 from fini_admin.workspaces.models import Role
 
 
-class KeyWordsForm(KeylessForm):
-    """What is said of a key."""
+class KeyDescriptionForm(KeylessForm):
+    """A key's label, purpose, owner and expiry date."""
 
     label = forms.CharField(
         label="Label",
@@ -44,14 +44,14 @@ class KeyWordsForm(KeylessForm):
         self.fields["expires_on"].widget.attrs |= hints(least=timezone.localdate())
 
     def clean_expires_on(self) -> date | None:
-        """A day to come, or the one that stands there already."""
+        """A day from today on, or the stored one."""
         day: date | None = self.cleaned_data["expires_on"]
         if day and day < timezone.localdate() and day != self.initial.get("expires_on"):
-            raise ValidationError("This day has passed: the key would be of no use.")
+            raise ValidationError("This day has passed. Enter a later one, or none.")
         return day
 
 
-class KeyForm(KeyWordsForm):
+class KeyForm(KeyDescriptionForm):
     """A key to add."""
 
     key = forms.CharField(
@@ -83,7 +83,7 @@ class WorkspaceForm(KeylessForm):
 
 
 class NameForm(KeylessForm):
-    """Another name for a workspace."""
+    """A workspace's new name."""
 
     name = forms.CharField(
         label="Rename to", max_length=100, error_messages={"required": "Give the workspace a name."}
@@ -91,7 +91,7 @@ class NameForm(KeylessForm):
 
 
 class MemberForm(KeylessForm):
-    """Somebody to add to a workspace."""
+    """A member to add."""
 
     email = forms.EmailField(
         label="E-mail",
@@ -105,7 +105,7 @@ class MemberForm(KeylessForm):
 
 
 class NewPersonForm(MemberForm):
-    """The same for who may also add a person whom nobody here knows."""
+    """The same for superusers, who may also add a new person with a first password."""
 
     name = forms.CharField(
         label="Name",
@@ -123,7 +123,7 @@ class NewPersonForm(MemberForm):
 
 
 class AcceptForm(KeylessForm):
-    """Who comes in by an invitation. The address is the invitation's: it is no field."""
+    """A new person who accepts an invitation. The e-mail address is the invitation's, so it is no field."""
 
     name = forms.CharField(
         label="Name",
@@ -140,8 +140,8 @@ class AcceptForm(KeylessForm):
     )
 
 
-class OwnForm(KeylessForm):
-    """An act on a member; on oneself it asks for a second thought."""
+class MembershipForm(KeylessForm):
+    """An action on a membership; on one's own it needs a confirmation."""
 
     sure = forms.BooleanField(
         label="I mean my own membership",
@@ -154,8 +154,8 @@ class OwnForm(KeylessForm):
             del self.fields["sure"]
 
 
-class RoleForm(OwnForm):
-    """Another role for a member."""
+class RoleForm(MembershipForm):
+    """A member's new role."""
 
     role = Choice(label="Change to", choices=Role.choices)
     field_order = ("role", "sure")

@@ -1,4 +1,4 @@
-"""What templates say in one way everywhere: a state, a time, a number of days."""
+"""Tags for all templates: states, times, durations, providers."""
 
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -17,7 +17,7 @@ MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 
 class Look(NamedTuple):
-    """How a state looks beside its word: a drawn shape and a tone (ui.md, states); `note` is for the hover."""
+    """How a state is drawn: a shape, a tone, and a `note` for the tooltip."""
 
     shape: str
     tone: str
@@ -25,29 +25,29 @@ class Look(NamedTuple):
 
 
 LOOKS = {
-    # of a source
-    "registered": Look("ring", "grey", "In Fini, not sent"),
-    "queued": Look("quarter", "grey", "Waits to be sent to ingestion"),
-    "sent": Look("arrow", "blue", "Fini took it"),
-    "running": Look("half", "blue", "Fini works on it"),
-    "usable": Look("dot", "green", "Content is there; not yet published"),
+    # states of a source
+    "registered": Look("ring", "grey", "In Fini, and not queued"),
+    "queued": Look("quarter", "grey", "Waiting to be sent to ingestion"),
+    "sent": Look("arrow", "blue", "Fini accepted it"),
+    "running": Look("half", "blue", "Fini is processing it"),
+    "usable": Look("dot", "green", "It has content; not yet published"),
     "empty": Look("dashes", "amber", "Completed, nothing usable"),
-    "unknown": Look("question", "amber", "We asked and got no answer: checking"),
+    "unknown": Look("question", "amber", "Sent without an answer; being checked"),
     "stuck": Look("clock", "amber", "No end after 24 hours"),
     "failed": Look("cross", "red", "Fini failed on it"),
     "gone": Look("slash", "struck", "No longer in Fini"),
-    # of an ID in a run, a run, a call
-    "done": Look("dot", "green", "It ended well"),
+    # outcomes of an ID, states of a run, outcomes of a call
+    "done": Look("dot", "green", "Ended well"),
     "refused": Look("cross", "red", "Fini refused it"),
     "skipped": Look("slash", "grey", "Not sent: it became ineligible"),
     "waiting": Look("quarter", "grey"),
-    "ended": Look("dot", "grey", "Every ID has its end"),
+    "ended": Look("dot", "grey", "Every ID has an outcome"),
     "answered": Look("dot", "green", "An answer came"),
-    "lost": Look("question", "amber", "It may have left, and no whole answer came"),
-    "unsent": Look("slash", "grey", "It certainly did not leave"),
-    "not done": Look("slash", "grey", "Fini did not take it; it may be sent again"),
+    "lost": Look("question", "amber", "It may have been sent; no complete answer came"),
+    "unsent": Look("slash", "grey", "It was not sent"),
+    "not done": Look("slash", "grey", "Fini did not accept it; it may be sent again"),
     "in flight": Look("half", "blue", "No outcome yet"),
-    # of a key
+    # states of a key
     "live": Look("dot", "green", "Calls go out with this key"),
     "off": Look("slash", "grey", "Switched off for good"),
 }
@@ -62,14 +62,14 @@ DRAWN = (
 
 @register.simple_tag
 def badge(state: str, word: str = "") -> SafeString:
-    """A state as shape and word; `word` says it otherwise than by its name."""
+    """A state as shape and word; `word` replaces the state's name."""
     look = LOOKS.get(str(state), PLAIN)
     return format_html(DRAWN, look.tone, look.note, look.shape, word or state)
 
 
 @register.simple_tag
 def shape(state: str) -> SafeString:
-    """A state as its shape alone, the word for screen readers: for dense lists."""
+    """A state's shape, with the name for screen readers only: for dense lists."""
     look = LOOKS.get(str(state), PLAIN)
     return format_html(
         DRAWN, look.tone, state, look.shape, format_html('<span class="unseen">{}</span>', state)
@@ -78,17 +78,17 @@ def shape(state: str) -> SafeString:
 
 @register.simple_tag
 def time(value: datetime | str | None) -> SafeString | str:
-    """A time in the viewer's zone with the zone named, UTC on hover; the trail's times are UTC text."""
+    """A time in the viewer's zone, with the zone's name and UTC in the tooltip. Takes the trail's ISO texts too."""
     if not value:
         return ""
     at = datetime.fromisoformat(value) if isinstance(value, str) else value
     utc = at.astimezone(UTC)
     hover = f"{utc:%Y-%m-%d %H:%M:%S} UTC"
-    return format_html('<time datetime="{}" title="{}">{}</time>', utc.isoformat(), hover, said(at))
+    return format_html('<time datetime="{}" title="{}">{}</time>', utc.isoformat(), hover, time_in_words(at))
 
 
-def said(at: datetime) -> str:
-    """A time as people say it: 3 min ago, today 14:02 CET, 24 Nov 2026, 14:02 CET."""
+def time_in_words(at: datetime) -> str:
+    """3 min ago; today 14:02 CET; 24 Nov 2026, 14:02 CET."""
     now, local = timezone.localtime(), timezone.localtime(at)
     passed = now - local
     if timedelta(0) <= passed < MINUTE:
@@ -105,13 +105,13 @@ def said(at: datetime) -> str:
 
 @register.filter
 def provider(name: str) -> str:
-    """A provider's name as people write it."""
+    """A provider's label."""
     return provider_label(name)
 
 
 @register.filter
 def age(value: datetime | None) -> str:
-    """How long ago, in its largest unit: 3 days."""
+    """The time since then in its largest unit: 3 days."""
     now = timezone.now()
     if not value or now - value < MINUTE:
         return "under a minute" if value else ""
@@ -120,7 +120,7 @@ def age(value: datetime | None) -> str:
 
 @register.filter
 def until(begun: datetime, ended: datetime) -> str:
-    """How long something took, in its largest unit: 12 s, 3 minutes."""
+    """A duration in its largest unit: 12 s, 3 minutes."""
     took = ended - begun
     if took < MINUTE:
         return f"{took // timedelta(seconds=1)} s"

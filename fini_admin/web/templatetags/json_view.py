@@ -1,4 +1,4 @@
-"""A folded JSON tree as native disclosure."""
+"""Renders a JsonNode as nested `<details>`."""
 
 import json
 
@@ -7,7 +7,7 @@ from django.contrib.humanize.templatetags.humanize import intcomma
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from fini_admin.web.json_tree import Node
+from fini_admin.web.json_tree import JsonNode
 
 register = template.Library()
 
@@ -16,50 +16,48 @@ NOTHING = SafeString("")
 
 
 @register.simple_tag
-def json_view(node: Node) -> SafeString:
+def json_view(node: JsonNode) -> SafeString:
     """The tree; every value is escaped."""
-    return format_html('<div class="json">{}</div>', shown(node))
+    return format_html('<div class="json">{}</div>', _node(node))
 
 
-def shown(node: Node) -> SafeString:
-    """A node with all that is below it."""
-    return branch(node) if node.kind in BRACKETS else leaf(node)
+def _node(node: JsonNode) -> SafeString:
+    return _branch(node) if node.kind in BRACKETS else _leaf(node)
 
 
-def named(node: Node) -> SafeString:
-    """The name before a value."""
+def _name_before(node: JsonNode) -> SafeString:
     return NOTHING if node.name is None else format_html('<span class="json-name">{}</span> ', node.name)
 
 
-def leaf(node: Node) -> SafeString:
+def _leaf(node: JsonNode) -> SafeString:
     """A text, a number or a word. Only a text has quotation marks, so that "1" and 1 differ."""
     said = json.dumps(node.text, ensure_ascii=False) if node.kind == "text" else node.text
     said = said[:-1] if node.kind == "text" and node.left else said
-    cut = more(node.left, "character", "… ") if node.left else NOTHING
-    return format_html('{}<span class="json-{}">{}</span>{}', named(node), node.kind, said, cut)
+    cut = _count(node.left, "character", "… ") if node.left else NOTHING
+    return format_html('{}<span class="json-{}">{}</span>{}', _name_before(node), node.kind, said, cut)
 
 
-def branch(node: Node) -> SafeString:
-    """An object or a list as native disclosure; an empty one as its brackets."""
+def _branch(node: JsonNode) -> SafeString:
+    """An object or a list as `<details>`; an empty one as its brackets."""
     begin, end = BRACKETS[node.kind]
     if not node.size:
-        return format_html('{}<span class="json-word">{}{}</span>', named(node), begin, end)
+        return format_html('{}<span class="json-word">{}{}</span>', _name_before(node), begin, end)
     word = "key" if node.kind == "object" else "entry"
-    count = more(node.size, word, f"{begin} ", f" {end}")
-    rest = format_html("<li>{}</li>", more(node.left, word, "… ", " more")) if node.left else NOTHING
+    count = _count(node.size, word, f"{begin} ", f" {end}")
+    rest = format_html("<li>{}</li>", _count(node.left, word, "… ", " more")) if node.left else NOTHING
     hint = format_html(' <span class="json-hint">{}</span>', node.hint) if node.hint else NOTHING
     return format_html(
         "<details{}><summary>{}{}{}</summary><ul>{}{}</ul></details>",
         SafeString(" open") if node.open else NOTHING,
-        named(node),
+        _name_before(node),
         count,
         hint,
-        format_html_join("", "<li>{}</li>", ((shown(child),) for child in node.children)),
+        format_html_join("", "<li>{}</li>", ((_node(child),) for child in node.children)),
         rest,
     )
 
 
-def more(number: int, word: str, before: str, after: str = "") -> SafeString:
-    """A number of something, quietly."""
+def _count(number: int, word: str, before: str, after: str = "") -> SafeString:
+    """A number with its noun, in the quiet tone."""
     words = word if number == 1 else {"entry": "entries"}.get(word, f"{word}s")
     return format_html('<span class="quiet">{}{} {}{}</span>', before, intcomma(number), words, after)

@@ -1,4 +1,4 @@
-"""What templates say of a source: its name, and for how long it has been in its state."""
+"""A source's name, and how long it has been in its state."""
 
 import unicodedata
 from datetime import UTC, timedelta
@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import ENDED, State
-from fini_admin.web.templatetags.common import HOUR, MINUTE, age, said
+from fini_admin.web.templatetags.common import HOUR, MINUTE, age, time_in_words
 
 register = template.Library()
 
@@ -18,36 +18,35 @@ UNSEEN = {"C", "Z"}
 
 
 @register.filter
-def named(source: Source) -> str:
-    """The title, or where it shows nothing an ID."""
+def source_name(source: Source) -> str:
+    """The title; the external ID or Fini's ID where the title has no visible character."""
     names = (source.title, source.external_id)
-    return next((name for name in names if any(map(is_seen, name))), source.fini_id)
+    return next((name for name in names if any(map(_is_visible, name))), source.fini_id)
 
 
-def is_seen(letter: str) -> bool:
-    """Whether a character leaves a mark: neither space nor control."""
+def _is_visible(letter: str) -> bool:
+    """Whether a character is neither a space nor a control character."""
     return unicodedata.category(letter)[0] not in UNSEEN
 
 
 @register.simple_tag
 def in_state(source: Source) -> SafeString:
-    """For 4 min; since today 14:02 CET where the state is an end and older than an hour. UTC on hover."""
+    """How long it has been in its state: "for 4 min", or "since today 14:02 CET" for an end older than an hour."""
     since = source.state_since
     utc = since.astimezone(UTC)
     return format_html(
         '<time datetime="{}" title="since {} UTC">{}</time>',
         utc.isoformat(),
         f"{utc:%Y-%m-%d %H:%M:%S}",
-        how_long(source),
+        _time_in_state(source),
     )
 
 
-def how_long(source: Source) -> str:
-    """The time in the state, in words."""
+def _time_in_state(source: Source) -> str:
     passed = timezone.now() - source.state_since
     if passed < HOUR:
         minutes = max(passed, timedelta(0)) // MINUTE
         return f"for {minutes} min" if minutes else "for under a minute"
     if source.state in (*ENDED, State.GONE):
-        return f"since {said(source.state_since)}"
+        return f"since {time_in_words(source.state_since)}"
     return f"for {age(source.state_since)}"

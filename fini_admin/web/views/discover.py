@@ -1,4 +1,4 @@
-"""What a provider holds, as a tree; what is picked in it goes on to a preview."""
+"""Discover: a provider's tree of resources, and the preview of a selection."""
 
 import hashlib
 import re
@@ -20,10 +20,10 @@ from fini_admin.ingestion.runs import NothingToDo
 from fini_admin.sources import selection, tree
 from fini_admin.sources.tree import Scope
 from fini_admin.web.body_size import large_body
-from fini_admin.web.forms.discover import ToRegister, TreeFilters, opened, picked
-from fini_admin.web.pages import go, show
+from fini_admin.web.forms.discover import RegisterChoiceForm, TreeFilters, opened_branches, selection_of
+from fini_admin.web.pages import redirect_to, render_page
 from fini_admin.web.permissions import WorkspaceRequest, requires
-from fini_admin.web.views.previews import offer
+from fini_admin.web.views.previews import show_preview
 from fini_admin.workspaces.permissions import Permission
 from fini_admin.workspaces.preferences import preferences
 
@@ -34,53 +34,52 @@ NOTHING = "Nothing is selected. Tick a resource or a branch, or use “Select al
 
 @requires(Permission.SOURCES_DISCOVER)
 def index(request: WorkspaceRequest) -> HttpResponse:
-    """To the provider that was discovered last."""
+    """Redirect to the provider that was discovered last."""
     return redirect("discover", request.workspace.slug, discovery.last_provider(request.workspace))
 
 
 @requires(Permission.SOURCES_DISCOVER)
 @large_body
 def provider(request: WorkspaceRequest, provider: str) -> HttpResponse:
-    """A provider's tree; posted, a new discovery or what was picked."""
+    """A provider's tree. A POST starts a discovery, or previews the selection."""
     if provider not in PROVIDERS:
         raise Http404
     typed = request.POST if request.method == "POST" else request.GET
     if request.method == "POST" and request.POST.get("do") == "discover":
-        return start(request, provider)
+        return _start_discovery(request, provider)
     found = discovery.discovery_of(request.workspace, provider)
     filters = TreeFilters(typed)
-    scope = scope_of(request, found, filters)
+    scope = _scope_of(request, found, filters)
     if request.method == "POST":
-        return choose(request, found, scope, filters)
+        return _preview_selection(request, found, scope, filters)
     if request.htmx and request.GET.get("part") == "level":
-        return level(request, scope)
+        return _branch_rows(request, scope)
     if request.htmx and request.GET.get("part") == "leaves":
-        return leaves(request, scope)
-    seen = fingerprint(found, scope)
+        return _selected_leaves(request, scope)
+    seen = _fingerprint(found, scope)
     if request.htmx and request.GET.get("seen") == seen and not request.GET.get("more"):
         return HttpResponse(status=204)
-    return show(request, PAGE, page(request, found, scope, filters, seen), parts=("tree",))
+    return render_page(request, PAGE, _page_context(request, found, scope, filters, seen), parts=("tree",))
 
 
-def scope_of(request: WorkspaceRequest, found: Discovery, filters: TreeFilters) -> Scope:
-    """What the filters leave of the tree; a filter that cannot be understood leaves everything, and says so."""
+def _scope_of(request: WorkspaceRequest, found: Discovery, filters: TreeFilters) -> Scope:
+    """The part of the tree that the filters leave; an invalid filter leaves everything."""
     wanted = filters.values()
     only_new = wanted.get("show") == "new"
     return Scope(request.workspace, found.provider, found.number, wanted.get("search", ""), only_new)
 
 
-def fingerprint(found: Discovery, scope: Scope) -> str:
-    """Differs whenever the page would look otherwise; times are told by the minute."""
+def _fingerprint(found: Discovery, scope: Scope) -> str:
+    """A hash that changes whenever the page would look different; times are shown to the minute."""
     run = (found.run.number, found.run.state, found.again) if found.run else ()
     minute = datetime.now(UTC).strftime("%H:%M")
     told = (tree.version(scope), scope.search, scope.new, run, found.waits(), minute)
     return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
 
 
-def page(
+def _page_context(
     request: WorkspaceRequest, found: Discovery, scope: Scope, filters: TreeFilters, seen: str = ""
 ) -> dict[str, object]:
-    """What the page shows."""
     data = request.POST if request.method == "POST" else request.GET
     what, todo = found.trouble()
     waits = found.waits()
@@ -92,23 +91,23 @@ def page(
         "providers": PROVIDERS.values(),
         "filters": filters,
         "scope": scope,
-        "tree": tree.read(scope, opened(data.get("open", ""), data.get("more", ""))),
+        "tree": tree.read(scope, opened_branches(data.get("open", ""), data.get("more", ""))),
         "opened": f"{data['open']}." if data.get("open") else "",
-        "seen": seen or fingerprint(found, scope),
+        "seen": seen or _fingerprint(found, scope),
         "waits": waits,
         "keys_url": reverse("keys", args=[request.workspace.slug]) if about_key and manages else "",
         "ask_admin": about_key and not manages,
         "what": what,
         "todo": todo,
         "token": previews.new_token(),
-        "choice": ToRegister(initial={"mime_type": mime_types[found.provider]}),
-        "picked": picked(data),
+        "choice": RegisterChoiceForm(initial={"mime_type": mime_types[found.provider]}),
+        "picked": selection_of(data),
     }
 
 
-def level(request: WorkspaceRequest, scope: Scope) -> HttpResponse:
-    """What one branch holds."""
-    keys = opened(request.GET.get("branch", ""))
+def _branch_rows(request: WorkspaceRequest, scope: Scope) -> HttpResponse:
+    """The rows below one branch, for htmx."""
+    keys = opened_branches(request.GET.get("branch", ""))
     branch = tree.branch_of(scope, next(iter(keys), 0))
     if branch is None:
         raise Http404
@@ -116,19 +115,19 @@ def level(request: WorkspaceRequest, scope: Scope) -> HttpResponse:
     return render(request, "discover/_level.html", context)
 
 
-def leaves(request: WorkspaceRequest, scope: Scope) -> JsonResponse:
-    """The leaves that are meant by the branches asked for, or by everything shown: what a box or *Select all* selects.
+def _selected_leaves(request: WorkspaceRequest, scope: Scope) -> JsonResponse:
+    """The leaves that a tick box or *Select all* selects: below the given branches, or everything shown.
 
-    `listed` is the run whose list they are of; each group has the branches it stands in and its leaves' keys. With
-    `every` those come too that this list leaves out.
+    `listed` is the number of the run that listed them; each group has its branches and its leaves' keys. With `every`,
+    leaves that the run did not list are included.
     """
-    found = selection.leaf_groups(scope, picked(request.GET).branches, every="every" in request.GET)
+    found = selection.leaf_groups(scope, selection_of(request.GET).branches, every="every" in request.GET)
     groups = [[".".join(map(str, group.branches)), ",".join(map(str, group.leaves))] for group in found]
     return JsonResponse({"listed": scope.listed, "groups": groups})
 
 
-def start(request: WorkspaceRequest, provider: str) -> HttpResponse:
-    """Discover once more; the same form sent twice is one discovery."""
+def _start_discovery(request: WorkspaceRequest, provider: str) -> HttpResponse:
+    """Start a discovery; the token makes the same form sent twice one discovery."""
     token = request.POST.get("token", "")
     good = TOKEN.fullmatch(token)
     if good:
@@ -139,20 +138,22 @@ def start(request: WorkspaceRequest, provider: str) -> HttpResponse:
             token=token,
         )
     else:
-        messages.warning(request, "The form came incomplete and nothing was started. Press Discover again.")
+        messages.warning(request, "The form was incomplete, and nothing was started. Press Discover again.")
     if not request.htmx or not good:
-        return go(request, f"{request.path}?{request.GET.urlencode()}")
+        return redirect_to(request, f"{request.path}?{request.GET.urlencode()}")
     found, filters = discovery.discovery_of(request.workspace, provider), TreeFilters(request.POST)
-    context = page(request, found, scope_of(request, found, filters), filters)
+    context = _page_context(request, found, _scope_of(request, found, filters), filters)
     return render(request, f"{PAGE}#tree", context)
 
 
-def choose(request: WorkspaceRequest, found: Discovery, scope: Scope, filters: TreeFilters) -> HttpResponse:
-    """What was picked, to its preview; what is wrong with it, beside the buttons."""
-    keys = picked(request.POST)
-    choice = ToRegister(request.POST)
+def _preview_selection(
+    request: WorkspaceRequest, found: Discovery, scope: Scope, filters: TreeFilters
+) -> HttpResponse:
+    """Freeze the selection into a preview, or show what is wrong with it."""
+    keys = selection_of(request.POST)
+    choice = RegisterChoiceForm(request.POST)
     if not choice.is_valid():
-        return refuse(request, found, scope, filters, choice)
+        return _show_errors(request, found, scope, filters, choice)
     ingest = choice.cleaned_data["do"] == "ingest"
     if (
         not ({Permission.SOURCES_REGISTER} | ({Permission.SOURCES_INGEST} if ingest else set()))
@@ -170,26 +171,30 @@ def choose(request: WorkspaceRequest, found: Discovery, scope: Scope, filters: T
             provider=found.provider,
             resources=sendable,
             then_ingest=ingest,
-            notes=RegisterNotes(problems=problems, notes=notes(selected.unknown + keys.wrong)),
+            notes=RegisterNotes(problems=problems, notes=_notes(selected.unknown + keys.wrong)),
         )
     except NothingToDo as error:
         choice.add_error(None, f"{error}: {problems[0][1]}" if problems else NOTHING)
-        return refuse(request, found, scope, filters, choice)
-    return offer(request, preview)
+        return _show_errors(request, found, scope, filters, choice)
+    return show_preview(request, preview)
 
 
-def notes(unknown: int) -> list[str]:
-    """What the preview says of keys that are none of this tree."""
+def _notes(unknown: int) -> list[str]:
+    """A remark about selected keys that the tree does not have."""
     if not unknown:
         return []
     return [f"{unknown:,} of what was selected {'is' if unknown == 1 else 'are'} not in this tree any more."]
 
 
-def refuse(
-    request: WorkspaceRequest, found: Discovery, scope: Scope, filters: TreeFilters, choice: ToRegister
+def _show_errors(
+    request: WorkspaceRequest,
+    found: Discovery,
+    scope: Scope,
+    filters: TreeFilters,
+    choice: RegisterChoiceForm,
 ) -> HttpResponse:
-    """What is wrong, beside the field or the buttons; what was picked stays."""
+    """The form's errors; the selection stays."""
     context: dict[str, object] = {"choice": choice}
     if request.htmx:
         return render(request, f"{PAGE}#choice", context, status=422)
-    return render(request, PAGE, page(request, found, scope, filters) | context, status=422)
+    return render(request, PAGE, _page_context(request, found, scope, filters) | context, status=422)

@@ -16,9 +16,9 @@ from fini_admin.lib.paging import page as paged
 from fini_admin.people import invitations
 from fini_admin.people.models import Invitation
 from fini_admin.web.accounts.sensitive import reauthenticated
-from fini_admin.web.forms.base import refuse
-from fini_admin.web.forms.workspaces import MemberForm, NewPersonForm, OwnForm, RoleForm
-from fini_admin.web.pages import go
+from fini_admin.web.forms.base import add_errors
+from fini_admin.web.forms.workspaces import MemberForm, MembershipForm, NewPersonForm, RoleForm
+from fini_admin.web.pages import redirect_to
 from fini_admin.web.permissions import WorkspaceRequest, requires
 from fini_admin.workspaces import queries
 from fini_admin.workspaces.members import add_member, add_new_member, change_role, remove_member
@@ -27,8 +27,8 @@ from fini_admin.workspaces.permissions import ALLOWED, Permission
 
 FIRST_PASSWORD = "Type a first password to add the person at once, or take the name out to invite the person."  # noqa: S105
 
-# What the roles may do here by now, in words; which role may, says permissions.py.
-WORDS: tuple[tuple[str, set[Permission]], ...] = (
+# Descriptions of the permissions; workspaces/permissions.py maps them to roles.
+PERMISSIONS_IN_WORDS: tuple[tuple[str, set[Permission]], ...] = (
     (
         "Read sources with their history, the queue, the runs",
         {Permission.SOURCES_READ, Permission.QUEUE_READ, Permission.RUNS_READ},
@@ -47,17 +47,17 @@ WORDS: tuple[tuple[str, set[Permission]], ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Typed:
-    """The forms of one member, as they were typed."""
+class MemberForms:
+    """The forms of one member, as they were sent."""
 
     number: int
     role: RoleForm | None = None
-    remove: OwnForm | None = None
+    remove: MembershipForm | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Fresh:
-    """An invitation that was made just now. No repr: it holds the link."""
+class NewInvitation:
+    """An invitation that was just created. The link is not in its repr."""
 
     invitation: Invitation
     link: str = field(repr=False)
@@ -68,30 +68,30 @@ class Fresh:
 @reauthenticated
 @sensitive_post_parameters("password")
 def index(request: WorkspaceRequest) -> HttpResponse:
-    """The members; posted, another one, or an invitation where nobody here has the address."""
-    form = adding(request)
+    """The members. A POST adds one, or invites an address that nobody here has."""
+    form = _add_form(request)
     if request.method == "POST" and form.is_valid():
         try:
-            if invites(form):
+            if _needs_invitation(form):
                 return invite(request, email=form.cleaned_data["email"], role=form.cleaned_data["role"])
-            member = add(request, form)
+            member = _add_member(request, form)
         except ValidationError as error:
-            refuse(form, error)
+            add_errors(form, error)
         else:
             messages.success(request, f"{member.user.email} is {member.role} here.")
-            return go(request, here(request))
-    return page(request, form=form)
+            return redirect_to(request, members_url(request))
+    return _members_page(request, form=form)
 
 
-def adding(request: WorkspaceRequest, *, bound: bool = True) -> MemberForm:
-    """The form to add somebody: a superuser may also add a person whom nobody here knows."""
+def _add_form(request: WorkspaceRequest, *, bound: bool = True) -> MemberForm:
+    """The form to add a member; a superuser's can also add a new person."""
     kind = NewPersonForm if request.user.is_superuser else MemberForm
     return kind(request.POST if bound and request.method == "POST" else None)
 
 
 @sensitive_variables("data")
-def add(request: WorkspaceRequest, form: MemberForm) -> Membership:
-    """The membership; raises ValidationError when it cannot be had like this."""
+def _add_member(request: WorkspaceRequest, form: MemberForm) -> Membership:
+    """Add the member; raises ValidationError."""
     data = form.cleaned_data
     who: dict[str, Any] = {"by": request.by, "workspace": request.workspace}
     person = queries.person(data["email"])
@@ -106,8 +106,8 @@ def add(request: WorkspaceRequest, form: MemberForm) -> Membership:
 
 
 @sensitive_variables("data")
-def invites(form: MemberForm) -> bool:
-    """Whether the form is for somebody whom nobody here knows, and brings no first password."""
+def _needs_invitation(form: MemberForm) -> bool:
+    """Whether the address belongs to nobody here and no first password was typed."""
     data = form.cleaned_data
     if queries.person(data["email"]) is not None or data.get("password"):
         return False
@@ -118,11 +118,11 @@ def invites(form: MemberForm) -> bool:
 
 @sensitive_variables("token", "link", "fresh")
 def invite(request: WorkspaceRequest, *, email: str, role: str) -> HttpResponse:
-    """The page with a new invitation's link on it, this once; raises ValidationError."""
+    """Create an invitation and show its link, this once; raises ValidationError."""
     invitation, token = invitations.invite(by=request.by, workspace=request.workspace, email=email, role=role)
     link = request.build_absolute_uri(reverse("invitation_link", args=[token]))
-    fresh = Fresh(invitation, link, mailed=invitations.send(invitation, link))
-    answer = page(request, form=adding(request, bound=False), fresh=fresh)
+    fresh = NewInvitation(invitation, link, mailed=invitations.send(invitation, link))
+    answer = _members_page(request, form=_add_form(request, bound=False), fresh=fresh)
     add_never_cache_headers(answer)
     return answer
 
@@ -130,10 +130,10 @@ def invite(request: WorkspaceRequest, *, email: str, role: str) -> HttpResponse:
 @requires(Permission.MEMBERS_MANAGE)
 @reauthenticated
 def role(request: WorkspaceRequest, number: int) -> HttpResponse:
-    """Another role for a member."""
+    """Change a member's role."""
     member = get_object_or_404(queries.members(request.workspace), pk=number)
     if request.method != "POST":
-        return go(request, here(request))
+        return redirect_to(request, members_url(request))
     form = RoleForm(request.POST, own=member.user_id == request.user.pk, auto_id=f"role-{number}_%s")
     if form.is_valid():
         try:
@@ -143,75 +143,80 @@ def role(request: WorkspaceRequest, number: int) -> HttpResponse:
                 role=form.cleaned_data["role"],
             )
         except ValidationError as error:
-            refuse(form, error)
+            add_errors(form, error)
         else:
             messages.success(request, f"{member.user.email} is {member.role} here.")
-            return go(request, onward(request, member, still=member.role == Role.ADMIN))
-    return page(request, form=adding(request, bound=False), typed=Typed(number, role=form))
+            return redirect_to(request, _next_url(request, member, still=member.role == Role.ADMIN))
+    return _members_page(request, form=_add_form(request, bound=False), typed=MemberForms(number, role=form))
 
 
 @requires(Permission.MEMBERS_MANAGE)
 @reauthenticated
 def remove(request: WorkspaceRequest, number: int) -> HttpResponse:
-    """End a membership; the page asked before."""
+    """End a membership; the page asked for a confirmation."""
     member = get_object_or_404(queries.members(request.workspace), pk=number)
     if request.method != "POST":
-        return go(request, here(request))
-    form = OwnForm(request.POST, own=member.user_id == request.user.pk, auto_id=f"remove-{number}_%s")
+        return redirect_to(request, members_url(request))
+    form = MembershipForm(request.POST, own=member.user_id == request.user.pk, auto_id=f"remove-{number}_%s")
     if form.is_valid():
         try:
-            end(request, member)
+            _remove_member(request, member)
         except ValidationError as error:
-            refuse(form, error)
+            add_errors(form, error)
         else:
             messages.success(
                 request, f"{member.user.email} is no longer a member of {request.workspace.name}."
             )
-            return go(request, onward(request, member, still=False))
-    return page(request, form=adding(request, bound=False), typed=Typed(number, remove=form))
+            return redirect_to(request, _next_url(request, member, still=False))
+    return _members_page(
+        request, form=_add_form(request, bound=False), typed=MemberForms(number, remove=form)
+    )
 
 
 @transaction.atomic
-def end(request: WorkspaceRequest, member: Membership) -> None:
-    """End a membership, and with it an invitation that would let the person back in."""
+def _remove_member(request: WorkspaceRequest, member: Membership) -> None:
+    """End a membership and withdraw an open invitation that would restore it."""
     remove_member(by=request.by, membership=member)
     invitations.withdraw(by=request.by, workspace=request.workspace, email=member.user.email)
 
 
-def onward(request: WorkspaceRequest, member: Membership, *, still: bool) -> str:
-    """Where to go after a change: home for who may no longer come back to this page."""
+def _next_url(request: WorkspaceRequest, member: Membership, *, still: bool) -> str:
+    """The next page: home for a person who may no longer open this one."""
     own = member.user_id == request.user.pk
-    return reverse("home") if own and not still and not request.user.is_superuser else here(request)
+    return reverse("home") if own and not still and not request.user.is_superuser else members_url(request)
 
 
 @sensitive_variables("fresh", "context")
-def page(
-    request: WorkspaceRequest, *, form: MemberForm, typed: Typed | None = None, fresh: Fresh | None = None
+def _members_page(
+    request: WorkspaceRequest,
+    *,
+    form: MemberForm,
+    typed: MemberForms | None = None,
+    fresh: NewInvitation | None = None,
 ) -> HttpResponse:
-    """The page, with the forms as they were typed."""
+    """The page with the forms as they were typed."""
     found = paged(queries.members(request.workspace), cursor=request.GET.get("after"))
     admins = list(queries.admins(request.workspace).values_list("pk", flat=True)[:2])
     context = {
         "form": form,
         "page": found,
-        "rows": [row(request, member, typed, last=admins == [member.pk]) for member in found.rows],
+        "rows": [_row(request, member, typed, last=admins == [member.pk]) for member in found.rows],
         "fresh": fresh,
         "invitations": list(invitations.open_in(request.workspace)) if found.first else [],
         "roles": list(Role),
-        "may": [(words, [names <= ALLOWED[role] for role in Role]) for words, names in WORDS],
+        "may": [(words, [names <= ALLOWED[role] for role in Role]) for words, names in PERMISSIONS_IN_WORDS],
     }
     status = 422 if form.is_bound or typed else 200
     return render(request, "members/members.html", context, status=status)
 
 
-def row(
-    request: WorkspaceRequest, member: Membership, typed: Typed | None, *, last: bool
+def _row(
+    request: WorkspaceRequest, member: Membership, typed: MemberForms | None, *, last: bool
 ) -> dict[str, object]:
-    """A member for the page."""
-    mine = typed if typed and typed.number == member.pk else Typed(member.pk)
+    mine = typed if typed and typed.number == member.pk else MemberForms(member.pk)
     own = member.user_id == request.user.pk
     role = mine.role or RoleForm(own=own, initial={"role": member.role}, auto_id=f"role-{member.pk}_%s")
-    remove = mine.remove or OwnForm(own=own, auto_id=f"remove-{member.pk}_%s")
+    remove = mine.remove or MembershipForm(own=own, auto_id=f"remove-{member.pk}_%s")
     return {
         "member": member,
         "own": own,
@@ -222,6 +227,5 @@ def row(
     }
 
 
-def here(request: WorkspaceRequest) -> str:
-    """The members' page."""
+def members_url(request: WorkspaceRequest) -> str:
     return reverse("members", args=[request.workspace.slug])

@@ -1,4 +1,4 @@
-"""The preview before every write to Fini, and its confirmation."""
+"""The preview that comes before every write to Fini, and its confirmation."""
 
 import json
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ from fini_admin.ingestion.preview_answers import PostedAnswer, read_answer
 from fini_admin.ingestion.preview_rows import row_groups
 from fini_admin.ingestion.runs import NothingToDo, run_of_token
 from fini_admin.web.body_size import large_body
-from fini_admin.web.forms.base import key_fault
+from fini_admin.web.forms.base import key_text_error
 from fini_admin.web.forms.runs import ConfirmForm, IngestForm
-from fini_admin.web.pages import go, show
+from fini_admin.web.pages import redirect_to, render_page
 from fini_admin.web.permissions import WorkspaceRequest, requires
 from fini_admin.workspaces.permissions import Permission
 from fini_admin.workspaces.preferences import preferences
@@ -34,74 +34,74 @@ GONE = "This preview is no longer there: previews are kept for a day"
 @requires(Permission.QUEUE_READ)
 @large_body
 def preview(request: WorkspaceRequest, token: str) -> HttpResponseBase:
-    """What the run would do; posted, the run."""
+    """What the run would do; a POST starts the run."""
     found = previews.find(request.workspace, token)
     if found is None:
-        return confirmed_before(request, token)
-    if not needed(found) <= request.permissions:
+        return _run_of_confirmed(request, token)
+    if not _needed_permissions(found) <= request.permissions:
         raise PermissionDenied
-    form = form_of(found, request)
+    form = _form(found, request)
     if request.method == "POST" and form.is_valid():
-        return confirm(request, found, form)
-    return page(request, found, form, answer_of(found, request))
+        return _confirm(request, found, form)
+    return _preview_page(request, found, form, _posted_answer(found, request))
 
 
-def answer_of(found: Preview, request: WorkspaceRequest) -> PostedAnswer:
-    """What was posted of a register's resources: what stays out, what is let in, and the titles that were written."""
+def _posted_answer(found: Preview, request: WorkspaceRequest) -> PostedAnswer:
+    """The decisions about a register's resources: left out, let in, and the titles typed for those without."""
     if request.method != "POST" or found.kind != RunKind.REGISTER:
         return PostedAnswer()
-    return read_answer(found, dict(request.POST.lists()), partial(key_fault, request.POST))
+    return read_answer(found, dict(request.POST.lists()), partial(key_text_error, request.POST))
 
 
-def needed(found: Preview) -> set[Permission]:
-    """What one must be allowed to do to confirm it."""
+def _needed_permissions(found: Preview) -> set[Permission]:
+    """The permissions needed to confirm a preview."""
     register = {Permission.SOURCES_REGISTER} if found.kind == RunKind.REGISTER else set()
     ingest = {Permission.SOURCES_INGEST} if found.kind == RunKind.INGEST or found.then_ingest else set()
     return register | ingest
 
 
-def offer(request: WorkspaceRequest, found: Preview) -> HttpResponse:
-    """A preview that was just frozen: into the page's dialog for htmx, else on to its page."""
+def show_preview(request: WorkspaceRequest, found: Preview) -> HttpResponse:
+    """A new preview: in the page's dialog for htmx, else a redirect to its page."""
     if request.htmx:
-        return page(request, found, form_of(found, request, posted=False))
-    return go(request, reverse("preview", args=[request.workspace.slug, found.token]))
+        return _preview_page(request, found, _form(found, request, posted=False))
+    return redirect_to(request, reverse("preview", args=[request.workspace.slug, found.token]))
 
 
-def nothing(request: WorkspaceRequest, error: NothingToDo, back: str) -> HttpResponse:
-    """Why there is nothing to preview: in the page's dialog for htmx, else as a message on the page one came from."""
+def show_nothing_to_do(request: WorkspaceRequest, error: NothingToDo, back: str) -> HttpResponse:
+    """Why there is nothing to preview: in the page's dialog for htmx, else as a message on `back`."""
     if request.htmx:
         return render(request, "previews/_nothing.html", {"error": error}, status=422)
     messages.warning(request, f"{error}.")
-    return go(request, back)
+    return redirect_to(request, back)
 
 
-def form_of(found: Preview, request: WorkspaceRequest, *, posted: bool = True) -> ConfirmForm:
-    """The form, with what was posted, or with what the workspace sends along by default."""
-    kind = form_kind(request, found)
+def _form(found: Preview, request: WorkspaceRequest, *, posted: bool = True) -> ConfirmForm:
+    """The form with what was posted, or with the workspace's defaults."""
+    kind = _form_class(request, found)
     if posted and request.method == "POST":
         return kind(request.POST)
     held = preferences(request.workspace)
     return kind(initial={"english": held.english, "baser": held.baser})
 
 
-def form_kind(request: WorkspaceRequest, found: Preview) -> type[ConfirmForm]:
-    """What ingest sends along is asked only where it is sent."""
-    ingests = found.kind == RunKind.INGEST or found.then_ingest or may_choose(request, found)
+def _form_class(request: WorkspaceRequest, found: Preview) -> type[ConfirmForm]:
+    """The options of ingest are in the form only when the run may ingest."""
+    ingests = found.kind == RunKind.INGEST or found.then_ingest or _may_choose_ingest(request, found)
     return IngestForm if ingests else ConfirmForm
 
 
-def may_choose(request: WorkspaceRequest, found: Preview) -> bool:
-    """Whether it is decided here if what is registered is ingested as well."""
+def _may_choose_ingest(request: WorkspaceRequest, found: Preview) -> bool:
+    """Whether this person still decides between *Register* and *Register and ingest*."""
     return bool(found.summary.get("choose")) and Permission.SOURCES_INGEST in request.permissions
 
 
-def confirm(request: WorkspaceRequest, found: Preview, form: ConfirmForm) -> HttpResponseBase:
-    """Start the run and go to it."""
-    if may_choose(request, found):
+def _confirm(request: WorkspaceRequest, found: Preview, form: ConfirmForm) -> HttpResponseBase:
+    """Start the run and redirect to it."""
+    if _may_choose_ingest(request, found):
         found.then_ingest = request.POST.get("do") == "ingest"
-    answer = answer_of(found, request)
+    answer = _posted_answer(found, request)
     if answer.faults:
-        return page(request, found, form, answer)
+        return _preview_page(request, found, form, answer)
     try:
         run = previews.confirm(
             by=request.by,
@@ -111,66 +111,67 @@ def confirm(request: WorkspaceRequest, found: Preview, form: ConfirmForm) -> Htt
         )
     except NothingToDo as error:
         form.add_error(None, str(error))
-        return page(request, found, form, answer)
-    return to_run(request, run)
+        return _preview_page(request, found, form, answer)
+    return _redirect_to_run(request, run)
 
 
-def confirmed_before(request: WorkspaceRequest, token: str) -> HttpResponseBase:
-    """To the run that came of it; or a word when nobody confirmed it within a day, on home or in the dialog."""
+def _run_of_confirmed(request: WorkspaceRequest, token: str) -> HttpResponseBase:
+    """Redirect to the run that a confirmed preview became; else say that the preview has expired."""
     run = run_of_token(request.workspace, token)
     if run:
-        return to_run(request, run)
+        return _redirect_to_run(request, run)
     if request.htmx:
         return render(request, "previews/_nothing.html", {"error": GONE}, status=422)
     messages.warning(request, f"{GONE}. Nothing was sent.")
-    return go(request, reverse("workspace", args=[request.workspace.slug]))
+    return redirect_to(request, reverse("workspace", args=[request.workspace.slug]))
 
 
-def to_run(request: WorkspaceRequest, run: Run) -> HttpResponse:
-    """The run's page."""
-    return go(request, reverse("run", args=[request.workspace.slug, run.number]))
+def _redirect_to_run(request: WorkspaceRequest, run: Run) -> HttpResponse:
+    return redirect_to(request, reverse("run", args=[request.workspace.slug, run.number]))
 
 
-def page(
+def _preview_page(
     request: WorkspaceRequest, found: Preview, form: ConfirmForm, answer: PostedAnswer | None = None
 ) -> HttpResponse:
-    """The preview; `?call=3` shows that call's body, `?group=new&from=50` that group's rows from there on."""
+    """The preview. `?call=3` adds that call's body; `?group=new&from=50` is that group's rows from there on."""
     plan = previews.call_plan(found)
-    opened = plan.call(number_in(request.GET, "call"))
+    opened = plan.call(_number_in(request.GET, "call"))
     total = previews.number_of_ids(found)
     context = {
         "preview": found,
         "form": form,
         "total": total,
-        "buttons": buttons(found, total, choose=may_choose(request, found)),
+        "buttons": _buttons(found, total, choose=_may_choose_ingest(request, found)),
         "calls": plan.calls(SHOWN),
         "number_of_calls": plan.number,
         "seconds": previews.estimated_seconds(request.workspace, plan.number),
         "opened": opened,
-        "body": readable(previews.request_of(found, opened)) if opened else "",
+        "body": _indented_body(previews.request_of(found, opened)) if opened else "",
     }
     if found.kind == RunKind.REGISTER:
-        context |= groups(found, request.GET, answer)
+        context |= _group_context(found, request.GET, answer)
     status = 422 if form.is_bound else 200
-    return show(request, "previews/preview.html", context, parts=("preview", "body", "rows"), status=status)
+    return render_page(
+        request, "previews/preview.html", context, parts=("preview", "body", "rows"), status=status
+    )
 
 
-def groups(found: Preview, query: QueryDict, answer: PostedAnswer | None) -> dict[str, object]:
-    """What is new, what will be updated, what stays out; `group` is the one that more was asked of."""
+def _group_context(found: Preview, query: QueryDict, answer: PostedAnswer | None) -> dict[str, object]:
+    """The groups of resources (new, updated, left out); `group` is the one that more rows were asked of."""
     asked = query.get("group", "")
-    held = row_groups(found, asked=asked, start=number_in(query, "from"), answer=answer)
+    held = row_groups(found, asked=asked, start=_number_in(query, "from"), answer=answer)
     return {"groups": held, "group": next((group for group in held if group.name == asked), None)}
 
 
-def number_in(query: QueryDict, name: str) -> int:
-    """A number in the address; 0 for anything else."""
+def _number_in(query: QueryDict, name: str) -> int:
+    """A number in the query; 0 for anything else."""
     text = query.get(name, "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < DIGITS else 0
 
 
 @dataclass(frozen=True, slots=True)
-class Button:
-    """What confirms a preview; the words' {n} is how many, which changes with what is left out."""
+class ConfirmButton:
+    """A button that confirms; {n} in `words` is the count, which changes as resources are left out."""
 
     value: str
     words: str
@@ -178,18 +179,19 @@ class Button:
 
     @property
     def text(self) -> str:
-        """The words with the whole number."""
         return self.words.format(n=f"{self.total:,}")
 
 
-def buttons(found: Preview, total: int, *, choose: bool) -> list[Button]:
-    """Each begins like the button that led here (design 5); two where it is decided here whether to ingest."""
+def _buttons(found: Preview, total: int, *, choose: bool) -> list[ConfirmButton]:
+    """The confirming buttons, each named like the button that led here; two while ingest is still undecided."""
     if found.kind == RunKind.INGEST:
-        return [Button("ingest", "Send {n} to ingestion", total)]
-    both = [Button("register", "Register {n}", total), Button("ingest", "Register and ingest {n}", total)]
+        return [ConfirmButton("ingest", "Send {n} to ingestion", total)]
+    both = [
+        ConfirmButton("register", "Register {n}", total),
+        ConfirmButton("ingest", "Register and ingest {n}", total),
+    ]
     return both if choose else both[found.then_ingest :][:1]
 
 
-def readable(call: Request[Any] | None) -> str:
-    """A call's body as people read JSON."""
+def _indented_body(call: Request[Any] | None) -> str:
     return json.dumps(json.loads(call.payload or b"null"), ensure_ascii=False, indent=2) if call else ""

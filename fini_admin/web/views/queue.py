@@ -1,4 +1,4 @@
-"""The queue: what awaits ingestion in its lanes, and what was taken out of it."""
+"""The queue: sources that wait for ingestion, by lane, and those taken out of it."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -26,10 +26,10 @@ from fini_admin.lib.paging import CHUNK, page, parts, whole_number, whole_number
 from fini_admin.sources.states import State
 from fini_admin.web.body_size import large_body
 from fini_admin.web.forms.runs import QueueFilters
-from fini_admin.web.pages import go, show
+from fini_admin.web.pages import redirect_to, render_page
 from fini_admin.web.permissions import WorkspaceRequest, requires
 from fini_admin.web.views import previews
-from fini_admin.web.wording.home import LONG
+from fini_admin.web.wording.home import WAITS_LONG
 from fini_admin.workspaces.models import Workspace
 from fini_admin.workspaces.permissions import Permission
 
@@ -37,7 +37,7 @@ from fini_admin.workspaces.permissions import Permission
 @requires(Permission.QUEUE_READ)
 @large_body
 def queue(request: WorkspaceRequest) -> HttpResponse:
-    """The lanes of the queue; posted, what is to be done with the selected IDs."""
+    """A lane of the queue; a POST acts on the selected entries."""
     workspace, asked = request.workspace, request.GET
     form = QueueFilters(
         asked, partial(ingestion_queue.who_queued, workspace), partial(ingestion_queue.first_lane, workspace)
@@ -46,7 +46,7 @@ def queue(request: WorkspaceRequest) -> HttpResponse:
     cursor = whole_number(asked.get("after"))
     request.GET = QueryDict(form.query(after="" if cursor is None else str(cursor)))
     if request.method == "POST":
-        return act(request, form)
+        return _act(request, form)
     if part in NUMBERS:
         numbers = NUMBERS[part](asked, form, workspace)
         return HttpResponse(",".join(map(str, numbers)), content_type="text/plain")
@@ -57,19 +57,19 @@ def queue(request: WorkspaceRequest) -> HttpResponse:
         "form": form,
         "lane": lane,
         "clear": f"{request.path}?lane={lane}",
-        "tabs": tabs(lane),
+        "tabs": _tabs(lane),
         "may_send": may_send,
         "may_remove": may_remove,
         "may_pick": may_remove if lane == OUT else may_send or may_remove,
     }
-    context |= (counted if part == "counts" else listed)(request, lane, wanted)
+    context |= (_count_context if part == "counts" else _list_context)(request, lane, wanted)
     status = 422 if wanted is None else 200
     shown = "counts" if part == "counts" else "list"
-    return show(request, "queue.html", context, parts=(shown,), status=status)
+    return render_page(request, "queue.html", context, parts=(shown,), status=status)
 
 
-def tabs(lane: str, counts: QueueCounts | None = None) -> list[dict[str, str | bool]]:
-    """The tabs with what is known of their numbers; the lane of what was not read yet only while it has some."""
+def _tabs(lane: str, counts: QueueCounts | None = None) -> list[dict[str, str | bool]]:
+    """The tabs with known counts; the lane of unread records only while it has entries."""
     numbers = counts.lanes if counts else {}
     return [
         {"name": name, "text": text, "here": name == lane, "number": numbers.get(name, "")}
@@ -78,22 +78,22 @@ def tabs(lane: str, counts: QueueCounts | None = None) -> list[dict[str, str | b
     ]
 
 
-def counted(request: WorkspaceRequest, lane: str, wanted: QueueCriteria | None) -> dict[str, object]:
-    """The numbers; where a filter is wrong there are none."""
+def _count_context(request: WorkspaceRequest, lane: str, wanted: QueueCriteria | None) -> dict[str, object]:
+    """The counts; none while a filter is invalid."""
     if wanted is None:
         return {}
     counts = ingestion_queue.queue_counts(request.workspace, lane, **wanted)
-    return {"counts": counts, "tabs": tabs(lane, counts)}
+    return {"counts": counts, "tabs": _tabs(lane, counts)}
 
 
-def listed(request: WorkspaceRequest, lane: str, wanted: QueueCriteria | None) -> dict[str, object]:
-    """The rows, newest first; where a filter is wrong there are none."""
+def _list_context(request: WorkspaceRequest, lane: str, wanted: QueueCriteria | None) -> dict[str, object]:
+    """The rows, newest first; none while a filter is invalid."""
     if wanted is None:
         return {}
     workspace, cursor = request.workspace, request.GET.get("after")
     context: dict[str, object] = {
         "filtered": any(wanted.values()),
-        "late": datetime.now(UTC) - LONG,
+        "late": datetime.now(UTC) - WAITS_LONG,
     }
     if lane == OUT:
         return context | {
@@ -105,9 +105,9 @@ def listed(request: WorkspaceRequest, lane: str, wanted: QueueCriteria | None) -
     return context | {"page": page(entries, cursor=cursor)}
 
 
-def act(request: WorkspaceRequest, form: QueueFilters) -> HttpResponse:
-    """What was asked for, if this tab has it and this person may do it."""
-    asked = ACTS.get((form.lane_shown == OUT, request.POST.get("do", "")))
+def _act(request: WorkspaceRequest, form: QueueFilters) -> HttpResponse:
+    """Run the action, if this tab has it and this person may do it."""
+    asked = ACTIONS.get((form.lane_shown == OUT, request.POST.get("do", "")))
     if asked is None:
         return HttpResponseBadRequest("The queue does not know this action.", content_type="text/plain")
     permission, what = asked
@@ -116,54 +116,52 @@ def act(request: WorkspaceRequest, form: QueueFilters) -> HttpResponse:
     try:
         return what(request, form)
     except NothingToDo as error:
-        return previews.nothing(request, error, back(request))
+        return previews.show_nothing_to_do(request, error, _list_url(request))
 
 
-def send_all(request: WorkspaceRequest, form: QueueFilters) -> HttpResponse:
-    """The preview of what the tab and the filters show, on all pages; what came after it was counted is left out."""
+def _send_all(request: WorkspaceRequest, form: QueueFilters) -> HttpResponse:
+    """Preview everything that tab and filters match; entries newer than `upto`, the count shown, are left out."""
     wanted = form.wanted()
     if wanted is None:
         raise NothingToDo("Nothing is shown until the filters are right")
     upto = whole_number(request.POST.get("upto"))
     found = ingestion_queue.selectable(request.workspace, form.lane_shown, upto, **wanted)
-    return freeze(request, ingestion_queue.entries_to_send(found))
+    return _preview_entries(request, ingestion_queue.entries_to_send(found))
 
 
-def send(request: WorkspaceRequest, form: QueueFilters) -> HttpResponse:
-    """The preview of the selected ones."""
-    return freeze(request, ingestion_queue.entries_in_queue_order(request.workspace, selected(request)))
+def _send_selected(request: WorkspaceRequest, form: QueueFilters) -> HttpResponse:
+    return _preview_entries(
+        request, ingestion_queue.entries_in_queue_order(request.workspace, _selected_numbers(request))
+    )
 
 
-def freeze(request: WorkspaceRequest, entries: list[QueueEntry]) -> HttpResponse:
-    """What would be sent, for a person to confirm."""
+def _preview_entries(request: WorkspaceRequest, entries: list[QueueEntry]) -> HttpResponse:
     found = freeze_ingest(actor=request.user.email, workspace=request.workspace, entries=entries)
-    return previews.offer(request, found)
+    return previews.show_preview(request, found)
 
 
-def take_out(request: WorkspaceRequest, form: QueueFilters) -> HttpResponse:
-    """Remove the selected ones."""
-    entries = selected(request)
+def _remove_selected(request: WorkspaceRequest, form: QueueFilters) -> HttpResponse:
+    entries = _selected_numbers(request)
     moved = remove_entries(by=request.by, workspace=request.workspace, entries=entries)
-    return say(request, moved, "removed from the queue")
+    return _report_moved(request, moved, "removed from the queue")
 
 
-def bring_back(request: WorkspaceRequest, form: QueueFilters) -> HttpResponse:
-    """Put the selected ones back."""
-    sources = selected(request)
+def _put_back_selected(request: WorkspaceRequest, form: QueueFilters) -> HttpResponse:
+    sources = _selected_numbers(request)
     moved = put_sources_back(by=request.by, workspace=request.workspace, sources=sources)
-    return say(request, moved, "put back into the queue")
+    return _report_moved(request, moved, "put back into the queue")
 
 
-def selected(request: WorkspaceRequest) -> list[int]:
-    """The numbers of what is selected. Raises NothingToDo."""
+def _selected_numbers(request: WorkspaceRequest) -> list[int]:
+    """The primary keys of the selected rows. Raises NothingToDo without any."""
     numbers = whole_numbers(parts(request.POST.getlist("id")))
     if not numbers:
         raise NothingToDo("Nothing is selected")
     return numbers
 
 
-def all_shown(asked: QueryDict, form: QueueFilters, workspace: Workspace) -> list[int]:
-    """The numbers that *Select all* selects: what the tab and the filters show, less what came after it was counted."""
+def _all_numbers(asked: QueryDict, form: QueueFilters, workspace: Workspace) -> list[int]:
+    """The primary keys that *Select all* selects, up to `upto`."""
     wanted = form.wanted()
     if wanted is None:
         return []
@@ -171,37 +169,38 @@ def all_shown(asked: QueryDict, form: QueueFilters, workspace: Workspace) -> lis
     return list(found.order_by("pk").values_list("pk", flat=True))
 
 
-def still(asked: QueryDict, form: QueueFilters, workspace: Workspace) -> list[int]:
-    """Those of a few selected numbers that may be selected yet."""
+def _still_selectable(asked: QueryDict, form: QueueFilters, workspace: Workspace) -> list[int]:
+    """Those of the selected primary keys that can still be selected."""
     numbers = whole_numbers(parts(asked.getlist("id")))
     return ingestion_queue.still_selectable(workspace, form.lane_shown, numbers[:CHUNK])
 
 
-def say(request: WorkspaceRequest, moved: Moved, done: str) -> HttpResponse:
-    """Back to the list, with what was done and what was not."""
+def _report_moved(request: WorkspaceRequest, moved: Moved, done: str) -> HttpResponse:
+    """Redirect to the list with a message of what was done and what was left out."""
     number = len(moved.sources)
     text = f"{number:,} ID{'' if number == 1 else 's'} {done}." if number else "Nothing was changed."
     before = sum(source.state not in (State.REGISTERED, State.QUEUED) for source in moved.sources)
-    text += f" {before:,} of them went through ingestion before: in Sources as before." if before else ""
+    text += f" {before:,} of them were ingested before and keep their state in Sources." if before else ""
     left = "".join(f" {count:,} left out: {reason}." for reason, count in moved.left.items())
     (messages.warning if left else messages.success)(request, text + left)
-    return go(request, back(request))
+    return redirect_to(request, _list_url(request))
 
 
-def back(request: WorkspaceRequest) -> str:
-    """The list as it is shown."""
+def _list_url(request: WorkspaceRequest) -> str:
     return f"{request.path}?{request.GET.urlencode()}"
 
 
-# By whether it is done to what was taken out, and the button's name.
-ACTS: dict[tuple[bool, str], tuple[Permission, Callable[[WorkspaceRequest, QueueFilters], HttpResponse]]] = {
-    (False, "send"): (Permission.SOURCES_INGEST, send),
-    (False, "remove"): (Permission.QUEUE_REMOVE, take_out),
-    (True, "put-back"): (Permission.QUEUE_REMOVE, bring_back),
-    (False, "send-all"): (Permission.SOURCES_INGEST, send_all),
+# By whether the tab *out of the queue* is shown, and by the button's value.
+ACTIONS: dict[
+    tuple[bool, str], tuple[Permission, Callable[[WorkspaceRequest, QueueFilters], HttpResponse]]
+] = {
+    (False, "send"): (Permission.SOURCES_INGEST, _send_selected),
+    (False, "remove"): (Permission.QUEUE_REMOVE, _remove_selected),
+    (True, "put-back"): (Permission.QUEUE_REMOVE, _put_back_selected),
+    (False, "send-all"): (Permission.SOURCES_INGEST, _send_all),
 }
-# What a script asks for to select it: numbers with commas between.
+# Primary keys for selection.js, as text with commas.
 NUMBERS: dict[str, Callable[[QueryDict, QueueFilters, Workspace], list[int]]] = {
-    "ids": all_shown,
-    "still": still,
+    "ids": _all_numbers,
+    "still": _still_selectable,
 }

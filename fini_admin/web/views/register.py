@@ -1,4 +1,4 @@
-"""Register: one resource or several by a form, many by a pasted text or a file; then the preview."""
+"""Register: resources typed into rows, or imported from a pasted text or a file; then the preview."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -15,11 +15,18 @@ from fini_admin.fini.addresses import hint_of
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.ingestion.comparison import known_ids
 from fini_admin.ingestion.previews import RegisterNotes, freeze_register
-from fini_admin.web.body_size import drain, large_body, too_large
-from fini_admin.web.forms.register import LOST, MOST_BYTES, MOST_LINES, Entry, ImportForm, hush
-from fini_admin.web.pages import show
+from fini_admin.web.body_size import discard_body, large_body, too_large
+from fini_admin.web.forms.register import (
+    LOST,
+    MOST_BYTES,
+    MOST_LINES,
+    ImportForm,
+    RegisterForm,
+    clear_blank_errors,
+)
+from fini_admin.web.pages import render_page
 from fini_admin.web.permissions import WorkspaceRequest, requires
-from fini_admin.web.views.previews import offer
+from fini_admin.web.views.previews import show_preview
 from fini_admin.workspaces.permissions import Permission
 from fini_admin.workspaces.preferences import preferences
 
@@ -32,55 +39,55 @@ TOO_LARGE = (
 
 
 @requires(Permission.SOURCES_REGISTER)
-@csrf_exempt  # `answer` checks it: the check reads the whole body, whose size has to be looked at before
+@csrf_exempt  # `_answer` checks the token: the check reads the whole body, so the size must be checked first
 @large_body
 def register(request: WorkspaceRequest) -> HttpResponseBase:
-    """The page; a body that is too large is not read into memory."""
+    """The page. A body that is too large is not read into memory."""
     if request.method != "POST" or not too_large(request, register):
-        return answer(request)
-    drain(request, DRAINED)
+        return _answer(request)
+    discard_body(request, DRAINED)
     if request.htmx:
         context = {"errors": [TOO_LARGE]}
         return retarget(render(request, f"{PAGE}#said", context, status=422), "#id_file_said")
     back = f"{TOO_LARGE} The browser's back button leads to what you had typed."
-    return page(request, entry_of(request, posted=False), ImportForm(), status=413, trouble=back)
+    return _register_page(request, _form(request, posted=False), ImportForm(), status=413, trouble=back)
 
 
 @csrf_protect
-def answer(request: WorkspaceRequest) -> HttpResponseBase:
-    """The empty form, or what the pressed button asks for."""
+def _answer(request: WorkspaceRequest) -> HttpResponseBase:
+    """The empty form, or the pressed button's action."""
     if request.method != "POST":
-        return page(request, entry_of(request, posted=False), ImportForm())
+        return _register_page(request, _form(request, posted=False), ImportForm())
     do, _, name = (request.POST.get("do") or request.GET.get("do", "")).partition("-")
     deeds: dict[str, Callable[[WorkspaceRequest, str], HttpResponseBase]] = {
-        "check": check,
-        "add": change_rows,
-        "remove": change_rows,
-        "preview": preview_import,
-        "ingest": preview_rows,
+        "check": _check_field,
+        "add": _change_rows,
+        "remove": _change_rows,
+        "preview": _preview_import,
+        "ingest": _preview_rows,
     }
-    return deeds.get(do, preview_rows)(request, name)
+    return deeds.get(do, _preview_rows)(request, name)
 
 
-def entry_of(request: WorkspaceRequest, *, posted: bool = True) -> Entry:
-    """The form as it was sent, or an empty one; it offers the workspace's MIME types."""
+def _form(request: WorkspaceRequest, *, posted: bool = True) -> RegisterForm:
+    """The form as it was sent, or an empty one, with the workspace's MIME types."""
     offered = preferences(request.workspace).mime_types
     if posted:
-        return Entry(request.POST, mime_types=offered)
-    return Entry(provider=request.GET.get("provider", ""), mime_types=offered)
+        return RegisterForm(request.POST, mime_types=offered)
+    return RegisterForm(provider=request.GET.get("provider", ""), mime_types=offered)
 
 
-def check(request: WorkspaceRequest, name: str) -> HttpResponse:
-    """What is wrong with a field as it stands, and what an address suggests for the fields beside it."""
+def _check_field(request: WorkspaceRequest, name: str) -> HttpResponse:
+    """One field's error, and what its URL suggests for the fields beside it."""
     row, _, field = name.partition("-")
-    form = entry_of(request).rows.get(row)
+    form = _form(request).rows.get(row)
     if form is None or field not in form.fields:
         raise Http404
     form.is_valid()
     found = hint_of(form.cleaned_data.get("original_url", "")) if field == "original_url" else None
     context = {
         "errors": form.errors.get(field),
-        "other": other_provider(request, found.provider) if found else "",
+        "other": _other_provider(request, found.provider) if found else "",
         "note": found.note if found else "",
     }
     answered = render(request, f"{PAGE}#said", context)
@@ -95,29 +102,28 @@ def check(request: WorkspaceRequest, name: str) -> HttpResponse:
     return answered
 
 
-def other_provider(request: WorkspaceRequest, name: str) -> str:
-    """The provider that an address is of when another one is chosen."""
+def _other_provider(request: WorkspaceRequest, name: str) -> str:
+    """The label of the URL's provider, if another one is chosen."""
     chosen = request.POST.get("provider", "")
     return PROVIDERS[name].label if name and chosen in PROVIDERS and name != chosen else ""
 
 
-def change_rows(request: WorkspaceRequest, name: str) -> HttpResponse:
-    """One row more at the end, or the named one less; what was typed stays."""
-    entry = entry_of(request)
+def _change_rows(request: WorkspaceRequest, name: str) -> HttpResponse:
+    """Add a row, or remove the named one; what was typed stays."""
+    entry = _form(request)
     if name:
         entry.remove(name)
     else:
         entry.add()
     entry.hush_rows()
-    hush(entry.provider)
-    return page(request, entry, pasted(request), part="rows")
+    clear_blank_errors(entry.provider)
+    return _register_page(request, entry, _pasted_text(request), part="rows")
 
 
-def preview_rows(request: WorkspaceRequest, _: str) -> HttpResponseBase:
-    """The preview of what the rows hold."""
-    entry = entry_of(request)
+def _preview_rows(request: WorkspaceRequest, _: str) -> HttpResponseBase:
+    entry = _form(request)
     if not entry.is_valid():
-        return page(request, entry, pasted(request), status=422)
+        return _register_page(request, entry, _pasted_text(request), status=422)
     ingest = request.POST.get("do") == "ingest"
     if ingest and Permission.SOURCES_INGEST not in request.permissions:
         raise PermissionDenied
@@ -128,18 +134,18 @@ def preview_rows(request: WorkspaceRequest, _: str) -> HttpResponseBase:
         resources=entry.resources(),
         then_ingest=ingest,
     )
-    return offer(request, found)
+    return show_preview(request, found)
 
 
-def preview_import(request: WorkspaceRequest, _: str) -> HttpResponseBase:
-    """The preview of what the text or the file holds, with what is left out of it and why."""
-    entry = entry_of(request)
+def _preview_import(request: WorkspaceRequest, _: str) -> HttpResponseBase:
+    """Preview the text or file, with what is left out and why."""
+    entry = _form(request)
     name = entry.provider_name
     known = partial(known_ids, request.workspace, name)
     upload = ImportForm(request.POST, request.FILES, provider=name, known=known)
     if not upload.is_valid() or not entry.provider.is_valid():
         entry.hush_rows()
-        return page(request, entry, upload, status=422)
+        return _register_page(request, entry, upload, status=422)
     found = freeze_register(
         actor=request.user.email,
         workspace=request.workspace,
@@ -150,22 +156,22 @@ def preview_import(request: WorkspaceRequest, _: str) -> HttpResponseBase:
         places=[f"{upload.reading.unit} {line:,}" for line in upload.reading.lines],
         notes=RegisterNotes(
             unit=upload.reading.unit,
-            notes=notes(upload, entry.provider_name),
+            notes=_notes(upload, entry.provider_name),
             problems=upload.reading.problems,
             duplicates=upload.reading.duplicates,
             choose=True,
         ),
     )
-    return offer(request, found)
+    return show_preview(request, found)
 
 
-def pasted(request: WorkspaceRequest) -> ImportForm:
-    """What stands in the text field while another button is pressed."""
+def _pasted_text(request: WorkspaceRequest) -> ImportForm:
+    """The import form with its text, when another button was pressed."""
     return ImportForm(initial={"text": request.POST.get("text", "")})
 
 
-def notes(upload: ImportForm, provider: str) -> list[str]:
-    """What to look at before this is confirmed."""
+def _notes(upload: ImportForm, provider: str) -> list[str]:
+    """What to check before confirming: lost characters, and URLs of another provider."""
     said = list(upload.reading.notes)
     resources = upload.reading.resources
     lost = sum(LOST in resource.title for resource in resources)
@@ -181,16 +187,16 @@ def notes(upload: ImportForm, provider: str) -> list[str]:
     return said
 
 
-def page(
+def _register_page(
     request: WorkspaceRequest,
-    entry: Entry,
+    entry: RegisterForm,
     upload: ImportForm,
     *,
     part: str = "entry",
     status: int = 200,
     trouble: str = "",
 ) -> HttpResponse:
-    """The page, or for htmx the part of it that changes; errors go where the form stands, not into the dialog."""
+    """The page, or for htmx its changed part; errors replace the form and do not open the dialog."""
     context = {
         "entry": entry,
         "upload": upload,
@@ -199,7 +205,7 @@ def page(
         "most_bytes": MOST_BYTES,
         "most_lines": MOST_LINES,
     }
-    answered = show(request, PAGE, context, parts=(part,), status=status)
+    answered = render_page(request, PAGE, context, parts=(part,), status=status)
     if request.htmx and part == "entry":
         retarget(answered, "#entry")["HX-Reswap"] = "innerMorph"
     return answered

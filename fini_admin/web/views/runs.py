@@ -1,4 +1,4 @@
-"""The runs, and a run with the outcome of every single ID."""
+"""The runs, and one run with the outcome of each ID."""
 
 from django.http import Http404, HttpResponse
 
@@ -6,7 +6,7 @@ from fini_admin.ingestion import discovery_remarks, queries
 from fini_admin.ingestion.models import ItemOutcome, Run, RunKind, RunState
 from fini_admin.lib.paging import count, page
 from fini_admin.web.forms.runs import RunFilters
-from fini_admin.web.pages import show
+from fini_admin.web.pages import render_page
 from fini_admin.web.permissions import WorkspaceRequest, requires
 from fini_admin.workspaces.permissions import Permission
 
@@ -21,12 +21,12 @@ def index(request: WorkspaceRequest) -> HttpResponse:
         queries.runs(request.workspace, **form.values()), cursor=request.GET.get("after"), field="number"
     )
     context: dict[str, object] = {"form": form, "page": found, "runs": found.rows}
-    return show(request, "runs/runs.html", context)
+    return render_page(request, "runs/runs.html", context)
 
 
 @requires(Permission.RUNS_READ)
 def run(request: WorkspaceRequest, number: int) -> HttpResponse:
-    """A run: counts that add up, each ID with its outcome and reason, the calls it made."""
+    """A run: its outcomes, which add up to the total, each ID with its outcome and reason, and its calls."""
     found = queries.run_of(request.workspace, number)
     if found is None:
         raise Http404
@@ -39,19 +39,19 @@ def run(request: WorkspaceRequest, number: int) -> HttpResponse:
     )
     context: dict[str, object] = {
         "run": found,
-        "counts": counts(found),
+        "counts": _outcome_counts(found),
         "outcome": outcome,
         "page": items,
         "calls": count(queries.calls_of_run(found)),
         "waits": queries.why_it_waits(found),
-        "next": what_next(found),
+        "next": _next_page(found),
         "left_out": discovery_remarks.remarks_of_run(found),
     }
-    return show(request, "runs/run.html", context)
+    return render_page(request, "runs/run.html", context)
 
 
-def counts(run: Run) -> list[dict[str, object]]:
-    """The outcomes with their numbers and where their segment of the bar begins; what is open comes last."""
+def _outcome_counts(run: Run) -> list[dict[str, object]]:
+    """The outcomes with their counts and the start of their segment in the bar; what is open comes last."""
     told, begins = [], 0
     numbers = run.outcomes
     numbers[OPEN] = max(0, run.total - run.ended)
@@ -61,8 +61,8 @@ def counts(run: Run) -> list[dict[str, object]]:
     return told
 
 
-def what_next(run: Run) -> str:
-    """The step that follows an ended run on the way to usable: the name of a page, empty when none does."""
+def _next_page(run: Run) -> str:
+    """The page of the next step after a run; empty when there is none."""
     if run.state != RunState.ENDED or run.error:
         return ""
     if run.kind == RunKind.DISCOVER:

@@ -1,4 +1,4 @@
-"""A workspace's settings: each with what it means, its bounds and its default; and what is scheduled."""
+"""A workspace's settings and schedules."""
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
@@ -10,10 +10,10 @@ from fini_admin.ingestion import budget, schedules
 from fini_admin.ingestion.wakeup import wake
 from fini_admin.web.accounts.sensitive import reauthenticated
 from fini_admin.web.forms import settings_page
-from fini_admin.web.forms.base import refuse
+from fini_admin.web.forms.base import add_errors
 from fini_admin.web.forms.schedules import ScheduleForm
 from fini_admin.web.forms.settings import SettingsForm
-from fini_admin.web.pages import go
+from fini_admin.web.pages import redirect_to
 from fini_admin.web.permissions import WorkspaceRequest, requires
 from fini_admin.workspaces.permissions import Permission, roles_with
 
@@ -21,32 +21,32 @@ MAY_DISCOVER = roles_with(Permission.SOURCES_DISCOVER)
 
 
 @requires(Permission.SETTINGS_MANAGE)
-@reauthenticated  # how long the trail is kept is one of them
+@reauthenticated  # the retention of the audit trail is a setting
 def index(request: WorkspaceRequest) -> HttpResponse:
-    """The form; posted, the change."""
-    held = settings_page.held(request.workspace)
+    """The form; posted, the changes."""
+    held = settings_page.stored_values(request.workspace)
     if request.method != "POST":
-        return page(request, SettingsForm(initial=held), ScheduleForm(initial=held), held)
+        return _settings_page(request, SettingsForm(initial=held), ScheduleForm(initial=held), held)
     form, planned = SettingsForm(request.POST), ScheduleForm(request.POST)
-    before = settings_page.shown(request.workspace, request.POST.get("shown", ""))
+    before = settings_page.read_shown(request.workspace, request.POST.get("shown", ""))
     if form.is_valid() & planned.is_valid():
         try:
-            changed = change(request, form, planned, before)
+            changed = _save(request, form, planned, before)
         except settings_page.SavedMeanwhile as error:
-            refuse(form, error, planned)
-            before = settings_page.held(request.workspace)
+            add_errors(form, error, planned)
+            before = settings_page.stored_values(request.workspace)
         except ValidationError as error:
-            refuse(form, error, planned)
+            add_errors(form, error, planned)
         else:
             messages.success(request, "The settings are saved." if changed else "Nothing was changed.")
-            return go(request, reverse("settings", args=[request.workspace.slug]))
-    return page(request, form, planned, before or held)
+            return redirect_to(request, reverse("settings", args=[request.workspace.slug]))
+    return _settings_page(request, form, planned, before or held)
 
 
-def change(
+def _save(
     request: WorkspaceRequest, form: SettingsForm, planned: ScheduleForm, before: settings_page.Values | None
 ) -> bool:
-    """Save it. Work that waited for the old budget looks again at once."""
+    """Save, and wake the worker: calls that waited for the old budget may go out now."""
     changed = settings_page.save(
         by=request.by,
         workspace=request.workspace,
@@ -62,21 +62,21 @@ def change(
 
 @requires(Permission.SETTINGS_MANAGE)
 def take_over(request: WorkspaceRequest, provider: str) -> HttpResponse:
-    """A schedule runs in the reader's name; for htmx what is said of it then, so that what was typed stays."""
+    """Make the person the owner of a schedule; htmx swaps only that schedule, so that what was typed stays."""
     if request.method == "POST":
         schedules.take_over(by=request.by, workspace=request.workspace, provider=provider)
         if request.htmx:
             rows = ScheduleForm().rows(schedules.schedule_statuses(request.workspace, MAY_DISCOVER))
             mine = next(row for row in rows if row["name"] == provider)
             return render(request, "settings/_schedule.html", {"row": mine})
-        messages.success(request, "The schedule is yours.")
-    return go(request, reverse("settings", args=[request.workspace.slug]))
+        messages.success(request, "The schedule now runs in your name.")
+    return redirect_to(request, reverse("settings", args=[request.workspace.slug]))
 
 
-def page(
+def _settings_page(
     request: WorkspaceRequest, form: SettingsForm, planned: ScheduleForm, shown: settings_page.Values
 ) -> HttpResponse:
-    """The page, with the form as it was typed, and `shown`: what whoever fills it in takes for saved."""
+    """The page with the form as it was typed. `shown`: the values that its reader takes for saved."""
     rows = planned.rows(schedules.schedule_statuses(request.workspace, MAY_DISCOVER))
-    context = {"form": form, "rows": rows, "shown": settings_page.sealed(request.workspace, shown)}
+    context = {"form": form, "rows": rows, "shown": settings_page.sign_shown(request.workspace, shown)}
     return render(request, "settings/settings.html", context, status=422 if form.is_bound else 200)

@@ -1,4 +1,4 @@
-"""The sources, and one source told completely."""
+"""The list of sources, and one source's page."""
 
 from datetime import UTC, datetime
 
@@ -15,11 +15,11 @@ from fini_admin.sources import queries
 from fini_admin.sources.models import Source, StateChange
 from fini_admin.sources.states import State
 from fini_admin.web.forms.sources import SourceFilters
-from fini_admin.web.pages import show
+from fini_admin.web.pages import render_page
 from fini_admin.web.permissions import WorkspaceRequest, requires
-from fini_admin.web.views.home import way
-from fini_admin.web.wording.source_facts import facts
-from fini_admin.web.wording.sources import Waiting, what_next
+from fini_admin.web.views.home import url_if_allowed
+from fini_admin.web.wording.source_facts import field_groups
+from fini_admin.web.wording.sources import QueuePlace, what_next
 from fini_admin.workspaces.permissions import Permission
 
 LIST = "sources/sources.html"
@@ -29,25 +29,25 @@ MOST = 50
 
 @requires(Permission.SOURCES_READ)
 def index(request: WorkspaceRequest) -> HttpResponseBase:
-    """The sources, newest first; `export` gives all that match as a file, `part=counts` how many are in each state."""
+    """The sources, newest first. `export` downloads all matches, `part=counts` counts each state."""
     asked, form = request.GET, SourceFilters(request.GET)
     cursor = whole_number(asked.get("after"))
     request.GET = QueryDict(form.query(after="" if cursor is None else str(cursor)))
     found = queries.sources(request.workspace, **form.values())
     if asked.get("export") in FORMATS:
-        return download(request, found, asked["export"])
+        return _download(request, found, asked["export"])
     if request.htmx and asked.get("part") == "counts":
         beside = queries.sources(request.workspace, **form.others())
-        return show(request, LIST, tabs(form, queries.by_state(beside)), parts=("counts",))
+        return render_page(request, LIST, _state_tabs(form, queries.by_state(beside)), parts=("counts",))
     context: dict[str, object] = {
         "page": page(found, cursor=asked.get("after")),
-        "discover": way(request, "discover"),
+        "discover": url_if_allowed(request, "discover"),
     }
-    return show(request, LIST, context | tabs(form, {}))
+    return render_page(request, LIST, context | _state_tabs(form, {}))
 
 
-def tabs(form: SourceFilters, numbers: dict[str, str]) -> dict[str, object]:
-    """The states to choose from, with how many are in each once they were counted."""
+def _state_tabs(form: SourceFilters, numbers: dict[str, str]) -> dict[str, object]:
+    """The states as tabs, with their counts once known."""
     chosen = form.values().get("state", "")
     told = [
         {
@@ -58,13 +58,13 @@ def tabs(form: SourceFilters, numbers: dict[str, str]) -> dict[str, object]:
         }
         for state in ("", *State.values)
     ]
-    # These read every row of a workspace: their counts are taken once, not every other second.
+    # These filters scan all rows of the workspace, so their counts load once and are not polled.
     dear = {"q", "since"} & form.values().keys()
     return {"form": form, "tabs": told, "live": bool(numbers) and not dear}
 
 
-def download(request: WorkspaceRequest, found: QuerySet[Source], kind: str) -> StreamingHttpResponse:
-    """What matches as a file, written as it is read."""
+def _download(request: WorkspaceRequest, found: QuerySet[Source], kind: str) -> StreamingHttpResponse:
+    """All matches as a file, streamed."""
     written, content_type = FORMATS[kind]
     lines = written(export.sources_newest_first(found), export.NAMES)
     answer = StreamingHttpResponse(lines, content_type=f"{content_type}; charset=utf-8")
@@ -75,34 +75,33 @@ def download(request: WorkspaceRequest, found: QuerySet[Source], kind: str) -> S
 
 @requires(Permission.SOURCES_READ)
 def source(request: WorkspaceRequest, fini_id: str) -> HttpResponse:
-    """A source: what comes next, every field, its history, its runs and its calls."""
+    """A source: what comes next, its fields, its history, its runs and its calls."""
     found = queries.source_of(request.workspace, fini_id)
     if found is None:
         raise Http404
     entry = ingestion_queries.open_entry_of(found)
-    told = what_next(found, waiting(entry))
+    told = what_next(found, _waiting(entry))
     history = page(queries.history(found), cursor=request.GET.get("after"), size=MOST)
     items = ingestion_queries.items_of_source(found, most=MOST + 1)
     context: dict[str, object] = {
         "source": found,
         "entry": entry,
         "next": told,
-        "way": way(request, told.page, told.query) if told.page else "",
-        "groups": facts(found),
+        "way": url_if_allowed(request, told.page, told.query) if told.page else "",
+        "groups": field_groups(found),
         "page": history,
         "items": items[:MOST],
         "more_items": len(items) > MOST,
-        "calls": ingestion_queries.latest_call_rows(request.workspace, named(history.rows, items[:MOST])),
+        "calls": ingestion_queries.latest_call_rows(request.workspace, _calls_of(history.rows, items[:MOST])),
     }
-    return show(request, "sources/source.html", context, parts=("source",))
+    return render_page(request, "sources/source.html", context, parts=("source",))
 
 
-def waiting(entry: QueueEntry | None) -> Waiting | None:
-    """A place in the queue as far as it matters for what comes next."""
-    return Waiting(entry.lane, entry.run.number if entry.run else None) if entry else None
+def _waiting(entry: QueueEntry | None) -> QueuePlace | None:
+    return QueuePlace(entry.lane, entry.run.number if entry.run else None) if entry else None
 
 
-def named(history: list[StateChange], items: list[Item]) -> set[str]:
-    """The calls that showed a change, and those that carried the source in a run."""
+def _calls_of(history: list[StateChange], items: list[Item]) -> set[str]:
+    """The IDs of the calls that showed a change, and of those that carried the source in a run."""
     shown, carried = {change.call for change in history}, {item.step.call for item in items if item.step}
     return (shown | carried) - {""}

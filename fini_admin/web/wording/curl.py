@@ -1,4 +1,4 @@
-"""A call as a curl command: quoted for a POSIX shell, the same bytes, and no key in it."""
+"""A call as a curl command for a POSIX shell, with the same bytes and without the key."""
 
 import hashlib
 import shlex
@@ -8,12 +8,12 @@ from django.conf import settings
 from fini_admin.audit.models import Entry
 
 KEY = '-H "Authorization: Bearer $FINI_API_KEY"'
-# Linux takes no longer argument than 128 KiB; the shell's own printf has no such limit.
+# Linux limits an argument to 128 KiB; the shell's builtin printf has no limit.
 LONGEST_ARGUMENT = 100_000
 
 
 def command(entry: Entry, body: str) -> str:
-    """The command that sends an entry's request again; the key comes from the environment's FINI_API_KEY."""
+    """The command that repeats a request; it reads the key from the variable FINI_API_KEY."""
     parts = [
         f"curl --globoff --request {shlex.quote(entry.method or 'GET')}",
         KEY,
@@ -30,5 +30,5 @@ def command(entry: Entry, body: str) -> str:
 
 
 def is_exact(entry: Entry, body: str) -> bool:
-    """Whether the kept body is what was sent, byte for byte: not cut, and without a key that was replaced."""
+    """Whether the recorded body is what was sent, byte for byte: neither cut, nor with a key replaced."""
     return hashlib.sha256(body.encode()).hexdigest() == entry.request_sha256

@@ -1,4 +1,4 @@
-"""What a workspace's home says: the funnel, what needs a person, and the first steps of a new workspace."""
+"""The content of a workspace's home: the funnel, what needs attention, and a new workspace's first steps."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ from fini_admin.sources.models import DiscoveredResource, Source
 from fini_admin.sources.states import State
 from fini_admin.workspaces.models import ApiKey, KeyState, Workspace
 
-LONG = timedelta(days=1)
-REMINDED = timedelta(days=14)
+WAITS_LONG = timedelta(days=1)
+REMIND_BEFORE = timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True)
-class Number:
-    """A number with what it counts; `page` and `query` lead to the rows."""
+class LinkedCount:
+    """A count and its label, linked to the rows it counts by `page` and `query`."""
 
     name: str
     text: str
@@ -30,95 +30,103 @@ class Number:
     state: str = ""
 
 
-def funnel(workspace: Workspace) -> list[Number]:
-    """The way of a workspace's content, from what is listed to what is usable. Each at most 10,000 rows of work."""
+def funnel(workspace: Workspace) -> list[LinkedCount]:
+    """Counts from discovered to usable, each bounded at 10,000 rows."""
     listed = DiscoveredResource.objects.filter(workspace=workspace, leaf=True)
     return [
-        Number("discovered", count(listed), "discover"),
-        Number("in Fini", count(Source.objects.filter(workspace=workspace)), "sources"),
-        Number(
+        LinkedCount("discovered", count(listed), "discover"),
+        LinkedCount("in Fini", count(Source.objects.filter(workspace=workspace)), "sources"),
+        LinkedCount(
             "queued",
             count(QueueEntry.objects.filter(workspace=workspace, closed_at=None)),
             "queue",
             state="queued",
         ),
-        *(in_state(workspace, state) for state in (State.SENT, State.RUNNING, State.USABLE, State.FAILED)),
+        *(
+            _sources_in_state(workspace, state)
+            for state in (State.SENT, State.RUNNING, State.USABLE, State.FAILED)
+        ),
     ]
 
 
-def in_state(workspace: Workspace, state: State) -> Number:
-    """How many sources are in a state."""
+def _sources_in_state(workspace: Workspace, state: State) -> LinkedCount:
     found = Source.objects.filter(workspace=workspace, state=state)
-    return Number(str(state), count(found), "sources", f"?state={state}", str(state))
+    return LinkedCount(str(state), count(found), "sources", f"?state={state}", str(state))
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
-    """Something that waits for a person: what, and the page where it is seen to."""
+class AttentionItem:
+    """Something that needs a person: a text, and the page where to act."""
 
     text: str
     page: str
     query: str = ""
 
 
-def needs(workspace: Workspace, may_discover: Collection[str]) -> list[Need]:
-    """What needs a person, the most pressing first; `may_discover` are the roles that may."""
+def attention_items(workspace: Workspace, may_discover: Collection[str]) -> list[AttentionItem]:
+    """What needs a person, the most urgent first. `may_discover`: the roles that may discover."""
     return [
         *needs_of_work(workspace),
-        *needs_of_schedules(workspace, may_discover),
-        *needs_of_sources(workspace),
-        *needs_of_queue(workspace),
+        *_schedule_items(workspace, may_discover),
+        *_source_items(workspace),
+        *_queue_items(workspace),
     ]
 
 
-def needs_of_work(workspace: Workspace) -> list[Need]:
-    """Why nothing goes on, or may soon stop: the worker, the list, the keys."""
+def needs_of_work(workspace: Workspace) -> list[AttentionItem]:
+    """Why work has stopped, or may stop soon: worker, list, keys."""
     found = []
     if not worker_alive():
-        found.append(Need("No worker is at work: nothing goes on until manage.py run_worker runs.", "runs"))
+        found.append(
+            AttentionItem(
+                "No worker is running: nothing continues until you start manage.py run_worker.", "runs"
+            )
+        )
     if no_key_opens(workspace.pk):
-        found.append(Need(NO_KEY_OPENS, "keys"))
+        found.append(AttentionItem(NO_KEY_OPENS, "keys"))
     if listless := why_list_unreadable(workspace.pk):
-        found.append(Need(listless, "calls", "?route=list"))
-    return found + needs_of_keys(list(ApiKey.objects.filter(workspace=workspace).exclude(state=KeyState.OFF)))
+        found.append(AttentionItem(listless, "calls", "?route=list"))
+    return found + _key_items(list(ApiKey.objects.filter(workspace=workspace).exclude(state=KeyState.OFF)))
 
 
-def needs_of_keys(keys: list[ApiKey]) -> list[Need]:
-    """No key that Fini takes, or one that it refused after a switch."""
+def _key_items(keys: list[ApiKey]) -> list[AttentionItem]:
+    """A missing or refused live key, a fallback, a key that expires."""
     live = next((key for key in keys if key.state == KeyState.LIVE), None)
     found = []
     if live is None:
-        found.append(Need("The workspace has no live key: nothing can be asked of Fini.", "keys"))
+        found.append(AttentionItem("The workspace has no live key: nothing can be asked of Fini.", "keys"))
     elif live.refused_at:
-        found.append(Need(f"Fini refused the key {live.label}: the work waits for another one.", "keys"))
-    found += [Need(text, "keys") for key in keys if live and (text := fallen_back(key, live))]
-    return found + [Need(text, "keys") for key in keys if (text := ending(key))]
+        found.append(
+            AttentionItem(f"Fini refused the key {live.label}: the work waits for another one.", "keys")
+        )
+    found += [AttentionItem(text, "keys") for key in keys if live and (text := _fallback_notice(key, live))]
+    return found + [AttentionItem(text, "keys") for key in keys if (text := _expiry_notice(key))]
 
 
-def fallen_back(key: ApiKey, live: ApiKey) -> str:
-    """That the work left a key by itself; empty when it did not."""
+def _fallback_notice(key: ApiKey, live: ApiKey) -> str:
+    """A notice that the work went back from a refused key to the live one; empty when it did not."""
     if not key.fallen_back_at:
         return ""
     return f"Fini refused the key {key.label}: the work went back to the key {live.label} by itself."
 
 
-def ending(key: ApiKey) -> str:
-    """The reminder of a key that expires soon or did; empty for every other. A fallback goes off anyhow."""
+def _expiry_notice(key: ApiKey) -> str:
+    """A reminder of a key that expires soon or has expired; empty for others. A fallback key is switched off anyway."""
     day = key.expires_on
-    if day is None or key.fallback_until or day > timezone.localdate() + REMINDED:
+    if day is None or key.fallback_until or day > timezone.localdate() + REMIND_BEFORE:
         return ""
     passed = day < timezone.localdate()
     what = "expired" if passed else "expires"
     return f"The key {key.label} {what} on {day.day} {day:%b %Y}: add another one and switch to it."
 
 
-def needs_of_schedules(workspace: Workspace, may_discover: Collection[str]) -> list[Need]:
-    """What is scheduled in the name of somebody who could not start it now."""
+def _schedule_items(workspace: Workspace, may_discover: Collection[str]) -> list[AttentionItem]:
+    """Schedules of people who could not start the discovery now."""
     ownerless = [one for one in schedule_statuses(workspace, may_discover) if one.gone]
     return [
-        Need(
+        AttentionItem(
             f"The discovery of {one.label} {one.schedule.every} was set by {one.schedule.set_by}, {one.gone}."
-            " It runs on: take it over or end it in Settings.",
+            " It keeps running: take it over or end it in Settings.",
             "settings",
             "#schedules",
         )
@@ -126,21 +134,21 @@ def needs_of_schedules(workspace: Workspace, may_discover: Collection[str]) -> l
     ]
 
 
-def needs_of_sources(workspace: Workspace) -> list[Need]:
-    """Sources that ended badly, or not at all."""
+def _source_items(workspace: Workspace) -> list[AttentionItem]:
+    """Sources that failed, are empty, stuck or unknown."""
     words = {
         State.FAILED: "failed in Fini",
         State.EMPTY: "completed with nothing usable",
         State.STUCK: "have no end after 24 hours",
         State.UNKNOWN: "were asked for and got no answer: this is being checked",
     }
-    numbers = [(in_state(workspace, state), text) for state, text in words.items()]
-    return [Need(f"{n.text} {text}", "sources", n.query) for n, text in numbers if n.text != "0"]
+    numbers = [(_sources_in_state(workspace, state), text) for state, text in words.items()]
+    return [AttentionItem(f"{n.text} {text}", "sources", n.query) for n, text in numbers if n.text != "0"]
 
 
-def needs_of_queue(workspace: Workspace) -> list[Need]:
-    """What was registered and not sent for long, or taken out of the queue."""
-    before = datetime.now(UTC) - LONG
+def _queue_items(workspace: Workspace) -> list[AttentionItem]:
+    """Sources that have waited for long, or are in no queue."""
+    before = datetime.now(UTC) - WAITS_LONG
     waiting = QueueEntry.objects.filter(workspace=workspace, closed_at=None, run=None, opened_at__lt=before)
     numbers = [
         ("registered and not sent for more than a day", count(waiting), ""),
@@ -150,12 +158,14 @@ def needs_of_queue(workspace: Workspace) -> list[Need]:
             f"?lane={OUT}",
         ),
     ]
-    return [Need(f"{number} {text}", "queue", query) for text, number, query in numbers if number != "0"]
+    return [
+        AttentionItem(f"{number} {text}", "queue", query) for text, number, query in numbers if number != "0"
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class FirstStep:
-    """A step of the first-run checklist."""
+    """A step of the checklist for a new workspace."""
 
     text: str
     page: str
@@ -163,7 +173,7 @@ class FirstStep:
 
 
 def first_steps(workspace: Workspace) -> list[FirstStep]:
-    """The way from nothing to the first ingested source; empty once it was gone to its end."""
+    """The steps to the first ingestion; empty once something was sent."""
     entries = QueueEntry.objects.filter(workspace=workspace)
     sent = entries.filter(closed_how="sent", closed_at__isnull=False).exists()
     if sent:

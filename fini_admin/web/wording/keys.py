@@ -1,4 +1,4 @@
-"""What people read about keys: what a verification found, and what comes of it."""
+"""Messages about keys: the result of a verification, and what follows from it."""
 
 from datetime import timedelta
 
@@ -7,41 +7,43 @@ from django.utils import timezone
 from fini_admin.ingestion.models import Verification
 from fini_admin.workspaces.models import ApiKey, KeyState
 
-# By the scopes that were found.
+# By the scopes of a key.
 MAY = {
     "read write": "It may read and write.",
     "read": "It may read, may not write: registering and ingesting will be refused.",
     "write": "It may write, may not read: discovering, and following what was sent, will be refused.",
     "": "It may neither read nor write: every call will be refused.",
 }
-# Whose key it is, as its sources tell.
-BELONGS = {
-    True: "It opens this workspace.",
-    False: "It opens another Fini workspace: none of the sources here is in it.",
-    None: "Whether it opens this workspace cannot be told: there are no sources to compare.",
+# By whether the key lists sources that are known here.
+SAME_WORKSPACE = {
+    True: "It belongs to this workspace.",
+    False: "It belongs to another Fini workspace: none of the sources here is in it.",
+    None: "Which workspace it belongs to is unknown: there are no sources to compare.",
 }
 READS = "reads go out with it from now on, writes with the live key."
 OTHER_SCOPES = "Make a key with the scopes read and write in Fini, add it here and switch to it."
-VERIFYING = "Verifying… Fini is asked whether it takes the key, and for what."
-NO_WORKER = "The verification waits: no worker is at work. Start one with manage.py run_worker."
-# So long a page says that a verification went well: the key's facts say it after that.
-NEWS = timedelta(minutes=5)
+VERIFYING = "Verifying… Fini is asked whether it accepts the key, and which scopes the key has."
+NO_WORKER = "The verification waits: no worker is running. Start one with manage.py run_worker."
+# How long a successful verification is announced; after that the key's card alone says it.
+SHOWN_FOR = timedelta(minutes=5)
 
 
-def scopes(key: ApiKey) -> str:
+def scopes_in_words(key: ApiKey) -> str:
     """The scopes that the last verification found."""
     if not key.verified_at:
         return "not verified yet"
     return " and ".join(key.scopes.split()) or "none"
 
 
-def belongs(key: ApiKey) -> str:
-    """Whose key the last verification found a waiting one to be; empty where nothing is to be said."""
-    return BELONGS[key.same_workspace] if key.verified_at and key.state != KeyState.LIVE else ""
+def same_workspace_in_words(key: ApiKey) -> str:
+    """Whether a waiting key opens this workspace; empty for the live key and before a verification."""
+    return SAME_WORKSPACE[key.same_workspace] if key.verified_at and key.state != KeyState.LIVE else ""
 
 
-def found(key: ApiKey, verification: Verification | None, *, reader: bool) -> tuple[str, str]:
-    """What a verification that ended found, and its tone (`success`, `warning`, `error`); both empty without one.
+def result_of_verification(
+    key: ApiKey, verification: Verification | None, *, reader: bool
+) -> tuple[str, str]:
+    """The message and tone (`success`, `warning`, `error`) of a finished verification; both empty without one.
 
     `reader`: reads go out with this key.
     """
@@ -49,12 +51,16 @@ def found(key: ApiKey, verification: Verification | None, *, reader: bool) -> tu
         return "", ""
     if verification.error:
         return f"The key {key.label} is not verified. {verification.error}", "error"
-    return _accepted(key, reader=reader) if verification.ended_at > timezone.now() - NEWS else ("", "")
+    return _accepted(key, reader=reader) if verification.ended_at > timezone.now() - SHOWN_FOR else ("", "")
 
 
 def _accepted(key: ApiKey, *, reader: bool) -> tuple[str, str]:
-    """The same for a key that Fini takes."""
-    takes, may, whose = f"Fini accepts the key {key.label}.", MAY.get(key.scopes, ""), belongs(key)
+    """The same for a key that Fini accepts."""
+    takes, may, whose = (
+        f"Fini accepts the key {key.label}.",
+        MAY.get(key.scopes, ""),
+        same_workspace_in_words(key),
+    )
     if key.same_workspace is False and key.state != KeyState.LIVE:
         return f"{takes} {whose} Add a key that was made in this workspace.", "error"
     if key.scopes == "read write":

@@ -1,4 +1,4 @@
-"""Every field that is kept of a source's record, named as people read it and as the wire has it."""
+"""The fields of a source's page, each with our name and the API's."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,8 +8,8 @@ from fini_admin.sources.models import Source
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
-    """A field: its name, the wire's where it has one, its value, and how that is shown."""
+class SourceField:
+    """`wire` is the API's name, empty for a field of ours; `shown` chooses how the template formats the value."""
 
     name: str
     wire: str
@@ -18,89 +18,86 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """Fields that belong together."""
+class FieldGroup:
+    """Fields under one heading."""
 
     name: str
-    facts: list[Fact]
+    fields: list[SourceField]
 
 
-def facts(source: Source) -> list[Group]:
-    """The groups in the order in which they are read."""
+def field_groups(source: Source) -> list[FieldGroup]:
+    """All groups, in the order of the page."""
     groups = {
-        "Record": record,
-        "Latest job": job,
-        "Linked knowledge": knowledge,
-        "Content": content,
-        "As seen from here": seen,
+        "Record": _record,
+        "Latest job": _job,
+        "Linked knowledge": _knowledge,
+        "Content": _content,
+        "As seen from here": _own_record,
     }
-    return [Group(name, told(source)) for name, told in groups.items()]
+    return [FieldGroup(name, told(source)) for name, told in groups.items()]
 
 
-def record(source: Source) -> list[Fact]:
-    """What it is and where it comes from."""
+def _record(source: Source) -> list[SourceField]:
     return [
-        Fact("Title", "title", source.title),
-        Fact("Original", "originalUrl", source.original_url, address(source.original_url)),
-        Fact("Provider", "source", source.provider),
-        Fact("External ID", "externalId", source.external_id, "mono"),
-        Fact("Fini's ID", "id", source.fini_id, "mono"),
-        Fact("MIME type", "mimeType", source.mime_type, "mono"),
-        Fact("Type", "type", source.kind),
-        Fact("English", "english", source.english, "flag"),
-        Fact("Baser", "baser", source.baser, "flag"),
-        Fact("Created in Fini", "createdAt", *moment(source.created_at)),
-        Fact("Updated in Fini", "updatedAt", *moment(source.updated_at)),
+        SourceField("Title", "title", source.title),
+        SourceField("Original", "originalUrl", source.original_url, _url_display(source.original_url)),
+        SourceField("Provider", "source", source.provider),
+        SourceField("External ID", "externalId", source.external_id, "mono"),
+        SourceField("Fini's ID", "id", source.fini_id, "mono"),
+        SourceField("MIME type", "mimeType", source.mime_type, "mono"),
+        SourceField("Type", "type", source.kind),
+        SourceField("English", "english", source.english, "flag"),
+        SourceField("Baser", "baser", source.baser, "flag"),
+        SourceField("Created in Fini", "createdAt", *_time_display(source.created_at)),
+        SourceField("Updated in Fini", "updatedAt", *_time_display(source.updated_at)),
     ]
 
 
-def job(source: Source) -> list[Fact]:
-    """How the latest job went."""
+def _job(source: Source) -> list[SourceField]:
     return [
-        Fact("Job status", "linkedJobStatus", source.job_status, "mono"),
-        Fact("Success", "success", source.success, "flag"),
-        Fact("Error", "error", source.error),
-        Fact("Job", "linkedJobId", source.job_id, "mono"),
+        SourceField("Job status", "linkedJobStatus", source.job_status, "mono"),
+        SourceField("Success", "success", source.success, "flag"),
+        SourceField("Error", "error", source.error),
+        SourceField("Job", "linkedJobId", source.job_id, "mono"),
     ]
 
 
-def knowledge(source: Source) -> list[Fact]:
-    """What Fini made of it, or means to."""
+def _knowledge(source: Source) -> list[SourceField]:
     return [
-        Fact("Article or node", "linkedKnowledgeId", source.knowledge_id, "mono"),
-        Fact("Operation", "linkedOperation", source.operation, "mono"),
-        Fact("Reason", "linkedReason", source.reason),
-        Fact("Original changed since", "changed", source.changed, "flag"),
+        SourceField("Article or node", "linkedKnowledgeId", source.knowledge_id, "mono"),
+        SourceField("Operation", "linkedOperation", source.operation, "mono"),
+        SourceField("Reason", "linkedReason", source.reason),
+        SourceField("Original changed since", "changed", source.changed, "flag"),
     ]
 
 
-def content(source: Source) -> list[Fact]:
-    """What is kept of its text (trap 10)."""
+def _content(source: Source) -> list[SourceField]:
+    """Counts and a hash; the text itself is not stored (T10)."""
     return [
-        Fact("Paragraphs with text", "paragraphs", source.paragraphs, "number"),
-        Fact("Characters", "", source.characters, "number"),
-        Fact("SHA-256 of the text", "", source.content_sha256, "mono"),
+        SourceField("Paragraphs with text", "paragraphs", source.paragraphs, "number"),
+        SourceField("Characters", "", source.characters, "number"),
+        SourceField("SHA-256 of the text", "", source.content_sha256, "mono"),
     ]
 
 
-def seen(source: Source) -> list[Fact]:
-    """When it was seen, and the latest run that touched it."""
+def _own_record(source: Source) -> list[SourceField]:
+    """When it was seen, and the latest run that had it."""
     return [
-        Fact("First seen", "", source.first_seen, "time"),
-        Fact("Last seen", "", source.last_seen, "time"),
-        Fact("Record read", "", source.read_at, "time"),
-        Fact("Followed since", "", source.sent_at, "time"),
-        Fact("Latest run", "", source.run, "run"),
+        SourceField("First seen", "", source.first_seen, "time"),
+        SourceField("Last seen", "", source.last_seen, "time"),
+        SourceField("Record read", "", source.read_at, "time"),
+        SourceField("Followed since", "", source.sent_at, "time"),
+        SourceField("Latest run", "", source.run, "run"),
     ]
 
 
-def address(url: str) -> str:
-    """A link only where a browser may be sent to it."""
+def _url_display(url: str) -> str:
+    """How to show a URL: "link" if a browser may open it, else "text"."""
     return "link" if is_url(url) else "text"
 
 
-def moment(text: str) -> tuple[datetime | str, str]:
-    """A time of the wire; what is none is shown as it came."""
+def _time_display(text: str) -> tuple[datetime | str, str]:
+    """An API time with how to show it; an unreadable one stays text."""
     try:
         at = datetime.fromisoformat(text)
         return (at, "time") if at.tzinfo else (text, "text")

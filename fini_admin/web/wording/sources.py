@@ -1,4 +1,4 @@
-"""What comes next for a source in Fini, in plain words: whether trying again is safe, what to do and where (P8)."""
+"""What follows for a source in a state: whether a retry is safe, what to do, and where (P8)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ from fini_admin.sources.models import Source
 from fini_admin.sources.states import ENDED, State
 
 NOT_WHILE_IT_RUNS = "Not while its job runs: the same work could start twice."
-NOTHING_BY_HAND = "Nothing by hand: its record is read again and again until the job has its end."
+NOTHING_BY_HAND = "Nothing to do: its record is read regularly until the job ends."
 REVIEW = (
     "Usable is not yet published: answers change only after review in Fini. There it becomes an article, a draft at"
     " first; it is reviewed, published, and put into a folder that an agent answers from."
@@ -22,8 +22,8 @@ OPERATIONS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Next:
-    """Sentences for a person; `button` leads to `page` with `query`. What is empty is not said."""
+class NextStep:
+    """Sentences about a source; `button` leads to `page` with `query`. Empty parts are not shown."""
 
     what: str
     retry: str = ""
@@ -34,114 +34,102 @@ class Next:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """An open place in the queue: its lane, and the run that has taken it."""
+class QueuePlace:
+    """A source's open queue entry: its lane, and the number of the run that has taken it."""
 
     lane: str
     run: int | None
 
 
-def what_next(source: Source, waiting: Waiting | None = None) -> Next:
-    """What a source's state means for who looks at it."""
+def what_next(source: Source, waiting: QueuePlace | None = None) -> NextStep:
+    """Explain a source's state; `waiting` is its open queue entry."""
     if source.state == State.QUEUED:
-        return queued(source, waiting)
-    told = SAYINGS[State(source.state)](source)
+        return _queued(source, waiting)
+    told = NEXT_STEPS[State(source.state)](source)
     if source.changed and source.state in ENDED:
         since = "Fini has seen that the original changed since it was processed."
         return replace(told, what=f"{told.what} {since}")
     return told
 
 
-def queued(source: Source, waiting: Waiting | None) -> Next:
-    """In the queue; a run may have taken it already."""
+def _queued(source: Source, waiting: QueuePlace | None) -> NextStep:
     if waiting and waiting.run:
-        return Next(
-            f"Run {waiting.run} has taken it and sends it to ingestion by itself.", then="Nothing by hand."
-        )
+        return NextStep(f"Run {waiting.run} has taken it and sends it to ingestion.", then="Nothing to do.")
     lane = waiting.lane if waiting else ""
     times = {"add": " for the first time", "refresh": " again"}.get(lane, "")
     what = f"It waits to be sent to ingestion{times}. Fini does nothing with it until then."
-    return in_queue(source, what, "Send it from the queue.", lane or "unread")
+    return _do_in_queue(source, what, "Send it from the queue.", lane or "unread")
 
 
-def in_queue(source: Source, what: str, then: str, lane: str) -> Next:
-    """What is done in the queue, where the source stands alone."""
+def _do_in_queue(source: Source, what: str, then: str, lane: str) -> NextStep:
+    """A step to be done in the queue, filtered for this source."""
     query = f"?lane={lane}&q={source.fini_id}"
-    return Next(what, then=then, page="queue", query=query, button="Show it in the queue")
+    return NextStep(what, then=then, page="queue", query=query, button="Show it in the queue")
 
 
-def registered(source: Source) -> Next:
-    """In Fini, and in no queue."""
-    what = "It is in Fini and nothing was started: it has no place in the queue."
+def _registered(source: Source) -> NextStep:
+    what = "It is in Fini, but not in the queue, so nothing processes it."
     if source.provider == "files":
-        return Next(what, then="Raw files cannot be ingested by the API. Upload the file again in Fini.")
-    return in_queue(source, what, "Put it back into the queue, and send it from there.", "out")
+        return NextStep(what, then="Raw files cannot be ingested by the API. Upload the file again in Fini.")
+    return _do_in_queue(source, what, "Put it back into the queue, and send it from there.", "out")
 
 
-def sent(source: Source) -> Next:
-    """Taken, and not begun."""
-    what = "Fini took it and has not said yet that it began."
-    return Next(what, NOT_WHILE_IT_RUNS, NOTHING_BY_HAND)
+def _sent(source: Source) -> NextStep:
+    what = "Fini accepted it and has not reported yet that it started."
+    return NextStep(what, NOT_WHILE_IT_RUNS, NOTHING_BY_HAND)
 
 
-def running(source: Source) -> Next:
-    """Begun."""
-    return Next("Fini works on it.", NOT_WHILE_IT_RUNS, NOTHING_BY_HAND)
+def _running(source: Source) -> NextStep:
+    return NextStep("Fini is processing it.", NOT_WHILE_IT_RUNS, NOTHING_BY_HAND)
 
 
-def usable(source: Source) -> Next:
-    """Content is there. It is not yet published, and where it stands in Fini."""
+def _usable(source: Source) -> NextStep:
     if not source.knowledge_id:
-        return Next(
+        return NextStep(
             REVIEW, then="No article is linked to it yet. Have one made of it in Fini, then review it there."
         )
     made = OPERATIONS.get(source.operation, source.operation)
     linked = f"It is linked to knowledge in Fini{f': {made}' if made else ''}."
-    return Next(REVIEW, then=f"{linked} Review it there, under Review and Approvals.")
+    return NextStep(REVIEW, then=f"{linked} Review it there, under Review and Approvals.")
 
 
-def empty(source: Source) -> Next:
-    """Completed, nothing usable."""
-    return again(
+def _empty(source: Source) -> NextStep:
+    return _try_again(
         source,
         "Fini completed it and found nothing usable in it.",
-        "A retry is safe, and comes to the same until the original holds text that Fini may read.",
-        "Look at the original, and at what the provider lets Fini see.",
+        "A retry is safe, but ends the same way until the original has text that Fini may read.",
+        "Check the original, and what the provider lets Fini read.",
     )
 
 
-def failed(source: Source) -> Next:
-    """Fini's words, if it said any."""
+def _failed(source: Source) -> NextStep:
     said = f"Fini failed on it: {source.error}" if source.error else "Fini failed on it and did not say why."
     safe = "A retry is safe: its job has ended, so nothing runs twice."
-    return again(source, said, safe, "Mend what Fini names." if source.error else "")
+    return _try_again(source, said, safe, "Correct what Fini names." if source.error else "")
 
 
-def unknown(source: Source) -> Next:
-    """Sent, no answer."""
-    return Next(
-        "It was sent, and no whole answer came: Fini may be working on it, or has never got it.",
-        "Not before its record was read: the same work could start twice. Nothing is sent until then.",
-        "Nothing by hand: the record is being read. A trace in it settles the matter at once; without one it counts as"
+def _unknown(source: Source) -> NextStep:
+    return NextStep(
+        "It was sent, and no complete answer came: Fini may be processing it, or may never have received it.",
+        "Not safe until its record is read: the same work could start twice. Nothing is sent until then.",
+        "Nothing to do: the record is being read. If it changed, Fini received the request; if not, it counts as"
         " not done and is sent again.",
     )
 
 
-def stuck(source: Source) -> Next:
-    """No end within a day."""
-    return Next(
-        "Its job has had no end for 24 hours.",
+def _stuck(source: Source) -> NextStep:
+    return NextStep(
+        "Its job has not ended for 24 hours.",
         "Not safe as long as the job may still run in Fini.",
         "Look at it in Fini. Its record is read once an hour for a day; if the job ends, the state follows.",
     )
 
 
-def gone(source: Source) -> Next:
-    """No longer there."""
-    what = "Fini has it no longer: it was deleted there. What happened to it stays here."
+def _gone(source: Source) -> NextStep:
+    what = "It was deleted in Fini. Its history stays here."
     if source.provider not in PROVIDERS:
-        return Next(what)
-    return Next(
+        return NextStep(what)
+    return NextStep(
         what,
         "Registering the resource again makes a new source.",
         "Register it again if it is still wanted.",
@@ -150,26 +138,26 @@ def gone(source: Source) -> Next:
     )
 
 
-def again(source: Source, what: str, retry: str, mend: str) -> Next:
-    """The way to another try, which depends on where the content comes from."""
+def _try_again(source: Source, what: str, retry: str, mend: str) -> NextStep:
+    """How to process it again, which depends on the provider."""
     if source.provider in PROVIDERS:
         then = "Register it again: it then waits in the queue, in the lane refresh."
-        return Next(what, retry, f"{mend} {then}".strip(), page="register", button="Register it again")
+        return NextStep(what, retry, f"{mend} {then}".strip(), page="register", button="Register it again")
     if source.provider == "files":
         then = "Upload the file again in Fini: raw files cannot be processed again by the API."
     else:
         then = "Have it processed again in Fini."
-    return Next(what, retry, f"{mend} {then}".strip())
+    return NextStep(what, retry, f"{mend} {then}".strip())
 
 
-SAYINGS: dict[State, Callable[[Source], Next]] = {
-    State.REGISTERED: registered,
-    State.SENT: sent,
-    State.RUNNING: running,
-    State.USABLE: usable,
-    State.EMPTY: empty,
-    State.FAILED: failed,
-    State.UNKNOWN: unknown,
-    State.STUCK: stuck,
-    State.GONE: gone,
+NEXT_STEPS: dict[State, Callable[[Source], NextStep]] = {
+    State.REGISTERED: _registered,
+    State.SENT: _sent,
+    State.RUNNING: _running,
+    State.USABLE: _usable,
+    State.EMPTY: _empty,
+    State.FAILED: _failed,
+    State.UNKNOWN: _unknown,
+    State.STUCK: _stuck,
+    State.GONE: _gone,
 }

@@ -13,7 +13,7 @@ from django.core.mail import EmailMessage
 from django.test import Client
 
 from fini_admin.people import mail as post
-from fini_admin.web.middleware import tell_of_missing_proxies
+from fini_admin.web.middleware import warn_of_missing_proxies
 from tests.support import people
 from tests.support.log_ins import ADDRESS, log_in, signed_in, text, trail
 
@@ -80,7 +80,7 @@ def test_an_address_counts_that_all_proxies_named_and_the_peers_otherwise(
 
 
 def test_who_asks_round_a_proxy_chooses_no_place_to_be_counted_for(client, ada, two_proxies, caplog):
-    tell_of_missing_proxies.cache_clear()
+    warn_of_missing_proxies.cache_clear()
     for number in range(11):
         typed = {"login": f"x{number}@example.com", "password": "wrong"}
         answer = client.post("/accounts/login/", typed, headers={"X-Forwarded-For": f"203.0.113.{number}"})

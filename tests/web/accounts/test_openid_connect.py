@@ -54,10 +54,10 @@ def test_who_is_connected_is_known_by_the_providers_identifier_from_then_on(clie
     ("claims", "said"),
     [
         ({"email": "bob@example.com", "email_verified": True}, "Nobody here has that address"),
-        ({"email": ADDRESS, "email_verified": False}, "does not vouch for the address ada@example.com"),
-        ({"email": ADDRESS, "email_verified": "false"}, "does not vouch"),
-        ({"email": ADDRESS, "email_verified": "true"}, "does not vouch"),
-        ({"email": ADDRESS}, "does not vouch"),
+        ({"email": ADDRESS, "email_verified": False}, "has not verified for the address ada@example.com"),
+        ({"email": ADDRESS, "email_verified": "false"}, "has not verified"),
+        ({"email": ADDRESS, "email_verified": "true"}, "has not verified"),
+        ({"email": ADDRESS}, "has not verified"),
         # It is no letter of ours, and `lower` makes one of it.
         ({"email": "\u212aate@example.com", "email_verified": True}, "Nobody here has that address"),
         ({}, "without an address"),

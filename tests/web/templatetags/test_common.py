@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from fini_admin.ingestion.models import ItemOutcome, RunState
 from fini_admin.sources.states import State
-from fini_admin.web.templatetags.common import LOOKS, age, badge, provider, said, shape, time, until
+from fini_admin.web.templatetags.common import LOOKS, age, badge, provider, shape, time, time_in_words, until
 from fini_admin.workspaces.models import KeyState
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -32,12 +32,12 @@ def noon(monkeypatch):
 )
 def test_a_time_is_said_in_the_viewers_zone_with_its_name(ago, words):
     with timezone.override(ZoneInfo("Europe/Berlin")):
-        assert said(NOON - ago) == words
+        assert time_in_words(NOON - ago) == words
 
 
 def test_a_zone_without_a_name_is_said_by_its_distance():
     with timezone.override(ZoneInfo("America/Sao_Paulo")):
-        assert said(NOON - timedelta(hours=2)) == "today 07:00 UTC-03"
+        assert time_in_words(NOON - timedelta(hours=2)) == "today 07:00 UTC-03"
 
 
 def test_a_time_holds_utc_for_the_hover_also_from_the_trails_text():

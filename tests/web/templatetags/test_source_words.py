@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.utils import timezone
 
-from fini_admin.web.templatetags.source_words import how_long, named
+from fini_admin.web.templatetags.source_words import _time_in_state, source_name
 from tests.support.sources import bare
 
 
@@ -21,17 +21,17 @@ from tests.support.sources import bare
     ],
 )
 def test_the_time_in_a_state_in_words(state: str, passed: timedelta, words: str) -> None:
-    assert how_long(bare(state=state, state_since=timezone.now() - passed)) == words
+    assert _time_in_state(bare(state=state, state_since=timezone.now() - passed)) == words
 
 
 @pytest.mark.parametrize("state", ["usable", "empty", "failed", "gone"])
 def test_an_end_is_told_by_its_time(state: str) -> None:
-    assert how_long(bare(state=state, state_since=datetime(2026, 3, 1, 14, 2, tzinfo=UTC))) == (
+    assert _time_in_state(bare(state=state, state_since=datetime(2026, 3, 1, 14, 2, tzinfo=UTC))) == (
         "since 1 Mar 2026, 14:02 UTC"
     )
 
 
 def test_a_title_that_shows_nothing_gives_way_to_an_id() -> None:
-    assert named(bare(title="\u200b \u202e", external_id="ext")) == "ext"
-    assert named(bare(title="", external_id="\u00a0")) == "id-a"
-    assert named(bare(title=" A ")) == " A "
+    assert source_name(bare(title="\u200b \u202e", external_id="ext")) == "ext"
+    assert source_name(bare(title="", external_id="\u00a0")) == "id-a"
+    assert source_name(bare(title=" A ")) == " A "

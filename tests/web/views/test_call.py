@@ -144,7 +144,7 @@ def test_a_change_that_another_workspaces_call_showed_is_not_told(as_role, acme,
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (rows.answered, "Nothing is left to repeat."),
+        (rows.answered, "There is nothing to repeat."),
         (lambda context: rows.answered(context, rows.INGEST, status=503), "A retry is not safe"),
         (lambda context: rows.lost(context, rows.REGISTER), "A retry is safe"),
         (rows.unsent, "certainly did not leave"),
@@ -214,7 +214,7 @@ def test_it_tells_why_by_the_run_and_its_reason(as_role, acme, context):
     page = text(as_role("viewer").get(address(call)))
     assert "register Notion: Asked by support &lt;script&gt;" in page
     alone = rows.answered(replace(context, run=None))
-    assert "For no run" in text(as_role("editor").get(address(alone)))
+    assert "No run: a key was verified" in text(as_role("editor").get(address(alone)))
 
 
 def test_markup_in_bodies_and_errors_is_text(as_role, context):
@@ -241,10 +241,10 @@ def test_a_damaged_body_is_said_to_be_damaged(as_role, context):
     with_other.seq, with_other.call, with_other.answer_body = 10_000, str(uuid4()), "f" * 64
     with_other.save(force_insert=True)
     client = as_role("admin")
-    assert "damaged or gone" in text(client.get(address(with_other.call)))
+    assert "damaged or missing" in text(client.get(address(with_other.call)))
     assert client.get(address(with_other.call, "answer/")).status_code == 404
     Body.objects.create(chain=context.chain, sha256="f" * 64, content=b"no zlib")
-    assert "damaged or gone" in text(client.get(address(with_other.call)))
+    assert "damaged or missing" in text(client.get(address(with_other.call)))
 
 
 def test_p5_a_body_that_held_a_key_is_said_not_to_be_the_very_bytes(as_role, context):
@@ -253,7 +253,7 @@ def test_p5_a_body_that_held_a_key_is_said_not_to_be_the_very_bytes(as_role, con
     page = text(as_role("admin").get(address(call)))
     assert people.KEY not in page
     assert "[key removed]" in page
-    assert "Not the very bytes" in page
+    assert "Not the exact bytes" in page
 
 
 def test_a_request_too_long_to_be_kept_has_no_curl_command(as_role, context):
@@ -263,7 +263,7 @@ def test_a_request_too_long_to_be_kept_has_no_curl_command(as_role, context):
     ]
     call = rows.answered(context, routes.register("notion", [one.body() for one in many]))
     page = text(as_role("admin").get(address(call)))
-    assert "Only its beginning was kept" in page
+    assert "Only its beginning was recorded" in page
     assert "curl" not in page
 
 

@@ -114,7 +114,7 @@ def test_what_will_not_do_is_said_beside_its_field_and_nobody_is_made(acme, chan
 
 def test_who_is_known_logs_in_first_and_then_joins(ada, acme):
     browser, page = opened(invite(acme, ADDRESS))
-    assert "This address is known here. Log in with it" in text(page)
+    assert "There is an account with this address. Log in with it" in text(page)
     assert 'name="password"' not in page.content.decode()
     send(browser, **TYPED)
     assert members(acme) == {}

@@ -180,7 +180,7 @@ def test_what_is_said_of_a_key_is_changed(admin, acme, keys):
     answer = admin.post(address(keys["main"], "edit"), sent, follow=True)
     assert set(states()) == {"Nightly", "next"}
     page = text(answer.content)
-    assert "What is said of the key Nightly is saved." in page
+    assert "The label and notes of the key Nightly are saved." in page
     assert "Purpose imports Owner bo@example.com Expires 3 Feb 2031" in page
     assert people.trail(acme)[-1][2]["before"]["label"] == "main"
 

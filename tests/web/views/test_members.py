@@ -8,7 +8,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from fini_admin.web.views.members import WORDS
+from fini_admin.web.views.members import PERMISSIONS_IN_WORDS
 from fini_admin.workspaces.models import Membership, Role, User, Workspace
 from fini_admin.workspaces.permissions import ALLOWED, Permission
 from tests.support import people
@@ -259,7 +259,7 @@ def test_someone_who_may_not_log_in_is_marked(admin, bob):
 
 
 def test_a_workspace_without_members_says_so(root):
-    assert "Nobody is a member yet: only superusers come in." in text(root.get(PAGE).content)
+    assert "Nobody is a member yet; only superusers have access." in text(root.get(PAGE).content)
 
 
 def test_names_are_escaped(admin, acme):
@@ -294,7 +294,7 @@ def test_three_members_cost_no_more_queries_than_one(admin, acme):
 
 
 def test_the_table_of_roles_tells_every_permission_that_a_page_asks_for_once_and_rightly(admin):
-    told = [permission for _, permissions in WORDS for permission in permissions]
+    told = [permission for _, permissions in PERMISSIONS_IN_WORDS for permission in permissions]
     sources = [
         path for path in (ROOT / "fini_admin").rglob("*.py") if "views" in path.parts or path.stem == "views"
     ]
@@ -304,7 +304,7 @@ def test_the_table_of_roles_tells_every_permission_that_a_page_asks_for_once_and
     # A line is true of all its permissions or of none.
     assert [
         (words, role)
-        for words, permissions in WORDS
+        for words, permissions in PERMISSIONS_IN_WORDS
         for role in Role
         if permissions & ALLOWED[role] not in (permissions, set())
     ] == []

@@ -74,7 +74,7 @@ def test_what_was_not_read_yet_has_a_tab_only_while_there_is_some(
     assert "unread" not in numbers(editor)
     QueueEntry.objects.filter(pk=three[0].pk).update(lane="")
     assert numbers(editor)["unread"] == "1"
-    assert "Their record in Fini is being read" in editor.get(f"{PAGE}?lane=unread").content.decode()
+    assert "Their records in Fini are being read" in editor.get(f"{PAGE}?lane=unread").content.decode()
 
 
 def test_each_filter_finds_its_own(editor: Client, acme: Workspace, register: Start) -> None:

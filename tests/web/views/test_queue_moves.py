@@ -72,7 +72,7 @@ def test_what_went_through_ingestion_before_is_what_it_was_when_it_is_removed(
     assert entry.lane == Lane.REFRESH
     answer = post(editor, "remove", [entry.pk], "lane=refresh")
     assert said(answer) == (
-        "1 ID removed from the queue. 1 of them went through ingestion before: in Sources as before."
+        "1 ID removed from the queue. 1 of them were ingested before and keep their state in Sources."
     )
     assert Source.objects.get(pk=entry.source_id).state == State.USABLE
     assert shown(editor, "lane=out") == []

@@ -25,7 +25,7 @@ from tests.support.work import drive
 pytestmark = pytest.mark.usefixtures("connected")
 
 TAKE_OVER = "/w/acme/settings/schedules/notion/take-over/"
-ADVICE = "It runs on: take it over or end it in Settings."
+ADVICE = "It keeps running: take it over or end it in Settings."
 DISCOVERERS = roles_with(Permission.SOURCES_DISCOVER)
 
 

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from fini_admin.ingestion import queries
 from fini_admin.ingestion.models import Item, QueueEntry
 from fini_admin.sources.models import Source, StateChange
-from fini_admin.web.wording.source_facts import facts
+from fini_admin.web.wording.source_facts import field_groups
 from fini_admin.workspaces.models import Workspace
 from tests.support import people
 from tests.support.sandbox import Sandbox
@@ -123,7 +123,7 @@ def test_every_field_of_the_record_is_there_by_both_names(
         "id_key",
         "address_key",
     }
-    told = {fact.wire for group in facts(source) for fact in group.facts if fact.wire}
+    told = {fact.wire for group in field_groups(source) for fact in group.fields if fact.wire}
     assert told == {
         "id", "title", "originalUrl", "source", "externalId", "mimeType", "type", "english", "baser", "createdAt",
         "updatedAt", "linkedJobStatus", "success", "error", "linkedJobId", "linkedKnowledgeId", "linkedOperation",

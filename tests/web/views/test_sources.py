@@ -227,7 +227,7 @@ def test_for_htmx_only_the_list_is_answered_and_it_asks_again_for_the_same(
 
 
 def test_an_empty_list_says_why(viewer: Client, acme: Workspace, client: Client) -> None:
-    assert "Nothing is in Fini yet, as far as was seen from here." in text(viewer)
+    assert "No source is known yet." in text(viewer)
     assert "/w/acme/discover/" not in text(viewer)
     source(acme, "a")
     assert "No source matches." in text(viewer, "state=failed")

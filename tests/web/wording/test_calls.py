@@ -9,7 +9,7 @@ from fini_admin.audit import queries, recording
 from fini_admin.fini import routes
 from fini_admin.fini.client import Request
 from fini_admin.fini.retry import may_be_repeated
-from fini_admin.web.wording.calls import READS, meaning
+from fini_admin.web.wording.calls import READS, explain_call
 from tests.support import rows
 from tests.support.who import by
 
@@ -28,7 +28,7 @@ REQUESTS: dict[str, Request[Any]] = {
 def of(context, call):
     found = queries.find_call(context.chain, call)
     assert found
-    return meaning(found.entry, flying=found.flying)
+    return explain_call(found.entry, flying=found.flying)
 
 
 def test_what_only_reads_is_what_the_routes_say():
@@ -74,8 +74,8 @@ def test_a_refused_ingest_may_have_been_taken_in_part(context):
 
 def test_only_the_workers_calls_are_said_to_be_tried_again_by_themselves(context):
     by_worker = rows.unsent(replace(context, by=by("ada@example.com", "worker")))
-    assert "by itself" in of(context, by_worker).retry
-    assert "by itself" not in of(context, rows.unsent(context)).retry
+    assert "happens automatically" in of(context, by_worker).retry
+    assert "happens automatically" not in of(context, rows.unsent(context)).retry
 
 
 def test_a_call_without_an_outcome_that_nobody_waits_for_is_a_missing_row(context):

@@ -3,7 +3,7 @@
 import pytest
 
 from fini_admin.sources.states import State
-from fini_admin.web.wording.sources import SAYINGS, Waiting, what_next
+from fini_admin.web.wording.sources import NEXT_STEPS, QueuePlace, what_next
 from tests.support.sources import bare
 
 
@@ -19,7 +19,7 @@ def test_each_state_says_what_comes_next(state: State, provider: str) -> None:
 
 
 def test_no_state_is_without_words() -> None:
-    assert set(SAYINGS) | {State.QUEUED} == set(State)
+    assert set(NEXT_STEPS) | {State.QUEUED} == set(State)
 
 
 def test_usable_is_never_said_to_be_published() -> None:
@@ -39,11 +39,11 @@ def test_a_change_of_the_original_is_said() -> None:
 
 def test_a_place_in_the_queue_says_its_lane_or_its_run() -> None:
     queued = bare(state="queued")
-    assert "for the first time" in what_next(queued, Waiting("add", None)).what
-    assert "again" in what_next(queued, Waiting("refresh", None)).what
-    assert what_next(queued, Waiting("", None)).query == "?lane=unread&q=id-a"
-    taken = what_next(queued, Waiting("add", 41))
-    assert (taken.what, taken.page) == ("Run 41 has taken it and sends it to ingestion by itself.", "")
+    assert "for the first time" in what_next(queued, QueuePlace("add", None)).what
+    assert "again" in what_next(queued, QueuePlace("refresh", None)).what
+    assert what_next(queued, QueuePlace("", None)).query == "?lane=unread&q=id-a"
+    taken = what_next(queued, QueuePlace("add", 41))
+    assert (taken.what, taken.page) == ("Run 41 has taken it and sends it to ingestion.", "")
 
 
 @pytest.mark.parametrize("state", ["failed", "empty"])

@@ -21,7 +21,6 @@ class Command(commands.Command):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """SLUG and --label."""
         parser.add_argument("slug", metavar="SLUG")
         parser.add_argument("--label", required=True, help="what people call this key; never part of the key")
         parser.add_argument(
@@ -29,7 +28,6 @@ class Command(commands.Command):
         )
 
     def handle(self, *, slug: str, label: str, verify: bool, **_: Any) -> None:
-        """Seal it, say what it is now."""
         key = self.added(slug, label)
         now = "live" if key.state == KeyState.LIVE else "waiting to be switched to"
         self.stdout.write(f"Key {key.label} added to {slug}: {now}.")
@@ -37,7 +35,7 @@ class Command(commands.Command):
             self.verify(key)
 
     def verify(self, key: ApiKey) -> None:
-        """Say what the key may do; exit 1 when Fini does not take it, or it lacks a scope."""
+        """Verify the key and print what it may do; raises CommandError if Fini refuses it or it lacks a scope."""
         try:
             found = key_check.verify(by=commands.by(), key=key)
         except (FiniError, budget.Spent) as error:
@@ -46,11 +44,12 @@ class Command(commands.Command):
         if missing:
             raise CommandError(f"the key was added, but lacks the scope {' and '.join(sorted(missing))}")
         if found.same is False:
-            raise CommandError("the key was added, but it opens another Fini workspace than the live key")
+            raise CommandError(
+                "the key was added, but it belongs to another Fini workspace than the live key"
+            )
         self.stdout.write("Fini takes it: it may read and write.")
 
     def added(self, slug: str, label: str) -> ApiKey:
-        """The sealed key."""
         return add_key(
             by=commands.by(),
             workspace=commands.workspace_or_error(slug),

@@ -12,7 +12,7 @@ from fini_admin.workspaces.models import Role, User
 
 
 class Command(commands.Command):
-    """Add a person, or give a known one a membership."""
+    """Add a person, or add a known one to a workspace."""
 
     help = (
         "Add a person who can log in at once; the password comes from standard input. A known address only gets the "
@@ -20,7 +20,6 @@ class Command(commands.Command):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """EMAIL, --role with --workspace, --superuser, --name."""
         parser.add_argument("email", metavar="EMAIL")
         parser.add_argument("--role", choices=Role.values)
         parser.add_argument("--workspace", metavar="SLUG")
@@ -33,7 +32,7 @@ class Command(commands.Command):
     def handle(
         self, *, email: str, role: str | None, workspace: str | None, superuser: bool, **options: Any
     ) -> None:
-        """Both or neither: the person and the membership."""
+        """Add person and membership in one transaction."""
         if bool(role) != bool(workspace):
             raise CommandError("--role and --workspace go together")
         if not (workspace or superuser):
@@ -48,7 +47,7 @@ class Command(commands.Command):
         self.stdout.write(f"{user} is {role} of {place}." if place else f"{user} is a superuser.")
 
     def added(self, email: str, *, name: str, superuser: bool) -> User:
-        """A new person, with the password from standard input."""
+        """Create the person, with the password from standard input."""
         return add_user(
             by=commands.by(),
             email=email,

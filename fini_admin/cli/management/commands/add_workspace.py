@@ -9,18 +9,16 @@ from fini_admin.workspaces.workspaces import create_workspace
 
 
 class Command(commands.Command):
-    """Make a workspace."""
+    """Create a workspace."""
 
     help = "Make a workspace: an empty one, with a chain of its own in the audit trail."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """SLUG and --name."""
         parser.add_argument(
             "slug", metavar="SLUG", help="its name in addresses: lower-case letters, digits, hyphens"
         )
         parser.add_argument("--name", required=True, help="its name as people read it")
 
     def handle(self, *, slug: str, name: str, **_: Any) -> None:
-        """Make it, say so."""
         create_workspace(by=commands.by(), slug=slug, name=name)
         self.stdout.write(f"Workspace {slug} made.")

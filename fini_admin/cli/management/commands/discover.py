@@ -13,17 +13,15 @@ from fini_admin.workspaces.models import Workspace
 
 
 class Command(RunCommand):
-    """Ask a provider what can be imported."""
+    """Start a discovery."""
 
     help = "List what can be imported from a connected provider; prints the run's number."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """PROVIDER."""
         super().add_arguments(parser)
         parser.add_argument(
             "provider", metavar="PROVIDER", choices=sorted(PROVIDERS), help=", ".join(PROVIDERS)
         )
 
     def start(self, workspace: Workspace, *, provider: str = "", **_: Any) -> Run:
-        """Write the run."""
         return start_discover(by=commands.by(), workspace=workspace, provider=provider)

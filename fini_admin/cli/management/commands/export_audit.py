@@ -16,7 +16,7 @@ from fini_admin.cli import base as commands
 from fini_admin.cli.trails import chain_of
 from fini_admin.lib.download import escape_formula
 
-PAUSE = 1.0
+POLL_SECONDS = 1.0
 
 
 class Command(commands.Command):
@@ -27,7 +27,6 @@ class Command(commands.Command):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """SLUG, the range, and the form."""
         parser.add_argument(
             "slug", metavar="SLUG", help="the workspace, or - for the installation's own trail"
         )
@@ -44,9 +43,9 @@ class Command(commands.Command):
     def handle(
         self, *, slug: str, since: str, until: str, bodies: bool, follow: bool, **options: Any
     ) -> None:
-        """Record that the trail was read, then print it as it stood."""
+        """Record the export, then print the trail."""
         name = chain_of(slug)
-        start, stop = utc_text(since), utc_text(until)
+        start, stop = _utc_text(since), _utc_text(until)
         detail: dict[str, object] = {
             "since": start,
             "until": stop,
@@ -60,38 +59,38 @@ class Command(commands.Command):
                 by=commands.by(),
                 detail=detail,
             )
-        rows = followed(name, start, stop) if follow else export.exported_rows(name, since=start, until=stop)
+        rows = _follow(name, start, stop) if follow else export.exported_rows(name, since=start, until=stop)
         printed = (export.with_bodies(row) for row in rows) if bodies else rows
         self.print_csv(printed, bodies=bodies) if options["format"] == "csv" else self.print_lines(printed)
 
     def print_lines(self, rows: Iterator[dict[str, Any]]) -> None:
-        """JSON Lines: of each row the very text that its hash is of, with the hash in it."""
+        """JSON Lines: of each row the text that was hashed, with the hash added."""
         for row in rows:
             self.stdout.write(chain.canonical_json(row))
 
     def print_csv(self, rows: Iterator[dict[str, Any]], *, bodies: bool) -> None:
-        """CSV, with the same names as header; a cell that a spreadsheet would run is quoted with an apostrophe."""
+        """CSV with the same names as header; formulas are escaped."""
         names = [*chain.COLUMNS, "hash", *(("request_text", "answer_text") if bodies else ())]
-        # The writer quotes the line's own end only: with "\n" alone a bare "\r" would start a new line.
+        # The csv writer quotes only characters of its line end: with "\n" alone, a bare "\r" would start a new row.
         writer = csv.DictWriter(self.stdout, sorted(names), lineterminator="\r\n")
         writer.writeheader()
         for row in rows:
             writer.writerow({name: escape_formula(value) for name, value in row.items()})
 
 
-def followed(name: str, since: str, until: str) -> Iterator[dict[str, Any]]:
-    """The rows, and new ones as they come."""
+def _follow(name: str, since: str, until: str) -> Iterator[dict[str, Any]]:
+    """The rows, then new ones as they are written; never ends."""
     after = 0
     while True:
         for row in export.exported_rows(name, since=since, until=until, after=after):
             after = row["seq"]
             yield row
         sys.stdout.flush()
-        time.sleep(PAUSE)
+        time.sleep(POLL_SECONDS)
 
 
-def utc_text(value: str) -> str:
-    """A time as the trail writes it; raises CommandError for what is none."""
+def _utc_text(value: str) -> str:
+    """A time as the trail writes it; raises CommandError for anything else."""
     if not value:
         return ""
     try:

@@ -16,13 +16,11 @@ class Command(commands.Command):
     help = "Print what discovery listed of a provider, as the JSON list that `register` takes."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """SLUG and PROVIDER."""
         parser.add_argument("slug", metavar="SLUG", help="the workspace")
         parser.add_argument(
             "provider", metavar="PROVIDER", choices=sorted(PROVIDERS), help=", ".join(PROVIDERS)
         )
 
     def handle(self, *, slug: str, provider: str, **_: Any) -> None:
-        """One list."""
         listed = list(export.resources(commands.workspace_or_error(slug, archived=True), provider))
         self.stdout.write(json.dumps(listed, ensure_ascii=False, indent=1))

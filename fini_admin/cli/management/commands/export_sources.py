@@ -15,10 +15,8 @@ class Command(commands.Command):
     help = "Print every source of a workspace, one JSON object a line."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """SLUG."""
         parser.add_argument("slug", metavar="SLUG", help="the workspace")
 
     def handle(self, *, slug: str, **_: Any) -> None:
-        """One line a source."""
         for source in export.all_sources(commands.workspace_or_error(slug, archived=True)):
             self.stdout.write(json.dumps(source, ensure_ascii=False))

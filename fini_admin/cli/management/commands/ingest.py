@@ -11,12 +11,11 @@ from fini_admin.workspaces.preferences import preferences
 
 
 class Command(RunCommand):
-    """Send the whole queue, both lanes."""
+    """Start a run that sends the whole queue, both lanes."""
 
     help = "Send the whole queue to ingestion, both lanes; prints the run's number."
 
     def start(self, workspace: Workspace, **_: Any) -> Run:
-        """Write the run, with what the workspace sends along by default."""
         held = preferences(workspace)
         return start_ingest(
             by=base.by(),

@@ -1,4 +1,4 @@
-"""`manage.py migrate`: Django's, and a database that takes no write is said before anything is concluded from it."""
+"""`manage.py migrate`: Django's, after a check that the database takes a write."""
 
 from typing import Any
 
@@ -7,10 +7,10 @@ from django.db import transaction
 
 
 class Command(migrate.Command):
-    """As Django's, whose checks would say of a locked SQLite that it knows no JSON."""
+    """As Django's, whose own checks misread a locked SQLite file as one without JSON support."""
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        """Begin a write, then as Django's."""
+        """Begin a write, which reports a locked database, then as Django's."""
         with transaction.atomic(using=options["database"]):
             pass
         return super().execute(*args, **options)

@@ -1,4 +1,4 @@
-"""`manage.py prune_audit SLUG|--all`: the audit trail's rows that are older than they are kept for go."""
+"""`manage.py prune_audit SLUG|--all`: delete the audit trail's rows that are past their retention."""
 
 from typing import Any
 
@@ -7,11 +7,11 @@ from django.core.management.base import CommandError, CommandParser
 from fini_admin.audit import pruning
 from fini_admin.audit.verify import ChainBroken
 from fini_admin.cli import base as commands
-from fini_admin.cli.trails import chosen, days_kept
+from fini_admin.cli.trails import chains_of_arguments, days_kept
 
 
 class Command(commands.Command):
-    """Prune one chain, or all."""
+    """Prune one chain or all."""
 
     help = (
         "Let the rows go that are older than the workspace keeps its audit trail for (Settings, 400 days where it says "
@@ -20,7 +20,6 @@ class Command(commands.Command):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """SLUG or --all, and --dry-run."""
         parser.add_argument(
             "slug", metavar="SLUG", nargs="?", help="the workspace, or - for the installation's own trail"
         )
@@ -28,9 +27,9 @@ class Command(commands.Command):
         parser.add_argument("--dry-run", action="store_true", help="only say how many rows would go")
 
     def handle(self, *, slug: str | None, dry_run: bool, **options: Any) -> None:
-        """One line a chain. One that is broken stays as it is, and does not keep the others."""
+        """Prune chain by chain. A broken one is left alone and reported at the end; the others are pruned."""
         broken = []
-        for label, name in chosen(slug, every=options["all"]).items():
+        for label, name in chains_of_arguments(slug, every=options["all"]).items():
             try:
                 self.stdout.write(f"{label}: {self.prune(label, name, dry_run=dry_run)}")
             except ChainBroken as error:
@@ -39,25 +38,26 @@ class Command(commands.Command):
             raise CommandError(f"nothing goes from a broken trail: {'; '.join(broken)}")
 
     def prune(self, label: str, name: str, *, dry_run: bool) -> str:
-        """What went from a chain, or would go, in words; raises Broken."""
+        """Prune one chain and describe what was deleted, or would be; raises ChainBroken."""
         days = days_kept(name)
         plan = pruning.plan(name, days)
         if dry_run:
-            return f"{plan.rows:,} rows would go, up to row {plan.last:,}" if plan else nothing(days)
+            return (
+                f"{plan.rows:,} rows would go, up to row {plan.last:,}" if plan else _nothing_to_prune(days)
+            )
         if plan:
             pruning.commit_anchor(name, plan, days=days, by=commands.by())
             pruning.remove_rows(name, plan, lambda done: self.show(label, done, plan.rows))
         bodies = pruning.remove_bodies(name)
-        said = f"{plan.rows:,} rows went, up to row {plan.last:,}" if plan else nothing(days)
+        said = f"{plan.rows:,} rows went, up to row {plan.last:,}" if plan else _nothing_to_prune(days)
         return f"{said}; {bodies:,} bodies" if bodies else said
 
     def show(self, label: str, done: int, rows: int) -> None:
-        """Progress, on a terminal only."""
+        """Print progress, on a terminal only."""
         if self.stderr.isatty():
             end = "\n" if done == rows else ""
             self.stderr.write(f"\r{label}: {done:,} of {rows:,} rows{end}", ending="")
 
 
-def nothing(days: int) -> str:
-    """What is said of a chain whose rows are all to be kept."""
+def _nothing_to_prune(days: int) -> str:
     return f"no row is older than {days} days"

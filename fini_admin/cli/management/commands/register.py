@@ -25,7 +25,7 @@ SHOWN = 20
 
 
 class Command(RunCommand):
-    """Register resources from a file."""
+    """Start a run that registers the resources of a file."""
 
     help = (
         "Register the resources of a file: CSV or an Excel workbook (.xlsx) with the wire's names as header"
@@ -34,7 +34,6 @@ class Command(RunCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """PROVIDER, FILE and the two switches."""
         super().add_arguments(parser)
         parser.add_argument(
             "provider", metavar="PROVIDER", choices=sorted(PROVIDERS), help=", ".join(PROVIDERS)
@@ -63,25 +62,25 @@ class Command(RunCommand):
         allow_same_address: bool = False,
         **_: Any,
     ) -> Run:
-        """Check every line, then write the run; bad lines are named with their numbers."""
+        """Check every line, then create the run; raises CommandError with the numbers of bad lines."""
         held = preferences(workspace)
         known = partial(known_ids, workspace, provider)
         try:
-            reading = read_bytes(content(file), provider, known=known)
+            reading = read_bytes(_read_file(file), provider, known=known)
         except Unreadable as error:
             raise CommandError(f"{file}: {one_line(str(error))}") from error
         resources = completed(workspace, provider, reading.resources, held.mime_types[provider])
         problems = [*reading.problems, *reading.said_of_duplicates()]
         if not allow_same_address:
-            twins = same_address(workspace, provider, reading, resources)
+            twins = _same_address(workspace, provider, reading, resources)
             problems += twins.values()
             resources = [resource for position, resource in enumerate(resources) if position not in twins]
         for note in reading.notes:
             self.stderr.write(one_line(note))
         if problems and not skip_invalid:
-            raise CommandError(named(reading.unit, problems))
+            raise CommandError(_problems_in_one_line(reading.unit, problems))
         if problems:
-            self.stderr.write(f"left out: {named(reading.unit, problems)}")
+            self.stderr.write(f"left out: {_problems_in_one_line(reading.unit, problems)}")
         return start_register(
             by=commands.by(),
             workspace=workspace,
@@ -93,10 +92,10 @@ class Command(RunCommand):
         )
 
 
-def same_address(
+def _same_address(
     workspace: Workspace, provider: str, reading: Reading, resources: Sequence[Resource]
 ) -> dict[int, Problem]:
-    """The resources whose address belongs to another source or line, by position, each with its twin named."""
+    """Resources whose URL belongs to another source or line, by position, each with the other named."""
     places = [f"{reading.unit} {line:,}" for line in reading.lines]
     twins = compare(workspace, provider, resources, places).twins
     return {
@@ -109,16 +108,15 @@ def same_address(
     }
 
 
-def content(file: str) -> bytes:
-    """The bytes of the file, or of standard input."""
+def _read_file(file: str) -> bytes:
     try:
         return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     except OSError as error:
         raise CommandError(f"{file}: {error.strerror}") from error
 
 
-def named(unit: str, problems: Sequence[Problem]) -> str:
-    """The bad lines with their numbers and how they stand in the file, in one line."""
+def _problems_in_one_line(unit: str, problems: Sequence[Problem]) -> str:
+    """The first bad lines with number, problem and content."""
     shown = [f"{unit} {line:,}: {said} (it reads: {text})" for line, said, text in sorted(problems)[:SHOWN]]
     more = f"; and {len(problems) - SHOWN:,} more" if len(problems) > SHOWN else ""
     return one_line("; ".join(shown) + more)

@@ -10,7 +10,7 @@ from fini_admin.people import rotation
 
 
 class Command(commands.Command):
-    """Seal everything anew with the newest of ENCRYPTION_KEYS."""
+    """Seal everything again with the newest of ENCRYPTION_KEYS."""
 
     help = (
         "Put a new key in front of ENCRYPTION_KEYS, restart every process, then run this: what older keys sealed is "
@@ -19,7 +19,7 @@ class Command(commands.Command):
     )
 
     def handle(self, **_: Any) -> None:
-        """Seal, then prove."""
+        """Seal, then check that the older keys open nothing."""
         results = rotation.rotate(by=commands.by(), told=self.bar)
         for result in results:
             self.stdout.write(
@@ -31,12 +31,12 @@ class Command(commands.Command):
         self.prove()
 
     def bar(self, result: rotation.Result) -> None:
-        """Progress, on a terminal only."""
+        """Print progress, on a terminal only."""
         if self.stderr.isatty():
             self.stderr.write(f"\r{result.name}: {result.renewed + result.already}", ending="")
 
     def prove(self) -> None:
-        """Try everything with the older keys alone: none may open anything."""
+        """Try to open everything with the older keys alone; raises CommandError if one opens anything."""
         older = settings.ENCRYPTION_KEYS[1:]
         opened = sum(rotation.opened_by(older).values())
         if opened:

@@ -1,4 +1,4 @@
-"""`manage.py run SLUG NUMBER`: how a run stands."""
+"""`manage.py run SLUG NUMBER`: print the state of a run."""
 
 import json
 from typing import Any
@@ -15,12 +15,10 @@ class Command(commands.Command):
     help = "Print how a run stands, as one JSON object: number, kind, state, total, outcomes, calls."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """SLUG and NUMBER."""
         parser.add_argument("slug", metavar="SLUG", help="the workspace")
         parser.add_argument("number", metavar="NUMBER", type=int, help="the run's number")
 
     def handle(self, *, slug: str, number: int, **_: Any) -> None:
-        """One line."""
         run = run_of(commands.workspace_or_error(slug, archived=True), number)
         if run is None:
             raise CommandError(f"{slug} has no run {number}")

@@ -28,31 +28,31 @@ BEAT = 3.0
 SWEEP = 60.0
 RECORD = 3600.0
 IN_FLIGHT = 8
-# After the calls in flight: a process that is told to stop has 10 s.
+# Seconds for releasing leases after IN_FLIGHT: a process must end within 10 s of SIGTERM.
 LAST_WORDS = 1
 CONSUMER: dict[str, Any] = settings.HUEY["consumer"]
 
 
 class Process:
-    """What the process is known by as a holder of leases, and whether it is to stop."""
+    """The process as an owner of leases, and whether it is stopping."""
 
     owner = ""
     stopping = threading.Event()
 
 
 class Command(base.Command):
-    """huey's consumer, and a clock that asks once a second whether anything is due."""
+    """huey's consumer, and threads that look for due work once a second and do housekeeping."""
 
     help = (
         "Do the background work: send steps, follow sources. Any number may run; SIGTERM stops within 10 s."
     )
 
     def handle(self, **_: Any) -> None:
-        """Run until told to stop, then leave nothing behind."""
+        """Run until SIGTERM, then release all leases."""
         chain.check_head_key(chain.INSTALLATION)
-        if not settings.POSTGRES:  # a file of its own, which no backup holds
+        if not settings.POSTGRES:  # huey's queue is a file of its own, which backups leave out
             HUEY.storage.initialize_schema()
-        # Until huey listens for it, a little after its threads were started, SIGTERM would cut everything off.
+        # huey handles SIGTERM only after its threads started; until then it would kill the process.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         Process.owner = str(uuid4())
         now = datetime.now(UTC)
@@ -60,28 +60,28 @@ class Command(base.Command):
         consumer = HUEY.create_consumer(**CONSUMER, graceful_signal="TERM", shutdown_timeout=IN_FLIGHT)
         Process.stopping = consumer.stop_flag
         wakeup.perform_with(lambda: loop.work(Process.owner, Process.stopping))
-        outages = Outages()
+        outages = _Outages()
         try:
-            clocks = ((tick, TICK), (beat, BEAT), (sweep, SWEEP), (chain.record_heads, RECORD))
+            clocks = ((tick, TICK), (_beat, BEAT), (sweep, SWEEP), (chain.record_heads, RECORD))
             for target, pause in clocks:
                 given = (target, pause, consumer.stop_flag, outages)
-                threading.Thread(target=repeat, args=given, daemon=True).start()
+                threading.Thread(target=_repeat, args=given, daemon=True).start()
             self.stdout.write(f"worker {Process.owner[:8]} is at work")
             consumer.run()
         finally:
             Process.stopping.set()
-            leave()
+            _release_leases()
 
 
-class Outages:
-    """Says once that the database is away, whichever clock meets it, and once that all of them work again."""
+class _Outages:
+    """Logs an outage of the database once, whichever thread meets it, and its end once all threads work again."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.failing: set[str] = set()
 
     def met(self, clock: str, error: Exception) -> bool:
-        """Note an error; whether it is an outage."""
+        """Note an error of a thread; returns whether it is an outage."""
         said = outage.outage_line(error)
         with self.lock:
             if said and not self.failing:
@@ -91,7 +91,7 @@ class Outages:
         return bool(said)
 
     def over(self, clock: str) -> None:
-        """Note that a clock did its work."""
+        """Note that a thread did its work."""
         with self.lock:
             if clock in self.failing:
                 self.failing.discard(clock)
@@ -99,15 +99,15 @@ class Outages:
                     log.warning("The database is back, and the worker goes on.")
 
 
-def repeat(target: Any, pause: float, stopping: threading.Event, outages: Outages) -> None:
-    """Call `target` every `pause` seconds until the process stops; an error is logged and the clock goes on."""
+def _repeat(target: Any, pause: float, stopping: threading.Event, outages: _Outages) -> None:
+    """Call `target` every `pause` seconds until the process stops. An error is logged and does not end the loop."""
     while not stopping.is_set():
         started, rest = time.monotonic(), pause
         try:
             close_old_connections()
             target()
             outages.over(target.__name__)
-        except Exception as error:  # a clock that stops would leave work lying
+        except Exception as error:  # the loop must go on, or due work would never start
             if outages.met(target.__name__, error):
                 rest = min(pause, BEAT)
             else:
@@ -116,8 +116,8 @@ def repeat(target: Any, pause: float, stopping: threading.Event, outages: Outage
     connection.close()
 
 
-def leave() -> None:
-    """Give back what this process holds; while the database is away its leases run out instead."""
+def _release_leases() -> None:
+    """Release this process's leases. During an outage they expire instead."""
     try:
         with outage.lock_timeout(LAST_WORDS):
             loop.abandon(Process.owner)
@@ -130,7 +130,7 @@ def leave() -> None:
 
 
 def tick() -> None:
-    """Start what is scheduled, close the calls of dead processes, and ring wherever something is due."""
+    """Start due schedules, settle calls of dead processes, and wake the seats when anything is due."""
     schedules.start_due()
     loop.recover()
     if loop.anything_due():
@@ -138,13 +138,13 @@ def tick() -> None:
             wakeup.ring()
 
 
-def beat() -> None:
-    """The heartbeat."""
+def _beat() -> None:
+    """Extend this process's leases."""
     loop.beat(Process.owner)
 
 
 def sweep() -> None:
-    """What needs no haste."""
+    """Housekeeping without urgency."""
     clock_skew.bring_back()
     sessions.clear()
     previews.delete_expired()

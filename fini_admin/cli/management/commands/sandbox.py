@@ -1,4 +1,4 @@
-"""`manage.py sandbox`: the emulated Fini."""
+"""`manage.py sandbox`: serve the emulated Fini."""
 
 import argparse
 from typing import Any
@@ -15,16 +15,14 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        """Keep the lines of the explanation as they are."""
+        """Keep the line breaks of the help text."""
         kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
         return super().create_parser(prog_name, subcommand, epilog=command_line.EPILOG, **kwargs)
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Take the flags from the one place that defines them."""
         command_line.add_arguments(parser)
 
     def handle(self, *_: Any, **options: Any) -> None:
-        """Serve."""
         try:
             command_line.run(options)
         except (OSError, ValueError) as error:

@@ -253,19 +253,19 @@ def add_calls(made: Furnished) -> None:
 
 def add_previews(made: Furnished) -> None:
     """One of each kind; in the first what is new, what will be updated, what stays out."""
-    told = {
-        "unit": "line",
-        "problems": [[7, f"{made.mark} is wrong"]],
-        "duplicates": [[8, 2]],
-        "choose": True,
-        "notes": [f"{made.mark} note"],
-    }
+    notes = previews.RegisterNotes(
+        unit="line",
+        problems=[(7, f"{made.mark} is wrong")],
+        duplicates=[(8, 2)],
+        choose=True,
+        notes=[f"{made.mark} note"],
+    )
     renamed = [
         Resource(f"{made.slug}-{n}", f"{made.mark} new {n}", f"https://new.example/{n}", MIME_TYPE)
         for n in (1, 2)
     ]
     kinds: dict[str, dict[str, Any]] = {
-        "import": {"resources": [*renamed, *resources(made, 71, 72)], "then_ingest": False, "told": told},
+        "import": {"resources": [*renamed, *resources(made, 71, 72)], "then_ingest": False, "notes": notes},
         "register": {"resources": resources(made, 73), "then_ingest": False},
         "both": {"resources": resources(made, 74), "then_ingest": True},
     }

@@ -4,13 +4,12 @@ Knows the drivers' errors as well as Django's, because huey uses the drivers dir
 """
 
 import sqlite3
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
-from typing import Any
 
+import psycopg
 from django.conf import settings
 from django.db import Error, InterfaceError, OperationalError, connection
 
@@ -90,8 +89,7 @@ def outage_of(error: BaseException | None) -> Outage | None:
     own = error.__cause__ if isinstance(error, Error) and error.__cause__ else error
     if isinstance(own, sqlite3.Error):
         return _of_sqlite(own)
-    psycopg = _psycopg()
-    if psycopg and isinstance(own, psycopg.Error):
+    if isinstance(own, psycopg.Error):
         code = own.sqlstate or ""
         lost = not code and isinstance(own, psycopg.OperationalError | psycopg.InterfaceError)
         known = (found for start, found in POSTGRES.items() if code.startswith(start))
@@ -103,15 +101,8 @@ def refuses_nul(error: BaseException | None) -> bool:
     """Whether PostgreSQL, or its driver, refused a text because of a NUL."""
     codes = ("22021", "22P05")  # in a text, in JSON
     own = error.__cause__ if isinstance(error, Error) and error.__cause__ else error
-    if _psycopg() and isinstance(own, _psycopg().Error) and own.sqlstate in codes:
-        return True
-    drivers = (ValueError, _psycopg().DataError) if _psycopg() else (ValueError,)
-    return isinstance(own, drivers) and "NUL (0x00)" in str(own)
-
-
-def _psycopg() -> Any:
-    """PostgreSQL's driver where something uses it: on SQLite no process has to load it."""
-    return sys.modules.get("psycopg")
+    refused = isinstance(own, psycopg.Error) and own.sqlstate in codes
+    return refused or (isinstance(own, ValueError | psycopg.DataError) and "NUL (0x00)" in str(own))
 
 
 def _of_sqlite(error: sqlite3.Error) -> Outage | None:

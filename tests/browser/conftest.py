@@ -1,10 +1,9 @@
 """A browser on a running product."""
 
-import json
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -22,7 +21,6 @@ os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 DESK: ViewportSize = {"width": 1280, "height": 800}
 
 Visit = Callable[..., Page]
-Idle = defaultdict[str, list[BrowserContext]]
 
 
 @pytest.fixture(scope="session")
@@ -80,97 +78,81 @@ def session_of(browser: Browser, product: Product) -> Callable[[str], StorageSta
     return log_in_once
 
 
-@pytest.fixture(scope="session")
-def idle(browser: Browser) -> Iterator[Idle]:
-    """Browsers without cookies that nobody uses now, by their options.
+@dataclass
+class Tab:
+    """A tab in a browser of its own, and what `watch` sees in it and in those that it opens."""
 
-    In a new one everything is fetched and compiled anew. What a page keeps besides cookies is its tab's.
-    """
-    contexts: Idle = defaultdict(list)
-    yield contexts
-    for opened in contexts.values():
-        for context in opened:
-            context.close()
+    page: Page
+    options: dict[str, Any]
+    faults: list[str] = field(default_factory=list)
+
+    @classmethod
+    def open(cls, browser: Browser, url: str, options: dict[str, Any]) -> "Tab":
+        context = browser.new_context(base_url=url, **options)
+        context.set_default_timeout(10_000)
+        faults: list[str] = []
+
+        def watched(page: Page) -> None:
+            watch(page, url, faults)
+
+        context.on("page", watched)
+        return cls(context.new_page(), options, faults)
+
+    def wipe(self) -> None:
+        """As new: nothing of the last test is left in the page, in what it keeps, or around it."""
+        context = self.page.context
+        for other in context.pages:
+            if other != self.page:
+                other.close()
+        self.page.unroute_all()
+        self.page.goto("/healthz")
+        if self.options.get("java_script_enabled", True):
+            self.page.evaluate("sessionStorage.clear()")
+        self.page.emulate_media(color_scheme="light")
+        self.page.set_viewport_size(self.options["viewport"])
+        context.clear_cookies()
+        self.faults.clear()
+
+
+@pytest.fixture(scope="session")
+def idle() -> defaultdict[str, list[Tab]]:
+    """Wiped tabs, by their options. A new one is a new process, which reads and compiles every script anew."""
+    return defaultdict(list)
 
 
 @pytest.fixture
 def visit(
-    browser: Browser, product: Product, session_of: Callable[[str], StorageState], idle: Idle
+    browser: Browser,
+    product: Product,
+    session_of: Callable[[str], StorageState],
+    idle: defaultdict[str, list[Tab]],
 ) -> Iterator[Visit]:
-    """`visit("editor")` is a new tab, in a browser of its own, in which that role is logged in.
+    """`visit("editor")` is a tab, in a browser of its own, in which that role is logged in.
 
     In `visit("")` nobody is. The options are the browser's. What `watch` sees in any of the tabs fails the test at
     its end.
     """
-    faults: list[str] = []
-    used: list[tuple[str, BrowserContext]] = []
-
-    def watched(page: Page) -> None:
-        watch(page, product.url, faults)
+    used: list[Tab] = []
 
     def open_tab(role: str = "admin", **options: Any) -> Page:
         # Colours that are on their way from one theme to the other are neither.
         options = {"viewport": DESK, "reduced_motion": "reduce", **options}
-        kind = str(sorted(options.items()))
-        context = idle[kind].pop() if idle[kind] else browser.new_context(base_url=product.url, **options)
-        used.append((kind, context))
+        waiting = idle[str(sorted(options.items()))]
+        tab = waiting.pop() if waiting else Tab.open(browser, product.url, options)
+        used.append(tab)
         if role:
-            context.add_cookies(session_of(role)["cookies"])  # type: ignore[arg-type]  # as they came
-        context.set_default_timeout(10_000)
-        context.on("page", watched)
-        return context.new_page()
+            tab.page.context.add_cookies(session_of(role)["cookies"])  # type: ignore[arg-type]  # as they came
+        return tab.page
 
     yield open_tab
-    for kind, context in used:
-        for page in context.pages:
-            page.close()
-        context.remove_listener("page", watched)
-        context.clear_cookies()
-        idle[kind].append(context)
+    faults = [fault for tab in used for fault in tab.faults]
+    for tab in used:
+        if tab.page.is_closed():
+            tab.page.context.close()
+        else:
+            tab.wipe()
+            idle[str(sorted(tab.options.items()))].append(tab)
     assert faults == []
-
-
-@pytest.fixture(scope="module")
-def kept(
-    browser: Browser, product: Product, session_of: Callable[[str], StorageState]
-) -> Iterator[Callable[..., tuple[Page, list[str]]]]:
-    """A file's tabs, one for each role and each set of options, with what `watch` sees in them."""
-    with ExitStack() as contexts:
-
-        @cache
-        def open_once(role: str, kind: str) -> tuple[Page, list[str]]:
-            options = {"viewport": DESK, "reduced_motion": "reduce", **json.loads(kind)}
-            context = browser.new_context(base_url=product.url, storage_state=session_of(role), **options)
-            contexts.enter_context(context)
-            context.set_default_timeout(10_000)
-            page = context.new_page()
-            return page, watch(page, product.url)
-
-        yield lambda role, **options: open_once(role, json.dumps(options, sort_keys=True))
-
-
-@pytest.fixture
-def look(kept: Callable[..., tuple[Page, list[str]]]) -> Iterator[Visit]:
-    """`look("editor")` is `visit`'s tab for a test that begins with an address and leaves nothing behind.
-
-    The file's tests share it: a new tab is a new process, in which every script is read and compiled anew.
-    """
-    seen: list[list[str]] = []
-
-    def go_on(role: str = "admin", **options: Any) -> Page:
-        page, faults = kept(role, **options)
-        seen.append(faults)
-        if page.url != "about:blank":
-            page.evaluate("sessionStorage.clear()")
-        if page.viewport_size != (size := options.get("viewport", DESK)):
-            page.set_viewport_size(size)
-        return page
-
-    yield go_on
-    found = [fault for faults in seen for fault in faults]
-    for faults in seen:
-        faults.clear()
-    assert found == []
 
 
 @pytest.fixture

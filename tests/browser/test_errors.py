@@ -68,8 +68,8 @@ def said(field: Locator) -> Locator:
 
 
 @pytest.mark.parametrize("case", FIELDS, ids=lambda case: case.label)
-def test_an_error_beside_a_field_goes_when_the_field_is_right(look, place, size, case: Mended):
-    page = look("superuser", viewport=size)
+def test_an_error_beside_a_field_goes_when_the_field_is_right(visit, place, size, case: Mended):
+    page = visit("superuser", viewport=size)
     page.goto(case.path if case.path.startswith("/") else place.at(case.path))
     field = page.get_by_label(case.label, exact=True)
     if case.beside:

@@ -140,8 +140,8 @@ def addresses(parcels: Place, product: Product) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("stop", PAGES, ids=lambda stop: stop.name)
-def test_a_page_is_whole(stop: Stop, addresses: dict[str, str], look):
-    page = look(stop.role)
+def test_a_page_is_whole(stop: Stop, addresses: dict[str, str], visit):
+    page = visit(stop.role)
     answer = page.goto(stop.path.format(**addresses))
     assert answer is not None
     assert answer.status == 200
@@ -214,8 +214,8 @@ def narrow_menu(page: Page, place: Place) -> None:
     ],
     ids=lambda opening: opening.__name__,
 )
-def test_what_opens_on_a_page_is_whole(opening, parcels: Place, look):
-    page = look()
+def test_what_opens_on_a_page_is_whole(opening, parcels: Place, visit):
+    page = visit()
     opening(page, parcels)
     if opening.__name__.endswith("preview"):
         expect(page.get_by_role("dialog").get_by_text("Nothing has been sent yet")).to_be_visible()
@@ -233,8 +233,8 @@ def test_the_header_of_a_long_table_stays_in_sight_and_off_the_row_that_a_link_n
 @pytest.mark.parametrize(
     "path", ["", "discover/zendesk/", "register/", "queue/", "sources/", "keys/", "members/"]
 )
-def test_what_is_pressed_fits_a_finger(path: str, parcels: Place, look):
-    page = look(has_touch=True, is_mobile=True, viewport={"width": 390, "height": 844})
+def test_what_is_pressed_fits_a_finger(path: str, parcels: Place, visit):
+    page = visit(has_touch=True, is_mobile=True, viewport={"width": 390, "height": 844})
     page.goto(parcels.at(path))
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     faults = layout.small(page)

@@ -284,6 +284,17 @@ def add_previews(made: Furnished) -> None:
 def add_second_chances(made: Furnished) -> None:
     """Runs that did not end well and that deleted something, and a preview of each thing that is done about sources."""
     states = {source.state: source for source in made.sources[: len(State)]}
+    add_ended_runs(made, states)
+    Source.objects.filter(pk=states["usable"].pk).update(knowledge_id=f"{made.mark}-knowledge", job_id="job")
+    known = {**made.who, "workspace": made.workspace}
+    keys = [states["usable"].pk]
+    made.previews["refresh"] = refreshes.freeze(**known, sources=keys)
+    made.previews["delete"] = deletions.freeze(**known, sources=keys)
+    made.previews["retry"] = retries.freeze_sources(**known, sources=[states["failed"].pk])
+
+
+def add_ended_runs(made: Furnished, states: dict[str, Source]) -> None:
+    """A register that failed, and a deletion that names it as what it retries."""
     failed = made.runs["failed"] = runs.start_register(
         **made.who,
         workspace=made.workspace,
@@ -323,12 +334,6 @@ def add_second_chances(made: Furnished) -> None:
     ended = {"state": RunState.ENDED, "ended_at": datetime.now(UTC)}
     Run.objects.filter(pk=failed.pk).update(failed=1, **ended)
     Run.objects.filter(pk=deleted.pk).update(done=1, **ended)
-    Source.objects.filter(pk=states["usable"].pk).update(knowledge_id=f"{made.mark}-knowledge", job_id="job")
-    known = {**made.who, "workspace": made.workspace}
-    keys = [states["usable"].pk]
-    made.previews["refresh"] = refreshes.freeze(**known, sources=keys)
-    made.previews["delete"] = deletions.freeze(**known, sources=keys)
-    made.previews["retry"] = retries.freeze_sources(**known, sources=[states["failed"].pk])
 
 
 def add_schedules(made: Furnished) -> None:

@@ -319,14 +319,8 @@ def add_ended_runs(made: Furnished, states: dict[str, Source]) -> None:
         "sources": [{"id": states["gone"].fini_id, "title": f"{made.mark} title"}],
         "articles": [{"id": f"{made.mark}-a", "title": f"{made.mark} article"}],
     }
-    Step.objects.create(
-        run=deleted,
-        number=1,
-        kind=RunKind.DELETE,
-        state=StepState.DONE,
-        due_at=datetime.now(UTC),
-        deleted=said,
-    )
+    now, done = datetime.now(UTC), StepState.DONE
+    Step.objects.create(run=deleted, number=1, kind=RunKind.DELETE, state=done, due_at=now, deleted=said)
     Item.objects.filter(run=failed).update(
         source=states["failed"], stage=Stage.ENDED, outcome=ItemOutcome.FAILED, reason=f"{made.mark} error"
     )

@@ -1,4 +1,4 @@
-"""Trap 1 for Notion: its IDs are paired without dashes and case."""
+"""T1 for Notion: its IDs are paired without dashes and case."""
 
 from datetime import UTC, datetime
 

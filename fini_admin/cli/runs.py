@@ -2,20 +2,24 @@
 
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
 from fini_admin.cli import base as commands
-from fini_admin.ingestion import discovery_remarks
-from fini_admin.ingestion.models import Run, RunState
+from fini_admin.ingestion import discovery_remarks, previews
+from fini_admin.ingestion.models import Preview, Run, RunState
 from fini_admin.ingestion.runs import NothingToDo
+from fini_admin.sources.queries import keys_by_id
 from fini_admin.workspaces.models import Workspace
+from fini_admin.workspaces.preferences import preferences
 from fini_admin.workspaces.queries import usable_key
 
 POLL_SECONDS = 0.5
 EXIT_NOT_ALL_DONE = 2
 BAR_WIDTH = 30
+NAMED = 5
 
 
 class RunCommand(commands.Command):
@@ -41,6 +45,13 @@ class RunCommand(commands.Command):
         self.stdout.flush()
         if wait and not self.follow(run):
             sys.exit(EXIT_NOT_ALL_DONE)
+
+    def confirmed(self, preview: Preview) -> Run:
+        """The run of a preview, with what the workspace sends along by default; what stays out is said."""
+        for reason, number in preview.summary.get("skipped", {}).items():
+            self.stderr.write(f"left out: {number:,}: {commands.one_line(reason)}")
+        held = preferences(preview.workspace)
+        return previews.confirm(by=commands.by(), preview=preview, english=held.english, baser=held.baser)
 
     def follow(self, run: Run) -> bool:
         """Wait for the run's end; returns whether every ID was done. Raises CommandError without a usable key."""
@@ -69,3 +80,13 @@ class RunCommand(commands.Command):
                 f"\r[{'#' * filled:{BAR_WIDTH}}] {run.ended:,} of {run.total:,}{end}", ending=""
             )
             self.stderr.flush()
+
+
+def keys_or_error(workspace: Workspace, ids: Sequence[str]) -> list[int]:
+    """The keys of the sources of these IDs, in their order; a CommandError names those that the workspace has not."""
+    found = keys_by_id(workspace, ids)
+    unknown = [one for one in dict.fromkeys(ids) if one not in found]
+    if unknown:
+        more = f" and {len(unknown) - NAMED:,} more" if len(unknown) > NAMED else ""
+        raise CommandError(f"{workspace.slug} has no source {', '.join(unknown[:NAMED])}{more}")
+    return [found[one] for one in dict.fromkeys(ids)]

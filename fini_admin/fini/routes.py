@@ -22,6 +22,7 @@ from fini_admin.fini.providers import PROVIDERS, Listing, provider_of
 from fini_admin.fini.wire import SOURCE_ID, Deleted, Document, IdLists, Json, ListPage, is_shortened
 
 ROOT = "/v2/documents/public"
+REFRESH = f"{ROOT}/refresh"
 INGESTIBLE = ("web", "googledrive", "notion", "zendesk", "confluence")
 SOURCES = ("web", "files", "googledrive", "zendesk", "notion", "confluence")
 
@@ -148,7 +149,7 @@ def refresh(source_ids: Sequence[str]) -> Request[list[str]]:
     """Process sources of any provider again, by ID. Fini refuses raw files."""
     parse = partial(wire.parse_refreshed, asked=len(source_ids))
     body = {"documentIds": _checked_ids(source_ids)}
-    return Request("refresh", "POST", f"{ROOT}/refresh", parse, body=body)
+    return Request("refresh", "POST", REFRESH, parse, body=body)
 
 
 def delete(source_ids: Sequence[str], *, with_articles: bool = False) -> Request[Deleted]:

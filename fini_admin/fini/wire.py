@@ -210,11 +210,19 @@ class IdLists:
 
 
 @dataclass(frozen=True, slots=True)
-class Deleted:
-    """The answer of delete: the IDs of deleted sources and articles."""
+class Removed:
+    """A source or an article that Fini says it deleted."""
 
-    documents: list[str]
-    articles: list[str]
+    id: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """The answer of delete: the deleted sources and articles."""
+
+    documents: list[Removed]
+    articles: list[Removed]
 
     @classmethod
     def parse(cls, value: Json, asked: int) -> "Deleted":
@@ -223,14 +231,17 @@ class Deleted:
         if not isinstance(body.get("deletedDocuments"), list):
             raise NotUnderstood("no deletedDocuments")
         _check_count(len(body["deletedDocuments"]), asked, "IDs")
-        return cls(_record_ids(body.get("deletedDocuments")), _record_ids(body.get("deletedArticles")))
+        return cls(_removed(body.get("deletedDocuments")), _removed(body.get("deletedArticles")))
 
 
-def _record_ids(records: Json) -> list[str]:
+def _removed(records: Json) -> list[Removed]:
+    """The records of a list that have an `id`, with their titles."""
     if not isinstance(records, list):
         return []
     return [
-        clean(item["id"]) for item in records if isinstance(item, dict) and isinstance(item.get("id"), str)
+        Removed(field_text(item["id"]), field_text(item.get("title"), TITLE))
+        for item in records
+        if isinstance(item, dict) and isinstance(item.get("id"), str)
     ]
 
 

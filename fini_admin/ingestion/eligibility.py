@@ -1,26 +1,67 @@
 """Whether a source may be sent, and why not. Pure; previews, the queue, the engine and pages ask it."""
 
+from collections.abc import Collection, Mapping
+
 from fini_admin.fini import routes
+from fini_admin.ingestion.models import RunKind
 from fini_admin.sources.models import Source
-from fini_admin.sources.states import BUSY, State
+from fini_admin.sources.states import BUSY, State, ever_ingested
 
 TAKEN = "It was taken out of the queue, or another run has it"
+GONE = "It is no longer in Fini"
+# What is said when Fini answers that it does not have the route (a 404 that is about no ID).
+NO_ROUTE: dict[str, str] = {
+    RunKind.REFRESH: "This Fini has no refresh",
+    RunKind.DELETE: "This Fini cannot delete sources",
+}
 
 
-def why_not(source: Source | None, queued: set[int]) -> str:
-    """Why a source may not be ingested now; empty if it may. `queued`: keys of sources with an open entry."""
-    if source is None or source.state == State.GONE:
-        return "It is no longer in Fini"
-    if source.pk not in queued:
+def held_by(run: int) -> str:
+    """That another run is at work on a source."""
+    return f"Run {run} has it"
+
+
+def why_not(source: Source | None, queued: Collection[int], holders: Mapping[int, int] | None = None) -> str:
+    """Why a source may not be ingested now; empty when it may.
+
+    `queued` are the keys of the sources whose queue entry may be sent, `holders` the numbers of the other runs that
+    have sources, by the source's key (holding.holders).
+    """
+    if said := _occupied(source, holders or {}):
+        return said
+    if source is None or source.pk not in queued:
         return TAKEN
-    if source.state in BUSY:
-        return f"Its last job has not ended: it is {source.state}"
     if source.provider == "files":
         return "Raw files cannot be ingested by the API; upload the file again in Fini"
     if source.provider not in routes.INGESTIBLE:
         kind = f"of the type “{source.provider}”" if source.provider else "without a type"
         return f"Sources {kind} cannot be ingested by the API"
     return ""
+
+
+def why_not_refreshed(source: Source | None, holders: Mapping[int, int]) -> str:
+    """Why a source may not be refreshed now; empty when it may."""
+    if said := _occupied(source, holders):
+        return said
+    if source is None or source.provider == "files":
+        return "Raw files cannot be refreshed; delete it, and upload the file again in Fini"
+    if source.read_at is None:
+        return "Its record was not read yet"
+    return "" if ever_ingested(source) else "It was never ingested: send it from the queue"
+
+
+def why_not_deleted(source: Source | None, holders: Mapping[int, int]) -> str:
+    """Why a source may not be deleted now; empty when it may."""
+    return _occupied(source, holders)
+
+
+def _occupied(source: Source | None, holders: Mapping[int, int]) -> str:
+    """Why nothing at all may be sent about a source now."""
+    if source is None or source.state == State.GONE:
+        return GONE
+    if source.pk in holders:
+        return held_by(holders[source.pk])
+    return f"Its last job has not ended: it is {source.state}" if source.state in BUSY else ""
 
 
 def unaddressed(source: Source, addresses: set[str]) -> str:

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import QuerySet
 
 from fini_admin.audit.chain import utc_text
-from fini_admin.ingestion.models import QueueEntry
 from fini_admin.sources.models import DiscoveredResource, Source
+from fini_admin.sources.queries import with_lane
 from fini_admin.sources.states import ever_ingested
 from fini_admin.workspaces.models import Workspace
 
@@ -30,28 +30,22 @@ NAMES = [
 
 def all_sources(workspace: Workspace) -> Iterator[dict[str, Any]]:
     """Every source of a workspace as `export_sources` prints it, oldest first."""
-    mirrored = _with_waits(Source.objects.filter(workspace=workspace)).order_by("pk")
+    mirrored = with_lane(Source.objects.filter(workspace=workspace)).order_by("pk")
     return map(_row_of, mirrored.iterator(1000))
 
 
 def sources_newest_first(found: QuerySet[Source]) -> Iterator[dict[str, Any]]:
-    """The same for some sources in the order of their list; no read stays open between two pages."""
-    mirrored = _with_waits(found).order_by("-pk")
+    """The same of sources that match, in the order of their list. No read stays open between two pages of them."""
+    mirrored = found.order_by("-pk")
     rows = list(mirrored[:PAGE])
     while rows:
         yield from map(_row_of, rows)
         rows = list(mirrored.filter(pk__lt=rows[-1].pk)[:PAGE])
 
 
-def _with_waits(found: QuerySet[Source]) -> QuerySet[Source]:
-    """Add `waits`: whether the source has an open queue entry."""
-    open_entry = QueueEntry.objects.filter(source=OuterRef("pk"), closed_at=None)
-    return found.annotate(waits=Exists(open_entry))
-
-
 def _row_of(source: Any) -> dict[str, Any]:
-    """A source of `_with_waits` by the export's stable names."""
-    lane = ("refresh" if ever_ingested(source) else "add") if source.waits else None
+    """A source with its `lane` by the names of the export; one whose record was not read yet, by what is known."""
+    lane = source.lane or (None if source.lane is None else "refresh" if ever_ingested(source) else "add")
     return {
         "id": source.fini_id,
         "source": source.provider,

@@ -8,9 +8,9 @@ from fini_admin.workspaces.models import ApiKey, Workspace
 
 MOST_HOURS = 720
 PAGE = 100
-NOT_CONNECTED = (
-    "NotConnected"  # an `error_kind` beside the names of the errors' classes: only Fini's words tell
-)
+# An `error_kind` beside the names of the errors' classes: only Fini's words tell.
+NOT_CONNECTED = "NotConnected"
+_OPEN, _CLOSED = Q(closed_at__isnull=True), Q(closed_at__isnull=False)
 
 
 class RunKind(models.TextChoices):
@@ -20,6 +20,7 @@ class RunKind(models.TextChoices):
     REGISTER = "register"
     INGEST = "ingest"
     REFRESH = "refresh"
+    DELETE = "delete"
 
 
 class ItemOutcome(models.TextChoices):
@@ -40,11 +41,14 @@ class Lane(models.TextChoices):
 
 
 class Stage(models.TextChoices):
-    """Where an item stands. *pair*: registered, and its record was not read back yet (T1)."""
+    """Where an item stands. *pair*: registered, its record not read back yet (T1). *read*: its record is read first."""
 
     REGISTER = "register"
     PAIR = "pair"
+    READ = "read"
     INGEST = "ingest"
+    REFRESH = "refresh"
+    DELETE = "delete"
     FOLLOW = "follow"
     ENDED = "ended"
 
@@ -70,7 +74,8 @@ class Run(models.Model):
 
     It counts the IDs that have their end, each in the transaction that gives it (P3): nobody has to look at them.
     `error` is for people; `error_kind` is the name of the error's class, or NOT_CONNECTED. `left_out` is what a
-    discovery could not list, by kind (discovery_remarks.py).
+    discovery could not list, by kind (discovery_remarks.py). `retry_of` is the run of which this one tries IDs again;
+    `with_articles`: a delete takes what is linked with the sources as well.
     """
 
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
@@ -80,6 +85,8 @@ class Run(models.Model):
     state = models.CharField(max_length=10, choices=RunState.choices, default=RunState.RUNNING)
     total = models.PositiveIntegerField(default=0)
     then_ingest = models.BooleanField(default=False)
+    retry_of = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="retries")
+    with_articles = models.BooleanField(default=False)
     english = models.BooleanField(null=True)
     baser = models.BooleanField(null=True)
     actor = models.TextField()
@@ -122,7 +129,8 @@ class Step(models.Model):
 
     `root` is the step that this one was cut from after a refusal, `splits` how many calls that cost so far, kept
     at the root (T4). `refusal` is what Fini said when it refused the step. A read asked at or after
-    `settle_after` settles a step in *check* even if it shows no trace.
+    `settle_after` settles a step in *check* even if it shows no trace. `deleted` is what Fini said it deleted: lists
+    of `id` and `title` under `sources` and `articles`.
     """
 
     run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="steps")
@@ -139,6 +147,7 @@ class Step(models.Model):
     splits = models.PositiveIntegerField(default=0)
     refusal = models.TextField(blank=True)
     settle_after = models.DateTimeField(null=True)
+    deleted = models.JSONField(null=True)
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=["run", "number"], name="one_step_per_number"),)
@@ -174,7 +183,10 @@ class Item(models.Model):
 
 
 class QueueEntry(models.Model):
-    """A source's wait for ingestion. `lane` is empty until the record was read (T2); `run` is the run that holds it."""
+    """A source's wait for ingestion. `lane` is empty until the record was read (T2); `run` is the run that holds it.
+
+    `for_run_alone`: the run opened it for itself, and closes it if it does not send it.
+    """
 
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="+")
     source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="entries")
@@ -183,26 +195,15 @@ class QueueEntry(models.Model):
     opened_by = models.TextField()
     opened_run = models.PositiveBigIntegerField(null=True)
     run = models.ForeignKey(Run, null=True, on_delete=models.PROTECT, related_name="+")
+    for_run_alone = models.BooleanField(default=False)
     closed_at = models.DateTimeField(null=True)
     closed_how = models.CharField(max_length=10, blank=True)
 
     class Meta:
-        constraints = (
-            models.UniqueConstraint(
-                fields=["source"], condition=Q(closed_at__isnull=True), name="one_open_entry"
-            ),
-        )
+        constraints = (models.UniqueConstraint(fields=["source"], condition=_OPEN, name="one_open_entry"),)
         indexes = (
-            models.Index(
-                fields=["workspace", "lane", "id"],
-                name="entry_waiting",
-                condition=Q(closed_at__isnull=True),
-            ),
-            models.Index(
-                fields=["workspace", "closed_how"],
-                name="entry_closed",
-                condition=Q(closed_at__isnull=False),
-            ),
+            models.Index(fields=["workspace", "lane", "id"], name="entry_waiting", condition=_OPEN),
+            models.Index(fields=["workspace", "closed_how"], name="entry_closed", condition=_CLOSED),
         )
 
 
@@ -218,6 +219,7 @@ class RowGroupName(models.TextChoices):
     """What a preview's row is. Rows of the last two are never sent; a *twin* only if somebody lets it in."""
 
     ENTRY = "entry"
+    CHOSEN = "chosen"
     UPDATE = "update"
     SAME = "same"
     NEW = "new"
@@ -231,7 +233,9 @@ class Preview(models.Model):
 
     `token` is the one-time number of the run that comes of it. `summary` is what the page says besides the rows:
     `groups` (rows by group), `providers` (pairs of a provider and its number of IDs, in the order in which they are
-    sent), `skipped` (numbers by reason), `unit`, `notes`, `choose` and `untitled`.
+    sent), `skipped` (numbers by reason), `unit`, `notes`, `choose` and `untitled`. Of a refresh, a deletion and a retry
+    also `ways` (what is done, one for each of `providers`), `retry`, `retry_of` (a run's number), `with_articles` and
+    `linked`.
     """
 
     token = models.CharField(max_length=64, primary_key=True)
@@ -246,12 +250,13 @@ class Preview(models.Model):
 
 
 class PreviewRow(models.Model):
-    """A resource, queue entry or line of a preview.
+    """A resource, queue entry, source or line of a preview.
 
     `number` is its place in its group, from 0, as the page lists it. `position` is its place among all that may be
     sent, in the order given, and `place` among what is sent if nobody changes anything, by which calls are cut: both
     null for what cannot be sent, `place` also for a twin. `content` of a resource: `resource` (by the wire's names),
-    `was` (old values by what they are called), `twin`, `untitled`, `unlisted`; of a line: `line`, `said`, `text`.
+    `was` (old values by what they are called), `twin`, `untitled`, `unlisted`; of a line: `line`, `said`, `text`. What
+    was chosen for a refresh, a deletion or a retry has its `source` (a key) or a resource, and what is done (`way`).
     """
 
     preview = models.ForeignKey(Preview, on_delete=models.PROTECT, related_name="rows", db_index=False)
@@ -260,6 +265,8 @@ class PreviewRow(models.Model):
     position = models.PositiveIntegerField(null=True)
     place = models.PositiveIntegerField(null=True)
     entry = models.PositiveBigIntegerField(null=True)
+    source = models.PositiveBigIntegerField(null=True)
+    way = models.CharField(max_length=8, blank=True)
     content = models.JSONField(null=True)
 
     class Meta:
@@ -356,9 +363,6 @@ class Schedule(models.Model):
         )
         indexes = (models.Index(fields=["next_at"], name="schedule_due"),)
 
-    def __str__(self) -> str:
-        return f"discovery of {self.provider} {self.every}"
-
     @property
     def every(self) -> str:
         return "every hour" if self.every_hours == 1 else f"every {self.every_hours} hours"
@@ -384,9 +388,6 @@ class Verification(models.Model):
 
     class Meta:
         indexes = (models.Index(fields=["asked_at"], name="verification_open", condition=Q(ended_at=None)),)
-
-    def __str__(self) -> str:
-        return f"verification of {self.key_id}"
 
 
 class Worker(models.Model):

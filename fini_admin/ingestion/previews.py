@@ -3,7 +3,6 @@
 A preview's token is the one-time number of its run: confirmed twice, it leads to the same run (P4).
 """
 
-import secrets
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,15 +13,12 @@ from typing import Any, Unpack
 from django.db.models import Q
 
 from fini_admin.audit.names import By
-from fini_admin.fini import routes
-from fini_admin.fini.client import Request
 from fini_admin.fini.routes import Resource
+from fini_admin.ingestion.chosen import is_chosen, start_chosen
 from fini_admin.ingestion.comparison import compare, completed
 from fini_admin.ingestion.eligibility import unaddressed, why_not
 from fini_admin.ingestion.missing_titles import fill_titles, keep_known_titles
 from fini_admin.ingestion.models import (
-    Budget,
-    Lane,
     Preview,
     PreviewRow,
     PreviewState,
@@ -33,24 +29,19 @@ from fini_admin.ingestion.models import (
 )
 from fini_admin.ingestion.preview_answers import ChosenResources, PostedAnswer
 from fini_admin.ingestion.preview_rows import line_rows, register_rows
+from fini_admin.ingestion.preview_store import number_of_ids, store_preview
 from fini_admin.ingestion.runs import (
     Extra,
     NothingToDo,
-    entries_in_given_order,
     is_waiting,
     start_ingest,
     start_register,
 )
-from fini_admin.ingestion.steps import batch_size
-from fini_admin.lib.paging import CHUNK, chunks
+from fini_admin.lib.paging import CHUNK
 from fini_admin.workspaces.models import Workspace
-from fini_admin.workspaces.preferences import preferences
 
 KEPT = timedelta(days=1)
 _CONFIRMING = timedelta(seconds=30)  # whoever confirmed it in its last moment still reads its rows
-_PORTION = 2000  # rows a transaction: everyone else who writes waits for it
-_CALL_SECONDS = 0.75  # what a call takes with its answer, as long as the budget is not spent
-_MORE = 5  # a person decides within minutes: beyond so many calls at once the budget sets the pace
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +58,6 @@ class RegisterNotes:
     problems: Collection[Sequence[Any]] = ()
     duplicates: Collection[Sequence[Any]] = ()
     choose: bool = False
-
-
-def new_token() -> str:
-    """A one-time number for a form that starts a run."""
-    return secrets.token_urlsafe(24)
 
 
 def freeze_register(
@@ -110,7 +96,7 @@ def freeze_register(
     )
     preview = Preview(workspace=workspace, kind=RunKind.REGISTER, made_by=actor, summary=summary)
     preview.provider, preview.then_ingest = provider, then_ingest
-    return _stored(preview, rows)
+    return store_preview(preview, rows)
 
 
 def freeze_ingest(*, actor: str, workspace: Workspace, entries: Sequence[QueueEntry]) -> Preview:
@@ -138,7 +124,7 @@ def freeze_ingest(*, actor: str, workspace: Workspace, entries: Sequence[QueueEn
         "skipped": dict(skipped),
     }
     preview = Preview(workspace=workspace, kind=RunKind.INGEST, made_by=actor, summary=summary)
-    return _stored(preview, _in_sending_order(by_provider.values()))
+    return store_preview(preview, _in_sending_order(by_provider.values()))
 
 
 def _in_sending_order(parts: Iterable[Iterable[PreviewRow]]) -> Iterator[PreviewRow]:
@@ -146,22 +132,6 @@ def _in_sending_order(parts: Iterable[Iterable[PreviewRow]]) -> Iterator[Preview
     for place, row in enumerate(chain.from_iterable(parts)):
         row.number = row.place = place
         yield row
-
-
-def _stored(preview: Preview, rows: Iterable[PreviewRow]) -> Preview:
-    """Store a preview, its rows in several transactions; only then can it be found."""
-    preview.token, preview.made_at = new_token(), datetime.now(UTC)
-    preview.save(force_insert=True)
-    groups: Counter[str] = Counter()
-    for part in chunks(rows, _PORTION):
-        for row in part:
-            row.preview = preview
-            groups[str(row.group)] += 1
-        PreviewRow.objects.bulk_create(part)
-    preview.summary["groups"] = dict(groups)
-    preview.state = PreviewState.OPEN
-    preview.save(update_fields=["summary", "state"])
-    return preview
 
 
 def delete_expired() -> None:
@@ -179,100 +149,6 @@ def find(workspace: Workspace, token: str) -> Preview | None:
     return fresh.filter(workspace=workspace, token=token).first()
 
 
-def number_of_ids(preview: Preview) -> int:
-    """How many IDs the run will have, if nothing is left out and no twin let in."""
-    return sum(number for _, number in preview.summary["providers"])
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedCall:
-    """A call that the run will make: of one provider (T8), with so many rows from the place `first` on."""
-
-    number: int
-    provider: str
-    first: int
-    ids: int
-    method: str
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
-class CallPlan:
-    """How a preview's rows are cut into calls, by arithmetic: nothing is read for it. Calls count from 1."""
-
-    preview: Preview
-    size: int
-
-    @property
-    def number(self) -> int:
-        """How many calls there are."""
-        return sum(-(-ids // self.size) for _, ids in self.preview.summary["providers"])
-
-    def call(self, number: int) -> PlannedCall | None:
-        """The call of this number."""
-        first, before = 0, 0
-        for provider, ids in self.preview.summary["providers"]:
-            calls = -(-ids // self.size)
-            if before < number <= before + calls:
-                at = (number - before - 1) * self.size
-                path = self._path(provider)
-                return PlannedCall(number, provider, first + at, min(self.size, ids - at), "POST", path)
-            first, before = first + ids, before + calls
-        return None
-
-    def calls(self, most: int) -> list[PlannedCall]:
-        """The first calls, in the order in which they will go out."""
-        found = (self.call(number) for number in range(1, min(most, self.number) + 1))
-        return [call for call in found if call]
-
-    def _path(self, provider: str) -> str:
-        if self.preview.kind == RunKind.REGISTER:
-            return routes.register_path(provider)
-        return routes.ROOT
-
-
-def call_plan(preview: Preview) -> CallPlan:
-    """The calls as they stand now: as large as they may be by the workspace's settings and by Fini's word."""
-    budget = Budget.objects.filter(workspace=preview.workspace_id).first()
-    return CallPlan(preview, batch_size(budget or Budget(workspace=preview.workspace)))
-
-
-def request_of(preview: Preview, call: PlannedCall) -> Request[Any] | None:
-    """A planned call's request; None when nothing of it can be sent any more.
-
-    What a record read since then made unfit is left out here as it will be by the run. An ID whose record was not read
-    yet stands in *add*.
-    """
-    rows = preview.rows.filter(place__gte=call.first, place__lt=call.first + call.ids).order_by("place")
-    if preview.kind == RunKind.REGISTER:
-        resources = [content["resource"] for content in rows.values_list("content", flat=True) if content]
-        return routes.register(call.provider, resources)
-    numbers = [number for number in rows.values_list("entry", flat=True) if number]
-    entries = _fit(entries_in_given_order(preview.workspace, numbers), call.provider)
-    again = [wire for wire, lane in entries if lane == Lane.REFRESH]
-    first = [wire for wire, lane in entries if lane != Lane.REFRESH]
-    held = preferences(preview.workspace)
-    if not entries:
-        return None
-    return routes.ingest(call.provider, add=first, refresh=again, english=held.english, baser=held.baser)
-
-
-def _fit(entries: Sequence[QueueEntry], provider: str) -> list[tuple[str, str]]:
-    """What names each source of this provider to Fini, with its lane, less what cannot be sent with the others."""
-    addresses: set[str] = set()
-    return [
-        (entry.source.wire_id, entry.lane)
-        for entry in entries
-        if entry.source.provider == provider and not unaddressed(entry.source, addresses)
-    ]
-
-
-def estimated_seconds(workspace: Workspace, number: int) -> int:
-    """About how long so many calls take: the budget sets the pace of many (T7)."""
-    limit = preferences(workspace).calls_per_minute
-    return max(1, round(number * _CALL_SECONDS if number <= limit // _MORE else number * 60 / limit))
-
-
 def confirm(
     *,
     by: By,
@@ -282,7 +158,9 @@ def confirm(
 ) -> Run:
     """Start the run of a preview, or find the one that came of it. Raises NothingToDo."""
     extra["token"] = preview.token
-    if preview.kind == RunKind.REGISTER:
+    if is_chosen(preview):
+        run = start_chosen(preview, by=by, **extra)
+    elif preview.kind == RunKind.REGISTER:
         run = start_register(
             by=by,
             workspace=preview.workspace,

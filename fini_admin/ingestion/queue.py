@@ -1,7 +1,7 @@
 """The queue: source IDs that await ingestion, one open entry each (P4), in two lanes. Its page's reads, and writes."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypedDict, Unpack
@@ -13,6 +13,8 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from fini_admin.audit import chain
 from fini_admin.audit.names import Activity, By
 from fini_admin.ingestion.budget import lock_budget
+from fini_admin.ingestion.eligibility import held_by
+from fini_admin.ingestion.holding import holders
 from fini_admin.ingestion.models import Item, Lane, QueueEntry, Run, Stage
 from fini_admin.lib.paging import CHUNK, COUNTED, chunks, count
 from fini_admin.sources import mirror
@@ -226,7 +228,9 @@ def set_lanes(sources: Collection[Source]) -> None:
     for lane, again in ((Lane.ADD, False), (Lane.REFRESH, True)):
         matching = [source for source in sources if ever_ingested(source) is again]
         _open_entries(matching).exclude(lane=lane).update(lane=lane)
-        Item.objects.filter(source__in=matching, stage__in=(Stage.PAIR, Stage.INGEST)).update(lane=lane)
+        Item.objects.filter(source__in=matching, stage__in=(Stage.PAIR, Stage.READ, Stage.INGEST)).update(
+            lane=lane
+        )
 
 
 def close_entries(sources: Iterable[Source], how: str) -> None:
@@ -235,8 +239,42 @@ def close_entries(sources: Iterable[Source], how: str) -> None:
 
 
 def release_entries(run: Run, sources: Collection[int]) -> None:
-    """Give back the entries that the run took for these sources (keys) and did not send."""
-    QueueEntry.objects.filter(source__in=sources, closed_at=None, run=run).update(run=None)
+    """What the run had taken and did not send waits again, for whoever sends it next: sources by their numbers.
+
+    What the run opened for itself alone is closed.
+    """
+    mine = QueueEntry.objects.filter(source__in=sources, closed_at=None, run=run)
+    alone = [entry.source for entry in mine.filter(for_run_alone=True).select_related("source")]
+    mine.filter(for_run_alone=False).update(run=None)
+    if alone:
+        close_entries(alone, "not sent")
+        settle_states(alone, Observation("", datetime.now(UTC), run.number))
+
+
+def hold_for_run(run: Run, sources: Sequence[Source], lanes: Mapping[int, str]) -> None:
+    """Have a run hold these sources: it takes their waiting entries, and opens one where none waits.
+
+    `lanes` by the source's key; a source without one has its waiting entry taken, and none opened.
+    """
+    for part in chunks(sources, CHUNK):
+        _open_entries(part).filter(run=None).update(run=run)
+        held = set(_open_entries(part).values_list("source_id", flat=True))
+        opening = [source for source in part if source.pk in lanes and source.pk not in held]
+        now = datetime.now(UTC)
+        QueueEntry.objects.bulk_create(
+            QueueEntry(
+                workspace_id=run.workspace_id,
+                source=source,
+                lane=lanes[source.pk],
+                opened_at=now,
+                opened_by=run.actor,
+                opened_run=run.number,
+                run=run,
+                for_run_alone=True,
+            )
+            for source in opening
+        )
+        settle_states(opening, Observation("", now, run.number))
 
 
 @dataclass(slots=True)
@@ -258,7 +296,7 @@ def remove_entries(*, by: By, workspace: Workspace, entries: Collection[int]) ->
             for part in chunks([entry.pk for entry in going], CHUNK):
                 QueueEntry.objects.filter(pk__in=part).update(closed_at=now, closed_how=REMOVED)
             sources = [entry.source for entry in going]
-            _settle_states(sources, f"Removed from the queue by {by.actor}", queued=False)
+            _settle_moved(sources, f"Removed from the queue by {by.actor}")
             _record_activity(Activity.QUEUE_REMOVED, sources, workspace, by)
         moved.sources += sources
     return moved
@@ -296,7 +334,7 @@ def put_sources_back(*, by: By, workspace: Workspace, sources: Collection[int]) 
             QueueEntry.objects.bulk_create(
                 [_entry_for(source, by.actor) for source in coming], batch_size=CHUNK
             )
-            _settle_states(coming, f"Put back into the queue by {by.actor}", queued=True)
+            _settle_moved(coming, f"Put back into the queue by {by.actor}")
             _record_activity(Activity.QUEUE_PUT_BACK, coming, workspace, by)
         moved.sources += coming
     return moved
@@ -307,6 +345,7 @@ def _may_come_back(moved: Moved, workspace: Workspace, numbers: Sequence[int]) -
     mine = Source.objects.filter(workspace=workspace, pk__in=numbers).only("workspace_id", *DECISIVE)
     found = {source.pk: source for source in mine}
     waiting = set(_open_entries(found.values()).values_list("source_id", flat=True))
+    held = holders(found)
     coming = []
     for number in numbers:
         source = found.get(number)
@@ -316,6 +355,8 @@ def _may_come_back(moved: Moved, workspace: Workspace, numbers: Sequence[int]) -
             moved.left["it is no longer in Fini"] += 1
         elif source.pk in waiting:
             moved.left["it is in the queue already"] += 1
+        elif source.pk in held:
+            moved.left[held_by(held[source.pk])] += 1
         elif source.state in BUSY:
             moved.left["its last job has not ended"] += 1
         else:
@@ -331,15 +372,17 @@ def _entry_for(source: Source, actor: str) -> QueueEntry:
     )
 
 
-def _settle_states(sources: list[Source], note: str, *, queued: bool) -> None:
-    """Move the sources to the state that follows, with their history."""
-    by_state: dict[State, list[Source]] = {}
-    for source in sources:
-        by_state.setdefault(mirror.next_state(source, queued=queued), []).append(source)
+def settle_states(sources: Collection[Source], origin: Observation, note: str = "") -> None:
+    """Give these sources the state that follows from their records and from what waits, with their history."""
+    queued = set(_open_entries(sources).values_list("source_id", flat=True))
+    mirror.settle_states(sources, origin, note, queued=queued)
+
+
+def _settle_moved(sources: Sequence[Source], note: str) -> None:
+    """What follows from somebody's having moved these, kept in the history of each."""
     shown = Observation("", datetime.now(UTC))
-    for state, alike in by_state.items():
-        for part in chunks(alike, CHUNK):
-            mirror.move_all(part, state, shown, note)
+    for part in chunks(sources, CHUNK):
+        settle_states(part, shown, note)
 
 
 def _record_activity(kind: Activity, sources: list[Source], workspace: Workspace, by: By) -> None:

@@ -14,7 +14,7 @@ from fini_admin.fini.providers import PROVIDERS
 from fini_admin.fini.routes import ResourceBody
 from fini_admin.ingestion import queue
 from fini_admin.ingestion.budget import lock_budget
-from fini_admin.ingestion.eligibility import TAKEN
+from fini_admin.ingestion.eligibility import NO_ROUTE, TAKEN
 from fini_admin.ingestion.models import (
     Item,
     ItemOutcome,
@@ -27,7 +27,7 @@ from fini_admin.ingestion.models import (
     StepState,
     Watch,
 )
-from fini_admin.ingestion.steps import ItemWriter, add_step, batch_size
+from fini_admin.ingestion.steps import ItemWriter, add_step, batch_size, due_batches
 from fini_admin.ingestion.wakeup import wake
 from fini_admin.lib.paging import CHUNK, chunks
 from fini_admin.workspaces.models import Workspace
@@ -101,7 +101,7 @@ def start_discover(*, by: By, workspace: Workspace, provider: str, **extra: Unpa
         lock_budget(workspace)
         if again := run_of_token(workspace, extra.get("token")):
             return again
-        run = _new_run(workspace, RunKind.DISCOVER, by=by, provider=provider, **extra)
+        run = new_run(workspace, RunKind.DISCOVER, by=by, provider=provider, **extra)
         add_step(run, RunKind.DISCOVER, provider, [])
     return run
 
@@ -126,7 +126,7 @@ def start_register(
         budget = lock_budget(workspace)
         if again := run_of_token(workspace, extra.get("token")):
             return again
-        run = _new_run(
+        run = new_run(
             workspace,
             RunKind.REGISTER,
             by=by,
@@ -170,7 +170,7 @@ def start_ingest(
         total = len(taken)
         if not total:
             raise NothingToDo(EMPTY)
-        run = _new_run(workspace, RunKind.INGEST, by=by, total=total, **extra)
+        run = new_run(workspace, RunKind.INGEST, by=by, total=total, **extra)
         writer = ItemWriter(run, batch_size(budget))
         writer.write(_ingest_items(run, taken))
         if writer.skipped == total:
@@ -229,7 +229,7 @@ def _ingest_item(position: int, wait: Wait) -> Item:
     return item
 
 
-def _new_run(workspace: Workspace, kind: RunKind, *, by: By, **fields: object) -> Run:
+def new_run(workspace: Workspace, kind: RunKind, *, by: By, **fields: object) -> Run:
     """Store the next run of a workspace, record it in the audit trail and wake the workers."""
     last = Run.objects.filter(workspace=workspace).aggregate(Max("number"))["number__max"] or 0
     run = Run(
@@ -254,6 +254,20 @@ def _new_run(workspace: Workspace, kind: RunKind, *, by: By, **fields: object) -
     )
     wake()
     return run
+
+
+def add_due_steps(run: Run) -> None:
+    """Cut what may be sent by now into steps; refuse the items of a kind that this Fini has no route for."""
+    for kind, provider, batch in due_batches(run):
+        if _has_no_route(run, kind):
+            finish_and_release(run, batch, ItemOutcome.REFUSED, NO_ROUTE[kind])
+        else:
+            add_step(run, kind, provider, batch)
+
+
+def _has_no_route(run: Run, kind: RunKind) -> bool:
+    """Whether Fini answered a step of the run that it does not have the route."""
+    return kind in NO_ROUTE and Step.objects.filter(run=run, kind=kind, refusal=NO_ROUTE[kind]).exists()
 
 
 def finish_and_release(run: Run, items: Sequence[Item], outcome: ItemOutcome, reason: str = "") -> None:

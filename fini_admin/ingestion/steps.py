@@ -10,18 +10,28 @@ from fini_admin.ingestion.models import Budget, Item, ItemOutcome, Run, RunKind,
 from fini_admin.lib.paging import CHUNK, chunks
 from fini_admin.workspaces.preferences import preferences
 
+# The stages in which a step carries an item, with the step's kind.
+CARRIED: dict[str, RunKind] = {
+    Stage.REGISTER: RunKind.REGISTER,
+    Stage.INGEST: RunKind.INGEST,
+    Stage.REFRESH: RunKind.REFRESH,
+    Stage.DELETE: RunKind.DELETE,
+}
+# The stages before these: while an item is in one of them, more may come to be sent.
+BEFORE = (Stage.REGISTER, Stage.PAIR, Stage.READ)
+
 
 class ItemWriter:
     """Writes a new run's items, each with the step that carries it once it may be sent.
 
-    Items come in sending order, those of a provider together, and are held in pieces of CHUNK. Each row is written once
-    and none is read again: on SQLite everyone else who writes waits meanwhile.
+    Items come in sending order, those of a stage and a provider together, and are held in pieces of CHUNK. Each row is
+    written once and none is read again: on SQLite everyone else who writes waits meanwhile.
     """
 
     def __init__(self, run: Run, size: int) -> None:
         self.run, self.size = run, size
         self.skipped = 0
-        self._steps, self._pairing = 0, False
+        self._steps, self._more = 0, False
         self._open: list[Item] = []
         self._batches: list[list[Item]] = []
         self._others: list[Item] = []
@@ -36,17 +46,17 @@ class ItemWriter:
         if self._open:
             self._close()
         self._store()
-        if self._pairing:  # more is to come: what fills no batch waits for it (`add_ingest_steps`)
+        if self._more:  # more is to come: what fills no batch waits for it (`due_batches`)
             Item.objects.filter(step__in=self._tails).update(step=None)
             Step.objects.filter(pk__in=self._tails).delete()
 
     def _take(self, item: Item) -> None:
-        if item.stage not in (Stage.REGISTER, Stage.INGEST):
-            self._pairing = self._pairing or item.stage == Stage.PAIR
+        self._more = self._more or item.stage in BEFORE
+        if item.stage not in CARRIED:
             self.skipped += item.outcome == ItemOutcome.SKIPPED
             self._others.append(item)
             return
-        if self._open and (len(self._open) == self.size or self._open[0].provider != item.provider):
+        if self._open and (len(self._open) == self.size or _alike(self._open[0]) != _alike(item)):
             self._close()
         self._open.append(item)
 
@@ -59,7 +69,7 @@ class ItemWriter:
             Step(
                 run=self.run,
                 number=self._steps + number,
-                kind=self.run.kind,
+                kind=CARRIED[batch[0].stage],
                 provider=batch[0].provider,
                 due_at=self.run.created_at,
             )
@@ -67,12 +77,17 @@ class ItemWriter:
         )
         self._steps += len(steps)
         for step, batch in zip(steps, self._batches, strict=True):
-            if len(batch) < self.size:
+            if len(batch) < self.size and step.kind != RunKind.REGISTER:
                 self._tails.append(step.pk)
             for item in batch:
                 item.step_id = step.pk
         Item.objects.bulk_create([*chain.from_iterable(self._batches), *self._others], batch_size=CHUNK)
         self._batches, self._others = [], []
+
+
+def _alike(item: Item) -> tuple[str, str]:
+    """What the items of a step have in common: one kind of call, and one provider (T8)."""
+    return item.stage, item.provider
 
 
 def add_step(
@@ -87,24 +102,18 @@ def add_step(
     return step
 
 
-def add_ingest_steps(run: Run) -> None:
-    """Cut the items that may be ingested by now into steps."""
-    waiting = Item.objects.filter(run=run, stage=Stage.INGEST, step=None).order_by("position")
-    more = Item.objects.filter(run=run, stage__in=(Stage.REGISTER, Stage.PAIR)).exists()
+def due_batches(run: Run) -> Iterator[tuple[RunKind, str, Sequence[Item]]]:
+    """The kind, the provider and the items of each step that may be cut by now: full ones, and the rest at the end."""
+    waiting = Item.objects.filter(run=run, stage__in=CARRIED, step=None).order_by("position")
+    more = Item.objects.filter(run=run, stage__in=BEFORE).exists()
     size = batch_size(Budget.objects.get(workspace=run.workspace_id))
-    for provider, batch in _batches(waiting.only("provider"), size, more=more):
-        add_step(run, RunKind.INGEST, provider, batch)
-
-
-def _batches(items: Iterable[Item], size: int, *, more: bool) -> Iterator[tuple[str, Sequence[Item]]]:
-    """Batches of one provider each (T8): full ones, and the rest once no more items are to come."""
-    by_provider: dict[str, list[Item]] = {}
-    for item in items:
-        by_provider.setdefault(item.provider, []).append(item)
-    for provider, mine in by_provider.items():
+    alike: dict[tuple[str, str], list[Item]] = {}
+    for item in waiting.only("provider", "stage", "source"):
+        alike.setdefault(_alike(item), []).append(item)
+    for (stage, provider), mine in alike.items():
         for batch in chunks(mine, size):
             if len(batch) == size or not more:
-                yield provider, batch
+                yield CARRIED[stage], provider, batch
 
 
 def batch_size(budget: Budget) -> int:

@@ -3,7 +3,7 @@
 import json
 import re
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from fini_admin.sandbox.faults import Fault
 from fini_admin.sandbox.log import Entry
@@ -55,12 +55,22 @@ def _faulty(world: World, request: Request, fault: Fault) -> Outgoing | None:
         _count(world, request, effect["status"])
         reply = Reply(effect["status"], fault.envelope())
     else:
-        reply = perform(world, request)
+        reply = perform(world, _first_half(request) if effect.get("half") else request)
         if "status" in effect:
             reply = Reply(effect["status"], fault.envelope())
     if after:
         time.sleep(delay)
     return None if effect.get("drop") == "after" else _spoil(outgoing(reply), fault)
+
+
+def _first_half(request: Request) -> Request:
+    """The request with the first half of each list in its body: Fini fails amid its work."""
+    body = json.loads(request.body)
+    halved = {
+        name: value[: (len(value) + 1) // 2] if isinstance(value, list) else value
+        for name, value in body.items()
+    }
+    return replace(request, body=json.dumps(halved).encode())
 
 
 def _spoil(answer: Outgoing, fault: Fault) -> Outgoing:

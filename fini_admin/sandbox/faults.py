@@ -60,8 +60,20 @@ _CHECKS = {
     "huge": _whole,
     "drip": _number,
     "after": _flag,
+    "half": _flag,
 }
-_SELECTION = {"method", "path", "count", "skip", "probability", "after", "message", "error", "content_type"}
+_SELECTION = {
+    "method",
+    "path",
+    "count",
+    "skip",
+    "probability",
+    "after",
+    "half",
+    "message",
+    "error",
+    "content_type",
+}
 
 
 @dataclass

@@ -26,7 +26,8 @@ Control routes (JSON, no key, never limited, delayed or logged):
   GET, PATCH         /_sandbox/settings   the switches; GET lists them all with their values
   GET, POST, DELETE  /_sandbox/faults     make the next answers go wrong: method, path (regular expression),
                                           count, skip, probability; status, message, error, headers, delay,
-                                          drop (before, after), truncate, body, content_type, huge, drip, after
+                                          drop (before, after), truncate, body, content_type, huge, drip, after,
+                                          half (of each list that is sent, only the first half is worked on)
   GET, DELETE        /_sandbox/log        what was asked (?since=NUMBER)
   POST, DELETE       /_sandbox/keys       add {{key, workspace, scopes}}, revoke {{key}}
   GET, POST          /_sandbox/documents  list (?workspace=demo), add {{workspace, count or documents}}

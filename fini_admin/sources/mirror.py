@@ -10,7 +10,7 @@ from django.db.models import Model
 
 from fini_admin.fini.providers import Node
 from fini_admin.fini.wire import Document
-from fini_admin.lib.paging import CHUNK
+from fini_admin.lib.paging import CHUNK, chunks
 from fini_admin.sources.models import DiscoveredResource, Source, StateChange
 from fini_admin.sources.states import BUSY, ENDED, Before, State, decide
 from fini_admin.workspaces.models import Workspace
@@ -109,14 +109,15 @@ def _take_over(record: Document, source: Source) -> bool:
 
 
 def next_state(source: Source, *, queued: bool, asking: bool | None = None) -> State:
-    """The state that the mirrored record has now; a stuck source stays stuck until its job ends.
+    """What the mirrored record comes to; a stuck source stays stuck until its job ends, or another is sent.
 
-    `asking`: whether a send's outcome is unknown; None takes it from the source's state.
+    `asking`: whether the outcome of a send that is new is unknown; of an older one the source's state tells.
     """
     sent = Before(source.before_job, source.before_status, source.before_updated) if source.sent_at else None
     unknown = source.state == State.UNKNOWN if asking is None else asking
     state = decide(source, queued=queued, sent=sent, asking=unknown)
-    return State.STUCK if source.state == State.STUCK and state in BUSY else state
+    sticks = asking is None and source.state == State.STUCK and state in BUSY
+    return State.STUCK if sticks else state
 
 
 def _move(source: Source, new: State, origin: Observation, now: datetime, note: str = "") -> StateChange:
@@ -138,6 +139,40 @@ def move_all(sources: Iterable[Source], new: State, origin: Observation, note: s
     moved = Source.objects.filter(pk__in=[source.pk for source in moving])
     moved.update(state=new, state_since=now)
     StateChange.objects.bulk_create(history)
+
+
+def settle_states(
+    sources: Iterable[Source], origin: Observation, note: str = "", *, queued: Collection[int]
+) -> None:
+    """Give saved sources the state that follows from their records; `queued` are the keys of those that wait.
+
+    A `note` is kept in the history of those as well whose state stays.
+    """
+    by_state: dict[State, list[Source]] = {}
+    for source in sources:
+        by_state.setdefault(next_state(source, queued=source.pk in queued), []).append(source)
+    for state, alike in by_state.items():
+        for part in chunks(alike, CHUNK):
+            staying = [source for source in part if source.state == state] if note else []
+            move_all(part, state, origin, note)
+            add_notes(staying, origin, note)
+
+
+def add_notes(sources: Iterable[Source], origin: Observation, note: str) -> None:
+    """Keep in these sources' history what happened to them and left their state as it is."""
+    now = datetime.now(UTC)
+    StateChange.objects.bulk_create(
+        StateChange(
+            source=source,
+            at=now,
+            old=source.state,
+            new=source.state,
+            call=origin.call,
+            run=origin.run,
+            note=note,
+        )
+        for source in sources
+    )
 
 
 def save(sources: list[Source], history: list[StateChange]) -> None:

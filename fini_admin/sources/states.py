@@ -87,12 +87,14 @@ def _of_completed(record: Record) -> State:
 def decide(record: Record, *, queued: bool, sent: Before | None, asking: bool) -> State:
     """A source's state now.
 
-    `queued`: it has an open queue entry. `sent`: what stood in the record before the send that is being followed.
-    `asking`: that send's outcome is unknown. Until the record shows the send's trace it tells nothing about it.
+    `queued`: it has an open queue entry, which makes it *queued* only where it was never ingested: a source that waits
+    for a refresh keeps the state of its last job. `sent`: what stood in the record before the send that is being
+    followed. `asking`: that send's outcome is unknown. Until the record shows the send's trace it tells nothing
+    about it.
     """
     if sent and not has_trace(record, sent):
         return State.UNKNOWN if asking else State.SENT
     state = _of_job(record)
     if sent:
         return State.SENT if state is State.REGISTERED else state
-    return State.QUEUED if queued and state not in BUSY else state
+    return State.QUEUED if queued and state is State.REGISTERED else state

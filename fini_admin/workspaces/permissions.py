@@ -56,6 +56,21 @@ ADMIN = EDITOR | {
 ALLOWED: dict[Role, frozenset[Permission]] = {Role.VIEWER: VIEWER, Role.EDITOR: EDITOR, Role.ADMIN: ADMIN}
 
 
+# What a run of each kind needs, and so its retry.
+OF_RUNS: dict[str, Permission] = {
+    "discover": Permission.SOURCES_DISCOVER,
+    "register": Permission.SOURCES_REGISTER,
+    "ingest": Permission.SOURCES_INGEST,
+    "refresh": Permission.SOURCES_REFRESH,
+    "delete": Permission.SOURCES_DELETE,
+}
+
+
+def permission_of(kind: str) -> Permission:
+    """The permission that a run of this kind needs."""
+    return OF_RUNS[kind]
+
+
 def roles_with(permission: Permission) -> frozenset[Role]:
     """The roles that have a permission."""
     return frozenset(role for role, held in ALLOWED.items() if permission in held)

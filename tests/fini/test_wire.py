@@ -11,7 +11,7 @@ from fini_admin.fini import errors, routes, wire
 from fini_admin.fini.client import Answer, Request
 from fini_admin.fini.errors import FiniError, NotUnderstood
 from fini_admin.fini.routes import Resource
-from fini_admin.fini.wire import Document
+from fini_admin.fini.wire import Document, Removed
 
 ID = "0b6c2a52-77f4-4c0e-9a3d-2f1f6f0c9e11"
 PAGE = Resource("n-1", "Travel", "https://n.example/1", "text/markdown").body()
@@ -150,7 +150,7 @@ def test_one_of_two_lists_may_be_missing():
     assert read("ingest", {"updatedDocumentIds": [ID], "addedDocumentIds": []}).all == [ID]
     assert read("ingest", {"addedDocumentIds": [ID], "updatedDocumentIds": [ID]}).all == [ID]
     assert read("ingest", {"addedDocumentIds": [ID], "updatedDocumentIds": None}).updated == []
-    assert read("delete", {"deletedDocuments": [{"id": ID}, {"title": "x"}]}).documents == [ID]
+    assert read("delete", {"deletedDocuments": [{"id": ID}, {"title": "x"}]}).documents == [Removed(ID, "")]
     assert read("list", {"documents": []}).has_more is False
 
 

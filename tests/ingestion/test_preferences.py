@@ -14,7 +14,7 @@ from django.test import Client
 
 from fini_admin.audit.models import Entry
 from fini_admin.cli.management.commands.discover import Command
-from fini_admin.ingestion import budget, previews, runs
+from fini_admin.ingestion import budget, planned_calls, previews, runs
 from fini_admin.ingestion.engine import loop
 from fini_admin.ingestion.models import Budget, Preview, Run, Slot, Step, StepState
 from fini_admin.ingestion.queries import footer
@@ -139,7 +139,7 @@ def test_the_foot_shows_the_workspaces_own_budget(acme: Workspace, other: Worksp
 def test_a_preview_of_many_calls_counts_with_the_workspaces_budget(acme: Workspace, settings: Any) -> None:
     settings.FINI_CALLS_PER_MINUTE = 90
     change(acme, calls_per_minute=30)
-    assert previews.estimated_seconds(acme, 90) == 180
+    assert planned_calls.estimated_seconds(acme, 90) == 180
 
 
 def test_each_workspace_cuts_its_calls_by_its_own_batch_size(
@@ -150,7 +150,7 @@ def test_each_workspace_cuts_its_calls_by_its_own_batch_size(
     preview = previews.freeze_register(
         actor="ada", workspace=acme, provider="notion", resources=resources(5), then_ingest=False
     )
-    assert [call.ids for call in previews.call_plan(preview).calls(9)] == [2, 2, 1]
+    assert [call.ids for call in planned_calls.call_plan(preview).calls(9)] == [2, 2, 1]
     for workspace in (acme, other):
         register(workspace, 5)
     drive(acme)

@@ -11,7 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from fini_admin.ingestion import runs
-from fini_admin.ingestion.models import Item, ItemOutcome, QueueEntry, Run, Stage, Step, Watch
+from fini_admin.ingestion.models import Item, ItemOutcome, QueueEntry, Run, Step, Watch
 from fini_admin.sources.models import Source
 from fini_admin.web.wording import home
 from fini_admin.workspaces.models import Workspace
@@ -87,10 +87,6 @@ def test_whether_a_run_is_over_is_found_without_reading_what_has_ended(
         return taken
 
     assert looking(2000) <= looking(20) + 100
-
-
-def test_ended_comes_before_every_other_stage() -> None:
-    assert min(Stage.values) == Stage.ENDED
 
 
 @measurable

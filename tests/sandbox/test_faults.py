@@ -29,6 +29,12 @@ def test_a_status_after_the_work(fini, sandbox):
     assert known(sandbox, "a")
 
 
+def test_a_status_after_half_of_the_work(fini, sandbox):
+    sandbox.fault(method="POST", status=500, after=True, half=True)
+    assert fini.register("a", "b", "c").status == 500
+    assert [known(sandbox, name) for name in "abc"] == [True, True, False]
+
+
 def test_faults_choose_by_method_path_and_number(fini, sandbox):
     sandbox.fault(method="GET", path=r"source=web", count=2, skip=1, status=500)
     seen = [

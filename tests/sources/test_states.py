@@ -44,11 +44,13 @@ def test_a_record_alone_tells_its_state(record: Record, state: State) -> None:
     ("record", "state"),
     [
         (Record(), State.QUEUED),
-        (Record("COMPLETED", success=True, paragraphs=1), State.QUEUED),
+        (Record("COMPLETED", success=True, paragraphs=1), State.USABLE),
+        (Record("COMPLETED", success=True), State.EMPTY),
+        (Record("FAILED"), State.FAILED),
         (Record("IN_PROGRESS"), State.RUNNING),
     ],
 )
-def test_an_open_entry_shows_unless_a_job_runs(record: Record, state: State) -> None:
+def test_an_open_entry_makes_queued_only_what_was_never_ingested(record: Record, state: State) -> None:
     assert decide(record, queued=True, sent=None, asking=False) == state
 
 

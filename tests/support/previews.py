@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from fini_admin.ingestion import previews
+from fini_admin.ingestion import planned_calls
 from fini_admin.ingestion.models import Preview, PreviewRow, RowGroupName
 
 
@@ -32,6 +32,6 @@ def _line(row: PreviewRow) -> tuple[Any, ...]:
 
 def planned_bodies(preview: Preview) -> list[Any]:
     """The bodies of all calls that the preview shows."""
-    plan = previews.call_plan(preview)
-    requests = [previews.request_of(preview, call) for call in plan.calls(plan.number)]
+    plan = planned_calls.call_plan(preview)
+    requests = [planned_calls.request_of(preview, call) for call in plan.calls(plan.number)]
     return [json.loads(request.payload) for request in requests if request and request.payload]

@@ -7,10 +7,12 @@ from django.db.models import Q, QuerySet
 
 from fini_admin.fini.external_ids import comparison_key, spellings
 from fini_admin.ingestion import queue
+from fini_admin.ingestion.eligibility import GONE
 from fini_admin.ingestion.engine import split
 from fini_admin.ingestion.models import (
     Item,
     ItemOutcome,
+    Lane,
     Run,
     RunKind,
     RunState,
@@ -19,8 +21,10 @@ from fini_admin.ingestion.models import (
     StepState,
     Watch,
 )
-from fini_admin.ingestion.runs import end_finished_runs, finish_and_release, finish_items
-from fini_admin.ingestion.steps import add_ingest_steps, add_step
+from fini_admin.ingestion.plans import STAGES, Action, ItemPlan, after_reading
+from fini_admin.ingestion.reads import FIRST_GAP, request_read, watch_from
+from fini_admin.ingestion.runs import add_due_steps, end_finished_runs, finish_and_release, finish_items
+from fini_admin.ingestion.steps import CARRIED, add_step
 from fini_admin.lib import lease
 from fini_admin.lib.paging import chunks
 from fini_admin.sources import mirror
@@ -29,24 +33,12 @@ from fini_admin.sources.models import Source
 from fini_admin.sources.states import ENDED, Before, State, has_trace
 from fini_admin.workspaces.models import Workspace
 
-FIRST_GAP = 2.0
 LONGEST_REST = timedelta(seconds=4)
-SENDS = 5
+# How often a step goes out when each read-back says that Fini never took it.
+SENDS: dict[str, int] = {RunKind.INGEST: 5, RunKind.REFRESH: 5, RunKind.DELETE: 2}
+ASKED = (StepState.SENT, StepState.CHECK)
 AT_ONCE = 250  # so many names or sources a statement
 OUTCOMES = {State.USABLE: ItemOutcome.DONE, State.EMPTY: ItemOutcome.FAILED, State.FAILED: ItemOutcome.FAILED}
-
-
-def request_read(workspace: Workspace, sources: list[Source], since: datetime) -> None:
-    """Have these records read by a call that is asked at or after `since`."""
-    Source.objects.filter(pk__in=[source.pk for source in sources]).update(wanted_since=since, missed_walks=0)
-    _watch_from(workspace, max(since, datetime.now(UTC)))
-
-
-def _watch_from(workspace: Workspace, at: datetime) -> None:
-    """Walk the list at `at` or before, and start again with the shortest gap between walks."""
-    watch = Watch.objects.filter(workspace=workspace)
-    watch.update(gap=FIRST_GAP, news_at=datetime.now(UTC))
-    watch.filter(Q(next_at=None) | Q(next_at__gt=at)).update(next_at=at, tries=0)
 
 
 def follow_jobs(run: Run, items: list[Item], origin: Observation) -> None:
@@ -70,8 +62,8 @@ def follow_jobs(run: Run, items: list[Item], origin: Observation) -> None:
 
 
 def _rest_before_poll(workspace: Workspace, now: datetime) -> None:
-    """Delay the next poll after a send, because a job takes a moment; not if a read has been waited for already."""
-    _watch_from(workspace, now + timedelta(seconds=FIRST_GAP))
+    """Jobs take a moment: the next poll comes after the last send, unless somebody has waited for it already."""
+    watch_from(workspace, now + timedelta(seconds=FIRST_GAP))
     mine = Source.objects.filter(workspace=workspace)
     waiting = mine.filter(Q(wanted_since__lte=now) | Q(sent_at__lt=now - LONGEST_REST)).exists()
     if not waiting:
@@ -80,8 +72,10 @@ def _rest_before_poll(workspace: Workspace, now: datetime) -> None:
 
 
 def act_on_records(workspace: Workspace, sources: list[Source]) -> None:
-    """Do all that follows from records that were just read: pairing, ends, unknown sends, the end of runs."""
-    pair_items(workspace, [source for source in sources if source.wanted_since is None])
+    """All that follows from these records having been read."""
+    read = [source for source in sources if source.wanted_since is None]
+    pair_items(workspace, read)
+    _go_on_after_reading(workspace, read)
     _end_followed(sources)
     resolve_checks(workspace)
     end_finished_runs(workspace)
@@ -141,6 +135,25 @@ def _go_on_after_pairing(run: Run, items: list[Item]) -> None:
         finish_and_release(run, items, ItemOutcome.DONE)
 
 
+def _go_on_after_reading(workspace: Workspace, sources: Sequence[Source]) -> None:
+    """What a retry reads first goes on as its record says: it is followed, sent, or there is nothing to do."""
+    reading = Item.objects.filter(run__workspace=workspace, run__state=RunState.RUNNING, stage=Stage.READ)
+    alike: dict[tuple[Run, ItemPlan], list[Item]] = {}
+    by_key = {source.pk: source for source in sources}
+    for item in reading.filter(source__in=by_key).select_related("run"):
+        plan = after_reading(by_key[item.source_id or 0])
+        alike.setdefault((item.run, plan), []).append(item)
+    for (run, plan), items in alike.items():
+        if plan.way == Action.FOLLOW:
+            follow_jobs(run, items, Observation("", datetime.now(UTC), run.number))
+        elif plan.way == Action.NOTHING:
+            finish_and_release(run, items, ItemOutcome.SKIPPED, plan.why)
+        else:
+            lane = Lane.ADD if plan.way == Action.ADD else Lane.REFRESH
+            mine = Item.objects.filter(pk__in=[item.pk for item in items])
+            mine.update(stage=STAGES[plan.way], lane=lane)
+
+
 def end_unpaired(workspace: Workspace) -> None:
     """End the items as unknown for which no record was found once every requested record was read (T1)."""
     if Source.objects.filter(workspace=workspace, wanted_since__isnull=False).exists():
@@ -163,7 +176,7 @@ def end_unpaired(workspace: Workspace) -> None:
 
 def plan_runs(workspace: Workspace) -> None:
     for run in Run.objects.filter(workspace=workspace, state=RunState.RUNNING):
-        add_ingest_steps(run)
+        add_due_steps(run)
 
 
 def _end_followed(sources: list[Source]) -> None:
@@ -188,15 +201,39 @@ def _outcome_reason(source: Source) -> str:
 
 
 def source_gone(source: Source, origin: Observation) -> None:
-    """Handle a 404 for a source: close its queue entry, fail the items that need it."""
-    mirror.move_all([source], State.GONE, origin, "Fini answered 404")
-    Source.objects.filter(pk=source.pk).update(sent_at=None, wanted_since=None, missed_walks=0)
-    queue.close_entries([source], "gone")
-    open_items = Item.objects.filter(source=source).exclude(stage=Stage.ENDED).select_related("run")
-    for item in open_items:
-        finish_and_release(item.run, [item], ItemOutcome.FAILED, "It is no longer in Fini")
-        add_ingest_steps(item.run)
+    """Fini does not know the ID any more: the items that need it fail, a delete of it is done, its entry closes."""
+    asked = Item.objects.filter(source=source, stage=Stage.DELETE, step__state__in=ASKED).select_related(
+        "run"
+    )
+    deleting = asked.first()
+    note = f"Deleted in run {deleting.run.number}: Fini answered 404" if deleting else "Fini answered 404"
+    sources_gone([source], origin, note)
     resolve_checks(source.workspace)
+
+
+def sources_gone(sources: Sequence[Source], origin: Observation, note: str) -> None:
+    """Fini has these no longer. A list that was read before, and still shows them, is left aside."""
+    now, keys = datetime.now(UTC), [source.pk for source in sources]
+    mirror.move_all(sources, State.GONE, origin, note)
+    gone = Source.objects.filter(pk__in=keys)
+    gone.update(sent_at=None, wanted_since=None, missed_walks=0, read_at=now)
+    queue.close_entries(sources, "gone")
+    open_items = Item.objects.filter(source__in=keys).exclude(stage=Stage.ENDED).select_related("run", "step")
+    by_end: dict[tuple[ItemOutcome, str], dict[Run, list[Item]]] = {}
+    for item in open_items:
+        by_end.setdefault(_end_when_gone(item), {}).setdefault(item.run, []).append(item)
+    for (outcome, reason), by_run in by_end.items():
+        for run, items in by_run.items():
+            finish_and_release(run, items, outcome, reason)
+            add_due_steps(run)
+
+
+def _end_when_gone(item: Item) -> tuple[ItemOutcome, str]:
+    """What an item comes to whose source is not in Fini: that is what a delete is for."""
+    if item.stage != Stage.DELETE:
+        return ItemOutcome.FAILED, GONE
+    asked = item.step is not None and item.step.state in ASKED
+    return (ItemOutcome.DONE, "") if asked else (ItemOutcome.SKIPPED, GONE)
 
 
 def resolve_checks(workspace: Workspace) -> None:
@@ -207,14 +244,28 @@ def resolve_checks(workspace: Workspace) -> None:
 
 
 def _resolve_check(step: Step) -> None:
-    """Settle each item whose record shows a trace at once, the others together, when all were read late enough."""
-    items = list(step.items.filter(stage=Stage.INGEST).select_related("source").order_by("position"))
+    """A trace settles an item at once; all others together, when each was read late enough."""
+    items = list(step.items.filter(stage__in=CARRIED).select_related("source").order_by("position"))
+    if step.kind == RunKind.DELETE:
+        _resolve_deletion(step, items)
+        return
     traced = [item for item in items if item.source and _shows_trace(item.source)]
     if traced:
         follow_jobs(step.run, traced, Observation(step.call, datetime.now(UTC), step.run.number))
     silent = [item for item in items if item not in traced]
     if all(_read_late_enough(item.source, step) for item in silent):
         _settle_not_done(step, silent)
+
+
+def _resolve_deletion(step: Step, items: list[Item]) -> None:
+    """What is gone has its end already (source_gone); what is still there late enough was not deleted."""
+    if all(_read_late_enough(item.source, step) for item in items):
+        _settle_not_done(step, items)
+        return
+    early = [item.source for item in items if item.source and not _read_late_enough(item.source, step)]
+    unwanted = [source for source in early if source.wanted_since is None]
+    if unwanted and step.settle_after:
+        request_read(step.run.workspace, unwanted, step.settle_after)
 
 
 def _shows_trace(source: Source) -> bool:
@@ -235,16 +286,21 @@ def _read_late_enough(source: Source | None, step: Step) -> bool:
 def _settle_not_done(step: Step, items: list[Item]) -> None:
     """Handle items without a trace: halve a refused batch, send any other again, at most SENDS times."""
     sources = [item.source for item in items if item.source]
-    Source.objects.filter(pk__in=[source.pk for source in sources]).update(sent_at=None)
-    note = "No trace of the call: it was not done"
-    mirror.move_all(sources, State.QUEUED, Observation(step.call, datetime.now(UTC), step.run.number), note)
+    origin = Observation(step.call, datetime.now(UTC), step.run.number)
+    if step.kind == RunKind.DELETE:
+        mirror.add_notes(sources, origin, "Fini still has it: it was not deleted")
+    else:
+        Source.objects.filter(pk__in=[source.pk for source in sources]).update(sent_at=None)
+        for source in sources:
+            source.sent_at = None
+        queue.settle_states(sources, origin, "No trace of the call: it was not done")
     if items and step.refusal:
         split.split_step(step, items, step.refusal)
         return
     lease.give_back(Step.objects.filter(pk=step.pk), state=StepState.DONE)
-    if items and step.tries >= SENDS:
+    if items and step.tries >= SENDS[step.kind]:
         finish_and_release(
             step.run, items, ItemOutcome.FAILED, f"Sent {step.tries} times, and Fini never took it"
         )
     elif items:
-        add_step(step.run, RunKind.INGEST, step.provider, items, tries=step.tries)
+        add_step(step.run, RunKind(step.kind), step.provider, items, tries=step.tries)

@@ -21,11 +21,13 @@ from fini_admin.fini.errors import FiniError
 from fini_admin.fini.retry import may_be_repeated
 from fini_admin.fini.routes import InvalidRequest
 from fini_admin.ingestion import budget
-from fini_admin.ingestion.eligibility import why_not
+from fini_admin.ingestion.eligibility import TAKEN, why_not, why_not_deleted, why_not_refreshed
 from fini_admin.ingestion.engine import credentials, settle
 from fini_admin.ingestion.engine.credentials import context_for
-from fini_admin.ingestion.models import Item, ItemOutcome, Lane, QueueEntry, RunKind, Stage, Step, StepState
+from fini_admin.ingestion.holding import holders
+from fini_admin.ingestion.models import Item, ItemOutcome, Lane, QueueEntry, RunKind, Step, StepState
 from fini_admin.ingestion.runs import end_finished_runs, finish_and_release
+from fini_admin.ingestion.steps import CARRIED
 from fini_admin.lib import lease
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import BUSY, State
@@ -73,8 +75,8 @@ def perform(step_id: int, owner: str) -> None:
 
 
 def _items_of(step: Step) -> list[Item]:
-    """The items that a step's call carries, in the order given."""
-    carried = step.items.filter(stage__in=(Stage.REGISTER, Stage.INGEST))
+    """What a step's call carries, in the order in which it was given."""
+    carried = step.items.filter(stage__in=CARRIED)
     return list(carried.select_related("source").order_by("position"))
 
 
@@ -84,6 +86,10 @@ def request_of(step: Step, items: list[Item]) -> Request[Any]:
         return routes.discover(step.provider)
     if step.kind == RunKind.REGISTER:
         return routes.register(step.provider, [item.resource for item in items if item.resource])
+    if step.kind == RunKind.REFRESH:
+        return routes.refresh([_fini_id(item) for item in items])
+    if step.kind == RunKind.DELETE:
+        return routes.delete([_fini_id(item) for item in items], with_articles=step.run.with_articles)
     return routes.ingest(
         step.provider,
         add=[_wire_id(item) for item in items if item.lane == Lane.ADD],
@@ -99,29 +105,44 @@ def _wire_id(item: Item) -> str:
     return item.source.wire_id
 
 
+def _fini_id(item: Item) -> str:
+    """What names the item's source to refresh and delete, for `web` as well."""
+    if item.source is None:
+        raise InvalidRequest("the item has no source")
+    return item.source.fini_id
+
+
 def _drop_ineligible(step: Step) -> None:
-    """Skip the items that became ineligible since the run was started, each with its reason."""
-    if step.kind != RunKind.INGEST:
+    """Leave out what became ineligible since the run was started, and say so."""
+    if may_be_repeated(step.kind):
         return
     with transaction.atomic():
         budget.lock_budget(step.run.workspace)
-        items = list(step.items.filter(stage=Stage.INGEST).select_related("source"))
-        queued = set(
-            QueueEntry.objects.filter(
-                run=step.run, closed_at=None, source__in=[item.source_id for item in items]
-            ).values_list("source_id", flat=True)
-        )
-        for reason, ineligible in _ineligible_by_reason(items, queued).items():
+        items = list(step.items.filter(stage__in=CARRIED).select_related("source"))
+        for reason, ineligible in _ineligible_by_reason(step, items).items():
             finish_and_release(step.run, ineligible, ItemOutcome.SKIPPED, reason)
 
 
-def _ineligible_by_reason(items: list[Item], queued: set[int]) -> dict[str, list[Item]]:
+def _ineligible_by_reason(step: Step, items: list[Item]) -> dict[str, list[Item]]:
+    """The items that may not be sent, by reason."""
+    sources = [item.source_id for item in items if item.source_id]
+    mine = QueueEntry.objects.filter(run=step.run, closed_at=None, source__in=sources)
+    queued = set(mine.values_list("source_id", flat=True))
+    held = holders(sources, but=step.run)
     reasons: dict[str, list[Item]] = {}
     for item in items:
-        reason = why_not(item.source, queued)
-        if reason:
+        if reason := _why_not(step, item.source, queued, held):
             reasons.setdefault(reason, []).append(item)
     return reasons
+
+
+def _why_not(step: Step, source: Source | None, queued: set[int], held: dict[int, int]) -> str:
+    """Why a step may not carry a source; empty when it may. `queued`: its run has the entry; `held`: another has it."""
+    if step.kind == RunKind.DELETE:
+        return why_not_deleted(source, held)
+    if step.kind == RunKind.INGEST:
+        return why_not(source, queued, held)
+    return why_not_refreshed(source, held) or ("" if source and source.pk in queued else TAKEN)
 
 
 def _close_empty(step: Step) -> None:
@@ -145,11 +166,18 @@ def _offending(step: Step, items: list[Item]) -> Iterator[tuple[Item, str]]:
     """The items that cannot be sent alone, and each that repeats an earlier one's name, with what is wrong."""
     names: set[str] = set()
     for item in items:
-        name = _wire_id(item) if step.kind == RunKind.INGEST and item.source else item.external_id
+        name = item.external_id if step.kind == RunKind.REGISTER else _name_in(step, item)
         problem = _problem_of(step, item) or (TWIN if name in names else "")
         if problem:
             yield item, problem
         names.add(name)
+
+
+def _name_in(step: Step, item: Item) -> str:
+    """What names an item's source in the step's call; empty where it has none."""
+    if item.source is None:
+        return ""
+    return item.source.wire_id if step.kind == RunKind.INGEST else item.source.fini_id
 
 
 def _problem_of(step: Step, item: Item) -> str:
@@ -167,13 +195,20 @@ def _claim(step: Step, items: list[Item], owner: str, call: str) -> None:
     ours = lease.held(Step.objects.filter(pk=step.pk, state=StepState.READY), owner)
     if not ours.update(state=StepState.SENT, call=call, tries=F("tries") + 1, lease_until=None):
         raise StepChanged
-    sources = Source.objects.filter(pk__in=[item.source_id for item in items if item.source_id])
-    if step.kind == RunKind.INGEST:
-        waiting = sources.filter(entries__run=step.run_id, entries__closed_at=None)
-        if waiting.exclude(state__in=(*BUSY, State.GONE)).count() != len(items):
-            raise StepChanged
-        sources.update(before_job=F("job_id"), before_status=F("job_status"), before_updated=F("updated_at"))
+    if not may_be_repeated(step.kind):
+        _claim_sources(step, [item.source_id for item in items if item.source_id])
     budget.take(held, call, urgent=step.kind == RunKind.DISCOVER)
+
+
+def _claim_sources(step: Step, keys: list[int]) -> None:
+    """None of these sources is busy, gone or another run's; how each stood before a job is kept (T3, P4)."""
+    sources = Source.objects.filter(pk__in=keys)
+    starts_jobs = step.kind != RunKind.DELETE
+    mine = sources.filter(entries__run=step.run_id, entries__closed_at=None) if starts_jobs else sources
+    if mine.exclude(state__in=(*BUSY, State.GONE)).count() != len(keys) or holders(keys, but=step.run):
+        raise StepChanged
+    if starts_jobs:
+        sources.update(before_job=F("job_id"), before_status=F("job_status"), before_updated=F("updated_at"))
 
 
 def _settle_step(step: Step, items: list[Item], done: Exchange[Any]) -> None:

@@ -1,19 +1,21 @@
 """What an answer, or the lack of one, means for a step and its items. Runs inside the outcome's transaction (P3)."""
 
 import re
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 
 from fini_admin.audit.transport import Exchange
-from fini_admin.fini.errors import FiniError, KeyRefused, ScopeMissing
+from fini_admin.fini.errors import FiniError, KeyRefused, NotFound, ScopeMissing
 from fini_admin.fini.errors import Outcome as CallOutcome
-from fini_admin.fini.retry import pause_before_retry
-from fini_admin.fini.wire import IdLists
+from fini_admin.fini.retry import may_be_repeated, pause_before_retry
+from fini_admin.fini.wire import Deleted, IdLists
 from fini_admin.ingestion import discovery_remarks, queue
+from fini_admin.ingestion.eligibility import NO_ROUTE
 from fini_admin.ingestion.engine import split
-from fini_admin.ingestion.engine.follow import follow_jobs, request_read
+from fini_admin.ingestion.engine.follow import follow_jobs, sources_gone
 from fini_admin.ingestion.models import (
     NOT_CONNECTED,
     Item,
@@ -25,14 +27,14 @@ from fini_admin.ingestion.models import (
     StepState,
     Watch,
 )
-from fini_admin.ingestion.runs import finish_and_release
-from fini_admin.ingestion.steps import add_ingest_steps
+from fini_admin.ingestion.reads import request_read
+from fini_admin.ingestion.runs import add_due_steps, finish_and_release
 from fini_admin.lib import lease
 from fini_admin.lib.paging import CHUNK
 from fini_admin.sources import mirror
 from fini_admin.sources.mirror import Observation
 from fini_admin.sources.models import Source
-from fini_admin.sources.states import BUSY, State
+from fini_admin.sources.states import State
 
 GRACE = timedelta(seconds=5)
 # What is about the provider, the body or the key concerns every batch alike (T4). Whole phrases, for a refusal may
@@ -55,12 +57,15 @@ def settle_accepted(step: Step, items: list[Item], done: Exchange[Any]) -> None:
         discover_accepted(step, done.value)
     elif step.kind == RunKind.REGISTER:
         register_accepted(step, items, _ids_of(done), origin)
+    elif step.kind == RunKind.DELETE:
+        delete_accepted(step, items, done.value or Deleted([], []), origin)
     else:
-        ingest_accepted(step, items, _ids_of(done), origin)
+        jobs_accepted(step, items, _ids_of(done), origin)
 
 
-def _ids_of(done: Exchange[IdLists]) -> list[str]:
-    return done.value.all if done.value else []
+def _ids_of(done: Exchange[IdLists | list[str]]) -> list[str]:
+    """Every ID of the answer, once."""
+    return list(dict.fromkeys(done.value.all if isinstance(done.value, IdLists) else done.value or []))
 
 
 def _close_step(step: Step, **fields: object) -> None:
@@ -92,15 +97,14 @@ def register_accepted(step: Step, items: list[Item], ids: list[str], origin: Obs
     sources = mirror.ensure_sources(run.workspace, step.provider, ids, origin)
     queue.enqueue(sources, run)
     Source.objects.filter(pk__in=[source.pk for source in sources]).update(run=run.number)
-    resting = [source for source in sources if source.state not in BUSY]
-    mirror.move_all(resting, State.QUEUED, origin)
+    queue.settle_states(sources, origin)
     Item.objects.filter(pk__in=[item.pk for item in items]).update(stage=Stage.PAIR, step=step)
     request_read(run.workspace, sources, datetime.now(UTC))
     _close_step(step)
 
 
-def ingest_accepted(step: Step, items: list[Item], ids: list[str], origin: Observation) -> None:
-    """Follow the items that Fini's answer names, and read back those that it leaves out (T4)."""
+def jobs_accepted(step: Step, items: list[Item], ids: list[str], origin: Observation) -> None:
+    """What Fini says it took, to ingest or to refresh, is followed; what it left out is read back first (T4)."""
     named = set(ids)
     sources = mirror.ensure_sources(step.run.workspace, step.provider, ids, origin)
     urls = {source.original_url for source in sources if source.provider == "web"}
@@ -110,11 +114,27 @@ def ingest_accepted(step: Step, items: list[Item], ids: list[str], origin: Obser
         if item.source and (item.source.fini_id in named or item.source.original_url in urls)
     ]
     follow_jobs(step.run, took, origin)
-    left = [item for item in items if item not in took]
+    _check_left_out(step, [item for item in items if item not in took], origin)
+
+
+def delete_accepted(step: Step, items: list[Item], deleted: Deleted, origin: Observation) -> None:
+    """What Fini says it deleted is gone, and kept with the step; what it left out is read back first (T3)."""
+    named = {document.id for document in deleted.documents}
+    told = {"sources": deleted.documents, "articles": deleted.articles}
+    Step.objects.filter(pk=step.pk).update(
+        deleted={name: [asdict(one) for one in ones] for name, ones in told.items()}
+    )
+    going = [item for item in items if item.source and item.source.fini_id in named]
+    note = f"Deleted in run {step.run.number}"
+    sources_gone([item.source for item in going if item.source], origin, note)
+    _check_left_out(step, [item for item in items if item not in going], origin)
+
+
+def _check_left_out(step: Step, left: list[Item], origin: Observation) -> None:
+    """What the answer does not name is read back; where it names all, the step is done with."""
     if left:
-        _check_by_reading(
-            step, left, settle_after=_work_over_at(), note="Fini's answer left it out", call=origin.call
-        )
+        note = "Fini's answer left it out"
+        _check_by_reading(step, left, settle_after=_work_over_at(), note=note, call=origin.call)
     else:
         _close_step(step)
 
@@ -138,7 +158,7 @@ def settle_failed(step: Step, items: list[Item], error: FiniError, *, call: str)
         retry_later(step, pause)
     elif error.outcome is CallOutcome.REFUSED:
         _settle_refused(step, items, error, call=call)
-    elif step.kind == RunKind.INGEST and error.outcome is CallOutcome.UNKNOWN:
+    elif error.outcome is CallOutcome.UNKNOWN and not may_be_repeated(step.kind):
         _check_by_reading(step, items, settle_after=_work_over_at(), note=str(error), call=call)
     else:
         _give_up(step, items, error)
@@ -159,10 +179,13 @@ def _give_up(step: Step, items: list[Item], error: FiniError) -> None:
 
 
 def _settle_refused(step: Step, items: list[Item], error: FiniError, *, call: str) -> None:
-    """Settle a refusal: of everything alike, of the batch's size, or of one of its items (T4)."""
-    if step.kind == RunKind.DISCOVER or concerns_all(error):
+    """Settle a refusal: of the route, of everything alike, of the batch's size, or of one of its items (T4)."""
+    if step.kind in NO_ROUTE and isinstance(error, NotFound):
+        # Fini answers 400 for an ID that it does not know: a 404 is about the route itself.
+        _refuse_all(step, items, error, NO_ROUTE[step.kind])
+    elif step.kind == RunKind.DISCOVER or concerns_all(error):
         _refuse_all(step, items, error)
-    elif step.kind == RunKind.INGEST:
+    elif not may_be_repeated(step.kind):
         now = datetime.now(UTC)
         Step.objects.filter(pk=step.pk).update(refusal=str(error))
         _check_by_reading(step, items, settle_after=now, note=str(error), call=call)
@@ -175,22 +198,26 @@ def concerns_all(error: FiniError) -> bool:
     return isinstance(error, ScopeMissing) or bool(ABOUT_ALL.search(split.own_words(error.message)))
 
 
-def _refuse_all(step: Step, items: list[Item], error: FiniError) -> None:
-    """Refuse every step of the run that is of the same kind and provider, so that none spends a call in vain."""
-    run, reason = step.run, str(error)
-    _keep_error(step, error)
-    alike = Step.objects.filter(run=run, kind=step.kind, provider=step.provider, state=StepState.READY)
+def _refuse_all(step: Step, items: list[Item], error: FiniError, no_route: str = "") -> None:
+    """What Fini refuses for the whole kind is not tried batch after batch.
+
+    `no_route`: it has no such route, and that is what is said of every ID, of whichever provider.
+    """
+    run, reason = step.run, no_route or str(error)
+    _keep_error(step, error, reason)
+    alike = Step.objects.filter(run=run, kind=step.kind, state=StepState.READY)
+    alike = alike if no_route else alike.filter(provider=step.provider)
     waiting = list(Item.objects.filter(step__in=alike).exclude(stage=Stage.ENDED).only("source"))
     finish_and_release(run, [*items, *waiting], ItemOutcome.REFUSED, reason)
     alike.update(state=StepState.DONE, refusal=reason)
     _close_step(step, refusal=reason)
-    add_ingest_steps(run)
+    add_due_steps(run)
 
 
-def _keep_error(step: Step, error: FiniError) -> None:
-    """Keep why the run failed: the error's words, and its kind, by which pages choose their advice."""
+def _keep_error(step: Step, error: FiniError, words: str = "") -> None:
+    """Why the run failed: in words, and by the error's kind, for what is said and done about it."""
     kind = NOT_CONNECTED if _not_connected(step, error) else type(error).__name__
-    Run.objects.filter(pk=step.run_id).update(error=str(error), error_kind=kind)
+    Run.objects.filter(pk=step.run_id).update(error=words or str(error), error_kind=kind)
 
 
 def _not_connected(step: Step, error: FiniError) -> bool:
@@ -200,12 +227,19 @@ def _not_connected(step: Step, error: FiniError) -> bool:
 
 
 def _check_by_reading(step: Step, items: list[Item], *, settle_after: datetime, note: str, call: str) -> None:
-    """Move a step to *check*: a trace in a record settles an item at once, no trace only after `settle_after` (T3)."""
+    """Only a read-back can say what became of these (T3). A trace settles at once, its lack only later.
+
+    A delete's trace is that the record is not there: what is there early is read once more.
+    """
     sources = [item.source for item in items if item.source]
-    pks = [source.pk for source in sources]
     now = datetime.now(UTC)
-    Source.objects.filter(pk__in=pks).update(sent_at=now)
-    mirror.move_all(sources, State.UNKNOWN, Observation(call, now, step.run.number), note)
-    request_read(step.run.workspace, sources, settle_after)
+    origin = Observation(call, now, step.run.number)
+    if step.kind == RunKind.DELETE:
+        mirror.add_notes(sources, origin, f"Asked to delete it, and it is not known whether Fini did: {note}")
+        request_read(step.run.workspace, sources, now)
+    else:
+        Source.objects.filter(pk__in=[source.pk for source in sources]).update(sent_at=now)
+        mirror.move_all(sources, State.UNKNOWN, origin, note)
+        request_read(step.run.workspace, sources, settle_after)
     lease.give_back(Step.objects.filter(pk=step.pk), state=StepState.CHECK, settle_after=settle_after)
     Watch.objects.filter(workspace=step.run.workspace).update(next_at=now)

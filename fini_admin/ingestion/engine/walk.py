@@ -33,6 +33,7 @@ from fini_admin.ingestion.engine import credentials, follow
 from fini_admin.ingestion.engine.credentials import context
 from fini_admin.ingestion.models import PAGE, Budget, Watch
 from fini_admin.ingestion.queries import running
+from fini_admin.ingestion.reads import FIRST_GAP
 from fini_admin.ingestion.runs import end_finished_runs
 from fini_admin.lib import lease
 from fini_admin.sources import mirror
@@ -253,7 +254,7 @@ def _end_walk(watch: Watch, *, complete: bool, cut_short: bool = False) -> None:
     if complete:
         watch.whole_at = now if watch.whole else watch.whole_at
     young = Source.objects.filter(workspace=watch.workspace, sent_at__gt=now - YOUNG).exists()
-    watch.gap = follow.FIRST_GAP if watch.had_news else min(watch.gap * 1.5, GAPS[young])
+    watch.gap = FIRST_GAP if watch.had_news else min(watch.gap * 1.5, GAPS[young])
     watch.news_at = now if watch.had_news else watch.news_at
     watch.walk_started, watch.restarts, watch.cut_short = None, 0, cut_short
     watch.error, watch.error_kind = "", ""

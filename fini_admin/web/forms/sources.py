@@ -1,11 +1,12 @@
 """The filters of the sources page. An invalid filter shows its error and is ignored."""
 
-from typing import Any
+from typing import cast
 
 from django import forms
 
 from fini_admin.fini.providers import provider_label
 from fini_admin.fini.routes import SOURCES
+from fini_admin.sources import queries
 from fini_admin.sources.states import State
 from fini_admin.web.forms.base import Choice, Filters, NumberField, TimeField, choices_with_all
 
@@ -43,6 +44,13 @@ class SourceFilters(Filters):
         error_messages={"invalid_choice": "There is no such state."},
     )
 
-    def others(self) -> dict[str, Any]:
-        """The filters without the state."""
-        return {name: value for name, value in self.values().items() if name != "state"}
+    waits = Choice(
+        required=False,
+        choices=choices_with_all({"refresh": "for a refresh", "add": "for its first ingestion"}),
+        label="Waits",
+    )
+
+    def criteria(self, *, without: str = "") -> queries.SourceCriteria:
+        """What is to be filtered by, less one field."""
+        found = {name: value for name, value in self.values().items() if name != without}
+        return cast(queries.SourceCriteria, found)

@@ -10,7 +10,8 @@ from django.utils.safestring import SafeString
 
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import ENDED, State
-from fini_admin.web.templatetags.common import HOUR, MINUTE, age, time_in_words
+from fini_admin.web.templatetags.common import HOUR, MINUTE, age, badge, time_in_words
+from fini_admin.web.wording.sources import state_in_words
 
 register = template.Library()
 
@@ -27,6 +28,12 @@ def source_name(source: Source) -> str:
 def _is_visible(letter: str) -> bool:
     """Whether a character is neither a space nor a control character."""
     return unicodedata.category(letter)[0] not in UNSEEN
+
+
+@register.simple_tag
+def state_of(source: Source, lane: str | None = None) -> SafeString:
+    """A source's state, and beside it that a refresh waits; `lane` is that of its open queue entry."""
+    return badge(source.state, state_in_words(source.state, lane))
 
 
 @register.simple_tag

@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from fini_admin.fini.providers import PROVIDERS
-from fini_admin.ingestion import discovery, previews
+from fini_admin.ingestion import discovery, preview_store, previews
 from fini_admin.ingestion.discovery import Discovery
 from fini_admin.ingestion.previews import RegisterNotes
 from fini_admin.ingestion.queries import NO_KEY, NO_KEY_OPENS
@@ -99,7 +99,7 @@ def _page_context(
         "ask_admin": about_key and not manages,
         "what": what,
         "todo": todo,
-        "token": previews.new_token(),
+        "token": preview_store.new_token(),
         "choice": RegisterChoiceForm(initial={"mime_type": mime_types[found.provider]}),
         "picked": selection_of(data),
     }

@@ -13,7 +13,7 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from fini_admin.fini.client import Request
-from fini_admin.ingestion import previews
+from fini_admin.ingestion import planned_calls, preview_store, previews
 from fini_admin.ingestion.models import Preview, Run, RunKind
 from fini_admin.ingestion.preview_answers import PostedAnswer, read_answer
 from fini_admin.ingestion.preview_rows import row_groups
@@ -23,11 +23,16 @@ from fini_admin.web.forms.base import key_text_error
 from fini_admin.web.forms.runs import ConfirmForm, IngestForm
 from fini_admin.web.pages import redirect_to, render_page
 from fini_admin.web.permissions import WorkspaceRequest, requires
-from fini_admin.workspaces.permissions import Permission
+from fini_admin.workspaces.permissions import Permission, permission_of
 from fini_admin.workspaces.preferences import preferences
 
 SHOWN = 10
 DIGITS = 10
+ALONE: dict[str, str] = {
+    RunKind.INGEST: "Send {n} to ingestion",
+    RunKind.REFRESH: "Refresh {n}",
+    RunKind.DELETE: "Delete {n}",
+}
 GONE = "This preview is no longer there: previews are kept for a day"
 
 
@@ -55,9 +60,8 @@ def _posted_answer(found: Preview, request: WorkspaceRequest) -> PostedAnswer:
 
 def _needed_permissions(found: Preview) -> set[Permission]:
     """The permissions needed to confirm a preview."""
-    register = {Permission.SOURCES_REGISTER} if found.kind == RunKind.REGISTER else set()
-    ingest = {Permission.SOURCES_INGEST} if found.kind == RunKind.INGEST or found.then_ingest else set()
-    return register | ingest
+    ingest = {Permission.SOURCES_INGEST} if found.then_ingest else set()
+    return {permission_of(found.kind)} | ingest
 
 
 def show_preview(request: WorkspaceRequest, found: Preview) -> HttpResponse:
@@ -134,9 +138,9 @@ def _preview_page(
     request: WorkspaceRequest, found: Preview, form: ConfirmForm, answer: PostedAnswer | None = None
 ) -> HttpResponse:
     """The preview. `?call=3` adds that call's body; `?group=new&from=50` is that group's rows from there on."""
-    plan = previews.call_plan(found)
+    plan = planned_calls.call_plan(found)
     opened = plan.call(_number_in(request.GET, "call"))
-    total = previews.number_of_ids(found)
+    total = preview_store.number_of_ids(found)
     context = {
         "preview": found,
         "form": form,
@@ -144,9 +148,9 @@ def _preview_page(
         "buttons": _buttons(found, total, choose=_may_choose_ingest(request, found)),
         "calls": plan.calls(SHOWN),
         "number_of_calls": plan.number,
-        "seconds": previews.estimated_seconds(request.workspace, plan.number),
+        "seconds": planned_calls.estimated_seconds(request.workspace, plan.number),
         "opened": opened,
-        "body": _indented_body(previews.request_of(found, opened)) if opened else "",
+        "body": _indented_body(planned_calls.request_of(found, opened)) if opened else "",
     }
     if found.kind == RunKind.REGISTER:
         context |= _group_context(found, request.GET, answer)
@@ -184,8 +188,10 @@ class ConfirmButton:
 
 def _buttons(found: Preview, total: int, *, choose: bool) -> list[ConfirmButton]:
     """The confirming buttons, each named like the button that led here; two while ingest is still undecided."""
-    if found.kind == RunKind.INGEST:
-        return [ConfirmButton("ingest", "Send {n} to ingestion", total)]
+    if found.summary.get("retry"):
+        return [ConfirmButton("retry", "Retry {n}", total)]
+    if found.kind in ALONE:
+        return [ConfirmButton(found.kind, ALONE[found.kind], total)]
     both = [
         ConfirmButton("register", "Register {n}", total),
         ConfirmButton("ingest", "Register and ingest {n}", total),

@@ -33,11 +33,11 @@ def index(request: WorkspaceRequest) -> HttpResponseBase:
     asked, form = request.GET, SourceFilters(request.GET)
     cursor = whole_number(asked.get("after"))
     request.GET = QueryDict(form.query(after="" if cursor is None else str(cursor)))
-    found = queries.sources(request.workspace, **form.values())
+    found = queries.matching(request.workspace, form.criteria())
     if asked.get("export") in FORMATS:
         return _download(request, found, asked["export"])
     if request.htmx and asked.get("part") == "counts":
-        beside = queries.sources(request.workspace, **form.others())
+        beside = queries.matching(request.workspace, form.criteria(without="state"))
         return render_page(request, LIST, _state_tabs(form, queries.by_state(beside)), parts=("counts",))
     context: dict[str, object] = {
         "page": page(found, cursor=asked.get("after")),

@@ -12,11 +12,13 @@ from fini_admin.ingestion.queue import OUT, taken_out
 from fini_admin.ingestion.schedules import schedule_statuses
 from fini_admin.lib.paging import count
 from fini_admin.sources.models import DiscoveredResource, Source
+from fini_admin.sources.queries import matching
 from fini_admin.sources.states import State
 from fini_admin.workspaces.models import ApiKey, KeyState, Workspace
 
 WAITS_LONG = timedelta(days=1)
 REMIND_BEFORE = timedelta(days=14)
+SHOWN = (State.QUEUED, State.SENT, State.RUNNING, State.USABLE, State.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +38,9 @@ def funnel(workspace: Workspace) -> list[LinkedCount]:
     return [
         LinkedCount("discovered", count(listed), "discover"),
         LinkedCount("in Fini", count(Source.objects.filter(workspace=workspace)), "sources"),
+        *(_sources_in_state(workspace, state) for state in SHOWN),
         LinkedCount(
-            "queued",
-            count(QueueEntry.objects.filter(workspace=workspace, closed_at=None)),
-            "queue",
-            state="queued",
-        ),
-        *(
-            _sources_in_state(workspace, state)
-            for state in (State.SENT, State.RUNNING, State.USABLE, State.FAILED)
+            "refresh queued", count(matching(workspace, {"waits": "refresh"})), "sources", "?waits=refresh"
         ),
     ]
 

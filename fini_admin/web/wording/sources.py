@@ -33,6 +33,11 @@ class NextStep:
     button: str = ""
 
 
+def state_in_words(state: str, lane: str | None) -> str:
+    """A source's state with the second fact beside it: that it waits for a refresh (`lane` of its open entry)."""
+    return f"{state} · refresh queued" if lane == "refresh" else state
+
+
 @dataclass(frozen=True, slots=True)
 class QueuePlace:
     """A source's open queue entry: its lane, and the number of the run that has taken it."""
@@ -46,6 +51,8 @@ def what_next(source: Source, waiting: QueuePlace | None = None) -> NextStep:
     if source.state == State.QUEUED:
         return _queued(source, waiting)
     told = NEXT_STEPS[State(source.state)](source)
+    if waiting and waiting.lane == "refresh":
+        return replace(told, **_refresh_waits(source, waiting))
     if source.changed and source.state in ENDED:
         since = "Fini has seen that the original changed since it was processed."
         return replace(told, what=f"{told.what} {since}")
@@ -59,6 +66,18 @@ def _queued(source: Source, waiting: QueuePlace | None) -> NextStep:
     times = {"add": " for the first time", "refresh": " again"}.get(lane, "")
     what = f"It waits to be sent to ingestion{times}. Fini does nothing with it until then."
     return _do_in_queue(source, what, "Send it from the queue.", lane or "unread")
+
+
+def _refresh_waits(source: Source, waiting: QueuePlace) -> dict[str, str]:
+    """What comes next where a refresh waits, whatever the state is."""
+    if waiting.run:
+        return {
+            "then": f"Nothing by hand: run {waiting.run} has its refresh and sends it by itself.",
+            "page": "",
+        }
+    query = f"?lane=refresh&q={source.fini_id}"
+    then = "Its refresh waits to be sent: send it from the queue."
+    return {"then": then, "page": "queue", "query": query, "button": "Show it in the queue"}
 
 
 def _do_in_queue(source: Source, what: str, then: str, lane: str) -> NextStep:

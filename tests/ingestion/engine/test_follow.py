@@ -1,4 +1,4 @@
-"""T1 for Notion: its IDs are paired without dashes and case."""
+"""Notion's IDs are paired without dashes and case (T1)."""
 
 from datetime import UTC, datetime
 

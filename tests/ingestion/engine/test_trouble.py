@@ -317,7 +317,11 @@ def test_registering_again_updates_title_and_queues_the_source_once_more(
     register(again)
     drive(acme)
     source = Source.objects.get(external_id="n-0")
-    assert (source.title, source.state) == ("A new title", "queued")
+    assert (source.title, source.state, source.entries.get(closed_at=None).lane) == (
+        "A new title",
+        "usable",
+        "refresh",
+    )
     assert [entry.closed_how for entry in source.entries.order_by("pk")] == ["sent", ""]
 
 

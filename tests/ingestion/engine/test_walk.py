@@ -8,8 +8,9 @@ import pytest
 from django.test import Client
 
 from fini_admin.ingestion import runs
-from fini_admin.ingestion.engine import follow, loop
+from fini_admin.ingestion.engine import loop
 from fini_admin.ingestion.models import Budget, Run, Step, Watch, Worker
+from fini_admin.ingestion.reads import request_read
 from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import ApiKey, Workspace
 from tests.support import people
@@ -71,7 +72,7 @@ def test_of_two_that_the_list_does_not_show_each_is_asked_for(
     Budget.objects.update(page_size=1, page_limit=1, limited_until=LATER)
     hide(sandbox, sent[0], status=500)
     sandbox.remove([sent[1].fini_id])
-    follow.request_read(acme, sent, datetime.now(UTC))
+    request_read(acme, sent, datetime.now(UTC))
     work_until(acme, lambda: state(sent[1]) == "gone")
 
 
@@ -99,7 +100,7 @@ def read_all(
     workspace: Workspace, sources: list[Source], *, between: Callable[[], None] = lambda: None
 ) -> None:
     """Have these records read, to the last of them."""
-    follow.request_read(workspace, sources, datetime.now(UTC))
+    request_read(workspace, sources, datetime.now(UTC))
 
     def done() -> bool:
         between()
@@ -131,7 +132,7 @@ def test_after_passing_refusals_the_pages_grow_again(
     work_until(acme, lambda: sandbox.faults() == [])
     assert Budget.objects.get().page_size == 1
     Budget.objects.update(limited_until=datetime.now(UTC))
-    follow.request_read(acme, sent, datetime.now(UTC))
+    request_read(acme, sent, datetime.now(UTC))
     work_until(acme, lambda: Budget.objects.get().page_size == 100)
 
 

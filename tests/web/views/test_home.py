@@ -51,7 +51,8 @@ def test_the_home_counts_each_step_and_leads_to_what_it_counts(
     usable = Source.objects.filter(state="usable").count()
     assert usable >= 4
     assert found["usable"] == (str(usable), "/w/acme/sources/?state=usable")
-    assert found["queued"] == ("0", "/w/acme/queue/")
+    assert found["queued"] == ("0", "/w/acme/sources/?state=queued")
+    assert found["refresh queued"] == ("0", "/w/acme/sources/?waits=refresh")
     assert "5 of 5" in page(client)
 
 
@@ -130,7 +131,7 @@ def test_the_home_takes_as_many_queries_for_three_runs_as_for_one(
         client.get("/w/acme/")
 
 
-HOME = 33
+HOME = 34
 
 
 def test_the_menus_numbers_and_the_foot_are_asked_for_without_the_page(

@@ -12,7 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from fini_admin.cli.management.commands import run_worker
-from fini_admin.ingestion import previews
+from fini_admin.ingestion import planned_calls, preview_store, previews
 from fini_admin.ingestion.models import Item, Preview, PreviewRow, PreviewState, QueueEntry
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import State
@@ -59,8 +59,8 @@ def frozen(acme: Workspace, number: int) -> Preview:
 def asked(editor: Client, preview: Preview) -> dict[str, Callable[[], Any]]:
     """What somebody does with a preview, all of it before it is confirmed: the last rows and calls too."""
     address = f"/w/acme/previews/{preview.token}/"
-    half = previews.number_of_ids(preview) // 2
-    calls = previews.call_plan(preview).number
+    half = preview_store.number_of_ids(preview) // 2
+    calls = planned_calls.call_plan(preview).number
     wrong = {"reason": f"key {KEY}", "left": "0,2", "title-0": "x"}
     last = {"reason": f"key {KEY}", "left": str(2 * half - 2)}
     return {

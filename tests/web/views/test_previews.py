@@ -11,7 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from fini_admin.cli.management.commands import run_worker
-from fini_admin.ingestion import previews, queue
+from fini_admin.ingestion import planned_calls, previews, queue
 from fini_admin.ingestion.models import ItemOutcome, Preview, QueueEntry, Run
 from fini_admin.ingestion.runs import NothingToDo
 from fini_admin.sources.models import Source
@@ -237,4 +237,10 @@ def test_previews_that_nobody_confirmed_go_after_a_day(acme: Workspace, editor: 
 
 def test_the_pace_of_many_calls_is_the_budgets(acme: Workspace, settings: Any) -> None:
     settings.FINI_CALLS_PER_MINUTE = 90
-    assert [previews.estimated_seconds(acme, number) for number in (0, 1, 12, 90, 900)] == [1, 1, 9, 60, 600]
+    assert [planned_calls.estimated_seconds(acme, number) for number in (0, 1, 12, 90, 900)] == [
+        1,
+        1,
+        9,
+        60,
+        600,
+    ]

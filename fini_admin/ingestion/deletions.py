@@ -1,0 +1,72 @@
+"""Deletions of sources in Fini, and registering again what was deleted."""
+
+from collections.abc import Iterator, Sequence
+
+from fini_admin.audit.names import By
+from fini_admin.fini.providers import PROVIDERS
+from fini_admin.fini.routes import InvalidRequest, Resource
+from fini_admin.ingestion import chosen
+from fini_admin.ingestion.chosen import Chosen
+from fini_admin.ingestion.models import ItemOutcome, Preview, Run, RunKind, RunState
+from fini_admin.ingestion.plans import Action, ItemPlan, plan_delete
+from fini_admin.ingestion.runs import NothingToDo
+from fini_admin.lib.paging import CHUNK, chunks
+from fini_admin.sources.models import Source
+from fini_admin.sources.queries import by_resource
+from fini_admin.workspaces.models import Workspace
+
+
+def freeze(*, by: By, workspace: Workspace, sources: Sequence[int], with_articles: bool = False) -> Preview:
+    """The preview of a deletion of these sources (keys), in the order given.
+
+    `with_articles` takes the linked knowledge as well. What is gone, busy or another run's is left out and counted by
+    reason. Raises NothingToDo if nothing is left.
+    """
+    going = list(chosen.choose(workspace, sources, plan_delete))
+    return chosen.freeze(
+        RunKind.DELETE,
+        going,
+        by=by,
+        workspace=workspace,
+        with_articles=with_articles,
+        linked=linked([one.source for one in going if one.source and one.plan.way == Action.DELETE]),
+    )
+
+
+def linked(sources: Sequence[int]) -> int:
+    """How many of these sources (keys) have knowledge linked to them in Fini."""
+    parts = (Source.objects.filter(pk__in=part) for part in chunks(sources, CHUNK))
+    return sum(part.exclude(knowledge_id="").count() for part in parts)
+
+
+def register_again(*, by: By, run: Run) -> Preview:
+    """The preview of a register of what a delete run deleted; what is in Fini again is left out.
+
+    Raises NothingToDo.
+    """
+    if run.kind != RunKind.DELETE or run.state != RunState.ENDED:
+        raise NothingToDo(f"Run {run.number} is no deletion that has ended")
+    return chosen.freeze(RunKind.REGISTER, _deleted(run), by=by, workspace=run.workspace)
+
+
+def _deleted(run: Run) -> Iterator[Chosen]:
+    done = run.items.filter(outcome=ItemOutcome.DONE).order_by("position").values_list("source", flat=True)
+    for part in chunks(list(done), CHUNK):
+        found = {source.pk: source for source in Source.objects.filter(pk__in=part)}
+        sources = [found[key] for key in part if key in found]
+        present = by_resource(run.workspace, [(source.provider, source.external_id) for source in sources])
+        for source in sources:
+            yield _registered_again(source, present=(source.provider, source.external_id) in present)
+
+
+def _registered_again(source: Source, *, present: bool) -> Chosen:
+    resource = Resource(source.external_id, source.title, source.original_url, source.mime_type, source.kind)
+    try:
+        body = resource.body() if source.provider in PROVIDERS else None
+    except InvalidRequest:
+        body = None
+    if present:
+        return Chosen(ItemPlan(Action.NOTHING, "It is in Fini again"), source.provider)
+    if body is None:
+        return Chosen(ItemPlan(Action.NOTHING, "It cannot be registered by the API"), source.provider)
+    return Chosen(ItemPlan(Action.REGISTER), source.provider, resource=body)

@@ -1,0 +1,23 @@
+"""Which run is at work on a source: what one run has, no other sends or deletes."""
+
+from collections.abc import Collection
+
+from fini_admin.ingestion.models import Item, QueueEntry, Run, Stage
+
+# Only the entry tells of an item that is still to be sent; in these stages the item does.
+HOLDING = (Stage.FOLLOW, Stage.DELETE)
+
+
+def holders(sources: Collection[int], *, but: Run | None = None) -> dict[int, int]:
+    """Which run has each of these sources (their keys): it is to send it, follows it, or is to delete it.
+
+    By the source's key the run's number; what no run but `but` has is left out. One query.
+    """
+    items = Item.objects.filter(source__in=sources, stage__in=HOLDING).exclude(stage=Stage.ENDED)
+    entries = QueueEntry.objects.filter(source__in=sources, closed_at=None, run__isnull=False)
+    if but:
+        items, entries = items.exclude(run=but), entries.exclude(run=but)
+    rows = items.values_list("source_id", "run__number").union(
+        entries.values_list("source_id", "run__number")
+    )
+    return dict(rows)

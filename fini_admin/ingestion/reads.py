@@ -1,0 +1,28 @@
+"""Wishes for a read: which records the walk over Fini's list has to show, and from when on."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from django.db.models import Q
+
+from fini_admin.ingestion.models import Watch
+from fini_admin.lib.paging import CHUNK, chunks
+from fini_admin.sources.models import Source
+from fini_admin.workspaces.models import Workspace
+
+FIRST_GAP = 2.0
+
+
+def request_read(workspace: Workspace, sources: Sequence[Source], since: datetime) -> None:
+    """Have these records read by a call asked at or after `since`."""
+    for part in chunks(sources, CHUNK):
+        wanted = Source.objects.filter(pk__in=[source.pk for source in part])
+        wanted.update(wanted_since=since, missed_walks=0)
+    watch_from(workspace, max(since, datetime.now(UTC)))
+
+
+def watch_from(workspace: Workspace, at: datetime) -> None:
+    """Walk the list no later than then, with the shortest gap again."""
+    watch = Watch.objects.filter(workspace=workspace)
+    watch.update(gap=FIRST_GAP, news_at=datetime.now(UTC))
+    watch.filter(Q(next_at=None) | Q(next_at__gt=at)).update(next_at=at, tries=0)

@@ -1,0 +1,93 @@
+"""Retries: a run's IDs that did not end well, or sources, are tried again by a new run."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from django.db.models import Count, Q, QuerySet
+
+from fini_admin.audit.names import By
+from fini_admin.ingestion import chosen
+from fini_admin.ingestion.chosen import Chosen
+from fini_admin.ingestion.holding import holders
+from fini_admin.ingestion.models import Item, Preview, Run, RunKind, RunState
+from fini_admin.ingestion.plans import RETRIED, plan_for_item, plan_for_source
+from fini_admin.ingestion.runs import NothingToDo
+from fini_admin.lib.paging import CHUNK, chunks
+from fini_admin.sources.queries import by_resource
+from fini_admin.sources.states import State
+from fini_admin.workspaces.models import Workspace
+
+
+def freeze_run(*, by: By, run: Run, reason: str | None = None) -> Preview:
+    """The preview of a retry of a run's IDs that failed, were refused or are unknown; with a `reason` of those alone.
+
+    Raises NothingToDo, in one line, for a run that has not ended or has nothing to retry.
+    """
+    if run.state != RunState.ENDED:
+        raise NothingToDo(f"Run {run.number} has not ended: what fails in it can be retried then")
+    items = _retried(run)
+    items = items if reason is None else items.filter(reason=reason)
+    if not items.exists():
+        what = "nothing to retry" if reason is None else "nothing to retry for this reason"
+        raise NothingToDo(f"Run {run.number} has {what}")
+    return chosen.freeze(
+        RunKind(run.kind),
+        _choose_items(run, list(items.order_by("position").values_list("pk", flat=True))),
+        by=by,
+        workspace=run.workspace,
+        retry=True,
+        retry_of=run.number,
+        then_ingest=run.then_ingest,
+        with_articles=run.with_articles,
+    )
+
+
+def freeze_sources(*, by: By, workspace: Workspace, sources: Sequence[int]) -> Preview:
+    """The preview of a retry of these sources (keys): a refresh, or an ingest where some were never ingested.
+
+    What is usable, gone, busy or another run's is left out and counted by reason. Raises NothingToDo.
+    """
+    going = chosen.choose(workspace, sources, plan_for_source)
+    return chosen.freeze(None, going, by=by, workspace=workspace, retry=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why IDs of a run did not end well: how many, and of how many a retry would try again."""
+
+    text: str
+    total: int
+    retryable: int
+
+
+def reasons(run: Run) -> list[Reason]:
+    """The reasons of the IDs that failed, were refused or are unknown, the most frequent first."""
+    again = ~Q(source__state__in=(State.GONE, State.USABLE))
+    if run.kind == RunKind.DELETE:
+        again = ~Q(source__state=State.GONE)
+    known = Q(source__isnull=False) | Q(resource__isnull=False)
+    counted = Count("pk", filter=known & (Q(source=None) | again))
+    found = _retried(run).order_by().values("reason").annotate(total=Count("pk"), retryable=counted)
+    rows = [Reason(row["reason"], row["total"], row["retryable"]) for row in found]
+    return sorted(rows, key=lambda row: (-row.total, row.text))
+
+
+def _retried(run: Run) -> QuerySet[Item]:
+    if run.kind == RunKind.DISCOVER:
+        return Item.objects.none()
+    return Item.objects.filter(run=run, outcome__in=RETRIED)
+
+
+def _choose_items(run: Run, keys: Sequence[int]) -> Iterator[Chosen]:
+    """What a retry does about each of these items; one without a source may have one by now."""
+    for part in chunks(keys, CHUNK):
+        items = list(Item.objects.filter(pk__in=part).select_related("source").order_by("position"))
+        nameless = [(item.provider, item.external_id) for item in items if item.source is None]
+        present = by_resource(run.workspace, nameless)
+        held = holders([item.source_id for item in items if item.source_id])
+        held |= holders([source.pk for source in present.values()])
+        for item in items:
+            source = item.source or present.get((item.provider, item.external_id))
+            plan = plan_for_item(run, item.outcome, source, item.resource, held)
+            key = source.pk if source else None
+            yield Chosen(plan, source.provider if source else item.provider, key, item.resource)

@@ -1,4 +1,4 @@
-"""The traps T1 to T10, each over a real socket."""
+"""The traps T1–T10, each over a real socket."""
 
 import random
 from datetime import UTC, datetime, timedelta

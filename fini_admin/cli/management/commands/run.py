@@ -1,4 +1,4 @@
-"""`manage.py run SLUG NUMBER [retry [--reason TEXT]]`: how a run stands, and trying again what failed in it."""
+"""`manage.py run SLUG NUMBER [retry [--reason TEXT]]`: print the state of a run, or retry it."""
 
 import json
 from typing import Any
@@ -28,7 +28,6 @@ class Command(RunCommand):
         parser.add_argument("--reason", help="retry only what ended for this reason, in the run's words")
 
     def handle(self, *, slug: str, verb: str | None = None, **options: Any) -> None:
-        """One line; the retry as every command that starts a run."""
         if verb:
             super().handle(slug=slug, **options)
         elif options["reason"] is not None or options["wait"]:
@@ -38,7 +37,6 @@ class Command(RunCommand):
             self.stdout.write(json.dumps(run_summary(run)))
 
     def start(self, workspace: Workspace, *, number: int = 0, reason: str | None = None, **_: Any) -> Run:
-        """Write the run that retries."""
         run = run_or_error(workspace, number)
         return self.confirmed(retries.freeze_run(by=commands.by(), run=run, reason=reason))
 

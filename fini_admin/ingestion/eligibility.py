@@ -1,5 +1,6 @@
 """Whether a source may be sent, and why not. Pure; previews, the queue, the engine and pages ask it."""
 
+import re
 from collections.abc import Collection, Mapping
 
 from fini_admin.fini import routes
@@ -19,6 +20,12 @@ NO_ROUTE: dict[str, str] = {
 def held_by(run: int) -> str:
     """That another run is at work on a source."""
     return f"Run {run} has it"
+
+
+def holder_named(reason: str) -> int | None:
+    """The run that a reason names as the one at work on a source (`held_by`)."""
+    found = re.fullmatch(r"Run (\d{1,18}) has it", reason)
+    return int(found[1]) if found else None
 
 
 def why_not(source: Source | None, queued: Collection[int], holders: Mapping[int, int] | None = None) -> str:

@@ -13,6 +13,7 @@ from fini_admin.ingestion.models import Preview, PreviewRow, RowGroupName
 from fini_admin.ingestion.preview_answers import PICKED, PostedAnswer
 from fini_admin.ingestion.resource_rules import FIELDS
 from fini_admin.lib.paging import CHUNK, chunks
+from fini_admin.sources.models import Source
 
 SHOWN = 50
 # A page that is shown again begins at its head, unless what was touched reaches further down than this.
@@ -173,3 +174,35 @@ def _for_page(row: PreviewRow, answer: PostedAnswer) -> dict[str, Any]:
     }
     marks = {name: content.get(name, "") for name in ("twin", "untitled", "unlisted")}
     return shown | marks | answer.of(row.position)
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenRow:
+    """What was chosen: its source, or what register sends of it, and what is done about it (plans.Way)."""
+
+    way: str
+    source: Source | None
+    resource: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenRows:
+    """Some of what was chosen, of `total`; `after` is where the next rows begin, None at the end."""
+
+    rows: list[ChosenRow]
+    total: int
+    after: int | None
+
+
+def chosen_rows(preview: Preview, start: int = 0) -> ChosenRows:
+    """A page's worth of what was chosen, from `start` on, in the order of sending."""
+    total = preview.summary["groups"].get(RowGroupName.CHOSEN, 0)
+    group = preview.rows.filter(group=RowGroupName.CHOSEN, number__gte=start, number__lt=start + SHOWN)
+    held = list(group.order_by("number"))
+    mine = Source.objects.filter(workspace=preview.workspace_id, pk__in=[row.source for row in held])
+    found = {source.pk: source for source in mine}
+    rows = [
+        ChosenRow(row.way, found.get(row.source or 0), (row.content or {}).get("resource") or {})
+        for row in held
+    ]
+    return ChosenRows(rows, total, start + SHOWN if start + SHOWN < total else None)

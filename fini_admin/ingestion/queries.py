@@ -1,6 +1,7 @@
 """Reads of runs, of workers, and of one source's part in runs, queue and calls."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -23,6 +24,7 @@ from fini_admin.ingestion.models import (
     RunKind,
     RunState,
     Slot,
+    Step,
     Watch,
     Worker,
 )
@@ -124,6 +126,29 @@ def items_of_run(run: Run, outcome: str = "") -> QuerySet[Item]:
     return found.filter(outcome=None) if outcome == "open" else found
 
 
+@dataclass(frozen=True, slots=True)
+class DeletedAtFini:
+    """What Fini said it deleted: how many of each, and the first ones (`id`, `title`)."""
+
+    number_of_sources: int
+    number_of_articles: int
+    sources: list[dict[str, str]]
+    articles: list[dict[str, str]]
+
+
+def deleted_by(run: Run, *, most: int = 50) -> DeletedAtFini:
+    """What Fini said a run's calls deleted, in the order of the calls."""
+    steps = Step.objects.filter(run=run, deleted__isnull=False).order_by("number")
+    numbers = {"sources": 0, "articles": 0}
+    first: dict[str, list[dict[str, str]]] = {"sources": [], "articles": []}
+    for said in steps.values_list("deleted", flat=True).iterator():
+        for what in numbers:
+            rows = (said or {}).get(what) or []
+            numbers[what] += len(rows)
+            first[what] += rows[: most - len(first[what])]
+    return DeletedAtFini(numbers["sources"], numbers["articles"], first["sources"], first["articles"])
+
+
 def why_it_waits(run: Run) -> str:
     """What keeps a run waiting that a person can see to; empty if nothing does (P8)."""
     if run.state == RunState.ENDED:
@@ -172,8 +197,13 @@ def open_entry_of(source: Source) -> QueueEntry | None:
 
 def items_of_source(source: Source, *, most: int) -> list[Item]:
     """The source's latest items with run and step, newest first."""
-    found = Item.objects.filter(source=source).select_related("run", "step")
+    found = Item.objects.filter(source=source).select_related("run__retry_of", "step")
     return list(found.order_by("-pk")[:most])
+
+
+def attempts(source: Source) -> int:
+    """How often the source was sent to ingestion, or is about to be: the runs that had a place in a lane for it."""
+    return Item.objects.filter(source=source).exclude(lane="").exclude(outcome=ItemOutcome.SKIPPED).count()
 
 
 def latest_call_rows(workspace: Workspace, ids: Collection[str]) -> list[Entry]:

@@ -1,12 +1,12 @@
 """Keyset pagination (P7), and splitting long `IN` lists."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from django.contrib.humanize.templatetags.humanize import intcomma
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 
 SIZE = 50
 COUNTED = 10_000
@@ -56,6 +56,37 @@ def page(
     rows = list(queryset.order_by(f"-{field}" if descending else field)[: size + 1])
     more = len(rows) > size
     return Page(rows[:size], str(getattr(rows[size - 1], field)) if more else "", start is None)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order that an index carries: a column or annotation, and then the key.
+
+    `write` makes a cursor's text of a value of that column; `read` takes it back, None if it is none.
+    """
+
+    column: str
+    descending: bool
+    write: Callable[[Any], str]
+    read: Callable[[str], Any]
+
+
+def ordered_page(queryset: QuerySet[M], order: Order, *, cursor: str | None, size: int = SIZE) -> Page[M]:
+    """The rows after the cursor in this order; the first page for an invalid cursor."""
+    key, _, text = (cursor or "").partition(".")
+    start, value = whole_number(key), order.read(text)
+    first = start is None or value is None
+    sign, beyond = ("-", "lt") if order.descending else ("", "gt")
+    if not first:
+        same = Q(**{order.column: value, f"pk__{beyond}": start})
+        # The first condition is the one that an index answers.
+        queryset = queryset.filter(
+            Q(**{f"{order.column}__{beyond}": value}) | same, **{f"{order.column}__{beyond}e": value}
+        )
+    rows = list(queryset.order_by(f"{sign}{order.column}", f"{sign}pk")[: size + 1])
+    last = rows[size - 1] if len(rows) > size else None
+    older = f"{last.pk}.{order.write(getattr(last, order.column))}" if last else ""
+    return Page(rows[:size], older, first)
 
 
 def count(queryset: QuerySet[M]) -> str:

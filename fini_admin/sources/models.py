@@ -16,6 +16,10 @@ else:
     TextField, CharField = models.TextField, models.CharField
 
 
+# What sources are sorted by: a title may be longer than an index takes.
+TITLE_KEY = models.Func(models.F("title"), template="LOWER(SUBSTR(%(expressions)s, 1, 100))")
+
+
 class IdKey(TextField):
     """The comparison key of a row's external ID, set whenever the row is stored."""
 
@@ -143,6 +147,7 @@ class Source(models.Model):
             models.Index(fields=["workspace", "provider", "state", "id"], name="source_by_provider_state"),
             models.Index(fields=["workspace", "run", "id"], name="source_by_run"),
             models.Index(fields=["workspace", "state_since", "id"], name="source_by_change"),
+            models.Index("workspace", TITLE_KEY, "id", name="source_by_title"),
             models.Index(
                 fields=["workspace", "wanted_since"],
                 name="source_wanted",

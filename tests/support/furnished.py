@@ -20,7 +20,7 @@ from fini_admin.fini import routes
 from fini_admin.fini.errors import for_status
 from fini_admin.fini.providers import Node
 from fini_admin.fini.routes import Resource
-from fini_admin.ingestion import previews, queue, runs, schedules
+from fini_admin.ingestion import deletions, previews, queue, refreshes, retries, runs, schedules
 from fini_admin.ingestion.models import (
     Item,
     ItemOutcome,
@@ -28,6 +28,7 @@ from fini_admin.ingestion.models import (
     Preview,
     QueueEntry,
     Run,
+    RunKind,
     RunState,
     Schedule,
     Stage,
@@ -131,6 +132,7 @@ def furnish(slug: str, mark: str, *, more_runs: int = 0) -> Furnished:
         made.runs["last"] = runs.start_discover(
             **made.who, workspace=made.workspace, provider="notion", reason=f"{mark} {number}"
         )
+    add_second_chances(made)
     at = datetime.now(UTC)
     Worker.objects.get_or_create(pk="worker", defaults={"started_at": at, "seen_at": at + timedelta(hours=1)})
     return made
@@ -253,19 +255,19 @@ def add_calls(made: Furnished) -> None:
 
 def add_previews(made: Furnished) -> None:
     """One of each kind; in the first what is new, what will be updated, what stays out."""
-    told = {
-        "unit": "line",
-        "problems": [[7, f"{made.mark} is wrong"]],
-        "duplicates": [[8, 2]],
-        "choose": True,
-        "notes": [f"{made.mark} note"],
-    }
+    notes = previews.RegisterNotes(
+        unit="line",
+        problems=[(7, f"{made.mark} is wrong")],
+        duplicates=[(8, 2)],
+        choose=True,
+        notes=[f"{made.mark} note"],
+    )
     renamed = [
         Resource(f"{made.slug}-{n}", f"{made.mark} new {n}", f"https://new.example/{n}", MIME_TYPE)
         for n in (1, 2)
     ]
     kinds: dict[str, dict[str, Any]] = {
-        "import": {"resources": [*renamed, *resources(made, 71, 72)], "then_ingest": False, "told": told},
+        "import": {"resources": [*renamed, *resources(made, 71, 72)], "then_ingest": False, "notes": notes},
         "register": {"resources": resources(made, 73), "then_ingest": False},
         "both": {"resources": resources(made, 74), "then_ingest": True},
     }
@@ -277,6 +279,55 @@ def add_previews(made: Furnished) -> None:
     made.previews["ingest"] = previews.freeze_ingest(
         actor=made.actor, workspace=made.workspace, entries=entries
     )
+
+
+def add_second_chances(made: Furnished) -> None:
+    """Runs that did not end well and that deleted something, and a preview of each thing that is done about sources."""
+    states = {source.state: source for source in made.sources[: len(State)]}
+    add_ended_runs(made, states)
+    Source.objects.filter(pk=states["usable"].pk).update(knowledge_id=f"{made.mark}-knowledge", job_id="job")
+    known = {**made.who, "workspace": made.workspace}
+    keys = [states["usable"].pk]
+    made.previews["refresh"] = refreshes.freeze(**known, sources=keys)
+    made.previews["delete"] = deletions.freeze(**known, sources=keys)
+    made.previews["retry"] = retries.freeze_sources(**known, sources=[states["failed"].pk])
+
+
+def add_ended_runs(made: Furnished, states: dict[str, Source]) -> None:
+    """A register that failed, and a deletion that names it as what it retries."""
+    failed = made.runs["failed"] = runs.start_register(
+        **made.who,
+        workspace=made.workspace,
+        provider="zendesk",
+        resources=[one.body() for one in resources(made, 6)],
+        then_ingest=True,
+    )
+    deleted = made.runs["deleted"] = Run.objects.create(
+        workspace=made.workspace,
+        number=failed.number + 1,
+        kind=RunKind.DELETE,
+        actor=made.actor,
+        origin="browser",
+        total=1,
+        retry_of=failed,
+        created_at=datetime.now(UTC),
+    )
+    Item.objects.create(
+        run=deleted, position=0, stage=Stage.ENDED, outcome=ItemOutcome.DONE, source=states["gone"]
+    )
+    said = {
+        "sources": [{"id": states["gone"].fini_id, "title": f"{made.mark} title"}],
+        "articles": [{"id": f"{made.mark}-a", "title": f"{made.mark} article"}],
+    }
+    now, done = datetime.now(UTC), StepState.DONE
+    Step.objects.create(run=deleted, number=1, kind=RunKind.DELETE, state=done, due_at=now, deleted=said)
+    Item.objects.filter(run=failed).update(
+        source=states["failed"], stage=Stage.ENDED, outcome=ItemOutcome.FAILED, reason=f"{made.mark} error"
+    )
+    Step.objects.filter(run=failed).update(state=StepState.DONE)
+    ended = {"state": RunState.ENDED, "ended_at": datetime.now(UTC)}
+    Run.objects.filter(pk=failed.pk).update(failed=1, **ended)
+    Run.objects.filter(pk=deleted.pk).update(done=1, **ended)
 
 
 def add_schedules(made: Furnished) -> None:

@@ -15,7 +15,8 @@ from django.db.models import F
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fini_admin.ingestion.models import Item, Preview, QueueEntry, RunKind
+from fini_admin.ingestion.models import Item, Preview, PreviewRow, QueueEntry, RunKind
+from fini_admin.sources.models import Source
 from fini_admin.web.permissions import Rule
 from tests.support import tables
 from tests.support.addresses import Address, addresses
@@ -35,9 +36,15 @@ OURS, THEIRS = "/w/ours/", "theirmark"
 MADE_BY_SCRIPTS = {
     "preview": ("left", "keep", "offered", "without"),
     "queue": ("id", "upto"),
+    "sources": ("id",),
 }
 LISTS = ("id", "branch", "keep", "left", "offered")
-SAID_IN_ADDRESSES = {"": ("after",), "previews": ("group", "from"), "queue": ("id", "upto")}
+SAID_IN_ADDRESSES = {
+    "": ("after",),
+    "previews": ("group", "from"),
+    "queue": ("id", "upto"),
+    "sources": ("upto",),
+}
 # Arguments that name no thing of a workspace.
 NOT_ABOUT_A_THING = {"slug", "provider", "side"}
 # What makes something happen at one address or another.
@@ -201,14 +208,20 @@ def shows(answer: Any) -> bool:
 def takes_in(house: House) -> bool:
     """Whether anything of one workspace points at something of the other, or is about to be sent with it."""
     entries = QueueEntry.objects.filter(workspace=house.theirs.workspace).values_list("pk", flat=True)
-    frozen = Preview.objects.filter(workspace=house.ours.workspace, kind=RunKind.INGEST)
+    frozen = Preview.objects.filter(workspace=house.ours.workspace)
+    chosen = PreviewRow.objects.filter(preview__in=frozen, source__isnull=False).values_list(
+        "source", flat=True
+    )
+    theirs = Source.objects.filter(workspace=house.theirs.workspace, pk__in=list(chosen))
     crossed = (
         QueueEntry.objects.exclude(source__workspace=F("workspace")),
         QueueEntry.objects.exclude(run=None).exclude(run__workspace=F("workspace")),
         Item.objects.exclude(source=None).exclude(source__workspace=F("run__workspace")),
     )
-    held = {number for preview in frozen for number in contents(preview)["entries"]}
-    return not held.isdisjoint(entries) or any(rows.exists() for rows in crossed)
+    held = {
+        number for preview in frozen.filter(kind=RunKind.INGEST) for number in contents(preview)["entries"]
+    }
+    return not held.isdisjoint(entries) or any(rows.exists() for rows in (theirs, *crossed))
 
 
 def foreign(house: House) -> list[tuple[str, str]]:
@@ -225,7 +238,7 @@ def test_another_workspaces_thing_is_not_found_at_an_address_of_ones_own(house):
             with tables.writes() as written:
                 answer = house["admin"].ask(method, path, DEEDS)
             # A preview that is gone leads home with a word: it may be one's own, confirmed or a day old.
-            good = SEE_OTHER if name == "preview" else UNSEEN
+            good = SEE_OTHER if name in ("preview", "deletion") else UNSEEN
             if answer.status_code != good or shows(answer) or written:
                 wrong.append(f"{method} {path}: {answer.status_code} {written}")
     assert wrong == []

@@ -49,6 +49,8 @@ VISITORS = (
 
 REGISTER = {Permission.SOURCES_REGISTER}
 INGEST = {Permission.SOURCES_INGEST}
+REFRESH, DELETE = {Permission.SOURCES_REFRESH}, {Permission.SOURCES_DELETE}
+SECOND_CHANCES = {"refresh": REFRESH, "retry": INGEST | REFRESH, "delete": DELETE}
 # Views that demand more than their rule for what is posted, by the button pressed: each has several deeds.
 MORE_TO_DO: dict[str, dict[str, set[Permission]]] = {
     # Everybody sees the queue; sending and removing are permissions of their own.
@@ -58,12 +60,16 @@ MORE_TO_DO: dict[str, dict[str, set[Permission]]] = {
         "remove": {Permission.QUEUE_REMOVE},
         "put-back": {Permission.QUEUE_REMOVE},
     },
+    # Everybody sees the sources.
+    "sources": SECOND_CHANCES | {f"{deed}-all": needed for deed, needed in SECOND_CHANCES.items()},
+    "source": SECOND_CHANCES,
     # Their other button registers only.
     "register": {"ingest": INGEST},
     "discover": {"ingest": INGEST},
 }
 # A preview demands, also to be looked at, what confirming it demands: it shows what somebody is about to send.
 MORE_FOR_PREVIEW = {"import": REGISTER, "register": REGISTER, "both": REGISTER | INGEST, "ingest": INGEST}
+MORE_FOR_PREVIEW |= {"refresh": REFRESH, "retry": INGEST | REFRESH, "delete": DELETE}
 # What is not there for somebody who is let through, and why.
 NOT_THERE = {
     "provider_login": "no log-in provider is set up",
@@ -78,6 +84,8 @@ NOT_THERE = {
 # Forms that change nothing as they stand on the page, and why.
 IDLE = {
     "styleguide": "its forms are samples",
+    "sources": "nothing that is shown can be refreshed, or nothing is shown at all",
+    "deletion": "the number is not typed",
     "workspace_rename": "the name is the same",
     "workspaces": "nothing is filled in",
     "register": "nothing is filled in",

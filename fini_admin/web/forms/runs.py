@@ -7,11 +7,20 @@ from functools import partial
 from typing import Any, cast
 
 from django import forms
+from django.core.exceptions import ValidationError
 
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.ingestion.models import RunKind, RunState
 from fini_admin.ingestion.queue import LANES, OUT, WAITING, QueueCriteria
-from fini_admin.web.forms.base import Choice, Filters, KeylessForm, TypedChoice, YesNoField, choices_with_all
+from fini_admin.web.forms.base import (
+    Choice,
+    Filters,
+    KeylessForm,
+    NumberField,
+    TypedChoice,
+    YesNoField,
+    choices_with_all,
+)
 
 QUEUED_FROM = {**{name: provider.label for name, provider in PROVIDERS.items()}, "web": "Web"}
 AGES = {
@@ -39,6 +48,38 @@ class IngestForm(ConfirmForm):
 
     english = YesNoField(label="English", help_text=f"Sent to Fini as “english”. {UNSTATED}")
     baser = YesNoField(label="Baser", help_text=f"Sent to Fini as “baser”. {UNSTATED}")
+
+
+class DeleteForm(ConfirmForm):
+    """What confirms a deletion of `total` sources: their number, typed, and whether `linked` knowledge goes too."""
+
+    number = NumberField(
+        required=False,
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off", "size": 8}),
+    )
+    articles = forms.BooleanField(required=False, label="Also delete their articles")
+    field_order = ("number", "articles", "reason")
+
+    def __init__(
+        self, data: Mapping[str, Any] | None, *, total: int, linked: int, with_articles: bool
+    ) -> None:
+        super().__init__(data, initial={"articles": with_articles})
+        self.total = total
+        what = f"{total:,} source{'' if total == 1 else 's'}"
+        self.fields["number"].label = f"Type {total:,} to delete {what}"
+        self.fields["articles"].help_text = (
+            f"{linked:,} of these have knowledge linked to them in Fini. It stays unless you tick this;"
+            " each call then says “deleteArticles”: true."
+        )
+        if not linked and not with_articles:
+            del self.fields["articles"]
+
+    def clean_number(self) -> int:
+        """The number that stands on the button, and no other."""
+        typed: int | None = self.cleaned_data["number"]
+        if typed != self.total:
+            raise ValidationError(f"Nothing was deleted: type {self.total:,} to confirm.")
+        return typed
 
 
 class RunFilters(Filters):

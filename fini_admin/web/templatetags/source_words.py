@@ -4,10 +4,12 @@ import unicodedata
 from datetime import UTC, timedelta
 
 from django import template
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from fini_admin.ingestion.eligibility import holder_named
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import ENDED, State
 from fini_admin.web.templatetags.common import HOUR, MINUTE, age, badge, time_in_words
@@ -34,6 +36,15 @@ def _is_visible(letter: str) -> bool:
 def state_of(source: Source, lane: str | None = None) -> SafeString:
     """A source's state, and beside it that a refresh waits; `lane` is that of its open queue entry."""
     return badge(source.state, state_in_words(source.state, lane))
+
+
+@register.simple_tag
+def reason_of(reason: str, slug: str) -> SafeString:
+    """Why nothing can be done about an ID; a run that has it is led to."""
+    run = holder_named(reason)
+    if run is None:
+        return format_html("{}", reason)
+    return format_html('<a href="{}">{}</a>', reverse("run", args=[slug, run]), reason)
 
 
 @register.simple_tag

@@ -27,6 +27,7 @@ def home(request: WorkspaceRequest) -> HttpResponse:
         "steps": _with_urls(request, overview.first_steps(workspace)),
         "funnel": _with_urls(request, overview.funnel(workspace)),
         "needs": _with_urls(request, overview.attention_items(workspace, MAY_DISCOVER)),
+        "may_retry": {Permission.SOURCES_INGEST, Permission.SOURCES_REFRESH} <= request.permissions,
         "runs": queries.latest_runs(workspace),
     }
     return render_page(request, "home.html", context)

@@ -1,6 +1,7 @@
 """The preview that comes before every write to Fini, and its confirmation."""
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -14,13 +15,17 @@ from django.urls import reverse
 
 from fini_admin.fini.client import Request
 from fini_admin.ingestion import planned_calls, preview_store, previews
+from fini_admin.ingestion.chosen import is_chosen
 from fini_admin.ingestion.models import Preview, Run, RunKind
+from fini_admin.ingestion.plans import CALLS, Action
 from fini_admin.ingestion.preview_answers import PostedAnswer, read_answer
-from fini_admin.ingestion.preview_rows import row_groups
+from fini_admin.ingestion.preview_rows import chosen_rows, row_groups
 from fini_admin.ingestion.runs import NothingToDo, run_of_token
+from fini_admin.lib.paging import parts, whole_numbers
+from fini_admin.web.accounts.sensitive import reauthenticated
 from fini_admin.web.body_size import large_body
 from fini_admin.web.forms.base import key_text_error
-from fini_admin.web.forms.runs import ConfirmForm, IngestForm
+from fini_admin.web.forms.runs import ConfirmForm, DeleteForm, IngestForm
 from fini_admin.web.pages import redirect_to, render_page
 from fini_admin.web.permissions import WorkspaceRequest, requires
 from fini_admin.workspaces.permissions import Permission, permission_of
@@ -28,10 +33,13 @@ from fini_admin.workspaces.preferences import preferences
 
 SHOWN = 10
 DIGITS = 10
-ALONE: dict[str, str] = {
-    RunKind.INGEST: "Send {n} to ingestion",
-    RunKind.REFRESH: "Refresh {n}",
-    RunKind.DELETE: "Delete {n}",
+# What is done about what was chosen, by plans.Action.
+DONE = {
+    Action.REGISTER: "registered",
+    Action.ADD: "ingested for the first time",
+    Action.REFRESH: "refreshed",
+    Action.READ: "read first; what is sent follows from its record",
+    Action.DELETE: "deleted in Fini",
 }
 GONE = "This preview is no longer there: previews are kept for a day"
 
@@ -45,30 +53,64 @@ def preview(request: WorkspaceRequest, token: str) -> HttpResponseBase:
         return _run_of_confirmed(request, token)
     if not _needed_permissions(found) <= request.permissions:
         raise PermissionDenied
+    if found.kind == RunKind.DELETE:  # on a page of its own, which asks who one is
+        return redirect_to(request, _url_of(found, request))
+    return _show_or_confirm(request, found)
+
+
+@requires(Permission.SOURCES_DELETE)
+@reauthenticated
+def deletion(request: WorkspaceRequest, token: str) -> HttpResponseBase:
+    """What a deletion would delete; a POST starts its run."""
+    found = previews.find(request.workspace, token)
+    if found is None:
+        return _run_of_confirmed(request, token)
+    if found.kind != RunKind.DELETE:
+        return redirect_to(request, _url_of(found, request))
+    return _show_or_confirm(request, found)
+
+
+def _show_or_confirm(request: WorkspaceRequest, found: Preview) -> HttpResponseBase:
+    """The preview, or the run that comes of it."""
     form = _form(found, request)
     if request.method == "POST" and form.is_valid():
         return _confirm(request, found, form)
     return _preview_page(request, found, form, _posted_answer(found, request))
 
 
+def _url_of(found: Preview, request: WorkspaceRequest) -> str:
+    """The page of a preview."""
+    name = "deletion" if found.kind == RunKind.DELETE else "preview"
+    return reverse(name, args=[request.workspace.slug, found.token])
+
+
 def _posted_answer(found: Preview, request: WorkspaceRequest) -> PostedAnswer:
     """The decisions about a register's resources: left out, let in, and the titles typed for those without."""
-    if request.method != "POST" or found.kind != RunKind.REGISTER:
+    if request.method != "POST" or found.kind != RunKind.REGISTER or is_chosen(found):
         return PostedAnswer()
     return read_answer(found, dict(request.POST.lists()), partial(key_text_error, request.POST))
 
 
 def _needed_permissions(found: Preview) -> set[Permission]:
     """The permissions needed to confirm a preview."""
-    ingest = {Permission.SOURCES_INGEST} if found.then_ingest else set()
-    return {permission_of(found.kind)} | ingest
+    kinds = {str(found.kind)} | ({str(RunKind.INGEST)} if found.then_ingest else set())
+    kinds |= {str(CALLS[way]) for way in found.summary.get("ways", ()) if way in CALLS}
+    return {permission_of(kind) for kind in kinds}
+
+
+def selected_numbers(request: WorkspaceRequest) -> list[int]:
+    """The primary keys of the selected rows of a list. Raises NothingToDo without any."""
+    numbers = whole_numbers(parts(request.POST.getlist("id")))
+    if not numbers:
+        raise NothingToDo("Nothing is selected")
+    return numbers
 
 
 def show_preview(request: WorkspaceRequest, found: Preview) -> HttpResponse:
     """A new preview: in the page's dialog for htmx, else a redirect to its page."""
     if request.htmx:
         return _preview_page(request, found, _form(found, request, posted=False))
-    return redirect_to(request, reverse("preview", args=[request.workspace.slug, found.token]))
+    return redirect_to(request, _url_of(found, request))
 
 
 def show_nothing_to_do(request: WorkspaceRequest, error: NothingToDo, back: str) -> HttpResponse:
@@ -81,9 +123,17 @@ def show_nothing_to_do(request: WorkspaceRequest, error: NothingToDo, back: str)
 
 def _form(found: Preview, request: WorkspaceRequest, *, posted: bool = True) -> ConfirmForm:
     """The form with what was posted, or with the workspace's defaults."""
+    data = request.POST if posted and request.method == "POST" else None
+    if found.kind == RunKind.DELETE:
+        return DeleteForm(
+            data,
+            total=preview_store.number_of_ids(found),
+            linked=found.summary.get("linked", 0),
+            with_articles=found.summary.get("with_articles", False),
+        )
     kind = _form_class(request, found)
-    if posted and request.method == "POST":
-        return kind(request.POST)
+    if data is not None:
+        return kind(data)
     held = preferences(request.workspace)
     return kind(initial={"english": held.english, "baser": held.baser})
 
@@ -106,13 +156,12 @@ def _confirm(request: WorkspaceRequest, found: Preview, form: ConfirmForm) -> Ht
     answer = _posted_answer(found, request)
     if answer.faults:
         return _preview_page(request, found, form, answer)
+    extra = dict(form.cleaned_data)
+    if found.kind == RunKind.DELETE:
+        extra.pop("number")
+        found.summary["with_articles"] = extra.pop("articles", False)
     try:
-        run = previews.confirm(
-            by=request.by,
-            preview=found,
-            answer=answer,
-            **form.cleaned_data,
-        )
+        run = previews.confirm(by=request.by, preview=found, answer=answer, **extra)
     except NothingToDo as error:
         form.add_error(None, str(error))
         return _preview_page(request, found, form, answer)
@@ -143,6 +192,8 @@ def _preview_page(
     total = preview_store.number_of_ids(found)
     context = {
         "preview": found,
+        "address": _url_of(found, request),
+        "deletes": found.kind == RunKind.DELETE,
         "form": form,
         "total": total,
         "buttons": _buttons(found, total, choose=_may_choose_ingest(request, found)),
@@ -152,12 +203,25 @@ def _preview_page(
         "opened": opened,
         "body": _indented_body(planned_calls.request_of(found, opened)) if opened else "",
     }
-    if found.kind == RunKind.REGISTER:
+    if is_chosen(found):
+        context |= {
+            "chosen": chosen_rows(found, _number_in(request.GET, "from")),
+            "doings": _counts_by_way(found),
+        }
+    elif found.kind == RunKind.REGISTER:
         context |= _group_context(found, request.GET, answer)
     status = 422 if form.is_bound else 200
     return render_page(
-        request, "previews/preview.html", context, parts=("preview", "body", "rows"), status=status
+        request, "previews/preview.html", context, parts=("preview", "body", "rows", "chosen"), status=status
     )
+
+
+def _counts_by_way(found: Preview) -> list[tuple[str, int]]:
+    """What is done about what was chosen, with how many IDs."""
+    numbers: Counter[str] = Counter()
+    for way, (_, number) in zip(found.summary["ways"], found.summary["providers"], strict=True):
+        numbers[DONE[Action(way)]] += number
+    return list(numbers.items())
 
 
 def _group_context(found: Preview, query: QueryDict, answer: PostedAnswer | None) -> dict[str, object]:
@@ -175,11 +239,15 @@ def _number_in(query: QueryDict, name: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class ConfirmButton:
-    """A button that confirms; {n} in `words` is the count, which changes as resources are left out."""
+    """A button that confirms; {n} in `words` is the count, which changes as resources are left out.
+
+    `look` is its class in the style, instead of the primary one for the first.
+    """
 
     value: str
     words: str
     total: int
+    look: str = ""
 
     @property
     def text(self) -> str:
@@ -188,15 +256,24 @@ class ConfirmButton:
 
 def _buttons(found: Preview, total: int, *, choose: bool) -> list[ConfirmButton]:
     """The confirming buttons, each named like the button that led here; two while ingest is still undecided."""
-    if found.summary.get("retry"):
-        return [ConfirmButton("retry", "Retry {n}", total)]
-    if found.kind in ALONE:
-        return [ConfirmButton(found.kind, ALONE[found.kind], total)]
+    if is_chosen(found):
+        return [_button_of_chosen(found, total)]
+    if found.kind == RunKind.INGEST:
+        return [ConfirmButton("ingest", "Send {n} to ingestion", total)]
     both = [
         ConfirmButton("register", "Register {n}", total),
         ConfirmButton("ingest", "Register and ingest {n}", total),
     ]
     return both if choose else both[found.then_ingest :][:1]
+
+
+def _button_of_chosen(found: Preview, total: int) -> ConfirmButton:
+    """The button that confirms a refresh, a deletion, a retry, or a registration of what was deleted."""
+    look = "button-danger" if found.kind == RunKind.DELETE else "button-primary"
+    if found.summary.get("retry"):
+        return ConfirmButton("retry", "Retry {n}", total, look)
+    words = {RunKind.DELETE: "Delete {n}", RunKind.REGISTER: "Register {n} again"}
+    return ConfirmButton(str(found.kind), words.get(RunKind(found.kind), "Refresh {n}"), total, look)
 
 
 def _indented_body(call: Request[Any] | None) -> str:

@@ -131,7 +131,7 @@ def _send_all(request: WorkspaceRequest, form: QueueFilters) -> HttpResponse:
 
 def _send_selected(request: WorkspaceRequest, form: QueueFilters) -> HttpResponse:
     return _preview_entries(
-        request, ingestion_queue.entries_in_queue_order(request.workspace, _selected_numbers(request))
+        request, ingestion_queue.entries_in_queue_order(request.workspace, previews.selected_numbers(request))
     )
 
 
@@ -141,23 +141,15 @@ def _preview_entries(request: WorkspaceRequest, entries: list[QueueEntry]) -> Ht
 
 
 def _remove_selected(request: WorkspaceRequest, form: QueueFilters) -> HttpResponse:
-    entries = _selected_numbers(request)
+    entries = previews.selected_numbers(request)
     moved = remove_entries(by=request.by, workspace=request.workspace, entries=entries)
     return _report_moved(request, moved, "removed from the queue")
 
 
 def _put_back_selected(request: WorkspaceRequest, form: QueueFilters) -> HttpResponse:
-    sources = _selected_numbers(request)
+    sources = previews.selected_numbers(request)
     moved = put_sources_back(by=request.by, workspace=request.workspace, sources=sources)
     return _report_moved(request, moved, "put back into the queue")
-
-
-def _selected_numbers(request: WorkspaceRequest) -> list[int]:
-    """The primary keys of the selected rows. Raises NothingToDo without any."""
-    numbers = whole_numbers(parts(request.POST.getlist("id")))
-    if not numbers:
-        raise NothingToDo("Nothing is selected")
-    return numbers
 
 
 def _all_numbers(asked: QueryDict, form: QueueFilters, workspace: Workspace) -> list[int]:

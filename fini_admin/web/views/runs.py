@@ -1,16 +1,24 @@
 """The runs, and one run with the outcome of each ID."""
 
-from django.http import Http404, HttpResponse
+from collections.abc import Callable
 
-from fini_admin.ingestion import discovery_remarks, queries
-from fini_admin.ingestion.models import ItemOutcome, Run, RunKind, RunState
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpResponse
+from django.urls import reverse
+
+from fini_admin.ingestion import deletions, discovery_remarks, queries, retries
+from fini_admin.ingestion.models import ItemOutcome, Preview, Run, RunKind, RunState
+from fini_admin.ingestion.retries import Reason
+from fini_admin.ingestion.runs import NothingToDo
 from fini_admin.lib.paging import count, page
 from fini_admin.web.forms.runs import RunFilters
-from fini_admin.web.pages import render_page
+from fini_admin.web.pages import redirect_to, render_page
 from fini_admin.web.permissions import WorkspaceRequest, requires
-from fini_admin.workspaces.permissions import Permission
+from fini_admin.web.views import previews
+from fini_admin.workspaces.permissions import Permission, permission_of
 
 OPEN = "open"
+REASONS = 20
 
 
 @requires(Permission.RUNS_READ)
@@ -26,10 +34,8 @@ def index(request: WorkspaceRequest) -> HttpResponse:
 
 @requires(Permission.RUNS_READ)
 def run(request: WorkspaceRequest, number: int) -> HttpResponse:
-    """A run: its outcomes, which add up to the total, each ID with its outcome and reason, and its calls."""
-    found = queries.run_of(request.workspace, number)
-    if found is None:
-        raise Http404
+    """A run: counts that add up, what did not end well and why, each ID with its outcome, the calls it made."""
+    found = _run_or_404(request, number)
     outcome = request.GET.get("outcome", "")
     items = page(
         queries.items_of_run(found, outcome),
@@ -46,8 +52,81 @@ def run(request: WorkspaceRequest, number: int) -> HttpResponse:
         "waits": queries.why_it_waits(found),
         "next": _next_page(found),
         "left_out": discovery_remarks.remarks_of_run(found),
+        **_retry_context(request, found),
     }
     return render_page(request, "runs/run.html", context)
+
+
+def _run_or_404(request: WorkspaceRequest, number: int) -> Run:
+    """The workspace's run of this number. Raises Http404."""
+    found = queries.run_of(request.workspace, number)
+    if found is None:
+        raise Http404
+    return found
+
+
+def _retry_context(request: WorkspaceRequest, run: Run) -> dict[str, object]:
+    """What did not end well, and what can be done about it; of a deletion what Fini said it deleted."""
+    found = retries.reasons(run)
+    may = permission_of(run.kind) in request.permissions
+    deleted = run.kind == RunKind.DELETE
+    return {
+        "reasons": found[:REASONS],
+        "more_reasons": max(0, len(found) - REASONS),
+        "retryable": sum(reason.retryable for reason in found),
+        "bad": sum(reason.total for reason in found),
+        "may_retry": may and run.state == RunState.ENDED,
+        "why_no_retry": "" if may else "Your role does not allow a retry of this run",
+        "retries": list(run.retries.order_by("number")),
+        "deleted": queries.deleted_by(run) if deleted else None,
+        "may_register": Permission.SOURCES_REGISTER in request.permissions and run.state == RunState.ENDED,
+    }
+
+
+@requires(Permission.RUNS_STEER)
+def retry(request: WorkspaceRequest, number: int) -> HttpResponse:
+    """The preview of a retry: of all that did not end well, or with `reason` of what ended for that reason."""
+    found = _run_or_404(request, number)
+    if permission_of(found.kind) not in request.permissions:
+        raise PermissionDenied
+    if request.method != "POST":
+        return redirect_to(request, _url_of(found))
+    return _show_preview(request, found, lambda: _freeze_retry(request, found))
+
+
+def _freeze_retry(request: WorkspaceRequest, run: Run) -> Preview:
+    """The preview. Raises NothingToDo."""
+    asked = request.POST.get("reason")
+    reason = None if asked is None else _text_of(asked, retries.reasons(run))
+    return retries.freeze_run(by=request.by, run=run, reason=reason)
+
+
+def _text_of(asked: str, reasons: list[Reason]) -> str:
+    """The reason that a form sent, as it is kept: a browser sends ends of lines in a way of its own."""
+    words = asked.split()
+    return next((reason.text for reason in reasons if reason.text.split() == words), asked)
+
+
+@requires(Permission.SOURCES_REGISTER)
+def register_again(request: WorkspaceRequest, number: int) -> HttpResponse:
+    """The preview of a registration of what a deletion deleted."""
+    found = _run_or_404(request, number)
+    if request.method != "POST":
+        return redirect_to(request, _url_of(found))
+    return _show_preview(request, found, lambda: deletions.register_again(by=request.by, run=found))
+
+
+def _show_preview(request: WorkspaceRequest, run: Run, freeze: Callable[[], Preview]) -> HttpResponse:
+    """A preview for a person to confirm, or why there is none."""
+    try:
+        return previews.show_preview(request, freeze())
+    except NothingToDo as error:
+        return previews.show_nothing_to_do(request, error, _url_of(run))
+
+
+def _url_of(run: Run) -> str:
+    """The run's page."""
+    return reverse("run", args=[run.workspace.slug, run.number])
 
 
 def _outcome_counts(run: Run) -> list[dict[str, object]]:

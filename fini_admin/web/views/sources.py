@@ -1,23 +1,31 @@
-"""The list of sources, and one source's page."""
+"""The sources, one source told completely, and what can be done with them."""
 
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpResponse, QueryDict, StreamingHttpResponse
+from django.http import Http404, HttpResponse, HttpResponseBadRequest, QueryDict, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
-from fini_admin.ingestion import export
+from fini_admin.ingestion import deletions, export, refreshes, retries
 from fini_admin.ingestion import queries as ingestion_queries
-from fini_admin.ingestion.models import Item, QueueEntry
+from fini_admin.ingestion.holding import holders
+from fini_admin.ingestion.models import Item, Preview, QueueEntry
+from fini_admin.ingestion.runs import NothingToDo
 from fini_admin.lib.download import csv_lines, json_lines
-from fini_admin.lib.paging import page, whole_number
+from fini_admin.lib.paging import Page, ordered_page, page, whole_number
 from fini_admin.sources import queries
 from fini_admin.sources.models import Source, StateChange
 from fini_admin.sources.states import State
-from fini_admin.web.forms.sources import SourceFilters
+from fini_admin.web.body_size import large_body
+from fini_admin.web.forms.sources import SORTS, SourceFilters
 from fini_admin.web.pages import render_page
 from fini_admin.web.permissions import WorkspaceRequest, requires
+from fini_admin.web.views import previews
 from fini_admin.web.views.home import url_if_allowed
+from fini_admin.web.wording.source_actions import actions
 from fini_admin.web.wording.source_facts import field_groups
 from fini_admin.web.wording.sources import QueuePlace, what_next
 from fini_admin.workspaces.permissions import Permission
@@ -27,27 +35,131 @@ FORMATS = {"jsonl": (json_lines, "application/jsonl"), "csv": (csv_lines, "text/
 MOST = 50
 
 
+# What is done with sources, by the button's name: what it asks for, and the preview that it leads to.
+Freeze = Callable[..., Preview]
+DEEDS: dict[str, tuple[set[Permission], Freeze]] = {
+    "refresh": ({Permission.SOURCES_REFRESH}, refreshes.freeze),
+    "retry": ({Permission.SOURCES_INGEST, Permission.SOURCES_REFRESH}, retries.freeze_sources),
+    "delete": ({Permission.SOURCES_DELETE}, deletions.freeze),
+}
+ALL = "-all"  # added to a button's name: with all that match instead of what is selected
+
+
 @requires(Permission.SOURCES_READ)
+@large_body
 def index(request: WorkspaceRequest) -> HttpResponseBase:
-    """The sources, newest first. `export` downloads all matches, `part=counts` counts each state."""
-    asked, form = request.GET, SourceFilters(request.GET)
-    cursor = whole_number(asked.get("after"))
-    request.GET = QueryDict(form.query(after="" if cursor is None else str(cursor)))
+    """The sources; posted, what is to be done with some of them.
+
+    `export` gives all that match as a file, `part=counts` how many are in each state, `part=ids` their keys.
+    """
+    asked = request.GET
+    form = SourceFilters(asked, partial(queries.reasons, request.workspace))
+    request.GET = QueryDict(form.query(after=_cursor(form, asked)))
     found = queries.matching(request.workspace, form.criteria())
+    if request.method == "POST":
+        return _act(request, found)
     if asked.get("export") in FORMATS:
         return _download(request, found, asked["export"])
-    if request.htmx and asked.get("part") == "counts":
-        beside = queries.matching(request.workspace, form.criteria(without="state"))
-        return render_page(request, LIST, _state_tabs(form, queries.by_state(beside)), parts=("counts",))
+    if request.htmx and asked.get("part") in PARTS:
+        return PARTS[asked["part"]](request, form, found, whole_number(asked.get("upto")))
     context: dict[str, object] = {
-        "page": page(found, cursor=asked.get("after")),
+        "page": _ordered_page(found, form, asked.get("after")),
         "discover": url_if_allowed(request, "discover"),
+        "sorts": _sort_links(form),
+        "may": {deed for deed, (needed, _) in DEEDS.items() if needed <= request.permissions},
     }
     return render_page(request, LIST, context | _state_tabs(form, {}))
 
 
+def _cursor(form: SourceFilters, asked: QueryDict) -> str:
+    """Where the page begins, as the address says it; empty for what is no such place."""
+    cursor = asked.get("after", "")
+    if not form.order:
+        return str(whole_number(cursor) or "")
+    key, _, text = cursor.partition(".")
+    known = whole_number(key) is not None and queries.ORDERS[form.order].read(text) is not None
+    return cursor if known else ""
+
+
+def _ordered_page(found: QuerySet[Source], form: SourceFilters, cursor: str | None) -> Page[Source]:
+    """A page of them: the newest first, unless they are sorted otherwise."""
+    if not form.order:
+        return page(found, cursor=cursor)
+    return ordered_page(found, queries.ORDERS[form.order], cursor=cursor)
+
+
+def _sort_links(form: SourceFilters) -> list[dict[str, object]]:
+    """The orders to choose from; with filters that its index does not carry there is no way to one."""
+    return [
+        {
+            "text": text,
+            "here": name == form.order,
+            "query": form.query(sort=name),
+            "may": not name or form.may_sort(name),
+        }
+        for name, text in {"": "Newest", **SORTS}.items()
+    ]
+
+
+def _counts_part(
+    request: WorkspaceRequest, form: SourceFilters, found: QuerySet[Source], upto: int | None
+) -> HttpResponse:
+    """How many are in each state under the other filters, and how many *Select all* would select."""
+    numbers = queries.by_state(queries.matching(request.workspace, form.criteria(without="state")))
+    here = numbers[form.values().get("state", "")]
+    newest = found.order_by("-pk").values_list("pk", flat=True).first() or 0
+    counts = {"here": here, "exact": "" if here.endswith("+") else here.replace(",", ""), "newest": newest}
+    may = any(needed <= request.permissions for needed, _ in DEEDS.values())
+    context = _state_tabs(form, numbers) | {"counts": counts, "may": may}
+    return render_page(request, LIST, context, parts=("counts",))
+
+
+def _keys_part(
+    request: WorkspaceRequest, form: SourceFilters, found: QuerySet[Source], upto: int | None
+) -> HttpResponse:
+    """What *Select all* selects: keys with commas between, less what came after it was counted."""
+    counted_then = found if upto is None else found.filter(pk__lte=upto)
+    numbers = counted_then.order_by("-pk").values_list("pk", flat=True)
+    return HttpResponse(",".join(map(str, numbers)), content_type="text/plain")
+
+
+PARTS = {"counts": _counts_part, "ids": _keys_part}
+
+
+def _act(request: WorkspaceRequest, found: QuerySet[Source]) -> HttpResponse:
+    """The preview of what was asked for: with what is selected, or with all that match."""
+    name = request.POST.get("do", "")
+    if name.removesuffix(ALL) not in DEEDS:
+        return HttpResponseBadRequest("The sources do not know this action.", content_type="text/plain")
+    _check(request, name.removesuffix(ALL))
+    back = f"{request.path}?{request.GET.urlencode()}"
+    try:
+        if name.endswith(ALL):
+            keys = list(found.order_by("-pk").values_list("pk", flat=True))
+        else:
+            keys = previews.selected_numbers(request)
+    except NothingToDo as error:
+        return previews.show_nothing_to_do(request, error, back)
+    return _show_preview(request, name.removesuffix(ALL), keys, back)
+
+
+def _check(request: WorkspaceRequest, deed: str) -> None:
+    """Raises PermissionDenied for who may not do it."""
+    if not DEEDS[deed][0] <= request.permissions:
+        raise PermissionDenied
+
+
+def _show_preview(request: WorkspaceRequest, deed: str, keys: Sequence[int], back: str) -> HttpResponse:
+    """What would be done with these sources, for a person to confirm."""
+    try:
+        frozen = DEEDS[deed][1](by=request.by, workspace=request.workspace, sources=keys)
+    except NothingToDo as error:
+        return previews.show_nothing_to_do(request, error, back)
+    return previews.show_preview(request, frozen)
+
+
 def _state_tabs(form: SourceFilters, numbers: dict[str, str]) -> dict[str, object]:
-    """The states as tabs, with their counts once known."""
+    """The states to choose from, with how many are in each once they were counted."""
     chosen = form.values().get("state", "")
     told = [
         {
@@ -75,10 +187,12 @@ def _download(request: WorkspaceRequest, found: QuerySet[Source], kind: str) -> 
 
 @requires(Permission.SOURCES_READ)
 def source(request: WorkspaceRequest, fini_id: str) -> HttpResponse:
-    """A source: what comes next, its fields, its history, its runs and its calls."""
+    """A source: what comes next, what can be done, every field, its history, its runs and its calls."""
     found = queries.source_of(request.workspace, fini_id)
     if found is None:
         raise Http404
+    if request.method == "POST":
+        return _act_on(request, found)
     entry = ingestion_queries.open_entry_of(found)
     told = what_next(found, _waiting(entry))
     history = page(queries.history(found), cursor=request.GET.get("after"), size=MOST)
@@ -88,6 +202,8 @@ def source(request: WorkspaceRequest, fini_id: str) -> HttpResponse:
         "entry": entry,
         "next": told,
         "way": url_if_allowed(request, told.page, told.query) if told.page else "",
+        "actions": actions(found, holders([found.pk]), request.permissions),
+        "attempts": ingestion_queries.attempts(found),
         "groups": field_groups(found),
         "page": history,
         "items": items[:MOST],
@@ -97,7 +213,17 @@ def source(request: WorkspaceRequest, fini_id: str) -> HttpResponse:
     return render_page(request, "sources/source.html", context, parts=("source",))
 
 
+def _act_on(request: WorkspaceRequest, found: Source) -> HttpResponse:
+    """The preview of what was asked for, with this source alone."""
+    deed = request.POST.get("do", "")
+    if deed not in DEEDS:
+        return HttpResponseBadRequest("A source does not know this action.", content_type="text/plain")
+    _check(request, deed)
+    return _show_preview(request, deed, [found.pk], request.path)
+
+
 def _waiting(entry: QueueEntry | None) -> QueuePlace | None:
+    """A place in the queue as far as it matters for what comes next."""
     return QueuePlace(entry.lane, entry.run.number if entry.run else None) if entry else None
 
 

@@ -18,6 +18,7 @@ from fini_admin.workspaces.models import ApiKey, KeyState, Workspace
 
 WAITS_LONG = timedelta(days=1)
 REMIND_BEFORE = timedelta(days=14)
+RETRIED = (State.FAILED, State.EMPTY)
 SHOWN = (State.QUEUED, State.SENT, State.RUNNING, State.USABLE, State.FAILED)
 
 
@@ -52,11 +53,12 @@ def _sources_in_state(workspace: Workspace, state: State) -> LinkedCount:
 
 @dataclass(frozen=True, slots=True)
 class AttentionItem:
-    """Something that needs a person: a text, and the page where to act."""
+    """Something that waits for a person: what, the page where it is seen to, and how many a retry would try again."""
 
     text: str
     page: str
     query: str = ""
+    retry: str = ""
 
 
 def attention_items(workspace: Workspace, may_discover: Collection[str]) -> list[AttentionItem]:
@@ -139,7 +141,11 @@ def _source_items(workspace: Workspace) -> list[AttentionItem]:
         State.UNKNOWN: "were asked for and got no answer: this is being checked",
     }
     numbers = [(_sources_in_state(workspace, state), text) for state, text in words.items()]
-    return [AttentionItem(f"{n.text} {text}", "sources", n.query) for n, text in numbers if n.text != "0"]
+    return [
+        AttentionItem(f"{n.text} {text}", "sources", n.query, n.text if n.state in RETRIED else "")
+        for n, text in numbers
+        if n.text != "0"
+    ]
 
 
 def _queue_items(workspace: Workspace) -> list[AttentionItem]:

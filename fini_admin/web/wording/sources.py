@@ -158,14 +158,11 @@ def _gone(source: Source) -> NextStep:
 
 
 def _try_again(source: Source, what: str, retry: str, mend: str) -> NextStep:
-    """How to process it again, which depends on the provider."""
-    if source.provider in PROVIDERS:
-        then = "Register it again: it then waits in the queue, in the lane refresh."
-        return NextStep(what, retry, f"{mend} {then}".strip(), page="register", button="Register it again")
+    """The way to another try, which depends on where the content comes from."""
     if source.provider == "files":
         then = "Upload the file again in Fini: raw files cannot be processed again by the API."
     else:
-        then = "Have it processed again in Fini."
+        then = "Then retry it, below." if mend else "Retry it, below."
     return NextStep(what, retry, f"{mend} {then}".strip())
 
 

@@ -51,24 +51,49 @@ hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 
-# A file's tests run one after the other here: in one browser, or with processes of the product that keep time.
-TOGETHER = ("tests/browser/", "tests/crash/", "tests/end_to_end/")
+# These wait for processes or ask for every page: they begin first, so that none is left alone at the end.
+LONGEST = (
+    "tests/end_to_end/test_budget.py",
+    "tests/crash/test_kill.py",
+    "tests/web/test_key_text.py",
+    "tests/browser/",
+    "tests/end_to_end/",
+    "tests/crash/",
+    "tests/ingestion/test_key_echo.py",
+    "tests/installation/",
+)
 
 
 class Scheduler(LoadScopeScheduling):
-    """Some folders' files in one process each; every other test wherever it fits.
+    """A file's tests one after the other in one process: they share what the file's fixtures made.
 
-    `--dist loadgroup` would do it, but groups nothing under pytest 9.2 (pytest-xdist issue 1386).
+    `--dist loadgroup` would do it, but groups nothing under pytest 9.2 (pytest-xdist issue 1386); `--dist loadfile`
+    begins with the files that have most tests, which are the quickest ones.
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return nodeid.partition("::")[0] if nodeid.startswith(TOGETHER) else nodeid
+        return nodeid.partition("::")[0]
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduler:
     """xdist asks for the scheduler here."""
+    config.option.loadscopereorder = False
     return Scheduler(config, log)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """How many processes `-n auto` is. Four at least: many tests wait, for a process or until a minute is over."""
+    return max(4, os.cpu_count() or 1)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first."""
+    items.sort(
+        key=lambda item: next((n for n, path in enumerate(LONGEST) if item.nodeid.startswith(path)), 99)
+    )
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -22,7 +22,7 @@ from fini_admin.ingestion.models import (
     RunKind,
     Stage,
 )
-from fini_admin.ingestion.plans import STAGES, Plan, Way, plan_delete, plan_for_source, plan_refresh
+from fini_admin.ingestion.plans import STAGES, Action, ItemPlan, plan_delete, plan_for_source, plan_refresh
 from fini_admin.ingestion.preview_store import number_of_ids, store_preview
 from fini_admin.ingestion.queue import DECISIVE, hold_for_run
 from fini_admin.ingestion.reads import request_read
@@ -34,15 +34,15 @@ from fini_admin.workspaces.models import Workspace
 
 # What is read of a source that was chosen: its other columns are many.
 NEEDED = ("workspace_id", "provider", "external_id", "original_url", *DECISIVE)
-LANES = {Way.ADD: Lane.ADD, Way.REFRESH: Lane.REFRESH}
-Planner = Callable[[Source, Mapping[int, int]], Plan]
+LANES = {Action.ADD: Lane.ADD, Action.REFRESH: Lane.REFRESH}
+Planner = Callable[[Source, Mapping[int, int]], ItemPlan]
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
     """An ID that was chosen: what is done about it, and its source (a key) or what register sends of it."""
 
-    plan: Plan
+    plan: ItemPlan
     provider: str
     source: int | None = None
     resource: ResourceBody | None = None
@@ -70,14 +70,14 @@ def freeze(
     Without a `kind` it is a refresh where that is all that is done, else an ingest. Raises NothingToDo.
     """
     skipped: Counter[str] = Counter()
-    parts: dict[tuple[Way, str], list[PreviewRow]] = {}
+    parts: dict[tuple[Action, str], list[PreviewRow]] = {}
     position = 0
     for one in chosen:
-        if one.plan.way == Way.NOTHING:
+        if one.plan.way == Action.NOTHING:
             skipped[one.plan.why] += 1
             continue
         row = PreviewRow(group=RowGroupName.CHOSEN, position=position, source=one.source, way=one.plan.way)
-        row.content = {"resource": one.resource} if one.plan.way == Way.REGISTER else None
+        row.content = {"resource": one.resource} if one.plan.way == Action.REGISTER else None
         parts.setdefault((one.plan.way, one.provider), []).append(row)
         position += 1
     if not parts:
@@ -88,7 +88,7 @@ def freeze(
         "skipped": dict(skipped),
     }
     if kind is None:
-        kind = RunKind.REFRESH if {way for way, _ in parts} == {Way.REFRESH} else RunKind.INGEST
+        kind = RunKind.REFRESH if {way for way, _ in parts} == {Action.REFRESH} else RunKind.INGEST
     preview = Preview(workspace=workspace, kind=kind, made_by=by.actor, summary=summary)
     preview.then_ingest = summary.pop("then_ingest", False)
     return store_preview(preview, _in_sending_order(parts.values()))
@@ -158,35 +158,37 @@ def _in_pieces(preview: Preview) -> Iterator[list[PreviewRow]]:
 
 def _plan_now(
     preview: Preview, row: PreviewRow, found: Mapping[int, Source], held: Mapping[int, int]
-) -> Plan:
+) -> ItemPlan:
     """What is done about a row by now."""
-    if row.way == Way.REGISTER:
-        return Plan(Way.REGISTER)
+    if row.way == Action.REGISTER:
+        return ItemPlan(Action.REGISTER)
     source = found.get(row.source or 0)
     if source is None:
-        return Plan(Way.NOTHING, "It is not in this workspace")
-    if row.way == Way.DELETE:
+        return ItemPlan(Action.NOTHING, "It is not in this workspace")
+    if row.way == Action.DELETE:
         return plan_delete(source, held)
     if preview.summary.get("retry"):
-        return plan_for_source(source, held, read_first=row.way == Way.READ)
+        return plan_for_source(source, held, read_first=row.way == Action.READ)
     return plan_refresh(source, held)
 
 
-def _hold(run: Run, ways: Mapping[Source, Way]) -> None:
+def _hold(run: Run, ways: Mapping[Source, Action]) -> None:
     """Have the run hold these sources, and have those read whose record decides (P4, T3)."""
-    going = [source for source, way in ways.items() if way != Way.NOTHING]
+    going = [source for source, way in ways.items() if way != Action.NOTHING]
     lanes = {
-        source.pk: LANES.get(way, "") for source, way in ways.items() if way not in (Way.DELETE, Way.NOTHING)
+        source.pk: LANES.get(way, "")
+        for source, way in ways.items()
+        if way not in (Action.DELETE, Action.NOTHING)
     }
     hold_for_run(run, going, lanes)
-    reading = [source for source, way in ways.items() if way == Way.READ]
+    reading = [source for source, way in ways.items() if way == Action.READ]
     if reading:
         request_read(run.workspace, reading, run.created_at)
 
 
-def _item(row: PreviewRow, plan: Plan, source: Source | None, preview: Preview) -> Item:
+def _item(row: PreviewRow, plan: ItemPlan, source: Source | None, preview: Preview) -> Item:
     resource = (row.content or {}).get("resource")
-    nothing = plan.way == Way.NOTHING
+    nothing = plan.way == Action.NOTHING
     return Item(
         position=row.position or 0,
         stage=Stage.ENDED if nothing else STAGES[plan.way],

@@ -8,7 +8,7 @@ from fini_admin.fini.routes import InvalidRequest, Resource
 from fini_admin.ingestion import chosen
 from fini_admin.ingestion.chosen import Chosen
 from fini_admin.ingestion.models import ItemOutcome, Preview, Run, RunKind, RunState
-from fini_admin.ingestion.plans import Plan, Way, plan_delete
+from fini_admin.ingestion.plans import Action, ItemPlan, plan_delete
 from fini_admin.ingestion.runs import NothingToDo
 from fini_admin.lib.paging import CHUNK, chunks
 from fini_admin.sources.models import Source
@@ -29,7 +29,7 @@ def freeze(*, by: By, workspace: Workspace, sources: Sequence[int], with_article
         by=by,
         workspace=workspace,
         with_articles=with_articles,
-        linked=linked([one.source for one in going if one.source and one.plan.way == Way.DELETE]),
+        linked=linked([one.source for one in going if one.source and one.plan.way == Action.DELETE]),
     )
 
 
@@ -66,7 +66,7 @@ def _registered_again(source: Source, *, present: bool) -> Chosen:
     except InvalidRequest:
         body = None
     if present:
-        return Chosen(Plan(Way.NOTHING, "It is in Fini again"), source.provider)
+        return Chosen(ItemPlan(Action.NOTHING, "It is in Fini again"), source.provider)
     if body is None:
-        return Chosen(Plan(Way.NOTHING, "It cannot be registered by the API"), source.provider)
-    return Chosen(Plan(Way.REGISTER), source.provider, resource=body)
+        return Chosen(ItemPlan(Action.NOTHING, "It cannot be registered by the API"), source.provider)
+    return Chosen(ItemPlan(Action.REGISTER), source.provider, resource=body)

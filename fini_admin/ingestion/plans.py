@@ -17,7 +17,7 @@ RETRIED = (ItemOutcome.FAILED, ItemOutcome.REFUSED, ItemOutcome.UNKNOWN)
 NOT_RETRIED = {ItemOutcome.DONE: "It is done", ItemOutcome.SKIPPED: "It was skipped"}
 
 
-class Way(StrEnum):
+class Action(StrEnum):
     """What is done about an ID. *read*: its record first, which then decides; *follow*: a job of it runs."""
 
     REGISTER = "register"
@@ -30,28 +30,28 @@ class Way(StrEnum):
 
 
 STAGES = {
-    Way.REGISTER: Stage.REGISTER,
-    Way.ADD: Stage.INGEST,
-    Way.REFRESH: Stage.REFRESH,
-    Way.READ: Stage.READ,
-    Way.DELETE: Stage.DELETE,
+    Action.REGISTER: Stage.REGISTER,
+    Action.ADD: Stage.INGEST,
+    Action.REFRESH: Stage.REFRESH,
+    Action.READ: Stage.READ,
+    Action.DELETE: Stage.DELETE,
 }
 
 
 # The call that each needs; of what is read first only the record will tell.
 CALLS: dict[str, RunKind] = {
-    Way.REGISTER: RunKind.REGISTER,
-    Way.ADD: RunKind.INGEST,
-    Way.REFRESH: RunKind.REFRESH,
-    Way.DELETE: RunKind.DELETE,
+    Action.REGISTER: RunKind.REGISTER,
+    Action.ADD: RunKind.INGEST,
+    Action.REFRESH: RunKind.REFRESH,
+    Action.DELETE: RunKind.DELETE,
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ItemPlan:
     """What is done about an ID; `why` says why nothing is."""
 
-    way: Way
+    way: Action
     why: str = ""
 
 
@@ -61,60 +61,60 @@ def plan_for_item(
     source: Source | None,
     resource: Mapping[str, str] | None,
     holders: Mapping[int, int],
-) -> Plan:
+) -> ItemPlan:
     """What a retry of `run` does about one of its IDs.
 
     `source` is the ID's by now, `resource` what register sends of it, `holders` the numbers of the runs that have
     sources, by the source's key (holding.holders).
     """
     if outcome not in RETRIED:
-        return Plan(Way.NOTHING, NOT_RETRIED[ItemOutcome(outcome)] if outcome else "It has no end yet")
+        return ItemPlan(Action.NOTHING, NOT_RETRIED[ItemOutcome(outcome)] if outcome else "It has no end yet")
     if run.kind == RunKind.DELETE:
-        return plan_delete(source, holders) if source else Plan(Way.NOTHING, GONE)
+        return plan_delete(source, holders) if source else ItemPlan(Action.NOTHING, GONE)
     registers = run.kind == RunKind.REGISTER and not run.then_ingest
     if source is None or registers:
-        return Plan(Way.REGISTER) if resource else Plan(Way.NOTHING, NOTHING_KNOWN)
+        return ItemPlan(Action.REGISTER) if resource else ItemPlan(Action.NOTHING, NOTHING_KNOWN)
     return plan_for_source(source, holders, read_first=outcome == ItemOutcome.UNKNOWN)
 
 
-def plan_for_source(source: Source, holders: Mapping[int, int], *, read_first: bool = False) -> Plan:
+def plan_for_source(source: Source, holders: Mapping[int, int], *, read_first: bool = False) -> ItemPlan:
     """What a retry does about a source: the first ingestion, a refresh, or a read of what is not known (T2, T3)."""
     if source.pk in holders:
-        return Plan(Way.NOTHING, held_by(holders[source.pk]))
+        return ItemPlan(Action.NOTHING, held_by(holders[source.pk]))
     if source.state == State.GONE:
-        return Plan(Way.NOTHING, GONE)
+        return ItemPlan(Action.NOTHING, GONE)
     if source.state in (State.UNKNOWN, State.STUCK) or source.read_at is None or read_first:
-        return Plan(Way.READ)
+        return ItemPlan(Action.READ)
     return _by_record(source)
 
 
-def plan_refresh(source: Source, holders: Mapping[int, int]) -> Plan:
+def plan_refresh(source: Source, holders: Mapping[int, int]) -> ItemPlan:
     """What a refresh that somebody chose does about a source."""
     why = why_not_refreshed(source, holders)
-    return Plan(Way.NOTHING, why) if why else Plan(Way.REFRESH)
+    return ItemPlan(Action.NOTHING, why) if why else ItemPlan(Action.REFRESH)
 
 
-def plan_delete(source: Source, holders: Mapping[int, int]) -> Plan:
+def plan_delete(source: Source, holders: Mapping[int, int]) -> ItemPlan:
     """What a deletion does about a source."""
     why = why_not_deleted(source, holders)
-    return Plan(Way.NOTHING, why) if why else Plan(Way.DELETE)
+    return ItemPlan(Action.NOTHING, why) if why else ItemPlan(Action.DELETE)
 
 
-def after_reading(source: Source) -> Plan:
+def after_reading(source: Source) -> ItemPlan:
     """What is done about a source that a retry had read first."""
     if source.state in (*BUSY, State.STUCK):
-        return Plan(Way.FOLLOW)
+        return ItemPlan(Action.FOLLOW)
     return _by_record(source)
 
 
-def _by_record(source: Source) -> Plan:
+def _by_record(source: Source) -> ItemPlan:
     """What a record that was read says."""
     if source.state == State.USABLE:
-        return Plan(Way.NOTHING, USABLE)
+        return ItemPlan(Action.NOTHING, USABLE)
     if ever_ingested(source):
-        why, way = why_not_refreshed(source, {}), Way.REFRESH
+        why, way = why_not_refreshed(source, {}), Action.REFRESH
     else:
-        why, way = why_not(source, {source.pk}), Way.ADD
+        why, way = why_not(source, {source.pk}), Action.ADD
         if source.provider == "web" and not routes.is_url(source.original_url):
             why = why or "Its address is not an http(s) address, and Fini ingests the web by addresses"
-    return Plan(Way.NOTHING, why) if why else Plan(way)
+    return ItemPlan(Action.NOTHING, why) if why else ItemPlan(way)

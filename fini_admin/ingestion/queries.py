@@ -127,7 +127,7 @@ def items_of_run(run: Run, outcome: str = "") -> QuerySet[Item]:
 
 
 @dataclass(frozen=True, slots=True)
-class Deleted:
+class DeletedAtFini:
     """What Fini said it deleted: how many of each, and the first ones (`id`, `title`)."""
 
     number_of_sources: int
@@ -136,7 +136,7 @@ class Deleted:
     articles: list[dict[str, str]]
 
 
-def deleted_by(run: Run, *, most: int = 50) -> Deleted:
+def deleted_by(run: Run, *, most: int = 50) -> DeletedAtFini:
     """What Fini said a run's calls deleted, in the order of the calls."""
     steps = Step.objects.filter(run=run, deleted__isnull=False).order_by("number")
     numbers = {"sources": 0, "articles": 0}
@@ -146,7 +146,7 @@ def deleted_by(run: Run, *, most: int = 50) -> Deleted:
             rows = (said or {}).get(what) or []
             numbers[what] += len(rows)
             first[what] += rows[: most - len(first[what])]
-    return Deleted(numbers["sources"], numbers["articles"], first["sources"], first["articles"])
+    return DeletedAtFini(numbers["sources"], numbers["articles"], first["sources"], first["articles"])
 
 
 def why_it_waits(run: Run) -> str:

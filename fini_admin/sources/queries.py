@@ -37,7 +37,7 @@ ORDERS = {
 }
 
 
-class SourceFilters(TypedDict, total=False):
+class SourceCriteria(TypedDict, total=False):
     """Which sources; what is empty does not matter.
 
     `q` is what was typed to search for, `run` the latest run that touched them; `since`: their state has changed at
@@ -63,7 +63,7 @@ COLUMNS = {
 }
 
 
-def matching(workspace: Workspace, filters: SourceFilters) -> QuerySet[Source]:
+def matching(workspace: Workspace, filters: SourceCriteria) -> QuerySet[Source]:
     """The sources that match, to be ordered and paged by key; each with the `lane` in which it waits, or None.
 
     The one filter that the list, its counts, its export and "select all" share.

@@ -1,10 +1,10 @@
 """A browser on a running product."""
 
 import os
+from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,17 +14,12 @@ from tests.browser.chromium import chromium
 from tests.browser.guard import watch
 from tests.browser.paths import log_in
 from tests.browser.product import PEOPLE, Product, running
-from tests.support.product import ROOT
 
 # Playwright leaves an event loop in the main thread; Django would refuse the database to every later test.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 
-SCREENSHOTS = ROOT / "var" / "screenshots"
 DESK: ViewportSize = {"width": 1280, "height": 800}
 
-LONGEST_SHOT = 2400
-
-Shot = Callable[[Page, str], Path]
 Visit = Callable[..., Page]
 
 
@@ -83,30 +78,80 @@ def session_of(browser: Browser, product: Product) -> Callable[[str], StorageSta
     return log_in_once
 
 
+@dataclass
+class Tab:
+    """A tab in a browser of its own, and what `watch` sees in it and in those that it opens."""
+
+    page: Page
+    options: dict[str, Any]
+    faults: list[str] = field(default_factory=list)
+
+    @classmethod
+    def open(cls, browser: Browser, url: str, options: dict[str, Any]) -> "Tab":
+        context = browser.new_context(base_url=url, **options)
+        context.set_default_timeout(10_000)
+        faults: list[str] = []
+
+        def watched(page: Page) -> None:
+            watch(page, url, faults)
+
+        context.on("page", watched)
+        return cls(context.new_page(), options, faults)
+
+    def wipe(self) -> None:
+        """As new: nothing of the last test is left in the page, in what it keeps, or around it."""
+        context = self.page.context
+        for other in context.pages:
+            if other != self.page:
+                other.close()
+        self.page.unroute_all()
+        self.page.goto("/healthz")
+        if self.options.get("java_script_enabled", True):
+            self.page.evaluate("sessionStorage.clear()")
+        self.page.emulate_media(color_scheme="light")
+        self.page.set_viewport_size(self.options["viewport"])
+        context.clear_cookies()
+        self.faults.clear()
+
+
+@pytest.fixture(scope="session")
+def idle() -> defaultdict[str, list[Tab]]:
+    """Wiped tabs, by their options. A new one is a new process, which reads and compiles every script anew."""
+    return defaultdict(list)
+
+
 @pytest.fixture
-def visit(browser: Browser, product: Product, session_of: Callable[[str], StorageState]) -> Iterator[Visit]:
-    """`visit("editor")` is a new tab, in a browser of its own, in which that role is logged in.
+def visit(
+    browser: Browser,
+    product: Product,
+    session_of: Callable[[str], StorageState],
+    idle: defaultdict[str, list[Tab]],
+) -> Iterator[Visit]:
+    """`visit("editor")` is a tab, in a browser of its own, in which that role is logged in.
 
     In `visit("")` nobody is. The options are the browser's. What `watch` sees in any of the tabs fails the test at
     its end.
     """
-    with ExitStack() as contexts:
-        faults: list[str] = []
+    used: list[Tab] = []
 
-        def watched(page: Page) -> None:
-            watch(page, product.url, faults)
+    def open_tab(role: str = "admin", **options: Any) -> Page:
+        # Colours that are on their way from one theme to the other are neither.
+        options = {"viewport": DESK, "reduced_motion": "reduce", **options}
+        waiting = idle[str(sorted(options.items()))]
+        tab = waiting.pop() if waiting else Tab.open(browser, product.url, options)
+        used.append(tab)
+        if role:
+            tab.page.context.add_cookies(session_of(role)["cookies"])  # type: ignore[arg-type]  # as they came
+        return tab.page
 
-        def open_tab(role: str = "admin", **options: Any) -> Page:
-            # Colours that are on their way from one theme to the other are neither.
-            options = {"viewport": DESK, "reduced_motion": "reduce", **options}
-            state = session_of(role) if role else None
-            context = browser.new_context(base_url=product.url, storage_state=state, **options)
-            contexts.enter_context(context)
-            context.set_default_timeout(10_000)
-            context.on("page", watched)
-            return context.new_page()
-
-        yield open_tab
+    yield open_tab
+    faults = [fault for tab in used for fault in tab.faults]
+    for tab in used:
+        if tab.page.is_closed():
+            tab.page.context.close()
+        else:
+            tab.wipe()
+            idle[str(sorted(tab.options.items()))].append(tab)
     assert faults == []
 
 
@@ -114,21 +159,3 @@ def visit(browser: Browser, product: Product, session_of: Callable[[str], Storag
 def sign_in(page: Page) -> Callable[[str, str], None]:
     """Logs in with an address and a password of the test's choice."""
     return lambda email, password: log_in(page, email, password)
-
-
-@pytest.fixture(scope="session")
-def shot() -> Shot:
-    """Saves a picture of the page, of a very long one its beginning, as var/screenshots/NAME.png."""
-
-    def take(page: Page, name: str) -> Path:
-        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-        path = SCREENSHOTS / f"{name}.png"
-        window = page.viewport_size or DESK
-        height = page.evaluate("document.scrollingElement.scrollHeight")
-        # What stays in the window while one scrolls would stand in the middle of a picture that is made by scrolling.
-        page.set_viewport_size({"width": window["width"], "height": min(height, LONGEST_SHOT)})
-        page.screenshot(path=path, animations="disabled")
-        page.set_viewport_size(window)
-        return path
-
-    return take

@@ -1,32 +1,25 @@
-"""Makes a workspace with its people in one process: `python -m tests.browser.furnish`, JSON in, JSON out.
+"""Makes a workspace with its people, in an installation's console.
 
 The commands would do it too, at a second each; these are the same functions.
 """
 
-import json
-import sys
 from typing import Any
 
-import django
-
+from fini_admin.fini.routes import Resource
+from fini_admin.ingestion import deletions, previews, runs
+from fini_admin.ingestion.models import QueueEntry
+from fini_admin.sources.models import Source
+from fini_admin.sources.states import State
+from fini_admin.workspaces.keys import add_key
+from fini_admin.workspaces.members import add_member, add_user
+from fini_admin.workspaces.models import User, Workspace
+from fini_admin.workspaces.workspaces import create_workspace
 from tests.support.who import by
-
-django.setup()
-
-from fini_admin.fini.routes import Resource  # noqa: E402 - needs django.setup()
-from fini_admin.ingestion import deletions, previews, runs  # noqa: E402 - the same
-from fini_admin.ingestion.models import QueueEntry  # noqa: E402 - the same
-from fini_admin.sources.models import Source  # noqa: E402 - the same
-from fini_admin.sources.states import State  # noqa: E402 - the same
-from fini_admin.workspaces.keys import add_key  # noqa: E402 - the same
-from fini_admin.workspaces.members import add_member, add_user  # noqa: E402 - the same
-from fini_admin.workspaces.models import User, Workspace  # noqa: E402 - the same
-from fini_admin.workspaces.workspaces import create_workspace  # noqa: E402 - the same
 
 WHO = by()
 
 
-def main(wanted: dict[str, Any]) -> dict[str, object]:
+def furnish(wanted: dict[str, Any]) -> dict[str, object]:
     """What is wanted, and what was made of it."""
     slug = wanted["slug"]
     workspace = Workspace.objects.filter(slug=slug).first()
@@ -60,7 +53,3 @@ def join(workspace: Workspace, role: str, email: str, name: str, password: str) 
     )
     if not superuser:
         add_member(by=WHO, workspace=workspace, user=person, role=role)
-
-
-if __name__ == "__main__":
-    json.dump(main(json.load(sys.stdin)), sys.stdout)

@@ -3,20 +3,24 @@
 Not live_server: its thread shares settings and connections with the test, and serves no manifest files.
 """
 
+import atexit
 import http.client
-import json
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.browser.console import Console, console
 from tests.support.product import ROOT, environment, read, until
 from tests.support.sandbox import Sandbox
 
@@ -31,6 +35,7 @@ PEOPLE = {
 }
 DATABASE = "fini_admin.sqlite3"
 Row = dict[str, Any]
+FURNISH = "from tests.browser.furnish import furnish; result = furnish(wanted)"
 # A source has its end within a second.
 QUICK: Row = {"pending_seconds": [0, 0.1], "running_seconds": [0, 0.3]}
 
@@ -42,6 +47,7 @@ class Product:
     url: str
     env: dict[str, str] = field(repr=False)
     sandbox: Sandbox
+    console: Console = field(repr=False)
     slug: str = "acme"
     email: str = "ada@acme.example"
     password: str = PASSWORD
@@ -60,9 +66,8 @@ class Product:
         return manage(self.env, *arguments, given=given)
 
     def furnish(self, **wanted: object) -> Row:
-        """What furnish.py makes of it, in one process."""
-        given = json.dumps({"people": PEOPLE, "password": self.password, **wanted})
-        made: Row = json.loads(call(self.env, "-m", "tests.browser.furnish", given=given))
+        """What furnish.py makes of it."""
+        made: Row = self.console.run(FURNISH, wanted={"people": PEOPLE, "password": self.password, **wanted})
         return made
 
     def place(self, slug: str, name: str = "", *, with_key: bool = True, **wanted: object) -> "Place":
@@ -120,29 +125,39 @@ class Place:
 
 @contextmanager
 def running(folder: Path, **settings: object) -> Iterator[Product]:
-    """Set up as a deployment is: migrate, collectstatic, then people through commands; then its three processes."""
+    """Set up as a deployment is, then people through commands; then its three processes."""
     with Sandbox.start(per_minute=0) as sandbox:
         sandbox.settings(**QUICK)
         given = {"FINI_API_BASE_URL": sandbox.url, "FINI_CALLS_PER_MINUTE": 100_000} | settings
         database = f"sqlite:///{folder / DATABASE}"
         env = environment(folder, database, **{name: str(value) for name, value in given.items()})
-        manage(env, "migrate", "--noinput", "--verbosity", "0")
-        manage(env, "collectstatic", "--noinput", "--verbosity", "0")
+        deploy(env)
         manage(env, "add_workspace", Product.slug, "--name", "Acme")
         who = ("--role", "admin", "--workspace", Product.slug, "--name", "Ada Lovelace")
         manage(env, "add_user", Product.email, *who, given=Product.password)
-        with worker(env), served(env) as url:
-            yield Product(url=url, env=env, sandbox=sandbox)
+        with worker(env), served(env) as url, console(env) as started:
+            yield Product(url=url, env=env, sandbox=sandbox, console=started)
+
+
+def deploy(env: dict[str, str]) -> None:
+    """What a deployment runs, done once; every installation begins as a copy of it."""
+    shutil.copytree(deployed(), env["VAR_DIR"], dirs_exist_ok=True)
+
+
+@cache
+def deployed() -> Path:
+    """The folder of an installation in which a deployment's commands were run."""
+    folder = Path(tempfile.mkdtemp(prefix="fini-deployed-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    env = environment(folder, f"sqlite:///{folder / DATABASE}")
+    manage(env, "migrate", "--noinput", "--verbosity", "0")
+    manage(env, "collectstatic", "--noinput", "--verbosity", "0")
+    return folder
 
 
 def manage(env: dict[str, str], *arguments: str, given: str = "") -> str:
-    """Runs a management command and shows what it said when it fails."""
-    return call(env, "manage.py", *arguments, given=given)
-
-
-def call(env: dict[str, str], *arguments: str, given: str) -> str:
-    """Runs Python to its end and gives its standard output."""
-    command = [sys.executable, *arguments]
+    """Runs a management command, gives its standard output, and shows what it said when it fails."""
+    command = [sys.executable, "manage.py", *arguments]
     done = subprocess.run(
         command, cwd=ROOT, env=env, input=given, capture_output=True, text=True, check=False
     )

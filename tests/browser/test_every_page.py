@@ -143,22 +143,19 @@ def addresses(parcels: Place, product: Product) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("stop", PAGES, ids=lambda stop: stop.name)
-def test_a_page_is_whole(stop: Stop, addresses: dict[str, str], visit, shot):
+def test_a_page_is_whole(stop: Stop, addresses: dict[str, str], visit):
     page = visit(stop.role)
     answer = page.goto(stop.path.format(**addresses))
     assert answer is not None
     assert answer.status == 200
     expect(page.get_by_role("main").get_by_text(stop.sees).locator("visible=true").first).to_be_visible()
-    is_whole(page, stop.name, shot)
+    is_whole(page)
 
 
-def is_whole(page: Page, name: str, shot) -> None:
-    """No violation in either theme, nothing wider than the window, nothing cut; leaves two pictures."""
+def is_whole(page: Page) -> None:
+    """No violation in either theme, nothing wider than the window, nothing cut."""
     expect(page.locator(".htmx-request")).to_have_count(0)  # what waits for its answer is pale
     faults = accessibility.in_both_themes(page) + layout.overflow(page) + layout.cut(page)
-    shot(page, f"{name}-light")
-    page.emulate_media(color_scheme="dark")
-    shot(page, f"{name}-dark")
     assert not faults, "\n".join(faults)
 
 
@@ -220,12 +217,12 @@ def narrow_menu(page: Page, place: Place) -> None:
     ],
     ids=lambda opening: opening.__name__,
 )
-def test_what_opens_on_a_page_is_whole(opening, parcels: Place, visit, shot):
+def test_what_opens_on_a_page_is_whole(opening, parcels: Place, visit):
     page = visit()
     opening(page, parcels)
     if opening.__name__.endswith("preview"):
         expect(page.get_by_role("dialog").get_by_text("Nothing has been sent yet")).to_be_visible()
-    is_whole(page, f"open-{opening.__name__}", shot)
+    is_whole(page)
 
 
 def test_the_header_of_a_long_table_stays_in_sight_and_off_the_row_that_a_link_names(parcels: Place, visit):

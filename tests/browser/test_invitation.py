@@ -1,6 +1,6 @@
 """An invitation, from the admin's page to the invited person's first look, each in a browser of its own."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect
@@ -33,19 +33,16 @@ def fine(page: Page) -> None:
         assert layout.overflow(page) + layout.cut(page) + accessibility.in_both_themes(page) == []
 
 
-def open_link(stranger: Page, link: str, shot: Callable) -> None:
+def open_link(stranger: Page, link: str) -> None:
     """The page behind an invitation's link."""
     stranger.goto(link)
     stranger.wait_for_url("**/invitations/")
     expect(stranger.get_by_role("heading", name="Join Parcels and Returns")).to_be_visible()
     expect(stranger.get_by_label("E-mail")).not_to_be_editable()
     fine(stranger)
-    shot(stranger, "invitation")
 
 
-def test_an_invited_person_comes_in_by_the_link(
-    visit: Visit, stranger: Page, product: Product, shot: Callable
-):
+def test_an_invited_person_comes_in_by_the_link(visit: Visit, stranger: Page, product: Product):
     place = product.place("invited", "Parcels and Returns")
     admin = visit("admin")
     admin.goto(place.at("members/"))
@@ -54,7 +51,6 @@ def test_an_invited_person_comes_in_by_the_link(
     admin.get_by_role("button", name="Add member").click()
     expect(admin.get_by_role("heading", name=f"{NEW} is invited as editor")).to_be_visible()
     fine(admin)
-    shot(admin, "invited")
     link = admin.locator("#link").inner_text()
     admin.get_by_role("button", name="Copy link").click()
     expect(admin.get_by_text("Copied.").or_(admin.get_by_text("copy it with the keyboard"))).to_be_visible()
@@ -63,7 +59,7 @@ def test_an_invited_person_comes_in_by_the_link(
     expect(admin.get_by_role("button", name=f"Withdraw {NEW}")).to_be_visible()
     fine(admin)
 
-    open_link(stranger, link, shot)
+    open_link(stranger, link)
     stranger.get_by_label("Name").fill("Nell New")
     stranger.get_by_label("Password").fill("short")
     stranger.get_by_role("button", name="Set password and join").click()

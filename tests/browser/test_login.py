@@ -9,23 +9,21 @@ from playwright.sync_api import BrowserContext, Page, expect
 from tests.browser.guard import watch
 
 
-def test_a_person_logs_in_and_sees_the_workspace(signed_in: Page, product, shot):
+def test_a_person_logs_in_and_sees_the_workspace(signed_in: Page, product):
     expect(signed_in).to_have_url(re.compile(rf"/w/{product.slug}/$"))
     expect(signed_in.get_by_role("heading", name="Home", level=1)).to_be_visible()
     expect(signed_in.get_by_role("main")).to_contain_text("Acme")
-    shot(signed_in, "workspace")
 
 
-def test_a_wrong_password_says_so_and_keeps_the_address(page: Page, product, sign_in: Callable, shot):
+def test_a_wrong_password_says_so_and_keeps_the_address(page: Page, product, sign_in: Callable):
     sign_in(product.email, "not the password")
     expect(
         page.get_by_text(re.compile("password.*not correct|not correct.*password", re.IGNORECASE))
     ).to_be_visible()
     expect(page.locator("[name=login]")).to_have_value(product.email)
-    shot(page, "login-wrong-password")
 
 
-def test_a_password_can_be_looked_at_and_is_sent_as_one(page: Page, product, shot):
+def test_a_password_can_be_looked_at_and_is_sent_as_one(page: Page, product):
     page.goto("/accounts/login/")
     field, button = page.locator("[name=password]"), page.get_by_role("button", name="Show", exact=True)
     page.locator("[name=login]").fill(product.email)
@@ -33,7 +31,6 @@ def test_a_password_can_be_looked_at_and_is_sent_as_one(page: Page, product, sho
     button.press("Space")
     expect(button).to_have_attribute("aria-pressed", "true")
     expect(field).to_have_attribute("type", "text")
-    shot(page, "login-shown")
     kinds = """() => { addEventListener("pagehide", () => {
         sessionStorage.setItem("kind", document.querySelector("[name=password]").type) }) }"""
     page.evaluate(kinds)

@@ -12,34 +12,33 @@ from playwright.sync_api import Browser, Error, Page, Request, expect
 
 from tests.browser import accessibility, layout
 from tests.browser.conftest import DESK
+from tests.browser.console import Console, console
 from tests.browser.guard import watch
 from tests.browser.paths import log_in
-from tests.browser.product import DATABASE, PASSWORD, call, manage, served
+from tests.browser.product import DATABASE, PASSWORD, deploy, served
 from tests.support.product import environment
 from tests.support.provider import Provider
 from tests.support.provider import running as provider_running
 
 PEOPLE = ("locked", "totp", "codes", "company", "table", "typist", "sessions")
 MAKE = """
-import django; django.setup()
 from fini_admin.audit.names import By, Origin
 from fini_admin.workspaces.members import add_member, add_user
 from fini_admin.workspaces.workspaces import create_workspace
 who = By("test", Origin.COMMAND_LINE)
 acme = create_workspace(by=who, slug="acme", name="Acme")
-for name in %r:
-    person = add_user(by=who, email=f"{name}@acme.example", password=%r)
+for name in names:
+    person = add_user(by=who, email=f"{name}@acme.example", password=password)
     add_member(by=who, workspace=acme, user=person, role="admin")
 """
 # The clock of one person's sessions, put back: as if nothing had been done for so long.
 LEAVE_ALONE = """
-import django; django.setup()
 from django.contrib.sessions.backends.db import SessionStore
 from allauth.usersessions.models import UserSession
 from fini_admin.people import sessions
-for one in UserSession.objects.filter(user__email=%r):
+for one in UserSession.objects.filter(user__email=email):
     store = SessionStore(one.session_key)
-    store[sessions.USED] -= %d * 60
+    store[sessions.USED] -= minutes * 60
     store.save()
 """
 
@@ -49,12 +48,12 @@ class Installation:
     """The product with a log-in provider beside it."""
 
     url: str
-    env: dict[str, str]
+    console: Console
     provider: Provider
 
     def unused(self, who: str, minutes: int) -> None:
         """Nobody used this person's sessions for so long."""
-        call(self.env, "-c", LEAVE_ALONE % (address(who), minutes), given="")
+        self.console.run(LEAVE_ALONE, email=address(who), minutes=minutes)
 
 
 def press_or_be_led(page: Page, name: str) -> None:
@@ -85,11 +84,10 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
             "OIDC_NAME": "Acme ID",
         }
         env = environment(folder, f"sqlite:///{folder / DATABASE}", **settings)
-        manage(env, "migrate", "--noinput", "--verbosity", "0")
-        manage(env, "collectstatic", "--noinput", "--verbosity", "0")
-        call(env, "-c", MAKE % (PEOPLE, PASSWORD), given="")
-        with served(env) as url:
-            yield Installation(url, env, provider)
+        deploy(env)
+        with console(env) as started, served(env) as url:
+            started.run(MAKE, names=PEOPLE, password=PASSWORD)
+            yield Installation(url, started, provider)
 
 
 @pytest.fixture

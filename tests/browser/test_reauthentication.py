@@ -4,16 +4,16 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Error, Locator, Page, Route, ViewportSize, expect
 
 from tests.browser import accessibility, layout, paths
-from tests.browser.conftest import DESK, SCREENSHOTS
+from tests.browser.conftest import DESK
+from tests.browser.console import console
 from tests.browser.guard import watch
-from tests.browser.product import DATABASE, PASSWORD, call, manage, served
+from tests.browser.product import DATABASE, PASSWORD, deploy, served
 from tests.browser.test_people import MAKE, Installation, code, enrol, inside
 from tests.support.product import environment
 from tests.support.provider import running as provider_running
@@ -24,10 +24,9 @@ WHO = ("adds", "wrong", "code", "only", "late", "back", "lost", "saves", "plain"
 NAMES = tuple(f"{name}{width}" for name in WHO for width in WIDTHS)
 # What everybody showed of themselves was an hour ago; the session itself is in use.
 LONG_AGO = """
-import django; django.setup()
 from django.contrib.sessions.backends.db import SessionStore
 from allauth.usersessions.models import UserSession
-for one in UserSession.objects.filter(user__email=%r):
+for one in UserSession.objects.filter(user__email=email):
     store = SessionStore(one.session_key)
     for record in store["account_authentication_methods"]:
         record["at"] -= 3600
@@ -56,11 +55,10 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
             "TRUSTED_PROXIES": "1",
         }
         env = environment(folder, f"sqlite:///{folder / DATABASE}", **settings)
-        manage(env, "migrate", "--noinput", "--verbosity", "0")
-        manage(env, "collectstatic", "--noinput", "--verbosity", "0")
-        call(env, "-c", MAKE % (NAMES, PASSWORD) + SUPERUSER, given="")
-        with served(env) as url:
-            yield Installation(url, env, provider)
+        deploy(env)
+        with console(env) as started, served(env) as url:
+            started.run(MAKE + SUPERUSER, names=NAMES, password=PASSWORD)
+            yield Installation(url, started, provider)
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,7 @@ class Tab:
 
     def long_ago(self) -> None:
         """What the person showed was an hour ago."""
-        call(self.installation.env, "-c", LONG_AGO % f"{self.who}@acme.example", given="")
+        self.installation.console.run(LONG_AGO, email=f"{self.who}@acme.example")
 
     def goto(self, path: str) -> Page:
         """A page, on which the next dangerous act asks."""
@@ -91,26 +89,16 @@ class Tab:
         """The question."""
         return self.page.get_by_role("dialog", name="Is it you?")
 
-    def fine(self, folder: Path, name: str) -> None:
-        """Nothing cut, nothing too wide, no violation in either theme; leaves two pictures."""
-        page, width = self.page, (self.page.viewport_size or DESK)["width"]
+    def fine(self) -> None:
+        """Nothing cut, nothing too wide, no violation in either theme."""
+        page = self.page
         assert layout.cut(page) + accessibility.in_both_themes(page) == []
         assert page.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
-        for theme in ("light", "dark"):
-            page.emulate_media(color_scheme=theme)
-            page.screenshot(path=folder / f"again-{name}-{width}-{theme}.png", animations="disabled")
 
     def confirm(self, field: str = "Password", typed: str = PASSWORD) -> None:
         """Answer the question."""
         self.dialog.get_by_label(field, exact=True).fill(typed)
         self.dialog.get_by_role("button", name="Confirm", exact=True).click()
-
-
-@pytest.fixture(scope="module")
-def pictures() -> Path:
-    """The folder for them."""
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    return SCREENSHOTS
 
 
 @pytest.fixture(params=WIDTHS)
@@ -140,7 +128,7 @@ def tab(
     assert [fault for found in faults for fault in found if not any(host in fault for host in theirs)] == []
 
 
-def test_what_was_typed_stays_and_confirming_sends_it_passwords_too(tab, pictures):
+def test_what_was_typed_stays_and_confirming_sends_it_passwords_too(tab):
     person = tab("adds")
     person.log_in()
     page = person.goto("/w/acme/members/")
@@ -151,7 +139,7 @@ def test_what_was_typed_stays_and_confirming_sends_it_passwords_too(tab, picture
     page.get_by_role("button", name="Add member").dblclick()
     expect(person.dialog).to_be_visible()
     expect(person.dialog.get_by_label("Password", exact=True)).to_be_focused()
-    person.fine(pictures, "password")
+    person.fine()
     # Cancelled, everything is as it was, and nothing was sent.
     page.keyboard.press("Escape")
     expect(person.dialog).to_be_hidden()
@@ -183,7 +171,7 @@ def test_settings_come_through_and_an_error_in_them_comes_after_the_password(tab
     ).to_be_visible()
 
 
-def test_a_wrong_password_and_too_many_tries_are_said_in_the_dialog(tab, pictures):
+def test_a_wrong_password_and_too_many_tries_are_said_in_the_dialog(tab):
     person = tab("wrong")
     person.log_in()
     page = person.goto("/w/acme/keys/")
@@ -195,7 +183,7 @@ def test_a_wrong_password_and_too_many_tries_are_said_in_the_dialog(tab, picture
         expect(person.dialog.get_by_text("Incorrect password")).to_be_visible()
         expect(person.dialog.get_by_label("Password", exact=True)).to_have_value("")
         expect(person.dialog.get_by_label("Password", exact=True)).to_be_focused()
-    person.fine(pictures, "wrong")
+    person.fine()
     person.confirm()
     expect(person.dialog.get_by_text("Too many failed login attempts")).to_be_visible()
     for _ in range(5):
@@ -203,13 +191,13 @@ def test_a_wrong_password_and_too_many_tries_are_said_in_the_dialog(tab, picture
             person.confirm()
         expect(person.dialog.get_by_label("Password", exact=True)).to_have_value("")
     expect(person.dialog.get_by_role("alert")).to_contain_text("Too many tries")
-    person.fine(pictures, "locked")
+    person.fine()
     person.dialog.get_by_role("button", name="Cancel").click()
     expect(page.get_by_label("API key", exact=True)).to_have_value(f"fini_{person.who}_not_a_real_key")
     expect(page).to_have_url(re.compile("/w/acme/keys/$"))
 
 
-def test_a_code_will_do(tab, pictures):
+def test_a_code_will_do(tab):
     person = tab("code")
     person.log_in()
     secret, _ = enrol(person.page)
@@ -218,14 +206,14 @@ def test_a_code_will_do(tab, pictures):
     page.get_by_role("button", name="Save settings").click()
     person.dialog.get_by_role("button", name="Use authenticator app or code").click()
     expect(person.dialog.get_by_label("Code")).to_be_focused()
-    person.fine(pictures, "code")
+    person.fine()
     person.confirm("Code", code(secret, 1))
     expect(
         page.get_by_text("The settings are saved.").or_(page.get_by_text("Nothing was changed."))
     ).to_be_visible()
 
 
-def test_who_has_no_password_asks_the_log_in_provider_in_a_tab_beside(tab, installation, pictures):
+def test_who_has_no_password_asks_the_log_in_provider_in_a_tab_beside(tab, installation):
     person = tab("only")
     page, who = person.page, f"{person.who}@acme.example"
     installation.provider.knows(person.who, email=who, email_verified=True)
@@ -236,7 +224,7 @@ def test_who_has_no_password_asks_the_log_in_provider_in_a_tab_beside(tab, insta
     page.get_by_label("E-mail").fill(f"new.{who}")
     page.get_by_role("button", name="Add member").click()
     expect(person.dialog.get_by_text("make sure that it is you: log in at Acme ID again")).to_be_visible()
-    person.fine(pictures, "provider")
+    person.fine()
     person.dialog.get_by_role("button", name="Go on").click()
     expect(person.dialog.get_by_text("has not confirmed yet")).to_be_visible()
     with page.expect_popup() as opened:
@@ -274,7 +262,7 @@ def test_a_session_that_is_over_leads_to_the_log_in_and_back_with_what_was_typed
     expect(person.dialog).to_be_hidden()
 
 
-def test_a_panel_is_open_again_after_escape_and_a_log_in_is_linked_from_one(tab, installation, pictures):
+def test_a_panel_is_open_again_after_escape_and_a_log_in_is_linked_from_one(tab, installation):
     person, owner = tab("adds"), f"panel{tab('panel').who.removeprefix('panel')}@acme.example"
     for sub in ("1", "2"):
         installation.provider.knows(f"{owner}{sub}", email=owner, email_verified=True)
@@ -289,8 +277,6 @@ def test_a_panel_is_open_again_after_escape_and_a_log_in_is_linked_from_one(tab,
     page.get_by_role("button", name=name).click()
     panel = page.get_by_role("group", name=f"Link this log-in to {owner}")
     assert accessibility.violations(page) == []
-    width = (page.viewport_size or DESK)["width"]
-    page.screenshot(path=pictures / f"again-link-{width}.png")
     panel.get_by_role("button", name="Link this log-in").click()
     expect(person.dialog).to_be_visible()
     page.keyboard.press("Escape")
@@ -349,15 +335,13 @@ def test_a_link_to_a_page_that_asks_is_gone_after_once_it_is_shown(tab):
     expect(page.get_by_role("heading", name="Set up a second factor")).to_be_visible()
 
 
-def test_without_a_script_the_page_asks_and_sends_on_all_but_keys(tab, pictures):
+def test_without_a_script_the_page_asks_and_sends_on_all_but_keys(tab):
     person = tab("plain", java_script_enabled=False)
     person.log_in()
     page = person.goto("/w/acme/settings/")
     page.get_by_label("Calls a minute").fill("32")
     page.get_by_role("button", name="Save settings").click()
     expect(page.get_by_role("heading", name="Is it you?")).to_be_visible()
-    width = person.page.viewport_size
-    page.screenshot(path=pictures / f"again-plain-{width['width']}.png")
     page.get_by_label("Password", exact=True).fill("wrong")
     page.get_by_role("button", name="Confirm").click()
     expect(page.get_by_text("Incorrect password")).to_be_visible()

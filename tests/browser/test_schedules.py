@@ -4,16 +4,15 @@ from playwright.sync_api import expect
 
 from tests.browser import accessibility, layout
 from tests.browser.conftest import Visit
-from tests.browser.product import PEOPLE, Product, call
+from tests.browser.product import PEOPLE, Product
 from tests.support.product import until
 
 HOURS = "Hours between discoveries of Notion"
 # The time has come, and whoever set it is gone.
 MOVE_ON = """
-import django; django.setup()
 from datetime import UTC, datetime
 from fini_admin.ingestion.models import Schedule
-mine = Schedule.objects.filter(workspace__slug=%r)
+mine = Schedule.objects.filter(workspace__slug=slug)
 mine.update(next_at=datetime.now(UTC), set_by="left@fini.example")
 """
 
@@ -28,7 +27,7 @@ def test_it_is_set_started_by_the_worker_and_taken_over_without_losing_what_was_
     page.get_by_role("button", name="Save settings").click()
     expect(page.locator("#schedule-notion")).to_contain_text(f"Set by {PEOPLE['admin'][0]}. Next")
 
-    call(product.env, "-c", MOVE_ON % place.slug, given="")
+    product.console.run(MOVE_ON, slug=place.slug)
     until(lambda: [run["origin"] for run in place.runs()] == ["schedule"], 20, lambda: str(place.runs()))
     place.wait()
     page.goto(place.at())
@@ -55,7 +54,7 @@ def test_without_a_script_it_is_set_and_taken_over_as_well(product: Product, vis
     page.goto(place.at("settings/"))
     page.get_by_label(HOURS).fill("24")
     page.get_by_role("button", name="Save settings").click()
-    call(product.env, "-c", MOVE_ON % place.slug, given="")
+    product.console.run(MOVE_ON, slug=place.slug)
     page.goto(place.at("settings/"))
     page.get_by_role("button", name="Take over").click()
     expect(page.get_by_text("The schedule now runs in your name.")).to_be_visible()

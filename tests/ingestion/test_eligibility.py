@@ -1,4 +1,4 @@
-"""What the API takes from nobody: named before it is sent, and no hindrance for the rest (traps 4 and 8)."""
+"""What the API takes from nobody: named before it is sent, and no hindrance for the rest (T4, T8)."""
 
 import json
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Where a state is decided: the whole table (traps 2 and 5, contract 2)."""
+"""Where a state is decided: the whole table (T2, T5)."""
 
 from dataclasses import dataclass
 

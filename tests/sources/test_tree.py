@@ -1,4 +1,4 @@
-"""A provider's tree, merged with what each leaf is in Fini by now, and what is picked in it (trap 9)."""
+"""A provider's tree, merged with what each leaf is in Fini by now, and what is picked in it (T9)."""
 
 from collections.abc import Callable
 from dataclasses import replace

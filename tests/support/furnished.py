@@ -257,8 +257,8 @@ def add_previews(made: Furnished) -> None:
     """One of each kind; in the first what is new, what will be updated, what stays out."""
     notes = previews.RegisterNotes(
         unit="line",
-        problems=[[7, f"{made.mark} is wrong"]],
-        duplicates=[[8, 2]],
+        problems=[(7, f"{made.mark} is wrong")],
+        duplicates=[(8, 2)],
         choose=True,
         notes=[f"{made.mark} note"],
     )
@@ -284,50 +284,50 @@ def add_previews(made: Furnished) -> None:
 def add_second_chances(made: Furnished) -> None:
     """Runs that did not end well and that deleted something, and a preview of each thing that is done about sources."""
     states = {source.state: source for source in made.sources[: len(State)]}
-    made.runs["failed"] = runs.start_register(
-        **made.who,
-        workspace=made.workspace,
-        provider="zendesk",
-        resources=[one.body() for one in resources(made, 6)],
-        then_ingest=True,
-    )
-    end(made.runs["failed"], states["failed"], ItemOutcome.FAILED, f"{made.mark} error")
-    add_deletion(made, states["gone"])
+    add_ended_runs(made, states)
     Source.objects.filter(pk=states["usable"].pk).update(knowledge_id=f"{made.mark}-knowledge", job_id="job")
-    known: dict[str, Any] = {**made.who, "workspace": made.workspace}
+    known = {**made.who, "workspace": made.workspace}
     keys = [states["usable"].pk]
     made.previews["refresh"] = refreshes.freeze(**known, sources=keys)
     made.previews["delete"] = deletions.freeze(**known, sources=keys)
     made.previews["retry"] = retries.freeze_sources(**known, sources=[states["failed"].pk])
 
 
-def add_deletion(made: Furnished, source: Source) -> None:
-    """A run that deleted a source, with an article."""
-    run = made.runs["deleted"] = Run.objects.create(
+def add_ended_runs(made: Furnished, states: dict[str, Source]) -> None:
+    """A register that failed, and a deletion that names it as what it retries."""
+    failed = made.runs["failed"] = runs.start_register(
+        **made.who,
         workspace=made.workspace,
-        number=made.runs["failed"].number + 1,
+        provider="zendesk",
+        resources=[one.body() for one in resources(made, 6)],
+        then_ingest=True,
+    )
+    deleted = made.runs["deleted"] = Run.objects.create(
+        workspace=made.workspace,
+        number=failed.number + 1,
         kind=RunKind.DELETE,
         actor=made.actor,
         origin="browser",
         total=1,
-        retry_of=made.runs["failed"],
+        retry_of=failed,
         created_at=datetime.now(UTC),
     )
+    Item.objects.create(
+        run=deleted, position=0, stage=Stage.ENDED, outcome=ItemOutcome.DONE, source=states["gone"]
+    )
     said = {
-        "sources": [{"id": source.fini_id, "title": f"{made.mark} title"}],
+        "sources": [{"id": states["gone"].fini_id, "title": f"{made.mark} title"}],
         "articles": [{"id": f"{made.mark}-a", "title": f"{made.mark} article"}],
     }
-    Step.objects.create(run=run, number=1, kind=RunKind.DELETE, due_at=datetime.now(UTC), deleted=said)
-    Item.objects.create(run=run, position=0, stage=Stage.DELETE)
-    end(run, source, ItemOutcome.DONE, "")
-
-
-def end(run: Run, source: Source, outcome: ItemOutcome, reason: str) -> None:
-    """End a run of one ID."""
-    run.items.update(source=source, stage=Stage.ENDED, outcome=outcome, reason=reason)
-    run.steps.update(state=StepState.DONE)
-    counted = {str(outcome): 1, "state": RunState.ENDED, "ended_at": datetime.now(UTC)}
-    Run.objects.filter(pk=run.pk).update(**counted)
+    now, done = datetime.now(UTC), StepState.DONE
+    Step.objects.create(run=deleted, number=1, kind=RunKind.DELETE, state=done, due_at=now, deleted=said)
+    Item.objects.filter(run=failed).update(
+        source=states["failed"], stage=Stage.ENDED, outcome=ItemOutcome.FAILED, reason=f"{made.mark} error"
+    )
+    Step.objects.filter(run=failed).update(state=StepState.DONE)
+    ended = {"state": RunState.ENDED, "ended_at": datetime.now(UTC)}
+    Run.objects.filter(pk=failed.pk).update(failed=1, **ended)
+    Run.objects.filter(pk=deleted.pk).update(done=1, **ended)
 
 
 def add_schedules(made: Furnished) -> None:

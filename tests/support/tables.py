@@ -123,14 +123,19 @@ def way_to_workspace(model: type[models.Model], deeper: int = 2) -> str:
     return ""
 
 
-def texts() -> Iterator[tuple[str, str]]:
-    """Every row of every table as text, sessions and the cache too, and what is packed in it unpacked."""
+def texts(written: list[str] | None = None) -> Iterator[tuple[str, str]]:
+    """Every row of every table as text, sessions and the cache too, and what is packed in it unpacked.
+
+    With statements that were `written`: of the tables that they name.
+    """
     for table in sorted(connection.introspection.table_names()):
-        for row in rows_of(table):
-            yield table, repr(row)
-            yield from ((table, text) for value in row for text in unpacked(table, value))
-    for session in Session.objects.all():
-        yield "a session", repr(session.get_decoded())
+        if written is None or any(f'"{table}"' in statement for statement in written):
+            for row in rows_of(table):
+                yield table, repr(row)
+                yield from ((table, text) for value in row for text in unpacked(table, value))
+            if table == Session._meta.db_table:
+                for session in Session.objects.all():
+                    yield "a session", repr(session.get_decoded())
 
 
 def unpacked(table: str, value: Any) -> Iterator[str]:

@@ -133,7 +133,7 @@ def leaks(visitor: Visitor, method: str, path: str, data: Data, log: pytest.LogC
         onward = answer.headers.get("Location", "")
         answers = [answer, visitor.get(onward)] if onward.startswith("/") and not holds(onward) else [answer]
         found = {place for one in answers for place, text in said_by(one) if holds(text)}
-        found |= {table for table, text in tables.texts() if holds(text)} if written else set()
+        found |= {table for table, text in tables.texts(written) if holds(text)} if written else set()
     logged = [record.name for record in log.records if holds(log.handler.format(record))]
     return found | {f"the log of {name}" for name in logged}
 
@@ -235,13 +235,19 @@ class Asking:
     names: frozenset[str]
 
     def with_key(self) -> Iterator[tuple[str, Data]]:
-        """The key as each parameter of the address, as one that nobody knows, and as the name of one; sent, too."""
+        """The key as each parameter of the address, as one that nobody reads, and as the name of one; sent, too."""
         glue = "&" if "?" in self.path else "?"
-        written = [(name, one) for name in ("next", "q", UNKNOWN) for one in PERCENT]
-        for name, value in [*((name, KEY) for name in sorted({*self.names, UNKNOWN})), (KEY, "1"), *written]:
-            yield f"{self.path}{glue}{urlencode({name: value})}", self.data
-            if self.method == "POST" and name not in self.data:
-                yield self.path, self.data | {name: [value]}
+        for given in self.parameters():
+            yield f"{self.path}{glue}{urlencode(given, doseq=True)}", self.data
+            if self.method == "POST" and not given.keys() & self.data.keys():
+                yield self.path, self.data | given
+
+    def parameters(self) -> Iterator[Data]:
+        """Which are given. Those that nobody reads can only be repeated with all others: one stands for them all."""
+        yield from ({name: [KEY]} for name in sorted({*self.names, UNKNOWN}))
+        yield {KEY: ["1"]}
+        yield from ({name: [one]} for name in sorted(self.names & {"next", "q"}) for one in PERCENT)
+        yield {UNKNOWN: PERCENT}
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from fini_admin.ingestion.models import (
     StepState,
     Watch,
 )
-from fini_admin.ingestion.plans import STAGES, Plan, Way, after_reading
+from fini_admin.ingestion.plans import STAGES, Action, ItemPlan, after_reading
 from fini_admin.ingestion.reads import FIRST_GAP, request_read, watch_from
 from fini_admin.ingestion.runs import add_due_steps, end_finished_runs, finish_and_release, finish_items
 from fini_admin.ingestion.steps import CARRIED, add_step
@@ -138,18 +138,18 @@ def _go_on_after_pairing(run: Run, items: list[Item]) -> None:
 def _go_on_after_reading(workspace: Workspace, sources: Sequence[Source]) -> None:
     """What a retry reads first goes on as its record says: it is followed, sent, or there is nothing to do."""
     reading = Item.objects.filter(run__workspace=workspace, run__state=RunState.RUNNING, stage=Stage.READ)
-    alike: dict[tuple[Run, Plan], list[Item]] = {}
+    alike: dict[tuple[Run, ItemPlan], list[Item]] = {}
     by_key = {source.pk: source for source in sources}
     for item in reading.filter(source__in=by_key).select_related("run"):
         plan = after_reading(by_key[item.source_id or 0])
         alike.setdefault((item.run, plan), []).append(item)
     for (run, plan), items in alike.items():
-        if plan.way == Way.FOLLOW:
+        if plan.way == Action.FOLLOW:
             follow_jobs(run, items, Observation("", datetime.now(UTC), run.number))
-        elif plan.way == Way.NOTHING:
+        elif plan.way == Action.NOTHING:
             finish_and_release(run, items, ItemOutcome.SKIPPED, plan.why)
         else:
-            lane = Lane.ADD if plan.way == Way.ADD else Lane.REFRESH
+            lane = Lane.ADD if plan.way == Action.ADD else Lane.REFRESH
             mine = Item.objects.filter(pk__in=[item.pk for item in items])
             mine.update(stage=STAGES[plan.way], lane=lane)
 

@@ -75,10 +75,10 @@ class SourceFilters(Filters):
         """As Fini said it: a browser sends ends of lines in a way of its own."""
         return str(self.cleaned_data["reason"]).replace("\r\n", "\n")[: queries.REASON]
 
-    def criteria(self, *, without: str = "") -> queries.SourceFilters:
+    def criteria(self, *, without: str = "") -> queries.SourceCriteria:
         """What is to be filtered by, less one field."""
         found = {name: value for name, value in self.values().items() if name not in ("sort", without)}
-        return cast(queries.SourceFilters, found)
+        return cast(queries.SourceCriteria, found)
 
     def chips(self) -> list[dict[str, str]]:
         """The filters in use; the order is none."""

@@ -17,7 +17,7 @@ from fini_admin.fini.client import Request
 from fini_admin.ingestion import planned_calls, preview_store, previews
 from fini_admin.ingestion.chosen import is_chosen
 from fini_admin.ingestion.models import Preview, Run, RunKind
-from fini_admin.ingestion.plans import CALLS, Way
+from fini_admin.ingestion.plans import CALLS, Action
 from fini_admin.ingestion.preview_answers import PostedAnswer, read_answer
 from fini_admin.ingestion.preview_rows import chosen_rows, row_groups
 from fini_admin.ingestion.runs import NothingToDo, run_of_token
@@ -33,13 +33,13 @@ from fini_admin.workspaces.preferences import preferences
 
 SHOWN = 10
 DIGITS = 10
-# What is done about what was chosen, by plans.Way.
+# What is done about what was chosen, by plans.Action.
 DONE = {
-    Way.REGISTER: "registered",
-    Way.ADD: "ingested for the first time",
-    Way.REFRESH: "refreshed",
-    Way.READ: "read first; what is sent follows from its record",
-    Way.DELETE: "deleted in Fini",
+    Action.REGISTER: "registered",
+    Action.ADD: "ingested for the first time",
+    Action.REFRESH: "refreshed",
+    Action.READ: "read first; what is sent follows from its record",
+    Action.DELETE: "deleted in Fini",
 }
 GONE = "This preview is no longer there: previews are kept for a day"
 
@@ -220,7 +220,7 @@ def _counts_by_way(found: Preview) -> list[tuple[str, int]]:
     """What is done about what was chosen, with how many IDs."""
     numbers: Counter[str] = Counter()
     for way, (_, number) in zip(found.summary["ways"], found.summary["providers"], strict=True):
-        numbers[DONE[Way(way)]] += number
+        numbers[DONE[Action(way)]] += number
     return list(numbers.items())
 
 

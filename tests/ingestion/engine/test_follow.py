@@ -1,4 +1,4 @@
-"""Trap 1 for Notion: its IDs are paired without dashes and case."""
+"""Notion's IDs are paired without dashes and case (T1)."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""What a refusal is about: everything alike, the batch's size, or one item (trap 4)."""
+"""What a refusal is about: everything alike, the batch's size, or one item (T4)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The contract's traps (design 2), each over a real socket."""
+"""The traps T1–T10, each over a real socket."""
 
 import random
 from datetime import UTC, datetime, timedelta

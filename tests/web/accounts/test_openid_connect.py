@@ -54,7 +54,7 @@ def test_who_is_connected_is_known_by_the_providers_identifier_from_then_on(clie
     ("claims", "said"),
     [
         ({"email": "bob@example.com", "email_verified": True}, "Nobody here has that address"),
-        ({"email": ADDRESS, "email_verified": False}, "has not verified for the address ada@example.com"),
+        ({"email": ADDRESS, "email_verified": False}, "has not verified the address ada@example.com"),
         ({"email": ADDRESS, "email_verified": "false"}, "has not verified"),
         ({"email": ADDRESS, "email_verified": "true"}, "has not verified"),
         ({"email": ADDRESS}, "has not verified"),

@@ -41,7 +41,7 @@ def furnish(wanted: dict[str, Any]) -> dict[str, object]:
     actor = wanted["preview"]
     preview = previews.freeze_ingest(actor=actor, workspace=workspace, entries=list(entries))
     usable = Source.objects.filter(workspace=workspace, state=State.USABLE).values_list("pk", flat=True)
-    deletion = deletions.freeze(by=by(actor), workspace=workspace, sources=usable[:1])
+    deletion = deletions.freeze(by=by(actor), workspace=workspace, sources=list(usable[:1]))
     return {"preview": preview.token, "deletion": deletion.token, "key": str(workspace.keys.get().pk)}
 
 

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench import fields
+from tests.crash.second_siege import besiege_again
 from tests.crash.siege import Findings, besiege
 from tests.end_to_end.test_cost import MOST, SOURCES, calls_for
 from tests.support.product import POSTGRES, ROOT, Product
@@ -35,8 +36,13 @@ def cost() -> Iterator[Row]:
     yield "seconds for it", f"{time.monotonic() - started:.0f}", "-"
 
 
-def kills(count: int, seed: int) -> Iterator[Row]:
+def kills(count: int, seed: int, besieged: Callable[..., Findings], amid: str) -> Iterator[Row]:
     """Runs with killed processes, two at a time, each on its own installation."""
+
+    def one_siege(siege: tuple[int, int, bool]) -> Findings:
+        share, start, partial = siege
+        return besieged(kills=share, seed=start, partial=partial)
+
     shares = [min(KILLS_EACH, count - done) for done in range(0, count, KILLS_EACH)]
     sieges = [(share, seed + number, bool(number % 2)) for number, share in enumerate(shares)]
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -45,18 +51,13 @@ def kills(count: int, seed: int) -> Iterator[Row]:
         evidence = [text for one in found for text in getattr(one, kind)]
         for text in evidence:
             sys.stderr.write(f"{kind}: {text}\n")
-        yield f"{kind}, after {count} kills", str(len(evidence)), "0"
-    for name in ("calls", "lost_calls", "unknown_ingests", "sources", "given_up"):
+        yield f"{kind}, after {count} kills amid {amid}", str(len(evidence)), "0"
+    for name in ("calls", "lost_calls", "unknown_ingests", "unknown_repeats", "sources", "given_up"):
         yield (
             f"{name.replace('_', ' ')} in these sieges",
             f"{sum(getattr(one, name) for one in found):,}",
             "-",
         )
-
-
-def one_siege(siege: tuple[int, int, bool]) -> Findings:
-    share, seed, partial = siege
-    return besiege(kills=share, seed=seed, partial=partial)
 
 
 def recording() -> Iterator[Row]:
@@ -86,7 +87,7 @@ def main() -> int:
     parser.add_argument(
         "--kills", type=int, default=200, help="how many kills (default 200, a quarter of an hour)"
     )
-    only = ("recording", "cost", "fields", "kills")
+    only = ("recording", "cost", "fields", "kills", "again")
     parser.add_argument("--only", choices=only, help="this part alone; its results are not kept")
     parser.add_argument("--seed", type=int, default=1, help="where the dice start (default 1)")
     options = parser.parse_args()
@@ -94,7 +95,10 @@ def main() -> int:
         "recording": recording,
         "cost": cost,
         "fields": fields.measure,
-        "kills": lambda: kills(options.kills, options.seed),
+        "kills": lambda: kills(options.kills, options.seed, besiege, "ingestions"),
+        "again": lambda: kills(
+            options.kills // 2, options.seed, besiege_again, "refreshes, retries, deletions"
+        ),
     }
     chosen = [parts[options.only]] if options.only else list(parts.values())
     rows: list[Row] = [row for part in chosen for row in part()]

@@ -60,6 +60,7 @@ class Findings:
     calls: int = 0
     lost_calls: int = 0
     unknown_ingests: int = 0
+    unknown_repeats: int = 0
     sources: int = 0
     given_up: int = 0
 
@@ -146,22 +147,14 @@ def await_call(sandbox: Sandbox) -> None:
     latest = max((entry["number"] for entry in sandbox.log()), default=0)
     started = time.monotonic()
     while time.monotonic() - started < LIFE:
-        if any(entry["method"] == "POST" for entry in sandbox.log(latest)):
+        if any(entry["method"] in ("POST", "DELETE") for entry in sandbox.log(latest)):
             return
         time.sleep(0.02)
 
 
 def in_peace(product: Product, sandbox: Sandbox, found: Findings) -> Findings:
     """Let one worker finish everything, for a while still with faults; stop it, and count."""
-    worker = product.worker(ready=True)
-    time.sleep(UNEASY)
-    sandbox.clear_faults()
-    try:
-        product.wait_for_end(END_WITHIN)
-    except AssertionError as error:
-        found.stuck.append(str(error))
-    if product.terminate(worker) != 0:
-        found.wrong.append("the last worker did not end with 0")
+    end_in_peace(product, sandbox, found)
     documents, log = sandbox.documents(), sandbox.log()
     ends = outcomes(product)
     found.lost += lost(product, documents, ends)
@@ -177,6 +170,19 @@ def in_peace(product: Product, sandbox: Sandbox, found: Findings) -> Findings:
     found.unknown_ingests = count(product, "route = 'ingest' AND outcome = 'unknown'")
     found.given_up = list(ends.values()).count(GIVEN_UP)
     return found
+
+
+def end_in_peace(product: Product, sandbox: Sandbox, found: Findings) -> None:
+    """One worker finishes everything, for a while still with faults, and is stopped."""
+    worker = product.worker(ready=True)
+    time.sleep(UNEASY)
+    sandbox.clear_faults()
+    try:
+        product.wait_for_end(END_WITHIN)
+    except AssertionError as error:
+        found.stuck.append(str(error))
+    if product.terminate(worker) != 0:
+        found.wrong.append("the last worker did not end with 0")
 
 
 def count(product: Product, condition: str) -> int:

@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from tests.crash.second_siege import besiege_again
 from tests.crash.siege import besiege
 
 SEED = int(os.environ.get("SIEGE_SEED", "20261124"))
@@ -16,3 +17,12 @@ def test_after_kills_and_faults_nothing_is_lost_doubled_stuck_or_unrecorded(part
     # No kill or fault hit such a call: the test proved nothing.
     assert found.lost_calls
     assert found.unknown_ingests
+
+
+@pytest.mark.parametrize("partial", [False, True], ids=["refused whole", "accepted in part"])
+def test_kills_amid_refreshes_retries_and_deletions_leave_the_truth(partial):
+    found = besiege_again(kills=6, seed=SEED + 2 + partial, partial=partial)
+    assert found.clean, found
+    # No kill or fault hit such a call: the test proved nothing.
+    assert found.lost_calls
+    assert found.unknown_repeats

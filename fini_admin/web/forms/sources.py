@@ -62,7 +62,9 @@ class SourceFilters(Filters):
 
     def __init__(self, data: Mapping[str, Any], reasons: Callable[[], list[str]] = list) -> None:
         super().__init__(data)
-        self.fields["reason"].widget = forms.Select(choices=partial(self.lines, reasons))  # type: ignore[arg-type]  # the stubs know no callable
+        lines: Any = partial(self.lines, reasons)  # the stubs know no callable
+        # A preview's dialog on the same page has a field of the same name.
+        self.fields["reason"].widget = forms.Select(attrs={"id": "failed-because"}, choices=lines)
 
     def lines(self, reasons: Callable[[], list[str]]) -> list[tuple[str, str]]:
         """The lines of the field; the one that was chosen is among them however long ago it was."""

@@ -69,7 +69,7 @@ class SourceFilters(Filters):
     def lines(self, reasons: Callable[[], list[str]]) -> list[tuple[str, str]]:
         """The lines of the field; the one that was chosen is among them however long ago it was."""
         found = dict.fromkeys([*reasons(), self.values().get("reason", "")])
-        return [("", "Any reason"), *((text, shorter(text)) for text in found if text)]
+        return [("", "Any reason"), *((text, _shortened(text)) for text in found if text)]
 
     def clean_reason(self) -> str:
         """As Fini said it: a browser sends ends of lines in a way of its own."""
@@ -86,7 +86,7 @@ class SourceFilters(Filters):
 
     def said(self, name: str) -> str:
         """As the others', a reason in short."""
-        return shorter(super().said(name)) if name == "reason" else super().said(name)
+        return _shortened(super().said(name)) if name == "reason" else super().said(name)
 
     def may_sort(self, sort: str) -> bool:
         """Whether an index carries this order with the filters in use."""
@@ -99,7 +99,7 @@ class SourceFilters(Filters):
         return sort if sort and self.may_sort(sort) else ""
 
 
-def shorter(text: str) -> str:
-    """A reason as a line of a field shows it."""
+def _shortened(text: str) -> str:
+    """A reason as one line of at most SHOWN characters."""
     line = " ".join(text.split())
     return line if len(line) <= SHOWN else f"{line[: SHOWN - 1]}…"

@@ -65,13 +65,13 @@ def signed_in(page: Page, product: Product) -> Page:
 
 @pytest.fixture(scope="session")
 def session_of(browser: Browser, product: Product) -> Callable[[str], StorageState]:
-    """A role's log-in as the browser keeps it: done once by the page, for log-ins are limited."""
+    """A role's log-in, or ada's, as the browser keeps it: done once by the page, for log-ins are limited."""
 
     @cache
     def log_in_once(role: str) -> StorageState:
         with browser.new_context(base_url=product.url) as context:
             page = context.new_page()
-            log_in(page, PEOPLE[role][0], product.password)
+            log_in(page, PEOPLE[role][0] if role in PEOPLE else product.email, product.password)
             page.wait_for_url(lambda url: "/accounts/" not in url)
             return context.storage_state()
 

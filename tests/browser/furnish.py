@@ -6,8 +6,10 @@ The commands would do it too, at a second each; these are the same functions.
 from typing import Any
 
 from fini_admin.fini.routes import Resource
-from fini_admin.ingestion import previews, runs
+from fini_admin.ingestion import deletions, previews, runs
 from fini_admin.ingestion.models import QueueEntry
+from fini_admin.sources.models import Source
+from fini_admin.sources.states import State
 from fini_admin.workspaces.keys import add_key
 from fini_admin.workspaces.members import add_member, add_user
 from fini_admin.workspaces.models import User, Workspace
@@ -38,7 +40,9 @@ def furnish(wanted: dict[str, Any]) -> dict[str, object]:
     entries = QueueEntry.objects.filter(workspace=workspace, closed_at=None).select_related("source")
     actor = wanted["preview"]
     preview = previews.freeze_ingest(actor=actor, workspace=workspace, entries=list(entries))
-    return {"preview": preview.token, "key": str(workspace.keys.get().pk)}
+    usable = Source.objects.filter(workspace=workspace, state=State.USABLE).values_list("pk", flat=True)
+    deletion = deletions.freeze(by=by(actor), workspace=workspace, sources=list(usable[:1]))
+    return {"preview": preview.token, "deletion": deletion.token, "key": str(workspace.keys.get().pk)}
 
 
 def join(workspace: Workspace, role: str, email: str, name: str, password: str) -> None:

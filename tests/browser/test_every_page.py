@@ -44,6 +44,7 @@ PAGES = [
     Stop("register", "{full}register/", "External ID"),
     Stop("queue", "{full}queue/", "Waits in the queue"),
     Stop("preview", "{full}previews/{preview}/", "Nothing has been sent yet"),
+    Stop("deletion", "{full}previews/{deletion}/delete/", "Type 1 to delete 1 source"),
     Stop("sources", "{full}sources/", "Nothing but pictures"),
     Stop("source", "{full}sources/{usable}/", "en-us-360912"),
     Stop("source-failed", "{full}sources/{failed}/", "A page behind a log-in"),
@@ -81,6 +82,7 @@ SAMPLE = {
     "call": "00000000-0000-0000-0000-000000000001",
     "key": "00000000-0000-0000-0000-000000000001",
     "preview": "token",
+    "deletion": "token",
 }
 
 
@@ -135,6 +137,7 @@ def addresses(parcels: Place, product: Product) -> dict[str, str]:
         "run": "4",
         "call": last,
         "preview": made["preview"],
+        "deletion": made["deletion"],
         "key": made["key"],
     }
 

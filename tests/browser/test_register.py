@@ -26,9 +26,10 @@ FILES = Path(__file__).parents[1] / "files"
 
 
 @pytest.fixture
-def page_of(signed_in: Page, product) -> Page:
-    signed_in.goto(f"/w/{product.slug}/register/")
-    return signed_in
+def page_of(visit, product) -> Page:
+    page = visit("ada")
+    page.goto(f"/w/{product.slug}/register/")
+    return page
 
 
 def import_of(page: Page, text: str) -> None:

@@ -62,12 +62,14 @@ class SourceFilters(Filters):
 
     def __init__(self, data: Mapping[str, Any], reasons: Callable[[], list[str]] = list) -> None:
         super().__init__(data)
-        self.fields["reason"].widget = forms.Select(choices=partial(self.lines, reasons))  # type: ignore[arg-type]  # the stubs know no callable
+        lines: Any = partial(self.lines, reasons)  # the stubs know no callable
+        # A preview's dialog on the same page has a field of the same name.
+        self.fields["reason"].widget = forms.Select(attrs={"id": "failed-because"}, choices=lines)
 
     def lines(self, reasons: Callable[[], list[str]]) -> list[tuple[str, str]]:
         """The lines of the field; the one that was chosen is among them however long ago it was."""
         found = dict.fromkeys([*reasons(), self.values().get("reason", "")])
-        return [("", "Any reason"), *((text, shorter(text)) for text in found if text)]
+        return [("", "Any reason"), *((text, _shortened(text)) for text in found if text)]
 
     def clean_reason(self) -> str:
         """As Fini said it: a browser sends ends of lines in a way of its own."""
@@ -84,7 +86,7 @@ class SourceFilters(Filters):
 
     def said(self, name: str) -> str:
         """As the others', a reason in short."""
-        return shorter(super().said(name)) if name == "reason" else super().said(name)
+        return _shortened(super().said(name)) if name == "reason" else super().said(name)
 
     def may_sort(self, sort: str) -> bool:
         """Whether an index carries this order with the filters in use."""
@@ -97,7 +99,7 @@ class SourceFilters(Filters):
         return sort if sort and self.may_sort(sort) else ""
 
 
-def shorter(text: str) -> str:
-    """A reason as a line of a field shows it."""
+def _shortened(text: str) -> str:
+    """A reason as one line of at most SHOWN characters."""
     line = " ".join(text.split())
     return line if len(line) <= SHOWN else f"{line[: SHOWN - 1]}…"

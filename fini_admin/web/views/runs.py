@@ -34,7 +34,7 @@ def index(request: WorkspaceRequest) -> HttpResponse:
 
 @requires(Permission.RUNS_READ)
 def run(request: WorkspaceRequest, number: int) -> HttpResponse:
-    """A run: counts that add up, what did not end well and why, each ID with its outcome, the calls it made."""
+    """A run: its outcomes, which add up to the total, the reasons of failures, each ID, and the run's calls."""
     found = _run_or_404(request, number)
     outcome = request.GET.get("outcome", "")
     items = page(
@@ -66,7 +66,7 @@ def _run_or_404(request: WorkspaceRequest, number: int) -> Run:
 
 
 def _retry_context(request: WorkspaceRequest, run: Run) -> dict[str, object]:
-    """What did not end well, and what can be done about it; of a deletion what Fini said it deleted."""
+    """What did not end well, with its actions; for a deletion, what Fini says it deleted."""
     found = retries.reasons(run)
     may = permission_of(run.kind) in request.permissions
     deleted = run.kind == RunKind.DELETE
@@ -85,7 +85,7 @@ def _retry_context(request: WorkspaceRequest, run: Run) -> dict[str, object]:
 
 @requires(Permission.RUNS_STEER)
 def retry(request: WorkspaceRequest, number: int) -> HttpResponse:
-    """The preview of a retry: of all that did not end well, or with `reason` of what ended for that reason."""
+    """Preview a retry of everything that did not end well, or with `reason` of the IDs with that reason."""
     found = _run_or_404(request, number)
     if permission_of(found.kind) not in request.permissions:
         raise PermissionDenied
@@ -102,14 +102,14 @@ def _freeze_retry(request: WorkspaceRequest, run: Run) -> Preview:
 
 
 def _text_of(asked: str, reasons: list[Reason]) -> str:
-    """The reason that a form sent, as it is kept: a browser sends ends of lines in a way of its own."""
+    """The stored reason that matches the posted one: browsers change line ends."""
     words = asked.split()
     return next((reason.text for reason in reasons if reason.text.split() == words), asked)
 
 
 @requires(Permission.SOURCES_REGISTER)
 def register_again(request: WorkspaceRequest, number: int) -> HttpResponse:
-    """The preview of a registration of what a deletion deleted."""
+    """Preview registering what a deletion deleted."""
     found = _run_or_404(request, number)
     if request.method != "POST":
         return redirect_to(request, _url_of(found))
@@ -117,7 +117,7 @@ def register_again(request: WorkspaceRequest, number: int) -> HttpResponse:
 
 
 def _show_preview(request: WorkspaceRequest, run: Run, freeze: Callable[[], Preview]) -> HttpResponse:
-    """A preview for a person to confirm, or why there is none."""
+    """A preview to confirm, or why there is none."""
     try:
         return previews.show_preview(request, freeze())
     except NothingToDo as error:
@@ -125,7 +125,6 @@ def _show_preview(request: WorkspaceRequest, run: Run, freeze: Callable[[], Prev
 
 
 def _url_of(run: Run) -> str:
-    """The run's page."""
     return reverse("run", args=[run.workspace.slug, run.number])
 
 

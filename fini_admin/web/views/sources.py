@@ -1,4 +1,4 @@
-"""The sources, one source told completely, and what can be done with them."""
+"""The list of sources, one source's page, and the actions on both."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -35,7 +35,7 @@ FORMATS = {"jsonl": (json_lines, "application/jsonl"), "csv": (csv_lines, "text/
 MOST = 50
 
 
-# What is done with sources, by the button's name: what it asks for, and the preview that it leads to.
+# The actions by the value of their button: the permission each needs, and its preview.
 Freeze = Callable[..., Preview]
 DEEDS: dict[str, tuple[set[Permission], Freeze]] = {
     "refresh": ({Permission.SOURCES_REFRESH}, refreshes.freeze),
@@ -72,7 +72,7 @@ def index(request: WorkspaceRequest) -> HttpResponseBase:
 
 
 def _cursor(form: SourceFilters, asked: QueryDict) -> str:
-    """Where the page begins, as the address says it; empty for what is no such place."""
+    """The cursor in the URL; empty when it is not valid."""
     cursor = asked.get("after", "")
     if not form.order:
         return str(whole_number(cursor) or "")
@@ -82,14 +82,14 @@ def _cursor(form: SourceFilters, asked: QueryDict) -> str:
 
 
 def _ordered_page(found: QuerySet[Source], form: SourceFilters, cursor: str | None) -> Page[Source]:
-    """A page of them: the newest first, unless they are sorted otherwise."""
+    """A page in the chosen order, by default the newest first."""
     if not form.order:
         return page(found, cursor=cursor)
     return ordered_page(found, queries.ORDERS[form.order], cursor=cursor)
 
 
 def _sort_links(form: SourceFilters) -> list[dict[str, object]]:
-    """The orders to choose from; with filters that its index does not carry there is no way to one."""
+    """The orders to choose from; one whose index does not cover the filters has no link."""
     return [
         {
             "text": text,
@@ -104,7 +104,7 @@ def _sort_links(form: SourceFilters) -> list[dict[str, object]]:
 def _counts_part(
     request: WorkspaceRequest, form: SourceFilters, found: QuerySet[Source], upto: int | None
 ) -> HttpResponse:
-    """How many are in each state under the other filters, and how many *Select all* would select."""
+    """The count of each state under the other filters, and of what *Select all* would select."""
     numbers = queries.by_state(queries.matching(request.workspace, form.criteria(without="state")))
     here = numbers[form.values().get("state", "")]
     newest = found.order_by("-pk").values_list("pk", flat=True).first() or 0
@@ -117,7 +117,7 @@ def _counts_part(
 def _keys_part(
     request: WorkspaceRequest, form: SourceFilters, found: QuerySet[Source], upto: int | None
 ) -> HttpResponse:
-    """What *Select all* selects: keys with commas between, less what came after it was counted."""
+    """The primary keys that *Select all* selects, with commas; sources newer than the count are left out."""
     counted_then = found if upto is None else found.filter(pk__lte=upto)
     numbers = counted_then.order_by("-pk").values_list("pk", flat=True)
     return HttpResponse(",".join(map(str, numbers)), content_type="text/plain")
@@ -127,7 +127,7 @@ PARTS = {"counts": _counts_part, "ids": _keys_part}
 
 
 def _act(request: WorkspaceRequest, found: QuerySet[Source]) -> HttpResponse:
-    """The preview of what was asked for: with what is selected, or with all that match."""
+    """Preview an action on the selected sources, or on all that match."""
     name = request.POST.get("do", "")
     if name.removesuffix(ALL) not in DEEDS:
         return HttpResponseBadRequest("The sources do not know this action.", content_type="text/plain")
@@ -144,7 +144,7 @@ def _act(request: WorkspaceRequest, found: QuerySet[Source]) -> HttpResponse:
 
 
 def _check(request: WorkspaceRequest, deed: str) -> None:
-    """Raises PermissionDenied for who may not do it."""
+    """Raise PermissionDenied without the action's permission."""
     if not DEEDS[deed][0] <= request.permissions:
         raise PermissionDenied
 
@@ -214,7 +214,7 @@ def source(request: WorkspaceRequest, fini_id: str) -> HttpResponse:
 
 
 def _act_on(request: WorkspaceRequest, found: Source) -> HttpResponse:
-    """The preview of what was asked for, with this source alone."""
+    """Preview an action on this source alone."""
     deed = request.POST.get("do", "")
     if deed not in DEEDS:
         return HttpResponseBadRequest("A source does not know this action.", content_type="text/plain")

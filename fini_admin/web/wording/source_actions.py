@@ -1,4 +1,4 @@
-"""What can be done with a source, each with why it cannot be done now."""
+"""The actions on a source's page, and why one is not available."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ ADMINS = "Your role does not allow this; an admin does it"
 
 @dataclass(frozen=True, slots=True)
 class SourceAction:
-    """A button with its name, or a link (`href`). `what` says what it does, `why_not` why it cannot be done now."""
+    """A button named `do`, or a link to `href`. `what` describes it; `why_not` is empty when it is available."""
 
     text: str
     what: str
@@ -27,32 +27,31 @@ class SourceAction:
 def actions(
     source: Source, holders: Mapping[int, int], permissions: Collection[Permission]
 ) -> list[SourceAction]:
-    """What can be done with a source; `holders` are the runs that have sources, by the source's key."""
+    """All actions on a source. `holders` maps a source's primary key to the number of the run that has it."""
     refreshes = Permission.SOURCES_REFRESH in permissions
     retries = refreshes and Permission.SOURCES_INGEST in permissions
     deletes = Permission.SOURCES_DELETE in permissions
     retry, refresh, delete = (plan(source, holders) for plan in (plan_for_source, plan_refresh, plan_delete))
     return [
-        SourceAction("Retry", tried(retry), unless(retries, retry, EDITORS), do="retry"),
+        SourceAction("Retry", _effect_of_retry(retry), _why_not(retries, retry, EDITORS), do="retry"),
         SourceAction(
-            "Refresh", "Fini processes it again.", unless(refreshes, refresh, EDITORS), do="refresh"
+            "Refresh", "Fini processes it again.", _why_not(refreshes, refresh, EDITORS), do="refresh"
         ),
         SourceAction(
             "Delete",
             "Fini forgets it; its history stays here.",
-            unless(deletes, delete, ADMINS),
+            _why_not(deletes, delete, ADMINS),
             do="delete",
             look="button-danger",
         ),
-        original(source),
+        _open_original(source),
         SourceAction(
             "Open in Fini", "", "Fini’s API gives no address of a source: look for its title in Fini"
         ),
     ]
 
 
-def tried(plan: ItemPlan) -> str:
-    """What a retry does."""
+def _effect_of_retry(plan: ItemPlan) -> str:
     if plan.way == Action.READ:
         return "Its record is read first; what is sent follows from it."
     return (
@@ -62,13 +61,12 @@ def tried(plan: ItemPlan) -> str:
     )
 
 
-def unless(may: bool, plan: ItemPlan, role: str) -> str:  # noqa: FBT001 - it reads as a sentence
-    """Why not: the role, or what the plan says."""
+def _why_not(may: bool, plan: ItemPlan, role: str) -> str:  # noqa: FBT001 - it reads as a sentence
     return plan.why if may else role
 
 
-def original(source: Source) -> SourceAction:
-    """The way to the page at the provider."""
+def _open_original(source: Source) -> SourceAction:
+    """The link to the page at the provider."""
     if not routes.is_url(source.original_url):
         return SourceAction("Open the original", "", "Its address is not one that a browser opens")
     return SourceAction(

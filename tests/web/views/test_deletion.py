@@ -78,7 +78,7 @@ def test_without_linked_knowledge_nothing_is_asked_about_it(admin: Client, acme:
 def test_the_password_is_asked_and_what_was_typed_goes_on(
     admin: Client, preview: Preview, later: Any
 ) -> None:
-    later(hours=1)
+    later(minutes=10)
     answer = admin.post(address(preview), {"number": "5", "reason": "no use"})
     page = answer.content.decode()
     assert "Is it you?" in page

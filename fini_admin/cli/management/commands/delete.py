@@ -13,7 +13,7 @@ from fini_admin.workspaces.models import Workspace
 
 
 class Command(RunCommand):
-    """Delete sources in Fini."""
+    """Start a run that deletes sources in Fini."""
 
     help = (
         "Delete the sources of these IDs in Fini; knowledge that is linked to them stays unless --with-articles is"
@@ -21,7 +21,6 @@ class Command(RunCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """The IDs, and whether linked articles go as well."""
         super().add_arguments(parser)
         parser.add_argument("ids", metavar="ID", nargs="+", help="a source's ID in Fini")
         parser.add_argument("--with-articles", action="store_true", help="delete the linked articles as well")
@@ -29,7 +28,6 @@ class Command(RunCommand):
     def start(
         self, workspace: Workspace, *, ids: Sequence[str] = (), with_articles: bool = False, **_: Any
     ) -> Run:
-        """Write the run."""
         keys = keys_or_error(workspace, ids)
         preview = deletions.freeze(
             by=commands.by(), workspace=workspace, sources=keys, with_articles=with_articles

@@ -16,7 +16,7 @@ from fini_admin.workspaces.models import Workspace
 
 
 class Command(RunCommand):
-    """Process sources again that were ingested before."""
+    """Start a run that refreshes sources."""
 
     help = (
         "Refresh sources: those of these IDs, those of a provider or in a state, or all. What cannot be refreshed is"
@@ -24,7 +24,6 @@ class Command(RunCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """IDs or filters."""
         super().add_arguments(parser)
         parser.add_argument("ids", metavar="ID", nargs="*", help="a source's ID in Fini")
         parser.add_argument("--provider", choices=SOURCES, help="the sources of this provider")
@@ -41,7 +40,6 @@ class Command(RunCommand):
         all: bool = False,  # noqa: A002 - the option's name
         **_: Any,
     ) -> Run:
-        """Write the run."""
         filters = bool(provider or state)
         if bool(ids) + filters + all != 1:
             raise CommandError("name IDs, or filter by --provider or --state, or say --all")

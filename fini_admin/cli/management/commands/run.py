@@ -1,4 +1,4 @@
-"""`manage.py run SLUG NUMBER [retry [--reason TEXT]]`: print the state of a run, or retry it."""
+"""`manage.py run SLUG NUMBER [retry [--reason TEXT]]`: print the state of a run, or retry what failed in it."""
 
 import json
 from typing import Any
@@ -28,21 +28,22 @@ class Command(RunCommand):
         parser.add_argument("--reason", help="retry only what ended for this reason, in the run's words")
 
     def handle(self, *, slug: str, verb: str | None = None, **options: Any) -> None:
+        """Print the run as JSON, or start the retry like any command that starts a run."""
         if verb:
             super().handle(slug=slug, **options)
         elif options["reason"] is not None or options["wait"]:
             raise CommandError("--reason and --wait belong to retry")
         else:
-            run = run_or_error(commands.workspace_or_error(slug, archived=True), options["number"])
+            run = _run_or_error(commands.workspace_or_error(slug, archived=True), options["number"])
             self.stdout.write(json.dumps(run_summary(run)))
 
     def start(self, workspace: Workspace, *, number: int = 0, reason: str | None = None, **_: Any) -> Run:
-        run = run_or_error(workspace, number)
+        run = _run_or_error(workspace, number)
         return self.confirmed(retries.freeze_run(by=commands.by(), run=run, reason=reason))
 
 
-def run_or_error(workspace: Workspace, number: int) -> Run:
-    """A workspace's run by its number, or a CommandError."""
+def _run_or_error(workspace: Workspace, number: int) -> Run:
+    """The workspace's run of this number; raises CommandError."""
     run = run_of(workspace, number)
     if run is None:
         raise CommandError(f"{workspace.slug} has no run {number}")

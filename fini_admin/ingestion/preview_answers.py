@@ -10,14 +10,15 @@ from fini_admin.ingestion.missing_titles import title_fault, title_field, titled
 from fini_admin.ingestion.models import Preview, PreviewRow, RowGroupName
 from fini_admin.lib.paging import CHUNK, chunks, parts, whole_number, whole_numbers
 
-# Groups whose rows can be left out.
-PICKED = (RowGroupName.UPDATE, RowGroupName.SAME)
+# Groups whose rows can be left out, and groups that are left out until a tick lets their rows in.
+PICKED = (RowGroupName.UPDATE,)
+LET_IN = (RowGroupName.SAME, RowGroupName.TWIN)
 _SENT = (*PICKED, RowGroupName.NEW)
 
 
 @dataclass(frozen=True, slots=True)
 class PostedAnswer:
-    """By position, what is left out, what twins are let in, the titles that were written and what is wrong with them.
+    """By position, what is left out, what is let in, the titles that were written and what is wrong with them.
 
     `whole` names the groups that are left out, or let in, as a whole.
     """
@@ -32,7 +33,7 @@ class PostedAnswer:
         """Whether a row is sent that is of this group and stands at this position."""
         if position in self.left:
             return False
-        if group == RowGroupName.TWIN:
+        if group in LET_IN:
             return group in self.whole or position in self.let_in
         return group not in self.whole
 
@@ -54,7 +55,7 @@ def read_answer(
     """
     offered = _numbers(fields, "offered") - _numbers(fields, "keep")
     whole = {name for name in fields.get("without", ()) if name in PICKED}
-    whole |= {str(RowGroupName.TWIN)} if fields.get("let_all") else set()
+    whole |= {name for name in fields.get("let_all", ()) if name in LET_IN}
     answer = PostedAnswer(
         left=frozenset(_numbers(fields, "left") | offered),
         let_in=frozenset(_numbers(fields, "let")),
@@ -93,9 +94,7 @@ class ChosenResources:
     def __len__(self) -> int:
         untouched = PostedAnswer(whole=self.answer.whole)
         groups = self.preview.summary["groups"]
-        number: int = sum(
-            groups.get(name, 0) for name in (*_SENT, RowGroupName.TWIN) if untouched.sends(name, -1)
-        )
+        number: int = sum(groups.get(name, 0) for name in (*_SENT, *LET_IN) if untouched.sends(name, -1))
         for some in chunks(sorted(self.answer.left | self.answer.let_in), CHUNK):
             touched = self.preview.rows.filter(position__in=some).values_list("group", "position")
             for group, position in touched:

@@ -10,7 +10,7 @@ from django.db.models import Max, Min
 from fini_admin.fini.routes import Resource
 from fini_admin.ingestion.comparison import COMPARED, Comparison
 from fini_admin.ingestion.models import Preview, PreviewRow, RowGroupName
-from fini_admin.ingestion.preview_answers import PICKED, PostedAnswer
+from fini_admin.ingestion.preview_answers import LET_IN, PICKED, PostedAnswer
 from fini_admin.ingestion.resource_rules import FIELDS
 from fini_admin.lib.paging import CHUNK, chunks
 from fini_admin.sources.models import Source
@@ -20,10 +20,10 @@ SHOWN = 50
 _FROM_THE_HEAD = 20 * SHOWN
 # What a page calls a field that differs, and the field's name on the wire.
 _NAMES = {label: wire for _, own, label in COMPARED for wire, name in FIELDS.items() if name == own}
-# In the order of the page; in the first two a row can be left out, in the third one let in.
+# In the order of the page; in the first a row can be left out, in the next two one let in.
 GROUPS: dict[str, str] = {
     RowGroupName.UPDATE: "will be updated",
-    RowGroupName.SAME: "in Fini already, nothing changes",
+    RowGroupName.SAME: "unchanged: in Fini already, and left out. Tick what is to be registered all the same",
     RowGroupName.TWIN: (
         "left out: the address belongs to another source or line. Tick what is to be registered all the same"
     ),
@@ -49,7 +49,7 @@ def register_rows(
             "untitled": asked,
             "unlisted": position in unlisted,
         }
-        sent = group != RowGroupName.TWIN
+        sent = group not in LET_IN
         yield PreviewRow(
             group=group,
             number=numbers[group, asked] + (0 if asked else at_head[group]),
@@ -59,6 +59,11 @@ def register_rows(
         )
         numbers[group, asked] += 1
         place += sent
+
+
+def sent_unless_told(resources: Sequence[Resource], found: Comparison) -> int:
+    """How many of these resources are sent if nobody lets any in or leaves any out."""
+    return sum(_group_of(position, found) not in LET_IN for position in range(len(resources)))
 
 
 def _group_of(position: int, found: Comparison) -> RowGroupName:
@@ -81,7 +86,7 @@ def line_rows(group: RowGroupName, lines: Iterable[Sequence[Any]]) -> Iterator[P
 class RowGroup:
     """Some rows of a group from `start` on; `after` is where the next ones begin, None at the end.
 
-    `whole`: all of it is to be left out, or of twins to be let in.
+    `whole`: all of it is to be left out, or let in.
     """
 
     name: str
@@ -109,7 +114,7 @@ class RowGroup:
     @property
     def can_be_let_in(self) -> bool:
         """Whether its rows are left out, and can be let in."""
-        return self.name == RowGroupName.TWIN
+        return self.name in LET_IN
 
     @property
     def offered(self) -> str:
@@ -144,7 +149,7 @@ def _shown_range(preview: Preview, name: str, start: int, answer: PostedAnswer) 
     """Which numbers of a group are shown: a page's worth, and all of which the answer says anything."""
     touched = set(answer.titles)
     if name not in answer.whole:
-        touched |= answer.let_in if name == RowGroupName.TWIN else answer.left
+        touched |= answer.let_in if name in LET_IN else answer.left
     ends: list[int] = []
     for some in chunks(sorted(touched), CHUNK):
         rows = preview.rows.filter(group=name, position__in=some)

@@ -28,7 +28,7 @@ from fini_admin.ingestion.models import (
     RunKind,
 )
 from fini_admin.ingestion.preview_answers import ChosenResources, PostedAnswer
-from fini_admin.ingestion.preview_rows import line_rows, register_rows
+from fini_admin.ingestion.preview_rows import line_rows, register_rows, sent_unless_told
 from fini_admin.ingestion.preview_store import number_of_ids, store_preview
 from fini_admin.ingestion.runs import (
     Extra,
@@ -71,7 +71,7 @@ def freeze_register(
     places: Sequence[str] = (),
     notes: RegisterNotes | None = None,
 ) -> Preview:
-    """These resources in their order, with what is in Fini of them already; twins stay out unless they are let in.
+    """These resources in their order, compared with Fini; what is unchanged, and twins, stay out unless let in.
 
     `mime_type` is for those that have none and are not known. `places` are how each is called, "line 3" for
     instance. Raises NothingToDo.
@@ -83,7 +83,7 @@ def freeze_register(
     found = compare(workspace, provider, resources, places)
     keep_known_titles(resources, untitled, found)
     summary = {
-        "providers": [(provider, len(resources) - len(found.twins))],
+        "providers": [(provider, sent_unless_told(resources, found))],
         "unit": said.unit,
         "notes": list(said.notes),
         "choose": said.choose,

@@ -58,7 +58,7 @@ def test_a_csv_tells_new_updated_unchanged_twice_and_invalid(acme: Workspace, ed
     assert "title Old title → New title" in told
     assert "line 5 the same external ID as in line 4" in told
     assert "line 6 title is missing" in told
-    assert [button.text for button in page.context["buttons"]] == ["Register 3", "Register and ingest 3"]
+    assert [button.text for button in page.context["buttons"]] == ["Register 2", "Register and ingest 2"]
 
 
 def test_in_the_preview_updates_can_be_left_out_one_by_one_or_all(
@@ -69,12 +69,14 @@ def test_in_the_preview_updates_can_be_left_out_one_by_one_or_all(
     text = HEADER + "\n".join(f"New,{number},https://a.example/{number}" for number in range(1, 6))
     told = {"offered": "0,1", "keep": "1"}
     for said, left in (
-        ({}, ["1", "2", "3", "4", "5"]),
-        (told, ["2", "3", "4", "5"]),
+        ({}, ["1", "2", "4", "5"]),
+        (told, ["2", "4", "5"]),
         ({"left": "0,2"}, ["2", "4", "5"]),
-        (told | {"without": "same"}, ["2", "4", "5"]),
+        ({"let": "2"}, ["1", "2", "3", "4", "5"]),
+        (told | {"let_all": "same"}, ["2", "3", "4", "5"]),
+        ({"let_all": ["new", "nothing"]}, ["1", "2", "4", "5"]),
         ({"without": ["same", "update", "new", "nothing"]}, ["4", "5"]),
-        ({"left": "x,-1,99999999999", "without": "new"}, ["1", "2", "3", "4", "5"]),
+        ({"left": "x,-1,99999999999", "without": "new"}, ["1", "2", "4", "5"]),
     ):
         preview = preview_of(imported(editor, text))
         editor.post(f"/w/acme/previews/{preview.token}/", {"do": "register"} | said)

@@ -163,7 +163,7 @@ def why_not_switch(key: ApiKey) -> str:
         )
     if key.same_workspace is False:
         return (
-            f"The key {key.label} opens another Fini workspace: none of the sources here is in it. "
+            f"The key {key.label} belongs to another Fini workspace: none of the sources here is in it. "
             "Add a key that was made in this workspace."
         )
     return "" if key.fallback_until and key.fallback_until > timezone.now() else _not_verified(key)

@@ -75,7 +75,7 @@ def test_a_key_that_lists_what_we_know_is_of_the_same_workspace(acme, second, mi
 def test_a_key_that_opens_another_workspace_is_found_out_and_cannot_be_switched_to(acme, foreign, mirrored):
     assert verify(foreign).same is False
     assert people.trail(acme)[-1][2]["same_workspace"] is False
-    with pytest.raises(ValidationError, match="opens another Fini workspace"):
+    with pytest.raises(ValidationError, match="belongs to another Fini workspace"):
         switch_key(by=BY, key=foreign)
     assert states() == {"main": "live", "foreign": "waiting"}
 
@@ -128,7 +128,7 @@ def test_what_a_verification_found_of_the_workspace_stands_on_the_page(
     acme, client: Client, second, mirrored
 ):
     people.sign_in(client, people.member(acme, "admin"))
-    assert "opens this workspace" not in client.get(PAGE).content.decode()
+    assert "belongs to this workspace" not in client.get(PAGE).content.decode()
     verified(client, second)
     assert "It belongs to this workspace." in client.get(PAGE).content.decode()
 
@@ -139,7 +139,7 @@ def test_a_key_of_another_workspace_is_said_to_be_one_and_its_button_is_off(
     people.sign_in(client, people.member(acme, "admin"))
     assert "none of the sources here is in it" in verified(client, foreign)
     row = next(row for row in client.get(PAGE).context["rows"] if row["key"] == foreign)
-    assert "opens another Fini workspace" in row["why_not"]
+    assert "belongs to another Fini workspace" in row["why_not"]
     client.post(f"{PAGE}{foreign.pk}/switch/")
     assert states() == {"main": "live", "foreign": "waiting"}
 

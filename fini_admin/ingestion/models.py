@@ -256,8 +256,8 @@ class PreviewRow(models.Model):
     sent, in the order given, and `place` among what is sent if nobody changes anything, by which calls are cut: both
     null for what cannot be sent, `place` also for what waits to be let in. `content` of a resource: `resource` (by the
     wire's names), `was` (old values by what they are called), `twin`, `untitled`, `unlisted`; of a line: `line`,
-    `said`, `text`. What was chosen for a refresh, a deletion or a retry has its `source` (a key) or a resource, and a
-    `way`.
+    `said`, `text`. What was chosen for a refresh, a deletion or a retry has its `source` (a key) or a resource, and
+    its `way`.
     """
 
     preview = models.ForeignKey(Preview, on_delete=models.PROTECT, related_name="rows", db_index=False)

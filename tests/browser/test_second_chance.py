@@ -11,7 +11,7 @@ from tests.browser import accessibility, layout, paths
 from tests.browser.conftest import DESK
 from tests.browser.product import PASSWORD, Place, Product, Row
 
-WIDTHS = {"1280": 1280, "390": 390, "320": 320}
+WIDTHS = (1280, 390, 320)
 ALL = [f"page-{number}" for number in range(400)]
 # How many fail for each of three reasons.
 FROM_RUN, FROM_SOURCES, FROM_HOME = 14, 12, 11
@@ -54,16 +54,13 @@ def place(product: Product) -> Place:
     return made
 
 
-def looked_at(page: Page, name: str, shot) -> None:
-    """No violation in either theme at any width, nothing wider than the window; leaves pictures."""
+def is_whole(page: Page) -> None:
+    """No violation in either theme at any width, nothing wider than the window, nothing cut."""
     expect(page.locator(".htmx-request")).to_have_count(0)
     faults: list[str] = []
-    for width, pixels in WIDTHS.items():
-        page.set_viewport_size({"width": pixels, "height": 844})
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": DESK["height"]})
         faults += [f"at {width} px: {fault}" for fault in accessibility.in_both_themes(page)]
-        for theme in ("dark", "light"):
-            page.emulate_media(color_scheme=theme)
-            shot(page, f"chance-{name}-{width}-{theme}")
     page.set_viewport_size(DESK)
     faults += layout.overflow(page) + layout.cut(page)
     assert not faults, "\n".join(faults)
@@ -88,17 +85,17 @@ def said_by_fini(place: Place) -> Counter[str]:
     return Counter(document["error"] for document in place.documents() if document["error"])
 
 
-def test_what_failed_is_tried_again_from_the_run_from_sources_and_from_home(place, product, visit, shot):
+def test_what_failed_is_tried_again_from_the_run_from_sources_and_from_home(place, product, visit):
     why = Counter(failing().values())
     assert said_by_fini(place) == why
     first, second, _ = (reason for reason, _ in why.most_common())
     page = visit("editor")
     found = numbers(page, place)
     assert (found["usable"], found["failed"]) == (400 - BAD, BAD)
-    looked_at(page, "home", shot)
+    is_whole(page)
     with product.pace(outcomes=dict.fromkeys(ALL, "usable")):
-        from_the_run(page, place, first, shot)
-        from_sources(page, place, second, shot)
+        from_the_run(page, place, first)
+        from_sources(page, place, second)
         assert numbers(page, place)["failed"] == FROM_HOME
         paths.button(page.get_by_role("main"), f"Retry {FROM_HOME}").click()
         tried_again(page, FROM_HOME)
@@ -109,16 +106,16 @@ def test_what_failed_is_tried_again_from_the_run_from_sources_and_from_home(plac
     assert len(refreshes) == 3
 
 
-def from_the_run(page: Page, place: Place, reason: str, shot) -> None:
+def from_the_run(page: Page, place: Place, reason: str) -> None:
     """One reason alone, from the run in which it failed."""
     page.goto(place.at("runs/1/"))
     expect(page.get_by_role("heading", name="Did not end well")).to_be_visible()
     expect(page.get_by_role("button", name=f"Retry {BAD}", exact=True)).to_be_visible()
-    looked_at(page, "run", shot)
+    is_whole(page)
     row = page.locator(".reasons li").filter(has_text=reason)
     paths.button(row, f"Retry {FROM_RUN}").click()
     expect(page.get_by_role("dialog").get_by_text(f"{FROM_RUN} will be refreshed")).to_be_visible()
-    looked_at(page, "retry-dialog", shot)
+    is_whole(page)
     tried_again(page, FROM_RUN)
     expect(page.get_by_text("It tries again what did not end well in run 1")).to_be_visible()
     page.get_by_role("link", name="run 1", exact=True).click()
@@ -126,18 +123,18 @@ def from_the_run(page: Page, place: Place, reason: str, shot) -> None:
     expect(page.get_by_role("button", name=f"Retry {BAD - FROM_RUN}", exact=True)).to_be_visible()
 
 
-def from_sources(page: Page, place: Place, reason: str, shot) -> None:
+def from_sources(page: Page, place: Place, reason: str) -> None:
     """All that failed for a reason, selected in the list."""
     page.goto(place.at("sources/"))
     page.get_by_label("Failed because").select_option(reason)
     paths.button(page, f"Select all {FROM_SOURCES}").click()
     expect(page.locator("[data-selected]")).to_have_text(f"{FROM_SOURCES} selected")
-    looked_at(page, "sources", shot)
+    is_whole(page)
     paths.button(page, f"Retry {FROM_SOURCES}").click()
     tried_again(page, FROM_SOURCES)
 
 
-def test_five_are_deleted_with_the_number_typed_and_registered_again(place, product, visit, shot):
+def test_five_are_deleted_with_the_number_typed_and_registered_again(place, product, visit):
     page = visit("admin")
     page.goto(place.at("sources/"))
     boxes = page.locator("[data-pick]")
@@ -150,14 +147,14 @@ def test_five_are_deleted_with_the_number_typed_and_registered_again(place, prod
     confirm_deletion(page, dialog)
     expect(dialog.get_by_text("Nothing was deleted: type 5 to confirm.")).to_be_visible()
     assert len(place.documents()) == 400
-    looked_at(page, "delete-dialog", shot)
+    is_whole(page)
     typed.fill("5")
     confirm_deletion(page, dialog)
     paths.run_shown(page)
     paths.ended(page, LONG * 1000)
     assert len(place.documents()) == 395
     expect(page.get_by_text("By its own word 5 sources")).to_be_visible()
-    looked_at(page, "delete-run", shot)
+    is_whole(page)
     assert numbers(page, place)["usable"] == 395
 
     page.goto(place.at("runs/5/"))
@@ -178,11 +175,11 @@ def confirm_deletion(page: Page, dialog: Locator) -> None:
         paths.button(again, "Confirm").click()
 
 
-def test_a_sources_page_offers_what_can_be_done_with_it(place, visit, shot):
+def test_a_sources_page_offers_what_can_be_done_with_it(place, visit):
     page = visit("editor")
     page.goto(place.at("sources/"))
     page.locator("td.title a").first.click()
     expect(page.get_by_role("heading", name="What can be done")).to_be_visible()
     expect(page.get_by_role("button", name="Delete")).to_be_disabled()
     expect(page.get_by_text("Your role does not allow this; an admin does it")).to_be_visible()
-    looked_at(page, "source", shot)
+    is_whole(page)

@@ -196,7 +196,7 @@ def test_another_try_is_offered_to_who_may_start_it(
     source = bare(acme, state="failed", error="No access", read_at=NOW)
     client.force_login(people.member(acme, role))
     page = text(client, source)
-    assert "Mend what Fini names. Then retry it, below." in page
+    assert "Correct what Fini names. Then retry it, below." in page
     assert ('id="do-retry"' in page) is may
     assert ("Your role does not allow this; an editor or an admin does it" in page) is not may
 

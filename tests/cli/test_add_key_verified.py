@@ -49,5 +49,5 @@ def test_a_key_that_fini_refuses_is_told_and_kept(acme: Workspace, add) -> None:
 def test_a_key_of_another_fini_workspace_is_told(sandbox: Sandbox, acme: Workspace, add) -> None:
     sandbox.seed(1, workspace="elsewhere")
     sandbox.add_key(people.KEY, workspace="elsewhere")
-    with pytest.raises(CommandError, match="opens another Fini workspace"):
+    with pytest.raises(CommandError, match="belongs to another Fini workspace"):
         add(people.KEY)

@@ -37,6 +37,8 @@ PERMISSIONS_IN_WORDS: tuple[tuple[str, set[Permission]], ...] = (
     ("Discover", {Permission.SOURCES_DISCOVER}),
     ("Register", {Permission.SOURCES_REGISTER}),
     ("Ingest", {Permission.SOURCES_INGEST}),
+    ("Refresh sources, and retry what failed", {Permission.SOURCES_REFRESH, Permission.RUNS_STEER}),
+    ("Delete sources", {Permission.SOURCES_DELETE}),
     ("Take sources out of the queue and put them back", {Permission.QUEUE_REMOVE}),
     ("Read the bodies of calls, and the activity", {Permission.BODIES_READ, Permission.ACTIVITY_READ}),
     ("Search the audit trail by person", {Permission.PEOPLE_SEARCH}),

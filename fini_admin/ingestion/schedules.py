@@ -161,7 +161,7 @@ def start_due() -> None:
         except Exception as error:  # a fault in one workspace must stop neither the clock nor the others
             if outage_of(error):
                 raise
-            log.exception("%s in %s", schedule, schedule.workspace)
+            log.exception("discovery of %s %s in %s", schedule.provider, schedule.every, schedule.workspace)
             _postpone(schedule, now)
 
 

@@ -61,6 +61,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "discover": ("acme", "notion"),
     "register": ("acme", "notion", "-"),
     "ingest": ("acme",),
+    "refresh": ("acme", "--all"),
+    "delete": ("acme", "0b6c2a52-77f4-4c0e-9a3d-2f1f6f0c9e11"),
     "run": ("acme", "1"),
     "export_sources": ("acme",),
     "export_resources": ("acme", "notion"),

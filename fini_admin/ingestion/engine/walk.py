@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, Min, Q, QuerySet
+from django.db.models import Exists, F, Min, OuterRef, Q, QuerySet
 from django.db.models.functions import Greatest
 
 from fini_admin.audit.names import By, Origin
@@ -31,7 +31,7 @@ from fini_admin.fini.wire import Document, ListPage
 from fini_admin.ingestion import budget, queue
 from fini_admin.ingestion.engine import credentials, follow
 from fini_admin.ingestion.engine.credentials import context
-from fini_admin.ingestion.models import PAGE, Budget, Watch
+from fini_admin.ingestion.models import PAGE, Budget, Item, Stage, StepState, Watch
 from fini_admin.ingestion.queries import running
 from fini_admin.ingestion.reads import FIRST_GAP
 from fini_admin.ingestion.runs import end_finished_runs
@@ -204,9 +204,15 @@ def _read_in_walk(watch: Watch) -> Q:
 
 
 def _hidden_from_walks(watch: Watch) -> QuerySet[Source]:
-    """The sources to ask for by ID: several walks did not show them, and they are few or it went on for long."""
+    """The sources to ask for by ID: several walks did not show them, and they are few or it went on for long.
+
+    What may have been deleted is expected to be missing, and only its ID tells: it is asked for however many there are.
+    """
     missed = _must_be_seen(watch).filter(missed_walks__gte=WALKS_BEFORE_GET)
-    return missed if missed.count() <= FEW else missed.filter(missed_walks__gte=MANY_WALKS)
+    if missed.count() <= FEW:
+        return missed
+    deleting = Item.objects.filter(source=OuterRef("pk"), stage=Stage.DELETE, step__state=StepState.CHECK)
+    return missed.filter(Q(missed_walks__gte=MANY_WALKS) | Exists(deleting))
 
 
 def _asked_by_id(watch: Watch) -> Source | None:
@@ -253,7 +259,8 @@ def _end_walk(watch: Watch, *, complete: bool, cut_short: bool = False) -> None:
     end_finished_runs(watch.workspace)
     if complete:
         watch.whole_at = now if watch.whole else watch.whole_at
-    young = Source.objects.filter(workspace=watch.workspace, sent_at__gt=now - YOUNG).exists()
+    recent = Q(sent_at__gt=now - YOUNG) | Q(wanted_since__gt=now - YOUNG)
+    young = Source.objects.filter(recent, workspace=watch.workspace).exists()
     watch.gap = FIRST_GAP if watch.had_news else min(watch.gap * 1.5, GAPS[young])
     watch.news_at = now if watch.had_news else watch.news_at
     watch.walk_started, watch.restarts, watch.cut_short = None, 0, cut_short

@@ -67,7 +67,8 @@ def _run_or_404(request: WorkspaceRequest, number: int) -> Run:
 
 def _retry_context(request: WorkspaceRequest, run: Run) -> dict[str, object]:
     """What did not end well, with its actions; for a deletion, what Fini says it deleted."""
-    found = retries.reasons(run)
+    # Reading every failure is for a run that has ended, and is not polled any more (P7).
+    found = retries.reasons(run) if run.state == RunState.ENDED else []
     may = permission_of(run.kind) in request.permissions
     deleted = run.kind == RunKind.DELETE
     return {

@@ -258,3 +258,14 @@ def drive_to_check(acme: Workspace, sandbox: Sandbox, sources: list[int]) -> Non
     while not Step.objects.filter(state="check").exists():
         hurry(acme)
         loop.work_once(acme.pk, OWNER)
+
+
+def test_many_that_may_have_been_deleted_are_asked_for_by_id_after_two_walks(
+    acme: Workspace, sandbox: Sandbox, eight: list[int]
+) -> None:
+    drive_to_check(acme, sandbox, eight)
+    sandbox.clear_log()
+    drive(acme)
+    assert states(eight) == {"gone": 8}
+    assert len(requests(sandbox, "GET", LIST)) == 2
+    assert len(sandbox.log()) == 2 + 8

@@ -19,7 +19,7 @@ from tests.support.who import by
 WHO = by()
 
 
-def furnish(wanted: dict[str, Any]) -> dict[str, object]:
+def furnish(wanted: dict[str, Any]) -> dict[str, str]:
     """What is wanted, and what was made of it."""
     slug = wanted["slug"]
     workspace = Workspace.objects.filter(slug=slug).first()
@@ -40,9 +40,13 @@ def furnish(wanted: dict[str, Any]) -> dict[str, object]:
     entries = QueueEntry.objects.filter(workspace=workspace, closed_at=None).select_related("source")
     actor = wanted["preview"]
     preview = previews.freeze_ingest(actor=actor, workspace=workspace, entries=list(entries))
-    usable = Source.objects.filter(workspace=workspace, state=State.USABLE).values_list("pk", flat=True)
-    deletion = deletions.freeze(by=by(actor), workspace=workspace, sources=list(usable[:1]))
-    return {"preview": preview.token, "deletion": deletion.token, "key": str(workspace.keys.get().pk)}
+    made = {"preview": preview.token, "key": str(workspace.keys.get().pk)}
+    usable = list(
+        Source.objects.filter(workspace=workspace, state=State.USABLE).values_list("pk", flat=True)[:1]
+    )
+    if usable:
+        made["deletion"] = deletions.freeze(by=by(actor), workspace=workspace, sources=usable).token
+    return made
 
 
 def join(workspace: Workspace, role: str, email: str, name: str, password: str) -> None:

@@ -11,9 +11,15 @@ def watch(page: Page, url: str, faults: list[str] | None = None) -> list[str]:
     own = urlsplit(url).netloc
 
     def on_console(message: ConsoleMessage) -> None:
-        # A form with errors is answered 422 which the browser reports though it is meant.
-        if message.type == "error" and "status of 422" not in message.text:
-            faults.append(f"console: {message.text} ({message.location.get('url')})")
+        # A form with errors is answered 422 which the browser reports though it is meant; and a document that is no
+        # page of ours names no icon, so that the browser asks for one where it always did.
+        place = str(message.location.get("url"))
+        if (
+            message.type == "error"
+            and "status of 422" not in message.text
+            and not place.endswith("/favicon.ico")
+        ):
+            faults.append(f"console: {message.text} ({place})")
 
     def on_request(request: Request) -> None:
         parts = urlsplit(request.url)

@@ -237,7 +237,8 @@ def test_what_the_latest_discovery_leaves_out_is_in_no_branch_and_not_in_all(tre
     selected(page, "1 selected")
     half(inner)
     page.get_by_role("button", name="Register", exact=True).click()
-    paths.confirm(page, "Register 1")
+    # Fini has it as it is.
+    expect(page.get_by_role("dialog").get_by_text("unchanged").first).to_be_visible()
 
 
 def test_a_discovery_that_ends_meanwhile_leaves_the_selection_as_it_is(tree, product: Product):
@@ -338,17 +339,17 @@ def test_what_somebody_else_sends_meanwhile_leaves_the_selection(queue: Page, pl
     look_for(page, "q", "parcel")
     box(page, "Select Parcel 1").check()
     box(page, "Select Parcel 2").check()
-    look_for(page, "q", "parcel 1")
+    look_for(page, "q", "parcel-1")
     selected(page, "2 selected, 1 not on this page")
     other = visit("admin")
-    other.goto(place.at("queue/?q=parcel+1"))
+    other.goto(place.at("queue/?q=parcel-1"))
     paths.button(other, "Send 1 to ingestion").click()
     paths.confirm(other, "Send 1 to ingestion")
     paths.ended(other)
     expect(box(page, "Select Parcel 1")).to_have_count(0)
     selected(page, "1 selected, 1 not on this page")
     # What it was not shown to lose is left out by the preview, which says so.
-    other.goto(place.at("queue/?q=parcel+2"))
+    other.goto(place.at("queue/?q=parcel-2"))
     paths.button(other, "Send 1 to ingestion").click()
     paths.confirm(other, "Send 1 to ingestion")
     paths.ended(other)

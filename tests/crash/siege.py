@@ -138,7 +138,7 @@ def one_life(product: Product, sandbox: Sandbox, dice: random.Random) -> None:
         await_call(sandbox)
         time.sleep(dice.uniform(0, MOMENT))
     if worker.poll() is not None:
-        raise AssertionError(f"the worker ended by itself: {product.said()[-2000:]}")
+        raise AssertionError(f"the worker ended by itself with {worker.returncode}: {product.said()[-2000:]}")
     product.kill(worker)
 
 

@@ -4,8 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from fini_admin.fini import routes
-from fini_admin.ingestion.eligibility import GONE, held_by, why_not, why_not_deleted, why_not_refreshed
+from fini_admin.ingestion.eligibility import (
+    GONE,
+    held_by,
+    unaddressed,
+    why_not,
+    why_not_deleted,
+    why_not_refreshed,
+)
 from fini_admin.ingestion.models import ItemOutcome, Run, RunKind, Stage
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import BUSY, State, ever_ingested
@@ -114,7 +120,5 @@ def _by_record(source: Source) -> ItemPlan:
     if ever_ingested(source):
         why, way = why_not_refreshed(source, {}), Action.REFRESH
     else:
-        why, way = why_not(source, {source.pk}), Action.ADD
-        if source.provider == "web" and not routes.is_url(source.original_url):
-            why = why or "Its address is not an http(s) address, and Fini ingests the web by addresses"
+        why, way = why_not(source, {source.pk}) or unaddressed(source, set()), Action.ADD
     return ItemPlan(Action.NOTHING, why) if why else ItemPlan(way)

@@ -56,7 +56,7 @@ def test_unchanged_content_registered_again_makes_no_usable_source_look_unusable
     drive(acme)
     assert set(told(client).values()) == {f"{usable}, 5"}
     assert "usable · refresh queued" in client.get("/w/acme/sources/").content.decode()
-    fini_id = Source.objects.filter(entries__closed_at=None)[0].fini_id
+    fini_id = QueueEntry.objects.filter(closed_at=None)[0].source.fini_id
     page = client.get(f"/w/acme/sources/{fini_id}/").content.decode()
     assert "usable · refresh queued" in page
     assert "Its refresh waits to be sent" in page

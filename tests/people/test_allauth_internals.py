@@ -222,7 +222,7 @@ class TestSecondFactor:
     def test_a_secret_that_is_set_up_is_never_kept_as_it_is(self, client: Client, ada):
         log_in(client)
         client.get("/accounts/2fa/activate/")
-        assert {name for name in client.session.keys() if "totp" in name or "factor" in name} == {  # noqa: SIM118
+        assert {name for name in client.session.keys() if "totp" in name or "factor" in name} == {  # noqa: SIM118 - a session cannot be iterated
             second_factor.PENDING
         }
 

@@ -2,9 +2,10 @@
 
 import logging
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -55,13 +56,35 @@ ALL_ENDED: dict[str, int] = {}
 
 
 @contextmanager
-def in_hand(table: type[Leased], number: int | UUID) -> Iterator[None]:
-    """While this goes on, the heartbeat keeps the lease of a row, and the call made for it."""
+def in_hand(
+    table: type[Leased],
+    number: Any,
+    owner: str,
+    *,
+    recover: Callable[[Any], None],
+    release: Callable[[Any, str], None],
+) -> Iterator[None]:
+    """Hold a leased row for a piece of work: the heartbeat keeps its lease and call, and it is released at the end.
+
+    A fault in one workspace must stop neither the worker nor the work after it: it is logged, and `recover` settles the
+    row. Raises what keeps a call from going out, and an outage of the database, in which nothing can be written: the
+    lease runs out.
+    """
     IN_HAND[threading.get_ident()] = table, number
     try:
         yield
+    except (budget.Spent, NoKey, UnknownKey):
+        raise
+    except Exception as error:  # see above
+        if outage_of(error):
+            raise
+        log.exception("%s %s", table.__name__.lower(), number)
+        recover(number)
     finally:
-        del IN_HAND[threading.get_ident()]
+        try:
+            release(number, owner)
+        finally:
+            del IN_HAND[threading.get_ident()]
 
 
 def due_steps(now: datetime) -> QuerySet[Step]:
@@ -150,57 +173,27 @@ def work_once(workspace_id: UUID, owner: str) -> bool:
 
 
 def do_verification(key_id: UUID, owner: str) -> bool:
-    """Lease a verification, make its next call, and let it go whatever happens."""
-    if not verifications.take(key_id, owner):
-        return True
-    with in_hand(Verification, key_id):
-        try:
+    """Lease a verification and make its next call."""
+    if verifications.take(key_id, owner):
+        with in_hand(
+            Verification, key_id, owner, recover=recover_verification, release=verifications.give_back
+        ):
             key_check.advance(key_id, owner)
-        except Exception as error:  # as below
-            if outage_of(error):
-                raise
-            log.exception("verification of key %s", key_id)
-            recover_verification(key_id)
-        finally:
-            verifications.give_back(key_id, owner)
     return True
 
 
 def do_step(step_id: int, owner: str) -> bool:
-    """Lease a step, perform it, and let it go whatever happens."""
-    if not send.take(step_id, owner):
-        return True
-    with in_hand(Step, step_id):
-        try:
+    """Lease a step and perform it."""
+    if send.take(step_id, owner):
+        with in_hand(Step, step_id, owner, recover=recover_step, release=send.release):
             send.perform(step_id, owner)
-        except (budget.Spent, NoKey, UnknownKey):
-            raise
-        except (
-            Exception
-        ) as error:  # a fault in one workspace must stop neither the worker nor the work after it
-            if outage_of(error):
-                raise  # nothing can be written about it now: the lease of its call runs out
-            log.exception("step %s", step_id)
-            recover_step(step_id)
-        finally:
-            send.release(step_id, owner)
     return True
 
 
 def do_watch(workspace_id: UUID, owner: str) -> bool:
-    """One call of a leased watch, and let it go whatever happens."""
-    with in_hand(Watch, workspace_id):
-        try:
-            walk.advance(workspace_id, owner)
-        except (budget.Spent, NoKey, UnknownKey):
-            raise
-        except Exception as error:  # as above
-            if outage_of(error):
-                raise
-            log.exception("walk of %s", workspace_id)
-            recover_watch(workspace_id)
-        finally:
-            walk.release(workspace_id, owner)
+    """Make the next call of a leased watch."""
+    with in_hand(Watch, workspace_id, owner, recover=recover_watch, release=walk.release):
+        walk.advance(workspace_id, owner)
     return True
 
 
@@ -323,7 +316,7 @@ def mark_stuck() -> None:
     for workspace in workspaces_of(old):
         try:
             mark_stuck_in(workspace, old)
-        except Exception as error:  # as above
+        except Exception as error:  # a fault in one workspace must not stop the others
             if outage_of(error):
                 raise
             log.exception("what is stuck in %s", workspace)

@@ -27,7 +27,7 @@ class Authentication(AuthenticationMiddleware):
         super().process_request(request)
         known = request.user
         # Looked up when asked for, as Django's own; the stubs know no lazy person.
-        request.user = SimpleLazyObject(lambda: _in_time(request, known))  # type: ignore[assignment]
+        request.user = SimpleLazyObject(lambda: _in_time(request, known))  # type: ignore[assignment]  # see above
 
 
 def _in_time(request: HttpRequest, known: User | AnonymousUser) -> User | AnonymousUser:
@@ -42,7 +42,7 @@ def _in_time(request: HttpRequest, known: User | AnonymousUser) -> User | Anonym
         return AnonymousUser()
     if _by_hand(request) and time.time() - request.session[sessions.USED] >= sessions.PRECISION:
         sessions.note_use(request)
-    request.asked_by = known.email  # type: ignore[attr-defined]  # for the log's lines (redaction.Line)
+    request.asked_by = known.email  # type: ignore[attr-defined]  # for the log's lines (redaction.LogFormatter)
     return known
 
 

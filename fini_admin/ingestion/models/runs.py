@@ -1,0 +1,205 @@
+"""Runs with their steps and items, and the queue of what waits for ingestion."""
+
+from django.db import models
+from django.db.models import Q
+
+from fini_admin.sources.models import Source
+from fini_admin.workspaces.models import Workspace
+
+# An `error_kind` beside the names of the errors' classes: only Fini's words tell.
+NOT_CONNECTED = "NotConnected"
+_OPEN, _CLOSED = Q(closed_at__isnull=True), Q(closed_at__isnull=False)
+
+
+class RunKind(models.TextChoices):
+    """What a run does; also what a step's call does."""
+
+    DISCOVER = "discover"
+    REGISTER = "register"
+    INGEST = "ingest"
+    REFRESH = "refresh"
+    DELETE = "delete"
+
+
+class ItemOutcome(models.TextChoices):
+    """The end of one ID in a run."""
+
+    DONE = "done"
+    REFUSED = "refused"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    SKIPPED = "skipped"
+
+
+class Lane(models.TextChoices):
+    """Whether a source is ingested for the first time or again."""
+
+    ADD = "add"
+    REFRESH = "refresh"
+
+
+class Stage(models.TextChoices):
+    """Where an item stands. *pair*: registered, its record not read back yet (T1). *read*: its record is read first."""
+
+    REGISTER = "register"
+    PAIR = "pair"
+    READ = "read"
+    INGEST = "ingest"
+    REFRESH = "refresh"
+    DELETE = "delete"
+    FOLLOW = "follow"
+    ENDED = "ended"
+
+
+class StepState(models.TextChoices):
+    """Where a step stands. *check*: sent, and only a read-back can tell the outcome (T3)."""
+
+    READY = "ready"
+    SENT = "sent"
+    CHECK = "check"
+    DONE = "done"
+
+
+class RunState(models.TextChoices):
+    """A run goes on until every ID has its outcome."""
+
+    RUNNING = "running"
+    ENDED = "ended"
+
+
+class Run(models.Model):
+    """One operation on Fini that a person or a schedule started.
+
+    It counts the IDs that have their end, each in the transaction that gives it (P3): nobody has to look at them.
+    `error` is for people; `error_kind` is the name of the error's class, or NOT_CONNECTED. `left_out` is what a
+    discovery could not list, by kind (discovery_remarks.py). `retry_of` is the run of which this one tries IDs again;
+    `with_articles`: a delete takes what is linked with the sources as well.
+    """
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
+    number = models.PositiveBigIntegerField()
+    kind = models.CharField(max_length=10, choices=RunKind.choices)
+    provider = models.CharField(max_length=20, blank=True)
+    state = models.CharField(max_length=10, choices=RunState.choices, default=RunState.RUNNING)
+    total = models.PositiveIntegerField(default=0)
+    then_ingest = models.BooleanField(default=False)
+    retry_of = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="retries")
+    with_articles = models.BooleanField(default=False)
+    english = models.BooleanField(null=True)
+    baser = models.BooleanField(null=True)
+    actor = models.TextField()
+    origin = models.CharField(max_length=20)
+    reason = models.TextField(blank=True)
+    error = models.TextField(blank=True)
+    error_kind = models.CharField(max_length=20, blank=True)
+    left_out = models.JSONField(default=list, blank=True)
+    done = models.PositiveIntegerField(default=0)
+    refused = models.PositiveIntegerField(default=0)
+    failed = models.PositiveIntegerField(default=0)
+    unknown = models.PositiveIntegerField(default=0)
+    skipped = models.PositiveIntegerField(default=0)
+    token = models.CharField(max_length=64, null=True)
+    created_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["workspace", "number"], name="one_run_per_number"),
+            models.UniqueConstraint(fields=["workspace", "token"], name="one_run_per_token"),
+        )
+
+    def __str__(self) -> str:
+        return f"run {self.number}"
+
+    @property
+    def outcomes(self) -> dict[str, int]:
+        """How many IDs have each outcome so far."""
+        return {name: getattr(self, name) for name in ItemOutcome.values}
+
+    @property
+    def ended(self) -> int:
+        """How many IDs have an outcome."""
+        return sum(self.outcomes.values())
+
+
+class Step(models.Model):
+    """The part of a run that one call carries. The lease says which process has it, and until when (P4).
+
+    `root` is the step that this one was cut from after a refusal, `splits` how many calls that cost so far, kept
+    at the root (T4). `refusal` is what Fini said when it refused the step. A read asked at or after
+    `settle_after` settles a step in *check* even if it shows no trace. `deleted` is what Fini said it deleted: lists
+    of `id` and `title` under `sources` and `articles`.
+    """
+
+    run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="steps")
+    number = models.PositiveIntegerField()
+    kind = models.CharField(max_length=10, choices=RunKind.choices)
+    provider = models.CharField(max_length=40, blank=True)
+    state = models.CharField(max_length=6, choices=StepState.choices, default=StepState.READY)
+    due_at = models.DateTimeField()
+    tries = models.PositiveIntegerField(default=0)
+    call = models.CharField(max_length=36, blank=True)
+    owner = models.CharField(max_length=36, blank=True)
+    lease_until = models.DateTimeField(null=True)
+    root = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="+")
+    splits = models.PositiveIntegerField(default=0)
+    refusal = models.TextField(blank=True)
+    settle_after = models.DateTimeField(null=True)
+    deleted = models.JSONField(null=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["run", "number"], name="one_step_per_number"),)
+        indexes = (
+            models.Index(fields=["due_at"], name="step_ready", condition=Q(state=StepState.READY)),
+            models.Index(fields=["lease_until"], name="step_sent", condition=Q(state=StepState.SENT)),
+            models.Index(fields=["run"], name="step_check", condition=Q(state=StepState.CHECK)),
+        )
+
+
+class Item(models.Model):
+    """One ID of a run, with its outcome once it has one; `resource` is what register sends of it, or its title."""
+
+    run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="items")
+    position = models.PositiveIntegerField()
+    stage = models.CharField(max_length=8, choices=Stage.choices)
+    step = models.ForeignKey(Step, null=True, on_delete=models.PROTECT, related_name="items")
+    source = models.ForeignKey(Source, null=True, on_delete=models.PROTECT, related_name="+")
+    provider = models.CharField(max_length=40, blank=True)
+    external_id = models.TextField(blank=True)
+    resource = models.JSONField(null=True)
+    lane = models.CharField(max_length=7, choices=Lane.choices, blank=True)
+    outcome = models.CharField(max_length=7, choices=ItemOutcome.choices, null=True)
+    reason = models.TextField(blank=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["run", "position"], name="one_item_per_position"),)
+        indexes = (
+            models.Index(fields=["run", "stage"], name="item_by_stage"),
+            models.Index(fields=["run", "outcome", "position"], name="item_by_outcome"),
+            models.Index(fields=["source"], name="item_followed", condition=~Q(stage=Stage.ENDED)),
+        )
+
+
+class QueueEntry(models.Model):
+    """A source's wait for ingestion. `lane` is empty until the record was read (T2); `run` is the run that holds it.
+
+    `for_run_alone`: the run opened it for itself, and closes it if it does not send it.
+    """
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="+")
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="entries")
+    lane = models.CharField(max_length=7, choices=Lane.choices, blank=True)
+    opened_at = models.DateTimeField()
+    opened_by = models.TextField()
+    opened_run = models.PositiveBigIntegerField(null=True)
+    run = models.ForeignKey(Run, null=True, on_delete=models.PROTECT, related_name="+")
+    for_run_alone = models.BooleanField(default=False)
+    closed_at = models.DateTimeField(null=True)
+    closed_how = models.CharField(max_length=10, blank=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["source"], condition=_OPEN, name="one_open_entry"),)
+        indexes = (
+            models.Index(fields=["workspace", "lane", "id"], name="entry_waiting", condition=_OPEN),
+            models.Index(fields=["workspace", "closed_how"], name="entry_closed", condition=_CLOSED),
+        )

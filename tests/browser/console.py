@@ -15,6 +15,17 @@ import django
 
 from tests.support.product import ROOT
 
+# What somebody showed of themselves was an hour ago; the session itself is in use.
+LONG_AGO = """
+from django.contrib.sessions.backends.db import SessionStore
+from allauth.usersessions.models import UserSession
+for one in UserSession.objects.filter(user__email=email):
+    store = SessionStore(one.session_key)
+    for record in store["account_authentication_methods"]:
+        record["at"] -= 3600
+    store.save()
+"""
+
 
 class Console:
     """A started one."""
@@ -41,6 +52,11 @@ def console(env: dict[str, str]) -> Iterator[Console]:
         command, cwd=ROOT, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         yield Console(process)
+
+
+def log_in_was_long_ago(there: Console, email: str) -> None:
+    """The person's next dangerous act asks who they are."""
+    there.run(LONG_AGO, email=email)
 
 
 def answer(line: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Error, Locator, Page, Route, ViewportSi
 
 from tests.browser import accessibility, layout, paths
 from tests.browser.conftest import DESK
-from tests.browser.console import console
+from tests.browser.console import console, log_in_was_long_ago
 from tests.browser.guard import watch
 from tests.browser.product import DATABASE, PASSWORD, deploy, served
 from tests.browser.test_people import MAKE, Installation, code, enrol, inside
@@ -22,16 +22,6 @@ PHONE: ViewportSize = {"width": 390, "height": 844}
 WIDTHS = {"1280": DESK, "390": PHONE}
 WHO = ("adds", "wrong", "code", "only", "late", "back", "lost", "saves", "plain", "link", "panel")
 NAMES = tuple(f"{name}{width}" for name in WHO for width in WIDTHS)
-# What everybody showed of themselves was an hour ago; the session itself is in use.
-LONG_AGO = """
-from django.contrib.sessions.backends.db import SessionStore
-from allauth.usersessions.models import UserSession
-for one in UserSession.objects.filter(user__email=email):
-    store = SessionStore(one.session_key)
-    for record in store["account_authentication_methods"]:
-        record["at"] -= 3600
-    store.save()
-"""
 SUPERUSER = """
 from fini_admin.workspaces.models import User
 User.objects.filter(email__startswith="adds").update(is_superuser=True)
@@ -76,7 +66,7 @@ class Tab:
 
     def long_ago(self) -> None:
         """What the person showed was an hour ago."""
-        self.installation.console.run(LONG_AGO, email=f"{self.who}@acme.example")
+        log_in_was_long_ago(self.installation.console, f"{self.who}@acme.example")
 
     def goto(self, path: str) -> Page:
         """A page, on which the next dangerous act asks."""

@@ -3,13 +3,14 @@
 from collections import Counter
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 
 from fini_admin.sandbox import jobs
 from fini_admin.sandbox.chance import pick
 from tests.browser import accessibility, layout, paths
 from tests.browser.conftest import DESK
-from tests.browser.product import PASSWORD, Place, Product, Row
+from tests.browser.console import log_in_was_long_ago
+from tests.browser.product import PASSWORD, PEOPLE, Place, Product, Row
 
 WIDTHS = (1280, 390, 320)
 ALL = [f"page-{number}" for number in range(400)]
@@ -144,13 +145,23 @@ def test_five_are_deleted_with_the_number_typed_and_registered_again(place, prod
     dialog = page.get_by_role("dialog")
     typed = dialog.get_by_label("Type 5 to delete 5 sources")
     typed.fill("4")
-    confirm_deletion(page, dialog)
+    paths.button(dialog, "Delete 5").click()
     expect(dialog.get_by_text("Nothing was deleted: type 5 to confirm.")).to_be_visible()
     assert len(place.documents()) == 400
     is_whole(page)
     typed.fill("5")
-    confirm_deletion(page, dialog)
+    dialog.get_by_label("Reason").fill("They are outdated")
+    log_in_was_long_ago(product.console, PEOPLE["admin"][0])
+    paths.button(dialog, "Delete 5").click()
+    again = page.get_by_role("dialog", name="Is it you?")
+    again.get_by_label("Password").fill("not mine")
+    paths.button(again, "Confirm").click()
+    expect(again.get_by_text("Incorrect password")).to_be_visible()
+    is_whole(page)
+    again.get_by_label("Password").fill(PASSWORD)
+    paths.button(again, "Confirm").click()
     paths.run_shown(page)
+    expect(page.get_by_text("They are outdated")).to_be_visible()
     paths.ended(page, LONG * 1000)
     assert len(place.documents()) == 395
     expect(page.get_by_text("By its own word 5 sources")).to_be_visible()
@@ -164,15 +175,6 @@ def test_five_are_deleted_with_the_number_typed_and_registered_again(place, prod
     assert len(place.documents()) == 400
     deletions = place.calls("DELETE")
     assert len(deletions) == 1
-
-
-def confirm_deletion(page: Page, dialog: Locator) -> None:
-    """Confirms, and shows who one is where that is asked."""
-    paths.button(dialog, "Delete 5").click()
-    again = page.get_by_role("dialog", name="Is it you?")
-    if again.is_visible():
-        again.get_by_label("Password").fill(PASSWORD)
-        paths.button(again, "Confirm").click()
 
 
 def test_a_sources_page_offers_what_can_be_done_with_it(place, visit):

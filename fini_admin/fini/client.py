@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Generic, TypeVar
 from urllib.parse import urlencode
 
@@ -52,7 +53,7 @@ class Answer:
         return cls(status, *measures, value=value, retry_after=retry_after)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Request(Generic[T]):
     """One request, and how its answer is read. Made by the functions of routes.py.
 
@@ -67,17 +68,17 @@ class Request(Generic[T]):
     body: Json = None
     most: int = 16 * MIB
 
-    @property
+    @cached_property
     def repeatable(self) -> bool:
         """Whether it may be sent again after an unknown outcome (T3)."""
         return may_be_repeated(self.route)
 
-    @property
+    @cached_property
     def target(self) -> str:
         """The path with its query, as it is sent and recorded."""
         return f"{self.path}?{urlencode(self.query)}" if self.query else self.path
 
-    @property
+    @cached_property
     def payload(self) -> bytes:
         """The exact bytes of the body; empty when there is none."""
         if self.body is None:

@@ -12,7 +12,7 @@ from django.http import HttpRequest, QueryDict
 from django.http.request import UnreadablePostError
 from django.http.response import HttpResponseBase
 
-from fini_admin.lib.key_text import LONGEST, PREFIX, bare_key, without_keys
+from fini_admin.lib.key_text import LONGEST, PREFIX, bare_key, looks_like_key, without_keys
 from fini_admin.web.body_size import too_large
 
 V = TypeVar("V", bound=Callable[..., Any])
@@ -59,6 +59,9 @@ def remove_keys(data: QueryDict, own: Collection[str] = ()) -> QueryDict:
     Returns `data` itself when nothing has to be replaced.
     """
     known = [key for name in own for typed in data.getlist(name) if (key := _typed_key(typed))]
+    texts = [text for name, values in data.lists() for text in (name, *values)]
+    if not known and not looks_like_key("\n".join(texts)):
+        return data
     kept, held = GuardedFields("", mutable=True, encoding=data.encoding), set()
     changed = False
     for name, values in data.lists():
@@ -88,10 +91,7 @@ class KeyGuard:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        for name, value in request.META.items():
-            if name in ADDRESS or name.startswith(HEADER):
-                request.META[name] = without_keys(value)
-        request.path, request.path_info = without_keys(request.path), without_keys(request.path_info)
+        _guard_meta(request)
         _guard_query(request)
         return self.get_response(request)
 
@@ -105,6 +105,14 @@ class KeyGuard:
             request.POST = remove_keys(request.POST, getattr(view, "as_typed", ()))  # type: ignore[assignment]  # the stubs want their immutable class
         except UnreadablePostError:  # the browser disconnected; the next reader gets the same error
             return
+
+
+def _guard_meta(request: HttpRequest) -> None:
+    """Replace keys in the URL's path, the headers and cookies. One search over all finds that most hold none."""
+    texts = {name: text for name, text in request.META.items() if name in ADDRESS or name.startswith(HEADER)}
+    if looks_like_key("\n".join((request.path, request.path_info, *texts.values()))):
+        request.META |= {name: without_keys(text) for name, text in texts.items()}
+        request.path, request.path_info = without_keys(request.path), without_keys(request.path_info)
 
 
 def _guard_query(request: HttpRequest) -> None:

@@ -46,7 +46,6 @@ def test_unchanged_content_registered_again_makes_no_usable_source_look_unusable
 ) -> None:
     client.force_login(people.member(acme, "viewer"))
     sandbox.settings(seed_sources=False)
-    sandbox.reset()
     sandbox.settings(pending_seconds=[0, 0.02], running_seconds=[0, 0.05], weights={"usable": 1})
     register(resources(5), then_ingest=True)
     drive(acme)

@@ -63,17 +63,18 @@ def in_hand(
     *,
     recover: Callable[[Any], None],
     release: Callable[[Any, str], None],
+    waits_for: tuple[type[Exception], ...] = (budget.Spent, NoKey, UnknownKey),
 ) -> Iterator[None]:
     """Hold a leased row for a piece of work: the heartbeat keeps its lease and call, and it is released at the end.
 
     A fault in one workspace must stop neither the worker nor the work after it: it is logged, and `recover` settles the
-    row. Raises what keeps a call from going out, and an outage of the database, in which nothing can be written: the
-    lease runs out.
+    row. Raises what the row `waits_for`, and an outage of the database, in which nothing can be written: the lease runs
+    out.
     """
     IN_HAND[threading.get_ident()] = table, number
     try:
         yield
-    except (budget.Spent, NoKey, UnknownKey):
+    except waits_for:
         raise
     except Exception as error:  # see above
         if outage_of(error):
@@ -173,10 +174,15 @@ def work_once(workspace_id: UUID, owner: str) -> bool:
 
 
 def do_verification(key_id: UUID, owner: str) -> bool:
-    """Lease a verification and make its next call."""
+    """Lease a verification and make its next call. It waits for nothing: it ends, and says why."""
     if verifications.take(key_id, owner):
         with in_hand(
-            Verification, key_id, owner, recover=recover_verification, release=verifications.give_back
+            Verification,
+            key_id,
+            owner,
+            recover=recover_verification,
+            release=verifications.give_back,
+            waits_for=(),
         ):
             key_check.advance(key_id, owner)
     return True

@@ -16,7 +16,7 @@ from fini_admin.cli.management.commands import run_worker
 from fini_admin.cli.management.commands.run_worker import CONSUMER
 from fini_admin.ingestion import budget, runs
 from fini_admin.ingestion.engine import loop, send, walk
-from fini_admin.ingestion.models import Step, StepState, Watch
+from fini_admin.ingestion.models import Budget, Step, StepState, Verification, Watch
 from fini_admin.sources.mirror import Observation, ensure_sources
 from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import ApiKey, Workspace
@@ -217,3 +217,30 @@ def test_a_discovery_whose_key_does_not_open_is_tried_now_and_then(
     Head.objects.filter(chain=str(acme.pk)).update(mac=mac)
     drive(acme)
     assert set(ends(run)) == {"done"}
+
+
+@pytest.mark.parametrize(
+    ("progress", "said"),
+    [
+        ({}, "Nothing was asked: sealed with a key that ENCRYPTION_KEYS does not hold."),
+        ({"read": True, "write": True, "compared": True}, "Verifying failed here, and the log says why."),
+    ],
+)
+def test_a_verification_without_its_encryption_key_ends_and_the_worker_goes_on(
+    acme: Workspace, sandbox: Sandbox, register: Start, settings: Any, progress: dict[str, Any], said: str
+) -> None:
+    """Before its first call, and when nothing is left to ask and what was found is to be recorded."""
+    run = register(resources(1))
+    key = acme.keys.get()
+    row = Verification.objects.create(
+        key=key, actor="ada@example.com", origin="browser", asked_at=datetime.now(UTC), progress=progress
+    )
+    held, settings.ENCRYPTION_KEYS = settings.ENCRYPTION_KEYS, [bytes(32)]
+    loop.work(OWNER, threading.Event())
+    settings.ENCRYPTION_KEYS = held
+    row.refresh_from_db()
+    assert row.ended_at is not None
+    assert row.error.startswith(said)
+    Budget.objects.update(no_key_until=None)
+    drive(acme)
+    assert ends(run) == {"done": 1}

@@ -17,7 +17,7 @@ run: $(READY) ## set everything up in var/demo/ and serve it on 127.0.0.1 (PORT,
 
 test: $(READY) ## run every test, the browser's too; on PostgreSQL as well where TEST_POSTGRES_URL names one
 	@.ci/browser
-	env -u TEST_POSTGRES_URL python -m pytest -n auto $(PYTEST_ARGS)
+	env -u TEST_POSTGRES_URL -u PYTHONDONTWRITEBYTECODE python -m pytest -n auto $(PYTEST_ARGS)
 	@if [ -n "$$TEST_POSTGRES_URL" ]; then $(MAKE) --no-print-directory test-postgres; \
 	else echo "Left out: the same tests on PostgreSQL, because TEST_POSTGRES_URL is not set."; fi
 

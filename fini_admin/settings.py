@@ -108,6 +108,7 @@ MIDDLEWARE = [
     "fini_admin.web.key_guard.KeyGuard",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "fini_admin.web.middleware.Compress",
     "csp.middleware.CSPMiddleware",
     "fini_admin.web.middleware.Answers",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -120,7 +121,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "fini_admin.web.pages.viewer_time_zone",
+    "fini_admin.web.viewer.Viewer",
 ]
 DEFAULT_EXCEPTION_REPORTER = "fini_admin.lib.redaction.ErrorReport"
 DEFAULT_EXCEPTION_REPORTER_FILTER = "fini_admin.lib.redaction.ReportFilter"
@@ -257,7 +258,7 @@ STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "fini_admin.web.static_bundles.BundledStorage"},
 }
 MEDIA_URL = "/media/"
 if DEBUG:

@@ -1,8 +1,11 @@
 """The web process's entry: `gunicorn fini_admin.wsgi`."""
 
+import gc
 import os
 import sys
+from importlib import import_module
 
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.wsgi import get_wsgi_application
 
@@ -13,6 +16,10 @@ NOT_STARTED = 3  # gunicorn then starts no further process in its place
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fini_admin.settings")
 try:
     application = get_wsgi_application()
+    import_module(settings.ROOT_URLCONF)
 except ImproperlyConfigured as error:
     print_unhandled(type(error), error, error.__traceback__)
     sys.exit(NOT_STARTED)
+# What is loaded stays loaded: a collection that looked through all of it would make a request wait for 30 ms.
+gc.collect()
+gc.freeze()

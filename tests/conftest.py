@@ -1,5 +1,6 @@
 """What every test stands on."""
 
+import gc
 import os
 from collections.abc import Iterable, Iterator
 
@@ -48,6 +49,7 @@ __all__ = [
 
 hypothesis.settings.register_profile("here", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
+hypothesis.settings.register_profile("fuzz", deadline=None, max_examples=10_000)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 
@@ -55,24 +57,46 @@ hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "here")
 LONGEST = (
     "tests/end_to_end/test_budget.py",
     "tests/crash/test_kill.py",
-    "tests/web/test_key_text.py",
+    "tests/browser/test_reauthentication.py",
+    "tests/browser/test_selection.py",
+    "tests/browser/test_every_page.py",
+    "tests/browser/test_telephone.py",
+    "tests/browser/test_people.py",
+    "tests/browser/test_stillness.py",
     "tests/browser/",
-    "tests/end_to_end/",
+    "tests/web/test_key_text.py",
     "tests/crash/",
+    "tests/end_to_end/",
     "tests/ingestion/test_key_echo.py",
+    "tests/ingestion/engine/",
     "tests/installation/",
+    "tests/web/test_matrix.py",
+    "tests/web/test_foreign_ids.py",
+    "tests/web/accounts/test_challenge.py",
+    "tests/web/test_buttons.py",
+    "tests/web/test_nul.py",
 )
+BROWSER = "tests/browser/"
 
 
 class Scheduler(LoadScopeScheduling):
     """A file's tests one after the other in one process: they share what the file's fixtures made.
 
-    `--dist loadgroup` would do it, but groups nothing under pytest 9.2 (pytest-xdist issue 1386); `--dist loadfile`
-    begins with the files that have most tests, which are the quickest ones.
+    The browser's files share an installation and a browser: half of the processes set them up, and take turns in
+    taking those files. `--dist loadgroup` would do it, but groups nothing under pytest 9.2 (pytest-xdist issue 1386);
+    `--dist loadfile` begins with the files that have most tests, which are the quickest ones.
     """
 
+    def __init__(self, config: pytest.Config, log: Producer) -> None:
+        super().__init__(config, log)
+        self.browser_files: dict[str, int] = {}
+
     def _split_scope(self, nodeid: str) -> str:
-        return nodeid.partition("::")[0]
+        path = nodeid.partition("::")[0]
+        if not path.startswith(BROWSER):
+            return path
+        number = self.browser_files.setdefault(path, len(self.browser_files))
+        return f"{BROWSER}{number % max(1, len(self.nodes) // 2)}"
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -94,6 +118,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(
         key=lambda item: next((n for n, path in enumerate(LONGEST) if item.nodeid.startswith(path)), 99)
     )
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """What stays to the end is not looked through again and again for what could be thrown away."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

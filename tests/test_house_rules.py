@@ -168,6 +168,18 @@ def test_huey_is_imported_where_wake_ups_are_carried_and_nowhere_else():
     assert places == {"settings.py", "ingestion/wakeup.py", "cli/management/commands/run_worker.py"}
 
 
+def test_what_lies_below_the_pages_answers_no_request():
+    answering = {"django.http.Http404", "django.shortcuts", "django.contrib.messages"}
+    found = [
+        (path, name)
+        for path, text in product_files()
+        if not path.startswith("web/")
+        for name in imports(path, text)
+        if within(name, answering)
+    ]
+    assert found == []
+
+
 def test_no_module_reaches_the_network_round_the_recording_transport():
     assert list(chain.from_iterable(ways_out(*file) for file in product_files())) == []
 

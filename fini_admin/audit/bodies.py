@@ -5,6 +5,8 @@ import json
 import zlib
 from typing import Any
 
+from django.db.models import OuterRef, Subquery
+
 from fini_admin.audit.models import Body
 from fini_admin.fini.client import Answer
 from fini_admin.lib.key_text import without_keys
@@ -86,4 +88,15 @@ def store_text(chain: str, text: str) -> str | None:
 def load_text(chain: str, sha256: str) -> str | None:
     """A stored text; None when it is missing. Raises zlib.error when it is damaged."""
     body = Body.objects.filter(chain=chain, sha256=sha256).first()
-    return zlib.decompress(bytes(body.content)).decode("utf-8", "replace") if body else None
+    return text_of(body.content) if body else None
+
+
+def content_of(column: str) -> Subquery:
+    """The stored content of the body whose hash is in a row's column, None when it is missing."""
+    named = Body.objects.filter(chain=OuterRef("chain"), sha256=OuterRef(column))
+    return Subquery(named.values("content")[:1])
+
+
+def text_of(content: bytes | memoryview) -> str:
+    """The text of a stored content. Raises zlib.error when it is damaged."""
+    return zlib.decompress(content).decode("utf-8", "replace")

@@ -24,3 +24,16 @@ class RecordedChain(Func):
 
     template = "SUBSTR(%(expressions)s, 11, 36)"
     output_field = CharField()
+
+
+class Aside(Func):
+    """A column that no index is used for: which index a search walks is decided in matching.py alone."""
+
+    template = "COALESCE(%(expressions)s, %(expressions)s)"
+
+
+class IsNotTrue(Func):
+    """A condition that does not hold, or cannot be told because a column is empty."""
+
+    template = "(%(expressions)s) IS NOT TRUE"
+    output_field = BooleanField()

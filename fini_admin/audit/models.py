@@ -11,6 +11,9 @@ from fini_admin.audit.names import ANCHOR, HEAD_RECORDED, OUTCOME_KINDS, CallKin
 
 # Only outcome rows have an outcome. Without a parameter, so that SQLite uses the partial indexes below.
 HAS_OUTCOME = Q(outcome__isnull=False)
+# An outcome row tells an error unless it is *done*.
+HAS_ERROR = Q(error__isnull=False)
+IS_ACTIVITY = Q(call__isnull=True)
 
 
 class Entry(models.Model):
@@ -60,7 +63,11 @@ class Entry(models.Model):
         # One for each filter of the list of calls, so that a rare value is found without walking the chain (P7).
         indexes = (
             models.Index(fields=["chain", "run", "seq"], name="trail_by_run"),
-            models.Index(fields=["chain", "seq"], name="trail_activity", condition=Q(call__isnull=True)),
+            models.Index(fields=["chain", "seq"], name="trail_activity", condition=IS_ACTIVITY),
+            models.Index(fields=["chain", "at", "seq"], name="activity_by_time", condition=IS_ACTIVITY),
+            models.Index(fields=["chain", "kind", "seq"], name="activity_by_kind", condition=IS_ACTIVITY),
+            models.Index(fields=["chain", "actor", "seq"], name="activity_by_actor", condition=IS_ACTIVITY),
+            models.Index(fields=["chain", "run", "seq"], name="activity_by_run", condition=IS_ACTIVITY),
             models.Index(fields=["chain", "at", "seq"], name="call_by_time", condition=HAS_OUTCOME),
             models.Index(fields=["chain", "method", "seq"], name="call_by_method", condition=HAS_OUTCOME),
             models.Index(fields=["chain", "route", "seq"], name="call_by_route", condition=HAS_OUTCOME),
@@ -70,6 +77,25 @@ class Entry(models.Model):
             models.Index(
                 F("chain"), Hundreds("status"), F("seq"), name="call_by_status", condition=HAS_OUTCOME
             ),
+            models.Index(
+                fields=["chain", "status", "seq"], name="call_by_exact_status", condition=HAS_OUTCOME
+            ),
+            # Any two of who, key, route and whether there was an error.
+            models.Index(
+                fields=["chain", "actor", "key", "seq"], name="call_by_actor_key", condition=HAS_OUTCOME
+            ),
+            models.Index(
+                fields=["chain", "actor", "route", "seq"], name="call_by_actor_route", condition=HAS_OUTCOME
+            ),
+            models.Index(
+                fields=["chain", "key", "route", "seq"], name="call_by_key_route", condition=HAS_OUTCOME
+            ),
+            models.Index(fields=["chain", "seq"], name="error_newest", condition=HAS_ERROR),
+            models.Index(fields=["chain", "kind", "seq"], name="error_by_kind", condition=HAS_ERROR),
+            models.Index(fields=["chain", "actor", "seq"], name="error_by_actor", condition=HAS_ERROR),
+            models.Index(fields=["chain", "key", "seq"], name="error_by_key", condition=HAS_ERROR),
+            models.Index(fields=["chain", "route", "seq"], name="error_by_route", condition=HAS_ERROR),
+            models.Index(fields=["chain", "error", "seq"], name="error_by_text", condition=HAS_ERROR),
             # For the triggers, which run for each row and body that is deleted.
             models.Index(fields=["chain", "covers"], name="trail_anchor", condition=Q(kind=ANCHOR)),
             models.Index(
@@ -98,6 +124,21 @@ class Entry(models.Model):
         if self.kind == CallKind.ANSWERED:
             return self.outcome or ""
         return "in flight" if self.kind == CallKind.ASKED else self.kind.removeprefix("call.")
+
+
+class CallName(models.Model):
+    """What a call is found by beyond its columns: a source, an external ID, an address, a provider (call_names.py).
+
+    `name` is a hash, for an address may be longer than an index takes.
+    """
+
+    chain = models.CharField(max_length=36)
+    name = models.CharField(max_length=32)
+    call = models.CharField(max_length=36)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["chain", "name", "call"], name="one_name_per_call"),)
+        indexes = (models.Index(fields=["chain", "call"], name="call_name_by_call"),)
 
 
 class Body(models.Model):

@@ -53,9 +53,16 @@ class Activity(StrEnum):
     USER_SWITCHED_ON = "user.switched_on"
     ENCRYPTION_ROTATED = "encryption.rotated"
     RUN_STARTED = "run.started"
+    RUN_PAUSED = "run.paused"
+    RUN_RESUMED = "run.resumed"
+    RUN_STOPPED = "run.stopped"
+    WORK_HELD = "work.held"
+    WORK_RELEASED = "work.released"
     QUEUE_REMOVED = "queue.removed"
     QUEUE_PUT_BACK = "queue.put_back"
     AUDIT_EXPORTED = "audit.exported"
+    SEARCH_SHARED = "search.shared"
+    SEARCH_WITHDRAWN = "search.withdrawn"
 
 
 # Recorded in the installation's chain, so the activity page of a workspace does not offer them.

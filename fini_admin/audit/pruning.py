@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
 from fini_admin.audit import anchors, chain, heads
-from fini_admin.audit.models import Body, Entry, Head
+from fini_admin.audit.models import Body, CallName, Entry, Head
 from fini_admin.audit.names import ANCHOR, OUTCOME_KINDS, By, CallKind
 from fini_admin.audit.verify import authentic_head, verify
 
@@ -132,7 +132,10 @@ def remove_rows(name: str, wanted: Plan, told: Callable[[int], None]) -> None:
     for start in range(wanted.first, wanted.last + 1, BATCH):
         upto = min(start + BATCH - 1, wanted.last)
         with transaction.atomic(durable=True):
-            Entry.objects.filter(chain=name, seq__gte=start, seq__lte=upto).delete()
+            rows = Entry.objects.filter(chain=name, seq__gte=start, seq__lte=upto)
+            calls = list(rows.filter(kind__in=OUTCOME_KINDS).values_list("call", flat=True))
+            CallName.objects.filter(chain=name, call__in=calls).delete()
+            rows.delete()
         told(upto - wanted.first + 1)
         time.sleep(PAUSE)
 

@@ -4,59 +4,35 @@ The list of calls is made of outcome rows, which repeat what was asked; calls in
 """
 
 import zlib
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 
-from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import BinaryField, Count, Exists, Q, Subquery, Value
 
-from fini_admin.audit import bodies
+from fini_admin.audit import bodies, matching
 from fini_admin.audit import chain as trail
-from fini_admin.audit.expressions import Hundreds, IsOutcome
+from fini_admin.audit.expressions import IsOutcome
+from fini_admin.audit.matching import BEYOND, Matches, TrailFilter
 from fini_admin.audit.models import HAS_OUTCOME, Entry, OpenCall
 from fini_admin.audit.names import CallKind
+from fini_admin.lib.paging import SIZE, Page, whole_number
 
-IN_FLIGHT = "in flight"
-KINDS = {"lost": CallKind.LOST, "unsent": CallKind.UNSENT}
-# Rows are in the order of writing, and clocks of several machines differ: a time is looked for this much around.
-CLOCKS_DIFFER = timedelta(minutes=10)
-BEYOND = 2**63 - 1
 MOST_IN_FLIGHT = 50
 MOST_ATTEMPTS = 50
-# Distinct actors, each found by one step through the index `call_by_actor`.
-ACTORS = """
-WITH RECURSIVE who(actor) AS (
-  SELECT MIN(actor) FROM trail_entry WHERE chain = %s AND outcome IS NOT NULL
-  UNION ALL
-  SELECT (SELECT MIN(actor) FROM trail_entry WHERE chain = %s AND outcome IS NOT NULL AND actor > who.actor)
-  FROM who WHERE who.actor IS NOT NULL
-) SELECT actor FROM who WHERE actor IS NOT NULL LIMIT 500
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class CallFilter:
-    """Which calls to list; empty fields match all. `status` is like 500 or 5xx; `until` is exclusive."""
-
-    method: str = ""
-    route: str = ""
-    status: str = ""
-    outcome: str = ""
-    who: str = ""
-    key: str = ""
-    run: int | None = None
-    since: datetime | None = None
-    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedCall:
-    """A call's two rows; `flying` while it may still be answered."""
+    """A call's two rows; `flying` while it may still be answered.
+
+    `kept`: the stored content of the bodies, by side, if they were asked for.
+    """
 
     asked: Entry | None
     outcome: Entry | None
     flying: bool
+    kept: dict[str, bytes | None] = field(default_factory=dict)
 
     @property
     def entry(self) -> Entry:
@@ -70,107 +46,123 @@ class RecordedCall:
     def rows(self) -> list[Entry]:
         return [row for row in (self.asked, self.outcome) if row]
 
+    def has(self, side: str) -> bool:
+        """Whether there is a *request* or an *answer* of which a body may have been kept."""
+        return (self.asked if side == "request" else self.outcome) is not None
 
-def calls(chain: str, wanted: CallFilter) -> QuerySet[Entry]:
-    """The outcome rows of matching calls; the caller orders and pages by `seq`."""
-    if wanted.outcome == IN_FLIGHT:
-        return Entry.objects.none()
-    found = Entry.objects.filter(HAS_OUTCOME, _same_columns(wanted), chain=chain)
-    if wanted.status:
-        low, high = _status_bounds(wanted.status)
-        found = found.alias(hundreds=Hundreds("status")).filter(
-            hundreds=low // 100, status__gte=low, status__lte=high
-        )
-    if wanted.outcome in KINDS:
-        # Outcomes have an index, kinds have none; these kinds always have these outcomes.
-        of_kind = "unknown" if wanted.outcome == "lost" else "not done"
-        found = found.filter(kind=KINDS[wanted.outcome], outcome=of_kind)
-    elif wanted.outcome:
-        found = found.filter(outcome=wanted.outcome)
-    return _in_time(found, chain, wanted)
-
-
-def _same_columns(wanted: CallFilter) -> Q:
-    """The conditions on columns that both rows of a call have."""
-    values = {
-        "method": wanted.method,
-        "route": wanted.route,
-        "actor": wanted.who,
-        "key": wanted.key,
-        "run": wanted.run,
-    }
-    return Q(**{name: value for name, value in values.items() if value})
+    def body_text(self, side: str) -> str:
+        """What is kept of the body of the *request* or the *answer*, empty without one; raises BodyDamaged."""
+        request, answer = self.asked and self.asked.request_body, self.outcome and self.outcome.answer_body
+        sha256 = request if side == "request" else answer
+        if sha256 is None:
+            return ""
+        content = self.kept.get(side)
+        if content is None:
+            raise BodyDamaged(sha256)
+        try:
+            return bodies.text_of(content)
+        except zlib.error as error:
+            raise BodyDamaged(sha256) from error
 
 
-def _status_bounds(status: str) -> tuple[int, int]:
-    if status.endswith("xx"):
-        low = int(status[0]) * 100
-        return low, low + 99
-    return int(status), int(status)
+def calls_page(chain: str, wanted: TrailFilter, *, cursor: str | None, size: int = SIZE) -> Page[Entry]:
+    """A page of matching calls, as their outcome rows."""
+    return _page_of([matching.calls(chain, wanted, before=_before(cursor), most=size + 1)], cursor, size)
 
 
-def _in_time(found: QuerySet[Entry], chain: str, wanted: CallFilter) -> QuerySet[Entry]:
-    """Limit by time, and by number as well: else the list would be walked to its end."""
-    if wanted.since:
-        first = _first_seq_at(chain, wanted.since - CLOCKS_DIFFER)
-        if first is None:
-            return found.none()
-        found = found.filter(at__gte=trail.utc_text(wanted.since), seq__gte=first)
-    if wanted.until:
-        last = _first_seq_at(chain, wanted.until + CLOCKS_DIFFER) or BEYOND
-        found = found.filter(at__lt=trail.utc_text(wanted.until), seq__lt=last)
-    return found
+def activity_page(chain: str, wanted: TrailFilter, *, cursor: str | None, size: int = SIZE) -> Page[Entry]:
+    """A page of matching activity rows."""
+    return _page_of([matching.activity(chain, wanted, before=_before(cursor))], cursor, size)
 
 
-def _first_seq_at(chain: str, at: datetime) -> int | None:
-    """The number of the first call that ended at a time or later."""
-    later = Entry.objects.filter(HAS_OUTCOME, chain=chain, at__gte=trail.utc_text(at)).order_by("at", "seq")
-    return later.values_list("seq", flat=True).first()
+def timeline_page(chain: str, wanted: TrailFilter, *, cursor: str | None, size: int = SIZE) -> Page[Entry]:
+    """A page of matching calls and activity, in one order."""
+    before = _before(cursor)
+    both = [
+        matching.calls(chain, wanted, before=before, most=size + 1),
+        matching.activity(chain, wanted, before=before),
+    ]
+    return _page_of(both, cursor, size)
 
 
-def in_flight(chain: str, wanted: CallFilter) -> list[Entry]:
+def _before(cursor: str | None) -> int:
+    start = whole_number(cursor)
+    return BEYOND if start is None else start
+
+
+def _page_of(found: Sequence[Matches], cursor: str | None, size: int) -> Page[Entry]:
+    """The newest rows of all; `further` is where to look on when the rows that were looked through show no more."""
+    rows = [row for one in found for row in one.rows.order_by("-seq")[: size + 1]]
+    rows.sort(key=lambda row: -row.seq)
+    # Below the highest floor not every list was looked at.
+    floor = max((one.floor for one in found if one.floor is not None), default=None)
+    rows = [row for row in rows if floor is None or row.seq >= floor]
+    older = str(rows[size - 1].seq) if len(rows) > size else ""
+    further = "" if floor is None or older else str(floor)
+    return Page(rows[:size], older, whole_number(cursor) is None, further)
+
+
+def in_flight(chain: str, wanted: TrailFilter) -> list[Entry]:
     """Asked rows of calls without an outcome, newest first; empty when the filter asks for an outcome."""
-    if wanted.status or wanted.outcome not in ("", IN_FLIGHT):
-        return []
     flying = OpenCall.objects.filter(chain=chain).values("call")
-    found = Entry.objects.filter(_same_columns(wanted), chain=chain, kind=CallKind.ASKED, call__in=flying)
+    found = Entry.objects.filter(
+        matching.of_open_calls(chain, wanted), chain=chain, kind=CallKind.ASKED, call__in=flying
+    )
     found = found.filter(at__gte=trail.utc_text(wanted.since)) if wanted.since else found
     found = found.filter(at__lt=trail.utc_text(wanted.until)) if wanted.until else found
     # Few calls are in flight at a time. ORDER BY would make SQLite walk the whole chain.
     return sorted(found, key=lambda row: -row.seq)[:MOST_IN_FLIGHT]
 
 
-def actors(chain: str) -> list[str]:
-    """Who calls were made for, at most 500 names, in order."""
-    with connection.cursor() as cursor:
-        cursor.execute(ACTORS, [chain, chain])
-        return [actor for (actor,) in cursor.fetchall()]
+def calls_within(chain: str, spans: Sequence[tuple[datetime, datetime]]) -> list[int]:
+    """How many calls of a chain ended in each span of time, by one query."""
+    made = [
+        Entry.objects.filter(
+            HAS_OUTCOME, chain=chain, at__gte=trail.utc_text(start), at__lte=trail.utc_text(end)
+        )
+        .annotate(place=Value(place))
+        .order_by()
+        .values("place")
+        .annotate(number=Count("seq"))
+        .values_list("place", "number")
+        for place, (start, end) in enumerate(spans)
+    ]
+    found = dict(made[0].union(*made[1:], all=True)) if made else {}
+    return [found.get(place, 0) for place in range(len(spans))]
 
 
-def find_call(chain: str, call: str) -> RecordedCall | None:
-    """A call by its ID; None when the chain has no such call."""
-    flying = OpenCall.objects.filter(chain=chain, call=call).exists()
-    rows = Entry.objects.filter(chain=chain, call=call)
-    asked = rows.filter(kind=CallKind.ASKED).first()
-    outcome = rows.filter(IsOutcome("kind")).first()
-    return RecordedCall(asked, outcome, flying and outcome is None) if asked or outcome else None
+def find_call(chain: str, call: str, *, with_bodies: bool = False) -> RecordedCall | None:
+    """A call by its ID, by one query; None when the chain has no such call."""
+    rows = Entry.objects.filter(chain=chain, call=call).annotate(
+        open=Exists(OpenCall.objects.filter(chain=chain, call=call))
+    )
+    request, answer = (
+        bodies.content_of(name) if with_bodies else Value(None, BinaryField())
+        for name in ("request_body", "answer_body")
+    )
+    # Each has an index of its own.
+    asked = rows.filter(kind=CallKind.ASKED).annotate(kept=request)
+    found = list(asked.union(rows.filter(IsOutcome("kind")).annotate(kept=answer), all=True))
+    if not found:
+        return None
+    by_side = {"request" if row.kind == CallKind.ASKED else "answer": row for row in found}
+    flying = found[0].open and "answer" not in by_side
+    kept = {side: row.kept for side, row in by_side.items()}
+    return RecordedCall(by_side.get("request"), by_side.get("answer"), flying, kept)
+
+
+def calls_beside(entry: Entry) -> tuple[Entry | None, Entry | None]:
+    """The calls that ended before and after this one; after one in flight there is none. By one query."""
+    ended = Entry.objects.filter(HAS_OUTCOME, chain=entry.chain).exclude(call=entry.call)
+    older = ended.filter(seq__lt=entry.seq).order_by("-seq").values("seq")[:1]
+    newer = ended.filter(seq__gt=entry.seq).order_by("seq").values("seq")[:1]
+    beside = Entry.objects.filter(Q(seq=Subquery(older)) | Q(seq=Subquery(newer)), chain=entry.chain)
+    found = {row.seq > entry.seq: row for row in beside}
+    return found.get(False), found.get(True)
 
 
 class BodyDamaged(Exception):
     """A body that is missing or cannot be decompressed."""
-
-
-def body_text(chain: str, sha256: str | None) -> str:
-    """What is kept of a body, empty when there was none; raises BodyDamaged."""
-    if sha256 is None:
-        return ""
-    try:
-        text = bodies.load_text(chain, sha256)
-    except zlib.error as error:
-        raise BodyDamaged(sha256) from error
-    if text is None:
-        raise BodyDamaged(sha256)
-    return text
 
 
 def attempts(entry: Entry) -> list[Entry]:
@@ -196,14 +188,3 @@ def _newest_row_per_call(rows: Iterable[Entry]) -> list[Entry]:
     for row in rows:
         told.setdefault(row.call, row)
     return sorted(told.values(), key=lambda row: row.seq)
-
-
-def activity(
-    chain: str, *, kind: str = "", who: str = "", since: datetime | None = None, until: datetime | None = None
-) -> QuerySet[Entry]:
-    """Activity rows; the caller orders and pages by `seq`. `who` matches part of a name."""
-    found = Entry.objects.filter(chain=chain, call__isnull=True)
-    found = found.filter(kind=kind) if kind else found
-    found = found.filter(actor__icontains=who) if who else found
-    found = found.filter(at__gte=trail.utc_text(since)) if since else found
-    return found.filter(at__lt=trail.utc_text(until)) if until else found

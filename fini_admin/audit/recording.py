@@ -14,7 +14,7 @@ from uuid import uuid4
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 
-from fini_admin.audit import bodies, chain
+from fini_admin.audit import bodies, call_names, chain
 from fini_admin.audit.expressions import IsOutcome
 from fini_admin.audit.models import Entry, Head, OpenCall
 from fini_admin.audit.names import By, CallKind
@@ -73,6 +73,7 @@ def write_asked(call: str, request: Request[Any], context: Context) -> None:
     }
     held = {"owner": context.owner, "lease_until": lease.until(context.lease)}
     OpenCall.objects.create(call=call, chain=context.chain, **held)
+    call_names.write(context.chain, call, call_names.of_request(request.route, request.target, request.body))
     chain.append(context.chain, values)
 
 

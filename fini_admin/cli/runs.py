@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from fini_admin.cli import base as commands
+from fini_admin.fini.routes import is_url
 from fini_admin.ingestion import discovery_remarks, previews
 from fini_admin.ingestion.models import Preview, Run, RunState
 from fini_admin.ingestion.runs import NothingToDo
@@ -28,7 +29,9 @@ class RunCommand(commands.Command):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("slug", metavar="SLUG", help="the workspace")
         parser.add_argument(
-            "--wait", action="store_true", help="follow the run to its end; exit 0 if all ended well, else 2"
+            "--wait",
+            action="store_true",
+            help="follow the run to its end; exit 0 if every ID is done, else 2",
         )
 
     def start(self, workspace: Workspace, **options: Any) -> Run:
@@ -84,6 +87,9 @@ class RunCommand(commands.Command):
 
 def keys_or_error(workspace: Workspace, ids: Sequence[str]) -> list[int]:
     """The keys of the sources of these IDs, in their order; a CommandError names those that the workspace has not."""
+    for one in ids:
+        if is_url(one):
+            raise CommandError(f"{commands.one_line(one)[:80]!r} is an address, and IDs are wanted here")
     found = keys_by_id(workspace, ids)
     unknown = [one for one in dict.fromkeys(ids) if one not in found]
     if unknown:

@@ -15,6 +15,9 @@ REPEATABLE = {
 }
 LONGEST_PAUSE = 60.0
 UNKNOWN_TRIES = 5
+# What a gateway says while Fini is away. It is waited out where repeating is safe and nobody waits for an answer.
+AWAY = (502, 503, 504)
+AWAY_TRIES = {"register": 65}  # about an hour at the longest pause
 NOT_DONE_TRIES = 1_500  # about a day at the longest pause: an outage is waited out, not for ever
 
 
@@ -27,13 +30,21 @@ def pause_before_retry(error: FiniError, *, tries: int, route: str) -> float | N
     """Seconds until the same request may go out again; None means never.
 
     `tries` counts the calls made so far, from 1. A refused request is never repeated. One that was not done always may
-    be, and after an unknown outcome only a repeatable route's, UNKNOWN_TRIES times (T3). `Retry-After` is obeyed (T7).
+    be, and after an unknown outcome only a repeatable route's, UNKNOWN_TRIES times, or AWAY_TRIES times where a gateway
+    says that Fini is away (T3). `Retry-After` is obeyed (T7).
     """
     if error.outcome is Outcome.REFUSED:
         return None
-    if error.outcome is Outcome.UNKNOWN and (not may_be_repeated(route) or tries >= UNKNOWN_TRIES):
+    if error.outcome is Outcome.UNKNOWN and (
+        not may_be_repeated(route) or tries >= _unknown_tries(error, route)
+    ):
         return None
     if tries >= NOT_DONE_TRIES:
         return None
     pause: float = min(LONGEST_PAUSE, 2.0 ** min(tries - 1, 10))
     return max(pause, error.retry_after or 0.0)
+
+
+def _unknown_tries(error: FiniError, route: str) -> int:
+    """How often a repeatable request goes out while it is unknown what became of it."""
+    return AWAY_TRIES.get(route, UNKNOWN_TRIES) if error.status in AWAY else UNKNOWN_TRIES

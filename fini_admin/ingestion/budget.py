@@ -1,16 +1,17 @@
 """The budget (T7): calls of a workspace are numbered, and number n waits until number n − limit is 60 s old."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Max
+from django.db.models import F, Max, QuerySet
 
 from fini_admin.audit.transport import LONGEST_DELAY
 from fini_admin.fini.errors import Throttled
 from fini_admin.fini.retry import LONGEST_PAUSE
 from fini_admin.ingestion.models import Budget, Slot, Watch
 from fini_admin.workspaces.models import Workspace
-from fini_admin.workspaces.preferences import preferences
+from fini_admin.workspaces.preferences import preferences, preferences_as_read
 
 # Fini's clock starts when a request arrives: the half second is the way there.
 WINDOW = timedelta(seconds=60.5)
@@ -31,10 +32,14 @@ def lock_budget(workspace: Workspace) -> Budget:
     """The workspace's budget, locked until the transaction ends.
 
     Whoever writes runs, steps, sources or the queue of a workspace takes this lock first, which rules out deadlocks.
+    Moving the version takes the lock, so that pages see what is written under it as news (now.py).
     """
-    Budget.objects.bulk_create([Budget(workspace=workspace)], ignore_conflicts=True)
-    Watch.objects.bulk_create([Watch(workspace=workspace)], ignore_conflicts=True)
-    return Budget.objects.select_for_update().get(workspace=workspace)
+    mine = Budget.objects.filter(workspace=workspace)
+    if not mine.update(version=F("version") + 1):
+        Budget.objects.bulk_create([Budget(workspace=workspace)], ignore_conflicts=True)
+        Watch.objects.bulk_create([Watch(workspace=workspace)], ignore_conflicts=True)
+        mine.update(version=F("version") + 1)
+    return mine.get()
 
 
 def share(limit: int, *, urgent: bool) -> int:
@@ -63,9 +68,42 @@ def take(budget: Budget, call: str, *, urgent: bool) -> None:
     Budget.objects.filter(pk=budget.pk).update(number=number, served_at=now, no_key_until=None)
 
 
+def budget_as_read(workspace: Workspace) -> Budget:
+    """The budget that was read with the workspace, not locked; a new one before its first call."""
+    return getattr(workspace, "budget", None) or Budget(workspace=workspace)
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetWait:
+    """What so many more calls wait for: that one slot is free again, and so many full minutes."""
+
+    slot: QuerySet[Slot]
+    minutes: int
+
+    def seconds(self, sent_at: datetime | None) -> float:
+        """The least seconds until all can have gone out; `sent_at` is the slot's, None if it is free."""
+        wait = (sent_at + WINDOW - datetime.now(UTC)).total_seconds() if sent_at else 0.0
+        return max(0.0, wait) + self.minutes * WINDOW.total_seconds()
+
+
+def wait_for(budget: Budget, calls: int, limit: int) -> BudgetWait:
+    """What so many more calls wait for, by those of the last minute and the limit."""
+    limit = share(limit, urgent=False)
+    minutes, place = divmod(max(calls, 1) - 1, limit)
+    number = budget.number + place + 1 - limit
+    return BudgetWait(Slot.objects.filter(workspace_id=budget.workspace_id, number=number), minutes)
+
+
+def seconds_until_sent(workspace: Workspace, calls: int) -> float:
+    """The least seconds until so many more calls can have gone out; the workspace as it was read."""
+    wait = wait_for(budget_as_read(workspace), calls, preferences_as_read(workspace).calls_per_minute)
+    return wait.seconds(wait.slot.values_list("sent_at", flat=True).first())
+
+
 def hold_without_key(workspace_id: UUID) -> None:
     """Pause all calls of a workspace whose key cannot be opened; after that the next call tries again."""
-    Budget.objects.filter(pk=workspace_id).update(no_key_until=datetime.now(UTC) + NO_KEY_PAUSE)
+    until = datetime.now(UTC) + NO_KEY_PAUSE
+    Budget.objects.filter(pk=workspace_id).update(no_key_until=until, version=F("version") + 1)
 
 
 def reopen(workspace: Workspace) -> None:

@@ -33,8 +33,10 @@ from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import Workspace
 
 # What is read of a source that was chosen: its other columns are many.
-NEEDED = ("workspace_id", "provider", "external_id", "original_url", *DECISIVE)
+NEEDED = ("provider", "external_id", "original_url", *DECISIVE)
 LANES = {Action.ADD: Lane.ADD, Action.REFRESH: Lane.REFRESH}
+# What is known of these is what is sent of them: there is no source yet.
+WITHOUT_SOURCE = (Action.REGISTER, Action.WEB)
 Planner = Callable[[Source, Mapping[int, int]], ItemPlan]
 
 
@@ -77,7 +79,7 @@ def freeze(
             skipped[one.plan.why] += 1
             continue
         row = PreviewRow(group=RowGroupName.CHOSEN, position=position, source=one.source, way=one.plan.way)
-        row.content = {"resource": one.resource} if one.plan.way == Action.REGISTER else None
+        row.content = {"resource": one.resource} if one.plan.way in WITHOUT_SOURCE else None
         parts.setdefault((one.plan.way, one.provider), []).append(row)
         position += 1
     if not parts:
@@ -160,8 +162,8 @@ def _plan_now(
     preview: Preview, row: PreviewRow, found: Mapping[int, Source], held: Mapping[int, int]
 ) -> ItemPlan:
     """What is done about a row by now."""
-    if row.way == Action.REGISTER:
-        return ItemPlan(Action.REGISTER)
+    if row.way in WITHOUT_SOURCE:
+        return ItemPlan(Action(row.way))
     source = found.get(row.source or 0)
     if source is None:
         return ItemPlan(Action.NOTHING, "It is not in this workspace")
@@ -188,6 +190,7 @@ def _hold(run: Run, ways: Mapping[Source, Action]) -> None:
 
 def _item(row: PreviewRow, plan: ItemPlan, source: Source | None, preview: Preview) -> Item:
     resource = (row.content or {}).get("resource")
+    name = (resource or {}).get("originalUrl" if plan.way == Action.WEB else "externalId", "")
     nothing = plan.way == Action.NOTHING
     return Item(
         position=row.position or 0,
@@ -196,8 +199,8 @@ def _item(row: PreviewRow, plan: ItemPlan, source: Source | None, preview: Previ
         reason=plan.why,
         source=source,
         provider=source.provider if source else _provider_of(preview, row),
-        external_id=source.external_id if source else (resource or {}).get("externalId", ""),
-        resource=resource,
+        external_id=source.external_id if source else name,
+        resource=None if plan.way == Action.WEB else resource,
         lane=LANES.get(plan.way, ""),
     )
 

@@ -117,7 +117,7 @@ def _twins(
     A source that already has this address under this ID is no twin: registering it again makes no second one.
     """
     keys = [address_key(resource.original_url) for resource in resources]
-    taken = _by_address(workspace, keys)
+    taken = sources_by_address(workspace, keys)
     first: dict[str, int] = {}
     twins = {}
     for position, (resource, key) in enumerate(zip(resources, keys, strict=True)):
@@ -160,7 +160,7 @@ def _by_id_key(
     }
 
 
-def _by_address(workspace: Workspace, keys: Iterable[str]) -> dict[str, list[models.Source]]:
+def sources_by_address(workspace: Workspace, keys: Iterable[str]) -> dict[str, list[models.Source]]:
     """Sources of every provider by comparison key of these addresses."""
     fields = ("fini_id", "provider", "external_id", "id_key", "address_key", "title", "state")
     found: dict[str, list[models.Source]] = {}

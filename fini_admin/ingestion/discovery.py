@@ -1,8 +1,11 @@
 """A provider's discovery: its latest run, the run whose list is shown, and why the latest one failed (P8)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 from django.db import transaction
+from django.db.models import Prefetch, Q, Subquery
 
 from fini_admin.audit.names import By
 from fini_admin.fini import errors
@@ -11,7 +14,7 @@ from fini_admin.ingestion import runs
 from fini_admin.ingestion.budget import lock_budget
 from fini_admin.ingestion.discovery_remarks import RemarkGroup, remarks_of_run
 from fini_admin.ingestion.models import NOT_CONNECTED, Run, RunKind, RunState, Step, StepState
-from fini_admin.ingestion.queries import why_it_waits
+from fini_admin.ingestion.standstill import why_it_stands_still
 from fini_admin.workspaces.models import Workspace
 
 SAFE = "Discover only reads, so trying again is safe."
@@ -34,7 +37,7 @@ ADVICE: dict[str, tuple[str, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Discovery:
     """A provider's latest run and its last step; `listed` is the latest run that brought a list."""
 
@@ -51,7 +54,7 @@ class Discovery:
     @property
     def running(self) -> bool:
         """Whether Fini is being asked."""
-        return self.run is not None and self.run.state == RunState.RUNNING
+        return self.run is not None and self.run.state != RunState.ENDED
 
     @property
     def again(self) -> int:
@@ -65,9 +68,10 @@ class Discovery:
         """The number of the run that listed what is shown, 0 before the first."""
         return self.listed.number if self.listed else 0
 
+    @cached_property
     def waits(self) -> str:
         """What keeps it waiting that a person can see to."""
-        return why_it_waits(self.run) if self.run else ""
+        return why_it_stands_still(self.run) if self.run else ""
 
     def left_out(self) -> list[RemarkGroup]:
         """What the shown list leaves out, or lists with a doubt."""
@@ -80,12 +84,29 @@ class Discovery:
 
 
 def discovery_of(workspace: Workspace, provider: str) -> Discovery:
-    mine = Run.objects.filter(workspace=workspace, kind=RunKind.DISCOVER, provider=provider).order_by(
-        "-number"
-    )
-    run = mine.first()
-    listed = mine.filter(state=RunState.ENDED, error="").first()
-    return Discovery(provider, run, listed, run.steps.order_by("number").last() if run else None)
+    return discoveries_of(workspace, [provider])[0]
+
+
+def discoveries_of(workspace: Workspace, providers: Iterable[str]) -> list[Discovery]:
+    """The discovery of each of these providers, by two queries."""
+    wanted, names = Q(), list(providers)
+    for provider in names:
+        mine = Run.objects.filter(workspace=workspace, kind=RunKind.DISCOVER, provider=provider)
+        newest = mine.order_by("-number").values("pk")
+        wanted |= Q(pk=Subquery(newest[:1]))
+        wanted |= Q(pk=Subquery(newest.filter(state=RunState.ENDED, error="")[:1]))
+    steps = Prefetch("steps", Step.objects.order_by("number"))
+    runs_of: dict[str, list[Run]] = {provider: [] for provider in names}
+    for run in Run.objects.filter(wanted).prefetch_related(steps).order_by("-number"):
+        runs_of[run.provider].append(run)
+    return [_discovery(provider, found) for provider, found in runs_of.items()]
+
+
+def _discovery(provider: str, found: list[Run]) -> Discovery:
+    """`found`: the latest run, and the one before it that brought a list if the latest brought none."""
+    run = found[0] if found else None
+    listed = next((one for one in found if one.state == RunState.ENDED and not one.error), None)
+    return Discovery(provider, run, listed, next(reversed(run.steps.all()), None) if run else None)
 
 
 def last_provider(workspace: Workspace) -> str:

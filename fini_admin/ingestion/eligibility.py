@@ -14,6 +14,7 @@ GONE = "It is no longer in Fini"
 NO_ROUTE: dict[str, str] = {
     RunKind.REFRESH: "This Fini has no refresh",
     RunKind.DELETE: "This Fini cannot delete sources",
+    RunKind.CRAWL: "This Fini has no crawl",
 }
 
 

@@ -25,6 +25,7 @@ NAMES = [
     "run",
     "first_seen",
     "last_seen",
+    "changed_since",
 ]
 
 
@@ -59,6 +60,7 @@ def _row_of(source: Any) -> dict[str, Any]:
         "run": source.run,
         "first_seen": utc_text(source.first_seen),
         "last_seen": utc_text(source.last_seen),
+        "changed_since": utc_text(source.changed_at) if source.changed_at else None,
     }
 
 

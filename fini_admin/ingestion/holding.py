@@ -2,10 +2,18 @@
 
 from collections.abc import Collection
 
+from django.db.models import QuerySet
+
+from fini_admin.ingestion.items import FOLLOWED
 from fini_admin.ingestion.models import Item, QueueEntry, Run, Stage
 
 # Only the entry tells of an item that is still to be sent; in these stages the item does.
-HOLDING = (Stage.FOLLOW, Stage.DELETE)
+HOLDING = (*FOLLOWED, Stage.DELETE)
+
+
+def busy_items(sources: Collection[int]) -> QuerySet[Item]:
+    """The items of these sources (their keys) that a run follows or is to delete."""
+    return Item.objects.filter(source__in=sources, stage__in=HOLDING).exclude(stage=Stage.ENDED)
 
 
 def holders(sources: Collection[int], *, but: Run | None = None) -> dict[int, int]:
@@ -13,7 +21,7 @@ def holders(sources: Collection[int], *, but: Run | None = None) -> dict[int, in
 
     By the source's key the run's number; what no run but `but` has is left out. One query.
     """
-    items = Item.objects.filter(source__in=sources, stage__in=HOLDING).exclude(stage=Stage.ENDED)
+    items = busy_items(sources)
     entries = QueueEntry.objects.filter(source__in=sources, closed_at=None, run__isnull=False)
     if but:
         items, entries = items.exclude(run=but), entries.exclude(run=but)

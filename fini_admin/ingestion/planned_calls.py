@@ -6,17 +6,14 @@ from typing import Any
 
 from fini_admin.fini import routes
 from fini_admin.fini.client import Request
+from fini_admin.ingestion.budget import budget_as_read
 from fini_admin.ingestion.eligibility import unaddressed
-from fini_admin.ingestion.models import Budget, Lane, Preview, QueueEntry, RunKind
+from fini_admin.ingestion.models import Lane, Preview, QueueEntry, RunKind
 from fini_admin.ingestion.plans import CALLS
 from fini_admin.ingestion.runs import entries_in_given_order
-from fini_admin.ingestion.steps import batch_size
+from fini_admin.ingestion.steps import batch_size_by
 from fini_admin.sources.models import Source
-from fini_admin.workspaces.models import Workspace
-from fini_admin.workspaces.preferences import preferences
-
-_CALL_SECONDS = 0.75  # what a call takes with its answer, as long as the budget is not spent
-_MORE = 5  # a person decides within minutes: beyond so many calls at once the budget sets the pace
+from fini_admin.workspaces.preferences import preferences, preferences_as_read
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +40,11 @@ class CallPlan:
     def number(self) -> int:
         """How many calls there are."""
         return sum(self._calls_for(kind, ids) for kind, _, ids in self._parts())
+
+    @property
+    def kinds(self) -> set[str]:
+        """The kinds of these calls."""
+        return {kind for kind, _, _ in self._parts() if kind}
 
     def call(self, number: int) -> PlannedCall | None:
         """The call of this number."""
@@ -85,8 +87,8 @@ def _route(kind: str, provider: str) -> tuple[str, str]:
 
 def call_plan(preview: Preview) -> CallPlan:
     """The calls as they stand now: as large as they may be by the workspace's settings and by Fini's word."""
-    budget = Budget.objects.filter(workspace=preview.workspace_id).first()
-    return CallPlan(preview, batch_size(budget or Budget(workspace=preview.workspace)))
+    workspace = preview.workspace
+    return CallPlan(preview, batch_size_by(budget_as_read(workspace), preferences_as_read(workspace)))
 
 
 def request_of(preview: Preview, call: PlannedCall) -> Request[Any] | None:
@@ -99,6 +101,11 @@ def request_of(preview: Preview, call: PlannedCall) -> Request[Any] | None:
     if call.kind == RunKind.REGISTER:
         resources = [content["resource"] for content in rows.values_list("content", flat=True) if content]
         return routes.register(call.provider, resources)
+    if call.kind == RunKind.WEB:
+        contents = rows.values_list("content", flat=True)
+        addresses = [content["resource"]["originalUrl"] for content in contents if content]
+        held = preferences(preview.workspace)
+        return routes.ingest(call.provider, add=addresses, refresh=[], english=held.english, baser=held.baser)
     if preview.summary.get("ways"):
         return _request_of_sources(
             preview, call, [key for key in rows.values_list("source", flat=True) if key]
@@ -136,9 +143,3 @@ def _fit(entries: Sequence[QueueEntry], provider: str) -> list[tuple[str, str]]:
         for entry in entries
         if entry.source.provider == provider and not unaddressed(entry.source, addresses)
     ]
-
-
-def estimated_seconds(workspace: Workspace, number: int) -> int:
-    """About how long so many calls take: the budget sets the pace of many (T7)."""
-    limit = preferences(workspace).calls_per_minute
-    return max(1, round(number * _CALL_SECONDS if number <= limit // _MORE else number * 60 / limit))

@@ -24,9 +24,13 @@ NOT_RETRIED = {ItemOutcome.DONE: "It is done", ItemOutcome.SKIPPED: "It was skip
 
 
 class Action(StrEnum):
-    """What is done about an ID. *read*: its record first, which then decides; *follow*: a job of it runs."""
+    """What is done about an ID.
+
+    *web*: its address is sent; *read*: its record first, which then decides; *follow*: a job of it runs.
+    """
 
     REGISTER = "register"
+    WEB = "web"
     ADD = "add"
     REFRESH = "refresh"
     READ = "read"
@@ -37,6 +41,7 @@ class Action(StrEnum):
 
 STAGES = {
     Action.REGISTER: Stage.REGISTER,
+    Action.WEB: Stage.WEB,
     Action.ADD: Stage.INGEST,
     Action.REFRESH: Stage.REFRESH,
     Action.READ: Stage.READ,
@@ -47,6 +52,7 @@ STAGES = {
 # The call that each needs; of what is read first only the record will tell.
 CALLS: dict[str, RunKind] = {
     Action.REGISTER: RunKind.REGISTER,
+    Action.WEB: RunKind.WEB,
     Action.ADD: RunKind.INGEST,
     Action.REFRESH: RunKind.REFRESH,
     Action.DELETE: RunKind.DELETE,
@@ -77,6 +83,8 @@ def plan_for_item(
         return ItemPlan(Action.NOTHING, NOT_RETRIED[ItemOutcome(outcome)] if outcome else "It has no end yet")
     if run.kind == RunKind.DELETE:
         return plan_delete(source, holders) if source else ItemPlan(Action.NOTHING, GONE)
+    if source is None and run.kind in (RunKind.WEB, RunKind.CRAWL):
+        return ItemPlan(Action.WEB)
     registers = run.kind == RunKind.REGISTER and not run.then_ingest
     if source is None or registers:
         return ItemPlan(Action.REGISTER) if resource else ItemPlan(Action.NOTHING, NOTHING_KNOWN)

@@ -1,15 +1,15 @@
 """The rows of previews: what they are made of, and some of a group as the page shows them."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Max, Min
+from django.db.models import Max, Min, Q
 
 from fini_admin.fini.routes import Resource
 from fini_admin.ingestion.comparison import COMPARED, Comparison
-from fini_admin.ingestion.models import Preview, PreviewRow, RowGroupName
+from fini_admin.ingestion.models import Preview, PreviewRow, QueueEntry, RowGroupName, RunKind
 from fini_admin.ingestion.preview_answers import LET_IN, PICKED, PostedAnswer
 from fini_admin.ingestion.resource_rules import FIELDS
 from fini_admin.lib.paging import CHUNK, chunks
@@ -30,6 +30,14 @@ GROUPS: dict[str, str] = {
     RowGroupName.DUPLICATE: "left out: the same external ID stands further up",
     RowGroupName.INVALID: "left out: invalid",
     RowGroupName.NEW: "new",
+}
+
+# What differs where the rows are addresses.
+WEB_GROUPS: dict[str, str] = {
+    RowGroupName.TWIN: (
+        "left out: the same page as a source or another address. Tick what is to be ingested all the same"
+    ),
+    RowGroupName.DUPLICATE: "left out: in Fini already, with another run, or further up",
 }
 
 
@@ -94,11 +102,12 @@ class RowGroup:
     start: int
     rows: list[dict[str, Any]]
     whole: bool = False
+    of_web: bool = False
 
     @property
     def text(self) -> str:
         """What these are."""
-        return GROUPS[self.name]
+        return WEB_GROUPS.get(self.name, GROUPS[self.name]) if self.of_web else GROUPS[self.name]
 
     @property
     def after(self) -> int | None:
@@ -129,20 +138,35 @@ def row_groups(
 
     With an answer that could not be confirmed all rows are shown of which it says anything.
     """
-    said = answer or PostedAnswer()
-    totals = preview.summary["groups"]
-    return [
-        _row_group(preview, name, start if name == asked and start < totals[name] else 0, said)
+    said, totals, web = answer or PostedAnswer(), preview.summary["groups"], preview.kind == RunKind.WEB
+    shown = {
+        name: _shown_range(preview, name, start if name == asked and start < totals[name] else 0, said)
         for name in GROUPS
         if totals.get(name)
+    }
+    rows = _rows_in(preview, shown)
+    return [
+        RowGroup(
+            name,
+            totals[name],
+            first,
+            [_for_page(row, said) for row in rows[name]],
+            whole=name in said.whole,
+            of_web=web,
+        )
+        for name, (first, _) in shown.items()
     ]
 
 
-def _row_group(preview: Preview, name: str, start: int, answer: PostedAnswer) -> RowGroup:
-    start, end = _shown_range(preview, name, start, answer)
-    rows = preview.rows.filter(group=name, number__gte=start, number__lt=end).order_by("number")
-    shown = [_for_page(row, answer) for row in rows]
-    return RowGroup(name, preview.summary["groups"][name], start, shown, whole=name in answer.whole)
+def _rows_in(preview: Preview, ranges: Mapping[str, tuple[int, int]]) -> dict[str, list[PreviewRow]]:
+    """The rows of each group whose numbers are in its range, by one query."""
+    wanted = Q(pk__in=())
+    for name, (start, end) in ranges.items():
+        wanted |= Q(group=name, number__gte=start, number__lt=end)
+    found: dict[str, list[PreviewRow]] = {name: [] for name in ranges}
+    for row in preview.rows.filter(wanted).order_by("number"):
+        found[row.group].append(row)
+    return found
 
 
 def _shown_range(preview: Preview, name: str, start: int, answer: PostedAnswer) -> tuple[int, int]:
@@ -201,13 +225,26 @@ class ChosenRows:
 
 def chosen_rows(preview: Preview, start: int = 0) -> ChosenRows:
     """A page's worth of what was chosen, from `start` on, in the order of sending."""
-    total = preview.summary["groups"].get(RowGroupName.CHOSEN, 0)
-    group = preview.rows.filter(group=RowGroupName.CHOSEN, number__gte=start, number__lt=start + SHOWN)
-    held = list(group.order_by("number"))
-    mine = Source.objects.filter(workspace=preview.workspace_id, pk__in=[row.source for row in held])
-    found = {source.pk: source for source in mine}
-    rows = [
-        ChosenRow(row.way, found.get(row.source or 0), (row.content or {}).get("resource") or {})
-        for row in held
-    ]
+    name = RowGroupName.ENTRY if preview.kind == RunKind.INGEST else RowGroupName.CHOSEN
+    total = preview.summary["groups"].get(name, 0)
+    held = list(
+        preview.rows.filter(group=name, number__gte=start, number__lt=start + SHOWN).order_by("number")
+    )
+    found = _sources_of(preview, held)
+    rows = [ChosenRow(row.way, found.get(row.pk), (row.content or {}).get("resource") or {}) for row in held]
     return ChosenRows(rows, total, start + SHOWN if start + SHOWN < total else None)
+
+
+def _sources_of(preview: Preview, rows: Sequence[PreviewRow]) -> dict[int, Source]:
+    """The source of each row, by the row's key."""
+    if preview.kind == RunKind.INGEST:
+        entries = QueueEntry.objects.filter(
+            workspace=preview.workspace_id, pk__in=[row.entry for row in rows if row.entry]
+        )
+        queued = {entry.pk: entry.source for entry in entries.select_related("source")}
+        return {row.pk: queued[row.entry] for row in rows if row.entry in queued}
+    mine = Source.objects.filter(
+        workspace=preview.workspace_id, pk__in=[row.source for row in rows if row.source]
+    )
+    chosen = {source.pk: source for source in mine}
+    return {row.pk: chosen[row.source] for row in rows if row.source in chosen}

@@ -5,17 +5,18 @@ A preview's token is the one-time number of its run: confirmed twice, it leads t
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Any, Unpack
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef
 
 from fini_admin.audit.names import By
 from fini_admin.fini.routes import Resource
 from fini_admin.ingestion.chosen import is_chosen, start_chosen
 from fini_admin.ingestion.comparison import compare, completed
+from fini_admin.ingestion.effort import effort_of
 from fini_admin.ingestion.eligibility import unaddressed, why_not
 from fini_admin.ingestion.missing_titles import fill_titles, keep_known_titles
 from fini_admin.ingestion.models import (
@@ -27,6 +28,7 @@ from fini_admin.ingestion.models import (
     Run,
     RunKind,
 )
+from fini_admin.ingestion.planned_calls import call_plan
 from fini_admin.ingestion.preview_answers import ChosenResources, PostedAnswer
 from fini_admin.ingestion.preview_rows import line_rows, register_rows, sent_unless_told
 from fini_admin.ingestion.preview_store import number_of_ids, store_preview
@@ -37,6 +39,7 @@ from fini_admin.ingestion.runs import (
     start_ingest,
     start_register,
 )
+from fini_admin.ingestion.web import start_web
 from fini_admin.lib.paging import CHUNK
 from fini_admin.workspaces.models import Workspace
 
@@ -77,7 +80,7 @@ def freeze_register(
     instance. Raises NothingToDo.
     """
     if not resources:
-        raise NothingToDo("Nothing is left to register")
+        raise NothingToDo("There is no resource to register")
     said = notes or RegisterNotes()
     resources, untitled = fill_titles(completed(workspace, provider, resources, mime_type))
     found = compare(workspace, provider, resources, places)
@@ -135,18 +138,22 @@ def _in_sending_order(parts: Iterable[Iterable[PreviewRow]]) -> Iterator[Preview
 
 
 def delete_expired() -> None:
-    """Delete previews that became a run or that nobody confirmed within a day; their rows in small statements."""
-    old = Q(state=PreviewState.CONFIRMED) | Q(made_at__lt=datetime.now(UTC) - KEPT - _CONFIRMING)
-    for preview in Preview.objects.filter(old).only("pk"):
+    """Delete previews that nobody confirmed within a day, and the rows of those that became a run."""
+    expired = Preview.objects.filter(made_at__lt=datetime.now(UTC) - KEPT - _CONFIRMING, run=None)
+    confirmed = Preview.objects.filter(Exists(PreviewRow.objects.filter(preview=OuterRef("pk")))).exclude(
+        run=None
+    )
+    for preview in [*expired.only("pk"), *confirmed.only("pk")]:
         while rows := list(preview.rows.values_list("pk", flat=True)[:CHUNK]):
             PreviewRow.objects.filter(pk__in=rows).delete()
-        preview.delete()
+    expired.delete()
 
 
 def find(workspace: Workspace, token: str) -> Preview | None:
-    """A workspace's preview that was not confirmed yet and is not older than a day."""
+    """A workspace's preview that was not confirmed yet and is not older than a day; with what its cost depends on."""
     fresh = Preview.objects.filter(state=PreviewState.OPEN, made_at__gte=datetime.now(UTC) - KEPT)
-    return fresh.filter(workspace=workspace, token=token).first()
+    known = fresh.select_related("workspace__budget", "workspace__settings")
+    return known.filter(workspace=workspace, token=token).first()
 
 
 def confirm(
@@ -160,6 +167,9 @@ def confirm(
     extra["token"] = preview.token
     if is_chosen(preview):
         run = start_chosen(preview, by=by, **extra)
+    elif preview.kind == RunKind.WEB:
+        addresses = ChosenResources(preview, answer or PostedAnswer())
+        run = start_web(by=by, workspace=preview.workspace, resources=addresses, **extra)
     elif preview.kind == RunKind.REGISTER:
         run = start_register(
             by=by,
@@ -176,7 +186,12 @@ def confirm(
             entries=FrozenEntries(preview),
             **extra,
         )
-    Preview.objects.filter(pk=preview.pk).update(state=PreviewState.CONFIRMED)
+    shown = {
+        "ids": run.total,
+        **asdict(effort_of(call_plan(preview), run.total, then_ingest=run.then_ingest)),
+    }
+    confirmed = Preview.objects.filter(pk=preview.pk, run=None)
+    confirmed.update(state=PreviewState.CONFIRMED, run=run, approved=shown)
     return run
 
 

@@ -1,34 +1,28 @@
 """The queue: source IDs that await ingestion, one open entry each (P4), in two lanes. Its page's reads, and writes."""
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypedDict, Unpack
 from uuid import UUID
 
-from django.db import transaction
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
-from fini_admin.audit import chain
-from fini_admin.audit.names import Activity, By
-from fini_admin.ingestion.budget import lock_budget
-from fini_admin.ingestion.eligibility import held_by
-from fini_admin.ingestion.holding import holders
+from fini_admin.ingestion.entries import close_entries, open_entries, open_entries_of, put_in_lane
 from fini_admin.ingestion.models import Item, Lane, QueueEntry, Run, Stage
 from fini_admin.lib.paging import CHUNK, COUNTED, chunks, count
-from fini_admin.sources import mirror
+from fini_admin.sources import counts, mirror
+from fini_admin.sources.counts import Counted
 from fini_admin.sources.mirror import Observation
 from fini_admin.sources.models import Source, StateChange
-from fini_admin.sources.search import SOURCE_FIELDS, search
-from fini_admin.sources.states import BUSY, State, ever_ingested
+from fini_admin.sources.search import search
+from fini_admin.sources.states import State, ever_ingested
 from fini_admin.workspaces.models import Workspace
 
-REMOVED = "removed"
-PORTION = 5000  # IDs a transaction: everyone else who writes waits for it
-NAMED = 100  # so many IDs stand in the audit trail's entry; the sources' histories name every one
 # What a source's state and lane are decided by, and what names it.
 DECISIVE = (
+    "workspace_id",
     "fini_id",
     "state",
     "read_at",
@@ -66,7 +60,7 @@ def entries_in_lane(
     """The open entries of a lane that match the filters, those of a running run included."""
     found = QueueEntry.objects.filter(
         workspace=workspace, closed_at=None, lane="" if lane == UNREAD else lane
-    ).filter(_matching(filters, "source__"))
+    ).filter(_matching(workspace, filters, "source__"))
     if who := filters.get("who"):
         found = found.filter(opened_by=who)
     if longer := filters.get("longer"):
@@ -85,7 +79,7 @@ def taken_out(workspace: Workspace, **filters: Unpack[QueueCriteria]) -> QuerySe
     """Registered sources without an open entry: taken out of the queue, or never in it."""
     opened = QueueEntry.objects.filter(source=OuterRef("pk"), closed_at=None)
     found = Source.objects.filter(workspace=workspace, state=State.REGISTERED).filter(~Exists(opened))
-    found = found.filter(_matching(filters))
+    found = found.filter(_matching(workspace, filters))
     if who := filters.get("who"):
         found = found.annotate(registered_by=_of_latest_entry("opened_by")).filter(registered_by=who)
     if longer := filters.get("longer"):
@@ -93,12 +87,12 @@ def taken_out(workspace: Workspace, **filters: Unpack[QueueCriteria]) -> QuerySe
     return found
 
 
-def _matching(filters: QueueCriteria, way: str = "") -> Q:
+def _matching(workspace: Workspace, filters: QueueCriteria, way: str = "") -> Q:
     """Condition on the source; `way` is the path to it."""
     wanted = Q()
     if provider := filters.get("provider"):
         wanted &= Q(**{f"{way}provider": provider})
-    return wanted & search(filters.get("q", ""), SOURCE_FIELDS, way)
+    return wanted & search(workspace.pk, filters.get("q", ""), way)
 
 
 def _of_latest_entry(name: str) -> Subquery:
@@ -140,13 +134,25 @@ class QueueCounts:
 
 
 def queue_counts(workspace: Workspace, lane: str, **filters: Unpack[QueueCriteria]) -> QueueCounts:
-    """The numbers of the page; each reads at most 10,000 rows where an index fits."""
-    lanes = {name: count(entries_in_lane(workspace, name, **filters)) for name in WAITING}
+    """The numbers of the page: those kept where no filter is set; else each reads at most 10,000 rows."""
+    lanes = _lanes_matching(workspace, **filters) if any(filters.values()) else _lanes_kept(workspace)
     lanes[OUT] = count(taken_out(workspace, **filters))
     here = selectable(workspace, lane, **filters)
-    select = lanes[OUT] if lane == OUT else count(here)
-    newest = here.order_by("-pk").values_list("pk", flat=True).first()
-    return QueueCounts(lanes, select, newest or 0)
+    return QueueCounts(lanes, lanes[OUT] if lane == OUT else count(here), _newest(here))
+
+
+def _newest(found: QuerySet[Any]) -> int:
+    """The key of the newest of these rows; 0 of none."""
+    return found.order_by("-pk").values_list("pk", flat=True).first() or 0
+
+
+def _lanes_kept(workspace: Workspace) -> dict[str, str]:
+    held = counts.kept(workspace, Counted.ENTRIES)
+    return {name: intcomma(held.get("" if name == UNREAD else name, 0)) for name in WAITING}
+
+
+def _lanes_matching(workspace: Workspace, **filters: Unpack[QueueCriteria]) -> dict[str, str]:
+    return {name: count(entries_in_lane(workspace, name, **filters)) for name in WAITING}
 
 
 def selectable(
@@ -193,9 +199,9 @@ def entries_in_queue_order(workspace: Workspace, numbers: Iterable[int]) -> list
 
 def enqueue(sources: list[Source], run: Run) -> None:
     """Open an entry for each source without one. Its lane is empty until the record was read (T2)."""
-    waiting = set(_open_entries(sources).values_list("source_id", flat=True))
+    waiting = set(open_entries_of(sources).values_list("source_id", flat=True))
     now = datetime.now(UTC)
-    QueueEntry.objects.bulk_create(
+    open_entries(
         QueueEntry(
             workspace_id=source.workspace_id,
             source=source,
@@ -208,34 +214,25 @@ def enqueue(sources: list[Source], run: Run) -> None:
         if source.pk not in waiting
     )
     if run.then_ingest:
-        _open_entries(sources).filter(run=None).update(run=run)
-
-
-def _open_entries(sources: Iterable[Source]) -> QuerySet[QueueEntry]:
-    return QueueEntry.objects.filter(source__in=[source.pk for source in sources], closed_at=None)
+        open_entries_of(sources).filter(run=None).update(run=run)
 
 
 def queued_ids(fini_ids: list[str], workspace_id: UUID) -> set[str]:
-    """Which of these IDs have an open entry."""
-    entries = QueueEntry.objects.filter(
-        closed_at=None, source__fini_id__in=fini_ids, workspace_id=workspace_id
-    )
-    return set(entries.values_list("source__fini_id", flat=True))
+    """Which of these IDs have an open entry; the sources first, so that no database walks the whole queue (P7)."""
+    named = Source.objects.filter(workspace=workspace_id, fini_id__in=fini_ids)
+    by_key = dict(named.values_list("pk", "fini_id"))
+    waiting = QueueEntry.objects.filter(source__in=list(by_key), closed_at=None)
+    return {by_key[key] for key in waiting.values_list("source_id", flat=True)}
 
 
 def set_lanes(sources: Collection[Source]) -> None:
     """Set the lane of open entries and items by the record: was it ever ingested (T2)."""
     for lane, again in ((Lane.ADD, False), (Lane.REFRESH, True)):
         matching = [source for source in sources if ever_ingested(source) is again]
-        _open_entries(matching).exclude(lane=lane).update(lane=lane)
+        put_in_lane(open_entries_of(matching), lane)
         Item.objects.filter(source__in=matching, stage__in=(Stage.PAIR, Stage.READ, Stage.INGEST)).update(
             lane=lane
         )
-
-
-def close_entries(sources: Iterable[Source], how: str) -> None:
-    """Close the open entries of these sources; `how` is *sent*, *removed* or *gone*."""
-    _open_entries(sources).update(closed_at=datetime.now(UTC), closed_how=how)
 
 
 def release_entries(run: Run, sources: Collection[int]) -> None:
@@ -247,7 +244,7 @@ def release_entries(run: Run, sources: Collection[int]) -> None:
     alone = [entry.source for entry in mine.filter(for_run_alone=True).select_related("source")]
     mine.filter(for_run_alone=False).update(run=None)
     if alone:
-        close_entries(alone, "not sent")
+        close_entries(open_entries_of(alone), "not sent")
         settle_states(alone, Observation("", datetime.now(UTC), run.number))
 
 
@@ -257,11 +254,11 @@ def hold_for_run(run: Run, sources: Sequence[Source], lanes: Mapping[int, str]) 
     `lanes` by the source's key; a source without one has its waiting entry taken, and none opened.
     """
     for part in chunks(sources, CHUNK):
-        _open_entries(part).filter(run=None).update(run=run)
-        held = set(_open_entries(part).values_list("source_id", flat=True))
+        open_entries_of(part).filter(run=None).update(run=run)
+        held = set(open_entries_of(part).values_list("source_id", flat=True))
         opening = [source for source in part if source.pk in lanes and source.pk not in held]
         now = datetime.now(UTC)
-        QueueEntry.objects.bulk_create(
+        open_entries(
             QueueEntry(
                 workspace_id=run.workspace_id,
                 source=source,
@@ -277,118 +274,7 @@ def hold_for_run(run: Run, sources: Sequence[Source], lanes: Mapping[int, str]) 
         settle_states(opening, Observation("", now, run.number))
 
 
-@dataclass(slots=True)
-class Moved:
-    """Sources that went into the queue or out of it, and how many did not, by reason."""
-
-    sources: list[Source] = field(default_factory=list)
-    left: Counter[str] = field(default_factory=Counter)
-
-
-def remove_entries(*, by: By, workspace: Workspace, entries: Collection[int]) -> Moved:
-    """Take entries (keys) out of the queue, PORTION to a transaction; what a run has taken stays."""
-    moved = Moved()
-    for portion in chunks(sorted(set(entries)), PORTION):
-        with transaction.atomic():
-            lock_budget(workspace)
-            going = [entry for part in chunks(portion, CHUNK) for entry in _removable(moved, workspace, part)]
-            now = datetime.now(UTC)
-            for part in chunks([entry.pk for entry in going], CHUNK):
-                QueueEntry.objects.filter(pk__in=part).update(closed_at=now, closed_how=REMOVED)
-            sources = [entry.source for entry in going]
-            _settle_moved(sources, f"Removed from the queue by {by.actor}")
-            _record_activity(Activity.QUEUE_REMOVED, sources, workspace, by)
-        moved.sources += sources
-    return moved
-
-
-def _removable(moved: Moved, workspace: Workspace, numbers: Sequence[int]) -> list[QueueEntry]:
-    """The entries that may go out; the others are counted in `moved` by reason."""
-    mine = QueueEntry.objects.filter(workspace=workspace, pk__in=numbers).select_related("source")
-    found = {
-        entry.pk: entry for entry in mine.only("closed_at", "run_id", *(f"source__{n}" for n in DECISIVE))
-    }
-    going = []
-    for number in numbers:
-        entry = found.get(number)
-        if entry is None:
-            moved.left["it is not in this queue"] += 1
-        elif entry.closed_at:
-            moved.left["it was out of the queue already"] += 1
-        elif entry.run_id:
-            moved.left["a run has taken it"] += 1
-        else:
-            going.append(entry)
-    return going
-
-
-def put_sources_back(*, by: By, workspace: Workspace, sources: Collection[int]) -> Moved:
-    """Put sources (keys) back into the queue, unless they are being ingested, gone or waiting already."""
-    moved = Moved()
-    for portion in chunks(sorted(set(sources)), PORTION):
-        with transaction.atomic():
-            lock_budget(workspace)
-            coming = [
-                source for part in chunks(portion, CHUNK) for source in _may_come_back(moved, workspace, part)
-            ]
-            QueueEntry.objects.bulk_create(
-                [_entry_for(source, by.actor) for source in coming], batch_size=CHUNK
-            )
-            _settle_moved(coming, f"Put back into the queue by {by.actor}")
-            _record_activity(Activity.QUEUE_PUT_BACK, coming, workspace, by)
-        moved.sources += coming
-    return moved
-
-
-def _may_come_back(moved: Moved, workspace: Workspace, numbers: Sequence[int]) -> list[Source]:
-    """The sources that may go into the queue; the others are counted in `moved` by reason."""
-    mine = Source.objects.filter(workspace=workspace, pk__in=numbers).only("workspace_id", *DECISIVE)
-    found = {source.pk: source for source in mine}
-    waiting = set(_open_entries(found.values()).values_list("source_id", flat=True))
-    held = holders(found)
-    coming = []
-    for number in numbers:
-        source = found.get(number)
-        if source is None:
-            moved.left["it is not in this workspace"] += 1
-        elif source.state == State.GONE:
-            moved.left["it is no longer in Fini"] += 1
-        elif source.pk in waiting:
-            moved.left["it is in the queue already"] += 1
-        elif source.pk in held:
-            moved.left[held_by(held[source.pk])] += 1
-        elif source.state in BUSY:
-            moved.left["its last job has not ended"] += 1
-        else:
-            coming.append(source)
-    return coming
-
-
-def _entry_for(source: Source, actor: str) -> QueueEntry:
-    lane = "" if source.read_at is None else Lane.REFRESH if ever_ingested(source) else Lane.ADD
-    now = datetime.now(UTC)
-    return QueueEntry(
-        workspace_id=source.workspace_id, source=source, lane=lane, opened_at=now, opened_by=actor
-    )
-
-
 def settle_states(sources: Collection[Source], origin: Observation, note: str = "") -> None:
     """Give these sources the state that follows from their records and from what waits, with their history."""
-    queued = set(_open_entries(sources).values_list("source_id", flat=True))
+    queued = set(open_entries_of(sources).values_list("source_id", flat=True))
     mirror.settle_states(sources, origin, note, queued=queued)
-
-
-def _settle_moved(sources: Sequence[Source], note: str) -> None:
-    """What follows from somebody's having moved these, kept in the history of each."""
-    shown = Observation("", datetime.now(UTC))
-    for part in chunks(sources, CHUNK):
-        settle_states(part, shown, note)
-
-
-def _record_activity(kind: Activity, sources: list[Source], workspace: Workspace, by: By) -> None:
-    """Record the move in the audit trail, unless nothing was moved."""
-    if not sources:
-        return
-    ids = [source.fini_id for source in sources]
-    detail: dict[str, object] = {"number": len(ids), "ids": ids[:NAMED]}
-    chain.record(chain=str(workspace.pk), kind=kind, by=by, detail=detail)

@@ -7,12 +7,15 @@ from django.db.models import Count, Q, QuerySet
 
 from fini_admin.audit.names import By
 from fini_admin.ingestion import chosen
+from fini_admin.ingestion.causes import Cause, cause_of
 from fini_admin.ingestion.chosen import Chosen
 from fini_admin.ingestion.holding import holders
 from fini_admin.ingestion.models import Item, Preview, Run, RunKind, RunState
-from fini_admin.ingestion.plans import RETRIED, plan_for_item, plan_for_source
+from fini_admin.ingestion.plans import RETRIED, Action, plan_for_item, plan_for_source
 from fini_admin.ingestion.runs import NothingToDo
+from fini_admin.ingestion.web import WEB, is_same, pages_in_fini
 from fini_admin.lib.paging import CHUNK, chunks
+from fini_admin.sources.models import Source
 from fini_admin.sources.queries import by_resource
 from fini_admin.sources.states import State
 from fini_admin.workspaces.models import Workspace
@@ -59,13 +62,18 @@ class Reason:
     total: int
     retryable: int
 
+    @property
+    def cause(self) -> Cause | None:
+        """What it means; None for words that are new here."""
+        return cause_of(self.text)
+
 
 def reasons(run: Run) -> list[Reason]:
     """The reasons of the IDs that failed, were refused or are unknown, the most frequent first."""
     again = ~Q(source__state__in=(State.GONE, State.USABLE))
     if run.kind == RunKind.DELETE:
         again = ~Q(source__state=State.GONE)
-    known = Q(source__isnull=False) | Q(resource__isnull=False)
+    known = Q(source__isnull=False) | Q(resource__isnull=False) | Q(provider=WEB)
     counted = Count("pk", filter=known & (Q(source=None) | again))
     found = _retried(run).order_by().values("reason").annotate(total=Count("pk"), retryable=counted)
     rows = [Reason(row["reason"], row["total"], row["retryable"]) for row in found]
@@ -73,9 +81,17 @@ def reasons(run: Run) -> list[Reason]:
 
 
 def _retried(run: Run) -> QuerySet[Item]:
-    if run.kind == RunKind.DISCOVER:
+    if run.kind in (RunKind.DISCOVER, RunKind.SYNC):  # it is started anew
         return Item.objects.none()
     return Item.objects.filter(run=run, outcome__in=RETRIED)
+
+
+def _under_their_address(
+    workspace: Workspace, names: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], Source]:
+    """The sources that Fini has by now under the very addresses of a web run."""
+    known = pages_in_fini(workspace, [address for provider, address in names if provider == WEB])
+    return {(WEB, address): source for address, source in known.items() if is_same(source, address)}
 
 
 def _choose_items(run: Run, keys: Sequence[int]) -> Iterator[Chosen]:
@@ -83,11 +99,14 @@ def _choose_items(run: Run, keys: Sequence[int]) -> Iterator[Chosen]:
     for part in chunks(keys, CHUNK):
         items = list(Item.objects.filter(pk__in=part).select_related("source").order_by("position"))
         nameless = [(item.provider, item.external_id) for item in items if item.source is None]
-        present = by_resource(run.workspace, nameless)
+        present = by_resource(run.workspace, nameless) | _under_their_address(run.workspace, nameless)
         held = holders([item.source_id for item in items if item.source_id])
         held |= holders([source.pk for source in present.values()])
         for item in items:
             source = item.source or present.get((item.provider, item.external_id))
             plan = plan_for_item(run, item.outcome, source, item.resource, held)
             key = source.pk if source else None
-            yield Chosen(plan, source.provider if source else item.provider, key, item.resource)
+            sent = item.resource
+            if plan.way == Action.WEB:
+                sent = {"originalUrl": item.external_id, "title": item.external_id}
+            yield Chosen(plan, source.provider if source else item.provider, key, sent)

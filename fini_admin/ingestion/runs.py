@@ -1,4 +1,4 @@
-"""Starting a run, and its end."""
+"""Starting a run, and the end of its IDs."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -6,7 +6,7 @@ from itertools import chain as chained
 from typing import NamedTuple, Protocol, TypedDict, TypeVar, Unpack
 
 from django.db import transaction
-from django.db.models import F, Max, QuerySet
+from django.db.models import Max
 
 from fini_admin.audit import chain
 from fini_admin.audit.names import Activity, By
@@ -15,16 +15,15 @@ from fini_admin.fini.routes import ResourceBody
 from fini_admin.ingestion import queue
 from fini_admin.ingestion.budget import lock_budget
 from fini_admin.ingestion.eligibility import NO_ROUTE, TAKEN
+from fini_admin.ingestion.items import finish_items
 from fini_admin.ingestion.models import (
     Item,
     ItemOutcome,
     QueueEntry,
     Run,
     RunKind,
-    RunState,
     Stage,
     Step,
-    StepState,
     Watch,
 )
 from fini_admin.ingestion.steps import ItemWriter, add_step, batch_size, due_batches
@@ -43,10 +42,6 @@ SENT_OF = (
         for name in ("provider", "external_id", "fini_id", "original_url", "state", "workspace_id")
     ),
 )
-
-
-# The stages in which an ID has no end yet.
-OPEN = [stage for stage in Stage if stage != Stage.ENDED]
 
 
 class Wait(NamedTuple):
@@ -276,24 +271,3 @@ def finish_and_release(run: Run, items: Sequence[Item], outcome: ItemOutcome, re
         finish_items(run.pk, Item.objects.filter(pk__in=[item.pk for item in batch]), outcome, reason)
         if outcome != ItemOutcome.DONE:
             queue.release_entries(run, [item.source_id for item in batch if item.source_id])
-
-
-def finish_items(run: int, items: QuerySet[Item], outcome: ItemOutcome, reason: str) -> None:
-    """Give items of a run (its key) their outcome and count them. An item that has an outcome keeps it."""
-    ended = items.filter(outcome=None).update(stage=Stage.ENDED, outcome=outcome, reason=reason)
-    Run.objects.filter(pk=run).update(**{outcome.value: F(outcome.value) + ended})
-
-
-def end_finished_runs(workspace: Workspace) -> None:
-    """End each run without an open item or step, then record the head of the audit trail."""
-    ended = 0
-    for run in Run.objects.filter(workspace=workspace, state=RunState.RUNNING):
-        if not _any_open(run) and not Step.objects.filter(run=run).exclude(state=StepState.DONE).exists():
-            ended += Run.objects.filter(pk=run.pk).update(state=RunState.ENDED, ended_at=datetime.now(UTC))
-    if ended:
-        chain.record_head_on_commit(str(workspace.pk))
-
-
-def _any_open(run: Run) -> bool:
-    """Whether an item of the run has no outcome yet: one index lookup for each open stage."""
-    return Item.objects.filter(run=run, stage__in=OPEN).exists()

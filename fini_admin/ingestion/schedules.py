@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import OuterRef, QuerySet, Subquery
-from django.shortcuts import get_object_or_404
 
 from fini_admin.audit.names import Activity, By, Origin
 from fini_admin.fini.providers import PROVIDERS
@@ -52,8 +51,13 @@ class ScheduleStatus:
         return self.schedule.next_at <= datetime.now(UTC)
 
 
-def schedule_statuses(workspace: Workspace, may_discover: Collection[str]) -> list[ScheduleStatus]:
-    """A workspace's schedules with their last runs, by one query. `may_discover`: roles that may discover."""
+def schedule_statuses(
+    workspace: Workspace, may_discover: Collection[str], *, with_runs: bool = False
+) -> list[ScheduleStatus]:
+    """A workspace's schedules, with their last runs if these are asked for, by one query.
+
+    `may_discover`: roles that may discover.
+    """
     people = User.objects.filter(email=OuterRef("set_by"))
     roles = Membership.objects.filter(user__email=OuterRef("set_by"), workspace=OuterRef("workspace"))
     found = Schedule.objects.filter(workspace=workspace, provider__in=PROVIDERS).annotate(
@@ -68,7 +72,7 @@ def schedule_statuses(workspace: Workspace, may_discover: Collection[str]) -> li
                 active=one.active, role="" if one.superuser else one.role, may_discover=may_discover
             ),
         )
-        for one in found.select_related("last_run").order_by("provider")
+        for one in (found.select_related("last_run") if with_runs else found).order_by("provider")
     ]
 
 
@@ -132,10 +136,10 @@ def _set_schedule(workspace: Workspace, provider: str, every: int | None, actor:
 def take_over(*, by: By, workspace: Workspace, provider: str) -> None:
     """A schedule runs in the name of `by.actor` from now on, at the times it had. Asked for twice, it happens once.
 
-    Raises Http404 when there is none.
+    Raises Schedule.DoesNotExist when there is none.
     """
     lock_budget(workspace)
-    schedule = get_object_or_404(Schedule, workspace=workspace, provider=provider)
+    schedule = Schedule.objects.get(workspace=workspace, provider=provider)
     if schedule.set_by == by.actor:
         return
     Schedule.objects.filter(pk=schedule.pk).update(set_by=by.actor)

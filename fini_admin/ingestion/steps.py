@@ -8,7 +8,7 @@ from django.db.models import Max
 
 from fini_admin.ingestion.models import Budget, Item, ItemOutcome, Run, RunKind, Stage, Step
 from fini_admin.lib.paging import CHUNK, chunks
-from fini_admin.workspaces.preferences import preferences
+from fini_admin.workspaces.preferences import Preferences, preferences
 
 # The stages in which a step carries an item, with the step's kind.
 CARRIED: dict[str, RunKind] = {
@@ -16,6 +16,7 @@ CARRIED: dict[str, RunKind] = {
     Stage.INGEST: RunKind.INGEST,
     Stage.REFRESH: RunKind.REFRESH,
     Stage.DELETE: RunKind.DELETE,
+    Stage.WEB: RunKind.WEB,
 }
 # The stages before these: while an item is in one of them, more may come to be sent.
 BEFORE = (Stage.REGISTER, Stage.PAIR, Stage.READ)
@@ -118,5 +119,9 @@ def due_batches(run: Run) -> Iterator[tuple[RunKind, str, Sequence[Item]]]:
 
 def batch_size(budget: Budget) -> int:
     """The most IDs a call may carry: the workspace's setting, or less if Fini stated a limit."""
-    own = preferences(budget.workspace_id).batch_size
-    return min(own, budget.batch_limit or own)
+    return batch_size_by(budget, preferences(budget.workspace_id))
+
+
+def batch_size_by(budget: Budget, held: Preferences) -> int:
+    """The same by settings that were read already."""
+    return min(held.batch_size, budget.batch_limit or held.batch_size)

@@ -32,6 +32,9 @@ SPELLED = re.compile(
     "".join(map(_spelled, PREFIX)) + rf"(?:{LETTERS}|{PERCENT}{CODES}|{BACKSLASH}(?:u00{CODES}|/)){{16,}}"
 )
 
+# What any key is written with: its own beginning, or an escape.
+_TRACE = re.compile(rf"{PREFIX}|[%\\&]")
+
 # One escape of a URL, of JSON or of HTML, which escapes only what it must.
 ESCAPE = re.compile(
     r"""%(?P<percent>[0-7][0-9A-Fa-f])|\\(?:u(?P<unit>[0-9A-Fa-f]{4})|(?P<own>["\\/]))"""
@@ -58,10 +61,12 @@ def without_keys(text: str, *known: str) -> str:
 
     Also finds keys in which a URL, JSON or HTML wrote characters as escapes.
     """
+    if not _TRACE.search(text) and all(key.startswith(PREFIX) for key in known):
+        return text
     for key in known:
         text = text.replace(key, REPLACEMENT)
-        # What looks like a key is found below, in any form.
-        if not PLAIN.fullmatch(key):
+        # What looks like a key is found below, in any form but the numbers of HTML.
+        if not PLAIN.fullmatch(key) or "&#" in text:
             # A key may hold what reads as an escape: unescaping the text changes that as well.
             for form in {key, _unescaped(key)}:
                 text = _without_spelled(text, form)

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any, Generic, TypeVar
 
 from django.contrib.humanize.templatetags.humanize import intcomma
-from django.db.models import Model, Q, QuerySet
+from django.db.models import IntegerField, Model, Q, QuerySet, Subquery, Value
 
 SIZE = 50
 COUNTED = 10_000
@@ -19,11 +19,15 @@ V = TypeVar("V")
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[M]):
-    """Rows of a list; `older` is the next page's cursor, empty on the last page."""
+    """Rows of a list; `older` is the next page's cursor, empty on the last page.
+
+    `further`: where a list that looks at only so many rows at a time goes on, when these show no more.
+    """
 
     rows: list[M]
     older: str
     first: bool
+    further: str = ""
 
 
 def whole_number(text: str | None) -> int | None:
@@ -91,8 +95,22 @@ def ordered_page(queryset: QuerySet[M], order: Order, *, cursor: str | None, siz
 
 def count(queryset: QuerySet[M]) -> str:
     """How many rows match: exact to 10,000, "10,000+" beyond."""
-    number = queryset.order_by()[: COUNTED + 1].count()
+    return counted_text(queryset.order_by()[: COUNTED + 1].count())
+
+
+def counted_text(number: int) -> str:
+    """A number that was counted to COUNTED + 1, in words."""
     return intcomma(number) if number <= COUNTED else f"{intcomma(COUNTED)}+"
+
+
+class RowCount(Subquery):
+    """How many rows match, as a value within another query; counted to COUNTED + 1 (`counted_text`)."""
+
+    template = "(SELECT COUNT(*) FROM (%(subquery)s) AS counted)"
+    output_field = IntegerField()
+
+    def __init__(self, queryset: QuerySet[Any]) -> None:
+        super().__init__(queryset.order_by().values(one=Value(1))[: COUNTED + 1])
 
 
 def chunks(values: Iterable[V], size: int) -> Iterator[list[V]]:

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from fini_admin.sandbox.documents import PROVIDERS
+from fini_admin.sandbox.validation import is_url
 
 OUTCOMES = ("usable", "failed", "empty", "never")
 _LEAF_KEYS = ("externalId", "title", "originalUrl", "object")
@@ -39,6 +40,7 @@ class Settings:
     linked_share: float = 0.25
     paragraph_bytes: int = 600
     poisoned: list[str] = field(default_factory=list)
+    redirects: dict[str, str] = field(default_factory=dict)
     seed_sources: bool = True
 
     def changed(self, changes: dict[str, Any]) -> "Settings":
@@ -85,6 +87,10 @@ def _is_bounds(value: Any) -> bool:
 
 def _is_texts(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(entry, str) for entry in value)
+
+
+def _is_redirects(value: Any) -> bool:
+    return isinstance(value, dict) and all(is_url(target) for target in value.values())
 
 
 def _is_providers(value: Any) -> bool:
@@ -140,5 +146,6 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
     "linked_share": _is_share,
     "paragraph_bytes": _is_count,
     "poisoned": _is_texts,
+    "redirects": _is_redirects,
     "seed_sources": _is_bool,
 }

@@ -134,23 +134,25 @@ def _describe(document: Document, item: dict[str, Any]) -> None:
 
 
 def _select_to_ingest(call: Call, source: str, names: list[str], *, refresh: bool) -> Selection:
-    selection = Selection()
+    selection, places = Selection(), set()
     for name in dict.fromkeys(names):
         document = _named(call, source, name)
         problem = _ingest_problem(call, document, refresh=refresh)
         if document is None or problem:
             selection.refusals.append(bad_request(problem))
-        else:
+        elif document.place not in places:
+            places.add(document.place)
             selection.good.append(document)
     return selection
 
 
 def _named(call: Call, source: str, name: str) -> Document | None:
-    """The source that an ingest entry means; a new URL creates one."""
+    """The source that an ingest entry means; a new URL creates one, kept under the address that it leads to."""
     store = call.world.store
     if source == "web":
-        known = store.find(call.workspace, "web", web_id(name))
-        return known or synthetic.blank_web(call.workspace, name, call.world.now())
+        kept = call.settings.redirects.get(name, name)
+        known = store.find(call.workspace, "web", web_id(kept))
+        return known or synthetic.blank_web(call.workspace, kept, call.world.now())
     document = store.get(name)
     fits = document is not None and (document.workspace, document.source) == (call.workspace, source)
     return document if fits else None

@@ -1,16 +1,18 @@
 """Writes to the mirror what an answer says of sources and resources, inside the outcome's transaction (P3)."""
 
-from collections.abc import Collection, Iterable
-from copy import copy
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TypeVar
+from uuid import UUID
 
-from django.db.models import Model
-
+from fini_admin.audit import call_names
 from fini_admin.fini.providers import Node
 from fini_admin.fini.wire import Document
 from fini_admin.lib.paging import CHUNK, chunks
+from fini_admin.lib.rows import update_rows
+from fini_admin.sources import counts
+from fini_admin.sources.counts import Counted
 from fini_admin.sources.models import DiscoveredResource, Source, StateChange
 from fini_admin.sources.states import BUSY, ENDED, Before, State, decide
 from fini_admin.workspaces.models import Workspace
@@ -33,20 +35,16 @@ COPIED = (
     "created_at",
     "updated_at",
 )
-OWN = (
-    "provider",
-    "error",
-    "paragraphs",
-    "characters",
-    "content_sha256",
-    "excerpt",
-    "id_key",
-    "address_key",
-)
-STATE_FIELDS = ("state", "state_since")
-
-
-Row = TypeVar("Row", bound=Model)
+# What is stored beside these fields when they change.
+DERIVED = {
+    "provider": ("id_key",),
+    "external_id": ("id_key", "search_text"),
+    "title": ("search_text",),
+    "original_url": ("address_key", "search_text"),
+    "changed": ("changed_at",),
+}
+# What a change of state writes.
+OF_STATE = ("state", "state_since", "sent_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,31 +56,42 @@ class Observation:
     run: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """The sources of an answer's records as they are now, and the Fini IDs of those that changed by it."""
+
+    sources: list[Source]
+    changed: set[str]
+
+
 def observe(
     workspace: Workspace, documents: Iterable[Document], origin: Observation, *, queued: Collection[str]
-) -> list[Source]:
-    """Bring the mirror to what these records say; returns the sources that changed by it.
+) -> Observed:
+    """Bring the mirror to what these records say.
 
     `queued` names the IDs among them that have an open queue entry. A record read before the one that is stored
     is left aside: calls overlap. One that was stored by a clock that was ahead holds nothing back.
     """
     records = {document.id: document for document in documents}
-    known = {held.fini_id: held for held in Source.objects.filter(workspace=workspace, fini_id__in=records)}
-    now, changed, history = datetime.now(UTC), [], []
+    sources = {held.fini_id: held for held in Source.objects.filter(workspace=workspace, fini_id__in=records)}
+    now, history = datetime.now(UTC), []
+    read: list[Source] = []
+    news: dict[str, set[str]] = {}  # by ID the fields that changed
     for fini_id, record in records.items():
-        source = known.get(fini_id) or _blank(workspace, fini_id, now)
+        source = sources[fini_id] = sources.get(fini_id) or _blank(workspace, fini_id, now)
         if source.read_at and origin.asked_at < source.read_at <= now:
             continue
-        news = _take_over(record, source)
+        read.append(source)
+        changed = _take_over(record, source)
         new = next_state(source, queued=fini_id in queued)
         if new != source.state or source.pk is None:
             history.append(_move(source, new, origin, now))
-            news = True
-        if news:
-            changed.append(source)
-    save(changed, history)
-    _mark_read(workspace, records, origin.asked_at, now)
-    return changed
+            changed.update(OF_STATE)
+        if changed:
+            news[fini_id] = changed
+    _save([sources[fini_id] for fini_id in news], set().union(*news.values()), history)
+    _mark_read(read, origin.asked_at, now)
+    return Observed(list(sources.values()), set(news))
 
 
 def _blank(workspace: Workspace, fini_id: str, now: datetime) -> Source:
@@ -91,8 +100,8 @@ def _blank(workspace: Workspace, fini_id: str, now: datetime) -> Source:
     )
 
 
-def _take_over(record: Document, source: Source) -> bool:
-    """Copy the record's fields to the source; whether any of them changed."""
+def _take_over(record: Document, source: Source) -> set[str]:
+    """Copy the record to the source; returns the names of the fields that changed."""
     content = record.content
     values = {name: getattr(record, name) for name in COPIED} | {
         "provider": record.source or source.provider,
@@ -102,10 +111,14 @@ def _take_over(record: Document, source: Source) -> bool:
         "content_sha256": content.sha256,
         "excerpt": content.excerpt,
     }
-    news = any(getattr(source, name) != value for name, value in values.items())
-    for name, value in values.items():
-        setattr(source, name, value)
-    return news
+    changed = {name for name, value in values.items() if getattr(source, name) != value}
+    for name in changed:
+        setattr(source, name, values[name])
+    for name in changed & DERIVED.keys():
+        changed.update(DERIVED[name])
+    if "changed" in changed:
+        source.changed_at = (source.changed_at or datetime.now(UTC)) if source.changed else None
+    return changed
 
 
 def next_state(source: Source, *, queued: bool, asking: bool | None = None) -> State:
@@ -131,14 +144,29 @@ def _move(source: Source, new: State, origin: Observation, now: datetime, note: 
     return change
 
 
+def _store_history(history: list[StateChange]) -> None:
+    """Store changes of state, and move the counts of the states with them."""
+    _store_changes(history)
+    deltas: Counter[tuple[UUID, str]] = Counter()
+    for change in history:
+        deltas[change.source.workspace_id, change.new] += 1
+        if change.old:  # a source that is new comes from nowhere
+            deltas[change.source.workspace_id, change.old] -= 1
+    counts.move(Counted.SOURCES, deltas)
+
+
 def move_all(sources: Iterable[Source], new: State, origin: Observation, note: str = "") -> None:
     """Move saved sources to a state, with their history; those that have it already are left alone."""
-    now = datetime.now(UTC)
-    moving = [source for source in sources if source.state != new]
+    now, given = datetime.now(UTC), list(sources)
+    held = Source.objects.filter(pk__in=[source.pk for source in given]).values_list("pk", "state")
+    states = dict(held)  # some were read before a call, and have moved since
+    for source in given:
+        source.state = states.get(source.pk, source.state)
+    moving = [source for source in given if source.state != new]
     history = [_move(source, new, origin, now, note) for source in moving]
     moved = Source.objects.filter(pk__in=[source.pk for source in moving])
     moved.update(state=new, state_since=now)
-    StateChange.objects.bulk_create(history)
+    _store_history(history)
 
 
 def settle_states(
@@ -161,61 +189,70 @@ def settle_states(
 def add_notes(sources: Iterable[Source], origin: Observation, note: str) -> None:
     """Keep in these sources' history what happened to them and left their state as it is."""
     now = datetime.now(UTC)
-    StateChange.objects.bulk_create(
-        StateChange(
-            source=source,
-            at=now,
-            old=source.state,
-            new=source.state,
-            call=origin.call,
-            run=origin.run,
-            note=note,
-        )
-        for source in sources
+    _store_changes(
+        [
+            StateChange(
+                source=source,
+                at=now,
+                old=source.state,
+                new=source.state,
+                call=origin.call,
+                run=origin.run,
+                note=note,
+            )
+            for source in sources
+        ]
     )
 
 
-def save(sources: list[Source], history: list[StateChange]) -> None:
-    """Store changed sources and their history."""
+def _store_changes(history: list[StateChange]) -> None:
+    """Store changes, and let each source's calls be found by its ID."""
+    StateChange.objects.bulk_create(history)
+    shown: dict[tuple[UUID, str], list[str]] = {}
+    for change in history:
+        shown.setdefault((change.source.workspace_id, change.call), []).append(change.source.fini_id)
+    for (workspace_id, call), ids in shown.items():
+        call_names.write(str(workspace_id), call, ids)
+
+
+def _save(sources: Sequence[Source], fields: Collection[str], history: list[StateChange]) -> None:
+    """Store sources that are new, these fields of those that are not, and their history."""
     new, old = [s for s in sources if s.pk is None], [s for s in sources if s.pk is not None]
     Source.objects.bulk_create(new)
-    # An upsert writes a page in a few milliseconds; bulk_update takes half a second for as many columns.
-    Source.objects.bulk_create(
-        [without_pk(source) for source in old],
-        update_conflicts=True,
-        unique_fields=["workspace", "fini_id"],
-        update_fields=[*COPIED, *OWN, *STATE_FIELDS, "sent_at"],
-    )
-    StateChange.objects.bulk_create(history)
+    update_rows(old, fields)
+    _store_history(history)
 
 
-def without_pk(row: Row) -> Row:
-    """A copy of the row without its key, for an upsert by its natural key."""
-    twin = copy(row)
-    twin.pk = None
-    return twin
-
-
-def _mark_read(workspace: Workspace, ids: Collection[str], asked_at: datetime, now: datetime) -> None:
+def _mark_read(sources: Sequence[Source], asked_at: datetime, now: datetime) -> None:
     """Note when these records were read, and drop the requests for a read that this one fulfils."""
-    read = Source.objects.filter(workspace=workspace, fini_id__in=list(ids))
-    read.exclude(read_at__gt=asked_at, read_at__lte=now).update(
-        read_at=asked_at, last_seen=now, missed_walks=0
-    )
-    read.filter(wanted_since__lte=asked_at).update(wanted_since=None)
+    for source in sources:
+        source.read_at, source.last_seen, source.missed_walks = asked_at, now, 0
+    read = Source.objects.filter(pk__in=[source.pk for source in sources])
+    read.update(read_at=asked_at, last_seen=now, missed_walks=0)
+    fulfilled = [source for source in sources if source.wanted_since and source.wanted_since <= asked_at]
+    for source in fulfilled:
+        source.wanted_since = None
+    Source.objects.filter(pk__in=[source.pk for source in fulfilled]).update(wanted_since=None)
 
 
-def ensure_sources(workspace: Workspace, provider: str, ids: list[str], origin: Observation) -> list[Source]:
-    """The sources of IDs that Fini returned, in the order of `ids`; unknown ones are made (P3)."""
+def ensure_sources(
+    workspace: Workspace,
+    provider: str,
+    ids: list[str],
+    origin: Observation,
+    *,
+    state: State = State.REGISTERED,
+) -> list[Source]:
+    """The sources of IDs that Fini returned, in the order of `ids`; unknown ones are made, in `state` (P3)."""
     held = {source.fini_id: source for source in Source.objects.filter(workspace=workspace, fini_id__in=ids)}
     now = datetime.now(UTC)
     new = [_blank(workspace, fini_id, now) for fini_id in ids if fini_id not in held]
     history = []
     for source in new:
         source.provider, source.run = provider, origin.run
-        history.append(_move(source, State.REGISTERED, origin, now))
-    Source.objects.bulk_create(new)
-    StateChange.objects.bulk_create(history)
+        history.append(_move(source, state, origin, now))
+    _save(new, (), history)
+    call_names.write(str(workspace.pk), origin.call, held)
     held |= {source.fini_id: source for source in new}
     return [held[fini_id] for fini_id in ids]
 
@@ -240,6 +277,7 @@ def store_listing(workspace: Workspace, provider: str, tree: list[Node], run: in
             "icon",
             "listed_at",
             "listed_run",
+            "search_text",
         ],
     )
     return sum(row.leaf for row in rows)

@@ -6,6 +6,7 @@ from django.db import models
 
 from fini_admin.fini.external_ids import comparison_key
 from fini_admin.fini.same_address import address_key
+from fini_admin.sources.search import search_text
 from fini_admin.sources.states import State
 from fini_admin.workspaces.models import Workspace
 
@@ -48,6 +49,20 @@ class AddressKey(CharField):
         return name, "django.db.models.CharField", args, options
 
 
+class SearchText(TextField):
+    """What a row is found by, set whenever the row is stored."""
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> str:  # noqa: FBT001 - Django's signature
+        row: Any = model_instance
+        row.search_text = row.found_by()
+        return str(row.search_text)
+
+    def deconstruct(self) -> Any:
+        """As a plain field, so that migrations need no code of ours."""
+        name, _, args, options = super().deconstruct()
+        return name, "django.db.models.TextField", args, options
+
+
 class DiscoveredResource(models.Model):
     """Something importable in a provider, as discovery last listed it; containers only hold others.
 
@@ -69,6 +84,7 @@ class DiscoveredResource(models.Model):
     icon = models.TextField(blank=True)
     listed_at = models.DateTimeField()
     listed_run = models.PositiveBigIntegerField()
+    search_text = SearchText(default="", editable=False)
 
     class Meta:
         db_table = "sources_resource"  # the model's name until it was told from the wire's `Resource`
@@ -83,6 +99,9 @@ class DiscoveredResource(models.Model):
     def __str__(self) -> str:
         return f"{self.provider} {self.external_id}"
 
+    def found_by(self) -> str:
+        return search_text(self.workspace_id, [self.title, self.external_id], self.original_url)
+
 
 class Source(models.Model):
     """Fini's record of one resource, less its text (T10), and what we know beyond it.
@@ -90,7 +109,8 @@ class Source(models.Model):
     `fini_id` is Fini's; the record's fields are empty until it was read. `before_…` are the record's values as
     they stood before the latest send: what differs from them is that send's trace (T3). `wanted_since`: the
     record must be read by a call asked at or after that time. `sent_at`: a job of ours is followed since then.
-    `id_key` and `address_key` are what its external ID and its address are compared by.
+    `id_key` and `address_key` are what its external ID and its address are compared by. `changed_at`: when we first
+    saw that Fini marks it as changed; null while it does not.
     """
 
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
@@ -113,6 +133,7 @@ class Source(models.Model):
     operation = models.TextField(blank=True)
     reason = models.TextField(blank=True)
     changed = models.BooleanField(null=True)
+    changed_at = models.DateTimeField(null=True)
     created_at = models.TextField(blank=True)
     updated_at = models.TextField(blank=True)
     paragraphs = models.PositiveIntegerField(default=0)
@@ -132,6 +153,7 @@ class Source(models.Model):
     before_job = models.TextField(blank=True)
     before_status = models.TextField(blank=True)
     before_updated = models.TextField(blank=True)
+    search_text = SearchText(default="", editable=False)
 
     class Meta:
         constraints = (
@@ -147,6 +169,7 @@ class Source(models.Model):
             models.Index(fields=["workspace", "provider", "state", "id"], name="source_by_provider_state"),
             models.Index(fields=["workspace", "run", "id"], name="source_by_run"),
             models.Index(fields=["workspace", "state_since", "id"], name="source_by_change"),
+            models.Index(fields=["workspace", "id"], name="source_changed", condition=models.Q(changed=True)),
             models.Index("workspace", TITLE_KEY, "id", name="source_by_title"),
             models.Index(
                 fields=["workspace", "wanted_since"],
@@ -161,10 +184,27 @@ class Source(models.Model):
     def __str__(self) -> str:
         return f"{self.provider} {self.external_id or self.fini_id}"
 
+    def found_by(self) -> str:
+        return search_text(self.workspace_id, [self.title, self.external_id, self.fini_id], self.original_url)
+
     @property
     def wire_id(self) -> str:
         """Its name in ingest's arrays: the URL for `web`, else Fini's ID (T8)."""
         return self.original_url if self.provider == "web" else self.fini_id
+
+
+class Count(models.Model):
+    """How many there are of something in a workspace (counts.py): `kind` is what is counted, `value` by which sort."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=10)
+    value = models.CharField(max_length=10, blank=True)
+    number = models.BigIntegerField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["workspace", "kind", "value"], name="one_count_per_value"),
+        )
 
 
 class StateChange(models.Model):

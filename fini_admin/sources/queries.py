@@ -1,16 +1,23 @@
 """Reads of sources and of their history."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypedDict
 
-from django.db.models import Count, F, FilteredRelation, Q, QuerySet
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.db import connection
+from django.db.models import F, FilteredRelation, Q, QuerySet
 
 from fini_admin.fini.external_ids import comparison_key
+from fini_admin.fini.routes import SOURCES
 from fini_admin.fini.wire import SOURCE_ID
 from fini_admin.lib.paging import CHUNK, Order, chunks, count, whole_number
+from fini_admin.sources import counts
+from fini_admin.sources.counts import Counted
 from fini_admin.sources.models import TITLE_KEY, Source, StateChange
-from fini_admin.sources.search import SOURCE_FIELDS, search
+from fini_admin.sources.search import search
 from fini_admin.sources.states import State
 from fini_admin.workspaces.models import Workspace
 
@@ -42,7 +49,7 @@ class SourceCriteria(TypedDict, total=False):
 
     `q` is what was typed to search for, `run` the latest run that touched them; `since`: their state has changed at
     that time or after it. `waits` is the lane of an open queue entry; `reason` is what Fini said when it failed on
-    them, or how that begins (`REASON`).
+    them, or how that begins (`REASON`). `changed`: Fini marks their originals as changed.
     """
 
     q: str
@@ -52,6 +59,7 @@ class SourceCriteria(TypedDict, total=False):
     since: datetime | None
     waits: str
     reason: str
+    changed: bool | None
 
 
 COLUMNS = {
@@ -60,6 +68,7 @@ COLUMNS = {
     "run": "run",
     "since": "state_since__gte",
     "waits": "open_entry__lane",
+    "changed": "changed",
 }
 
 
@@ -73,7 +82,7 @@ def matching(workspace: Workspace, filters: SourceCriteria) -> QuerySet[Source]:
     }
     found = with_lane(Source.objects.filter(workspace=workspace)).annotate(title_key=TITLE_KEY)
     failed = failed_for(filters.get("reason", ""))
-    return found.filter(search(filters.get("q", ""), SOURCE_FIELDS), failed, **given)
+    return found.filter(search(workspace.pk, filters.get("q", "")), failed, **given)
 
 
 def failed_for(reason: str) -> Q:
@@ -86,10 +95,48 @@ def failed_for(reason: str) -> Q:
 
 def reasons(workspace: Workspace) -> list[str]:
     """Why the newest failed sources failed, the most frequent reason first; each as the filter takes it."""
-    newest = Source.objects.filter(workspace=workspace, state=State.FAILED).exclude(error="").order_by("-pk")
-    looked_at = Source.objects.filter(pk__in=newest.values("pk")[:_LOOKED_AT])
-    counted = looked_at.values("error").annotate(number=Count("pk")).order_by("-number", "error")
-    return list(dict.fromkeys(row["error"][:REASON] for row in counted[:_REASONS]))
+    return list(_numbers(_FAILURES, workspace)["failures"])
+
+
+# By hand, for each poll of Home asks it: to put it together would take longer than to answer it.
+_FAILURES = """
+    SELECT 'failures', error, count(*) AS number FROM (
+        SELECT error FROM sources_source
+        WHERE workspace_id = %(key)s AND state = %(failed)s AND error <> '' ORDER BY id DESC LIMIT %(looked_at)s
+    ) newest GROUP BY error ORDER BY number DESC, error LIMIT %(reasons)s
+"""
+_NUMBERS = f"""
+    SELECT kind, value, number FROM sources_count WHERE workspace_id = %(key)s
+    UNION ALL SELECT * FROM ({_FAILURES}) failures
+"""  # noqa: S608 - our own words
+
+
+@dataclass(frozen=True, slots=True)
+class KeptNumbers:
+    """The kept counts of sources by state and of open entries by lane, and how many newest failed have each reason."""
+
+    sources: dict[str, int]
+    entries: dict[str, int]
+    failures: dict[str, int]
+
+
+def kept_numbers(workspace: Workspace) -> KeptNumbers:
+    """All of them by one query."""
+    found = _numbers(_NUMBERS, workspace)
+    return KeptNumbers(found[Counted.SOURCES], found[Counted.ENTRIES], found["failures"])
+
+
+def _numbers(sql: str, workspace: Workspace) -> dict[str, dict[str, int]]:
+    """The numbers of each kind; of failures, whose long reasons are one by their beginning, the most frequent first."""
+    key = Workspace._meta.pk.get_db_prep_value(workspace.pk, connection)
+    values = {"key": key, "failed": State.FAILED.value, "looked_at": _LOOKED_AT, "reasons": _REASONS}
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        rows = sorted(cursor.fetchall(), key=lambda row: (-row[2], row[1]))
+    found: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for kind, value, number in rows:
+        found[kind][value[:REASON]] = found[kind].get(value[:REASON], 0) + number
+    return found
 
 
 def with_lane(found: QuerySet[Source]) -> QuerySet[Source]:
@@ -118,15 +165,35 @@ def keys_by_id(workspace: Workspace, ids: Sequence[str]) -> dict[str, int]:
     return found
 
 
-def by_state(found: QuerySet[Source]) -> dict[str, str]:
-    """How many of them each state has, and all of them under the empty name; counted as paging.count does."""
+def by_state(workspace: Workspace, criteria: SourceCriteria) -> dict[str, str]:
+    """How many sources that match have each state, and how many match, under the empty name.
+
+    Exact without criteria, for these counts are kept; else counted as paging.count does.
+    """
+    if not any(criteria.values()):
+        return in_each_state(counts.kept(workspace, Counted.SOURCES))
+    found = matching(workspace, criteria)
     return {"": count(found)} | {state: count(found.filter(state=state)) for state in State.values}
+
+
+def in_each_state(held: Mapping[str, int]) -> dict[str, str]:
+    """The kept counts as `by_state` tells them."""
+    numbers = {"": sum(held.values())} | {state: held.get(state, 0) for state in State.values}
+    return {state: intcomma(number) for state, number in numbers.items()}
 
 
 def source_of(workspace: Workspace, fini_id: str) -> Source | None:
     if not SOURCE_ID.fullmatch(fini_id):
         return None
     return Source.objects.filter(workspace=workspace, fini_id=fini_id).first()
+
+
+def ids_of_external(workspace: Workspace, external_id: str) -> list[str]:
+    """The IDs in Fini of the sources that have this external ID, at most 100."""
+    found = Source.objects.filter(
+        workspace=workspace, provider__in=SOURCES, external_id=external_id, fini_id__gt=""
+    )
+    return list(found.values_list("fini_id", flat=True)[:100])
 
 
 def history(source: Source) -> QuerySet[StateChange]:

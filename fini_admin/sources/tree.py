@@ -9,6 +9,7 @@ a branch, and the first row in it.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.db.models import (
     BooleanField,
@@ -18,6 +19,7 @@ from django.db.models import (
     Min,
     Q,
     QuerySet,
+    Subquery,
     TextField,
     Value,
     Window,
@@ -25,11 +27,12 @@ from django.db.models import (
 from django.db.models.functions import Concat, RowNumber
 
 from fini_admin.fini.routes import is_url
-from fini_admin.lib.paging import count
+from fini_admin.lib.paging import RowCount
 from fini_admin.sources.models import DiscoveredResource, Source
-from fini_admin.sources.search import LISTED_FIELDS, search
+from fini_admin.sources.search import matches
 from fini_admin.sources.states import State
 from fini_admin.workspaces.models import Workspace
+from fini_admin.workspaces.queries import facts
 
 ROOT = ""
 ROWS = 200  # of a branch at first, and as many more each time they are asked for
@@ -139,7 +142,7 @@ def matching_leaves(scope: Scope) -> QuerySet[DiscoveredResource]:
     found = leaves(scope).filter(Q(new=True)) if scope.new else leaves(scope)
     if not scope.search:
         return found
-    hit = search(scope.search, LISTED_FIELDS)
+    hit = matches(scope.search)
     below = _paths_below(scope, [own_path(row) for row in _all_rows(scope).filter(hit, leaf=False)])
     return found.filter(hit | Q(path__in=below) if below else hit)
 
@@ -199,7 +202,7 @@ def branch_of(scope: Scope, key: int) -> DiscoveredResource | None:
 def read(scope: Scope, opened: Mapping[int, int]) -> Tree:
     """The tree with the branches open whose keys are in `opened`, each with its number of pages; 0 is the root."""
     reading = TreeReader(scope)
-    number = _total(reading.found, scope.listed)
+    number = _read_totals([_total(reading.found, scope)]).get(scope.provider, LeafCounts())
     few = bool(scope.search) and number.total <= AT_ONCE
     pages = {ROOT: 1} | (dict.fromkeys(reading.below, 1) if few else {}) | _paths_of(scope, opened)
     return Tree(reading.levels(pages)[ROOT], number, few)
@@ -218,11 +221,22 @@ def _paths_of(scope: Scope, opened: Mapping[int, int]) -> dict[str, int]:
     return pages | ({ROOT: opened[0]} if 0 in opened else {})
 
 
-def _total(found: QuerySet[DiscoveredResource], listed: int) -> LeafCounts:
-    """How many resources these leaves are; one at two places counts once."""
+def totals(scopes: Iterable[Scope]) -> dict[str, LeafCounts]:
+    """How many resources each scope holds, as its tree counts them, by provider; what holds none is left out."""
+    return _read_totals([_total(matching_leaves(scope), scope) for scope in scopes])
+
+
+def _read_totals(counted: Sequence[QuerySet[Any, Any]]) -> dict[str, LeafCounts]:
+    rows = counted[0].union(*counted[1:], all=True) if counted else ()
+    return {provider: LeafCounts(*numbers) for provider, *numbers in rows}
+
+
+def _total(found: QuerySet[DiscoveredResource], scope: Scope) -> QuerySet[Any, Any]:
+    """The row of a provider and how many resources these leaves are; one at two places counts once."""
     total, new = Count("external_id", distinct=True), Count("external_id", distinct=True, filter=Q(new=True))
-    now = Count("external_id", distinct=True, filter=Q(listed_run__gte=listed))
-    return LeafCounts(*found.order_by().aggregate(a=total, b=new, c=now).values())
+    now = Count("external_id", distinct=True, filter=Q(listed_run__gte=scope.listed))
+    counted = found.order_by().values("provider").annotate(all=total, fresh=new, now=now)
+    return counted.values_list("provider", "all", "fresh", "now")
 
 
 class TreeReader:
@@ -326,5 +340,9 @@ def version(scope: Scope) -> str:
     Constant work: while very many records are unread, their states change anyway.
     """
     changed = Source.objects.filter(workspace=scope.workspace).order_by("-state_since")
-    latest = changed.values_list("state_since", flat=True).first()
-    return f"{scope.listed}.{latest}.{count(sources(scope).filter(external_id=''))}"
+    found = facts(
+        scope.workspace.pk,
+        latest=Subquery(changed.values("state_since")[:1]),
+        unread=RowCount(sources(scope).filter(external_id="")),
+    )
+    return f"{scope.listed}.{found['latest']}.{found['unread']}"

@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.middleware.gzip import GZipMiddleware
 from django.template.loader import render_to_string
 
 from fini_admin.lib import outage
@@ -66,6 +67,18 @@ class Answers:
         if isinstance(exception, UNREADABLE):
             return encryption_key_missing(exception)
         return _plain_page(400) if outage.refuses_nul(exception) else None
+
+
+class Compress(GZipMiddleware):
+    """Compresses answers, but not those under /accounts/: they may show secrets, which a length could tell (BREACH).
+
+    Padding of random length makes lengths tell less everywhere (docs/security.md).
+    """
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        return (
+            response if request.path.startswith("/accounts/") else super().process_response(request, response)
+        )
 
 
 def _has_nul(request: HttpRequest) -> bool:

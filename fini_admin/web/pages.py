@@ -4,22 +4,23 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.core.cache import cache
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django_htmx.http import HttpResponseClientRedirect
 
 from fini_admin.audit import chain
-from fini_admin.ingestion.queries import footer, queue_length, running_runs, worker_alive
+from fini_admin.ingestion.now import Now
+from fini_admin.ingestion.queries import worker_alive
 from fini_admin.lib import outage
 from fini_admin.lib.keyring import UnknownKey
+from fini_admin.web import live
 from fini_admin.web.permissions import SignedInRequest, public, signed_in
+from fini_admin.web.wording.across import workspace_lines
+from fini_admin.web.wording.explanations import explanation
 from fini_admin.workspaces import queries
 from fini_admin.workspaces.models import Workspace
 from fini_admin.workspaces.permissions import Permission
@@ -27,32 +28,37 @@ from fini_admin.workspaces.permissions import Permission
 log = logging.getLogger(__name__)
 # How long /readyz waits for another writer. Most probes time out soon after.
 PROBE_SECONDS = 2
+MOST_WORKSPACES = 100
 
 
 @dataclass(frozen=True)
 class MenuEntry:
-    """A link in the side menu. `group` starts a group of that name; `note` counts something, shown beside it."""
+    """A link in the side menu with its heroicon. `group` starts a group of that name; `note` is a count beside it."""
 
     text: str
     view: str
     permission: Permission
+    icon: str = "globe-alt"
     group: str = ""
-    note: Callable[[Workspace], str] | None = None
+    note: Callable[[Now], str] | None = None
 
 
 # Order and texts are stable: people's scripts and habits rely on them.
 MENU = (
-    MenuEntry("Home", "workspace", Permission.SOURCES_READ),
-    MenuEntry("Discover", "discover", Permission.SOURCES_DISCOVER),
-    MenuEntry("Register", "register", Permission.SOURCES_REGISTER),
-    MenuEntry("Queue", "queue", Permission.QUEUE_READ, note=queue_length),
-    MenuEntry("Sources", "sources", Permission.SOURCES_READ),
-    MenuEntry("Runs", "runs", Permission.RUNS_READ, note=running_runs),
-    MenuEntry("Audit", "calls", Permission.CALLS_READ, group="prove"),
-    MenuEntry("Activity", "activity", Permission.ACTIVITY_READ),
-    MenuEntry("Keys", "keys", Permission.KEYS_MANAGE, group="manage"),
-    MenuEntry("Members", "members", Permission.MEMBERS_MANAGE),
-    MenuEntry("Settings", "settings", Permission.SETTINGS_MANAGE),
+    MenuEntry("Home", "workspace", Permission.SOURCES_READ, "home"),
+    MenuEntry("Runs", "runs", Permission.RUNS_READ, "play", note=lambda now: now.running_note),
+    MenuEntry("Discover", "discover", Permission.SOURCES_DISCOVER, "magnifying-glass", "bring in"),
+    MenuEntry("Register", "register", Permission.SOURCES_REGISTER, "plus", "bring in"),
+    MenuEntry("Web", "web", Permission.SOURCES_CRAWL, "globe-alt", "bring in"),
+    MenuEntry(
+        "Queue", "queue", Permission.QUEUE_READ, "queue-list", "bring in", lambda now: now.waiting_note
+    ),
+    MenuEntry("Sources", "sources", Permission.SOURCES_READ, "circle-stack", "keep right"),
+    MenuEntry("Audit", "calls", Permission.CALLS_READ, "shield-check", "prove"),
+    MenuEntry("Activity", "activity", Permission.ACTIVITY_READ, "clock", "prove"),
+    MenuEntry("Keys", "keys", Permission.KEYS_MANAGE, "key", "manage"),
+    MenuEntry("Members", "members", Permission.MEMBERS_MANAGE, "users", "manage"),
+    MenuEntry("Settings", "settings", Permission.SETTINGS_MANAGE, "cog-6-tooth", "manage"),
 )
 
 
@@ -64,11 +70,24 @@ def render_page(
     parts: tuple[str, ...] = ("list",),
     status: int = 200,
 ) -> HttpResponse:
-    """Render the template, or for htmx the part of it that `?part=` names, the first of `parts` by default."""
-    if not request.htmx:  # type: ignore[attr-defined]  # set by HtmxMiddleware
+    """Render the template, for htmx the part that `?part=` names, for a page that asks for news what differs."""
+    shown = parts_shown(request, parts)
+    if not shown:
         return render(request, template, context, status=status)
+    if getattr(request, "seen", None):
+        return live.news(request, template, context, shown)
+    return render(request, f"{template}#{shown[0]}", context, status=status)
+
+
+def parts_shown(request: HttpRequest, parts: tuple[str, ...]) -> tuple[str, ...]:
+    """Which of a page's parts the answer has: for htmx one, the first by default; none means the whole page."""
+    seen: live.Seen | None = getattr(request, "seen", None)
+    if seen:
+        return tuple(part for part in parts if part in seen.parts)
+    if not request.htmx:  # type: ignore[attr-defined]  # set by HtmxMiddleware
+        return ()
     part = request.GET.get("part")
-    return render(request, f"{template}#{part if part in parts else parts[0]}", context, status=status)
+    return (part if part in parts else parts[0],)
 
 
 def redirect_to(request: HttpRequest, url: str) -> HttpResponse:
@@ -80,28 +99,15 @@ def redirect_to(request: HttpRequest, url: str) -> HttpResponse:
     return answer
 
 
-def viewer_time_zone(
-    get_response: Callable[[HttpRequest], HttpResponseBase],
-) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Middleware: activate the time zone that the browser named in a cookie (frame.js); UTC without one."""
-
-    def zoned(request: HttpRequest) -> HttpResponseBase:
-        try:
-            timezone.activate(ZoneInfo(request.COOKIES.get("zone", "UTC")))
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            timezone.deactivate()
-        return get_response(request)
-
-    return zoned
-
-
 @signed_in
 def home(request: SignedInRequest) -> HttpResponse:
-    """The person's only workspace, or the list to choose from."""
-    workspaces = list(queries.workspaces_of(request.user))
+    """The person's only workspace, or what goes on in each of several."""
+    workspaces = list(queries.workspaces_of(request.user)[: MOST_WORKSPACES + 1])
     if len(workspaces) == 1:
         return redirect("workspace", workspaces[0].slug)
-    return render(request, "pages/choose.html", {"workspaces": workspaces})
+    shown = workspaces[:MOST_WORKSPACES]
+    context = {"lines": workspace_lines(shown), "more": len(workspaces) > len(shown)}
+    return render_page(request, "pages/choose.html", context)
 
 
 @signed_in
@@ -146,21 +152,37 @@ def _encryption_keys_fit() -> bool:
 
 
 def frame(request: HttpRequest) -> dict[str, object]:
-    """Context processor: the menu with the entries that this person may open, and the foot.
+    """Context processor: the menu with what this person may open, the foot, the mark (live.py), what the page is for.
 
-    Counts are callables: a fragment, which shows no frame, runs no query for them.
+    `keep` is a query: with it an account's page keeps the menu. What is read of the workspace is callable: a fragment,
+    which shows no frame, runs no query for it.
     """
     workspace = getattr(request, "workspace", None)
     allowed: frozenset[Permission] = getattr(request, "permissions", frozenset())
+    at = request.resolver_match
+    found: dict[str, object] = {"menu": [], "explained": explanation(at.url_name if at else "")}
     if workspace is None:
-        return {"menu": []}
+        return found
     entries = [entry for entry in MENU if entry.permission in allowed]
+    if not entries:
+        return found
+    now: Now = request.now  # type: ignore[attr-defined]  # set by permissions.requires, as the workspace
     menu = [_menu_line(entry, request, workspace) for entry in entries]
-    return {"menu": menu, "foot": partial(footer, workspace)} if menu else {"menu": []}
+    # A page that is refused has no news.
+    mark = partial(live.mark_of, now) if hasattr(request, "seen") else ""
+    return found | {"menu": menu, "foot": now, "mark": mark, "keep": f"?in={workspace.slug}"}
 
 
 def _menu_line(entry: MenuEntry, request: HttpRequest, workspace: Workspace) -> dict[str, object]:
     url = reverse(entry.view, args=[workspace.slug])
     here = url == request.path or (entry.view != "workspace" and request.path.startswith(url))
-    told = {"text": entry.text, "url": url, "here": here, "group": entry.group, "view": entry.view}
-    return told | {"counted": bool(entry.note), "note": partial(entry.note, workspace) if entry.note else ""}
+    return {
+        "text": entry.text,
+        "icon": entry.icon,
+        "url": url,
+        "here": here,
+        "group": entry.group,
+        "view": entry.view,
+        "counted": bool(entry.note),
+        "note": partial(entry.note, request.now) if entry.note else "",  # type: ignore[attr-defined]  # the same
+    }

@@ -6,7 +6,7 @@ URLconf and fails for a view without one. What a person cannot see is 404; what 
 
 from collections.abc import Callable
 from enum import StrEnum
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, Concatenate, ParamSpec
 
 from django.contrib.auth.middleware import LoginRequiredMiddleware
@@ -14,15 +14,18 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase, HttpResponseRedirect, HttpResponseRedirectBase
-from django.shortcuts import get_object_or_404, resolve_url
+from django.shortcuts import resolve_url
 from django.urls import reverse
+from django.utils.functional import SimpleLazyObject
 from django.views.decorators.http import require_http_methods
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
 from fini_admin.audit.names import By, Origin
+from fini_admin.ingestion.now import Now, now_in
 from fini_admin.people import second_factor
 from fini_admin.people.sealing import UNREADABLE
+from fini_admin.web import live
 from fini_admin.web.middleware import encryption_key_missing
 from fini_admin.workspaces import queries
 from fini_admin.workspaces.models import Role, User, Workspace
@@ -51,6 +54,8 @@ class WorkspaceRequest(SignedInRequest):
     workspace: Workspace
     role: Role
     permissions: frozenset[Permission]
+    now: Now
+    seen: live.Seen | None
 
 
 View = Callable[..., HttpResponseBase]
@@ -83,27 +88,43 @@ def requires(
         def checked(
             request: WorkspaceRequest, slug: str, *args: P.args, **kwargs: P.kwargs
         ) -> HttpResponseBase:
-            request.workspace = get_object_or_404(queries.workspaces_of(request.user), slug=slug)
-            role = queries.role_in(request.user, request.workspace)
-            if role is None:  # the membership ended between the two reads
+            held = queries.place_of(request.user, slug)
+            if held is None:
                 raise Http404
-            request.role, request.permissions = role, ALLOWED[role]
+            _enter(request, *held)
+            # A page's version is read before the page, so that no write between the two is missed.
+            whole = request.method == "GET" and not request.htmx
+            now = partial(now_in, request.workspace)
+            request.now = now() if whole else SimpleLazyObject(now)  # type: ignore[assignment]  # as good as read
             if permission not in request.permissions:
                 raise PermissionDenied
             request.by = By(request.user.email, Origin.BROWSER)
-            return view(request, *args, **kwargs)
+            request.seen = live.seen_by(request)
+            return live.early_answer(request) or view(request, *args, **kwargs)
 
         return _set_rule(checked, permission)
 
     return decorate
 
 
+def _enter(request: HttpRequest, workspace: Workspace, role: Role) -> None:
+    """Set the workspace of a request, and what its person is and may do there."""
+    request.__dict__.update(workspace=workspace, role=role, permissions=ALLOWED[role])
+
+
 def signed_in(view: View) -> View:
-    """Decorate a view outside any workspace that is open to everybody who is logged in."""
+    """Decorate a view outside any workspace that is open to everybody who is logged in.
+
+    `in` in its address names the workspace whose menu it keeps, if the person may see that.
+    """
 
     @wraps(view)
     def checked(request: SignedInRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         request.by = By(request.user.email, Origin.BROWSER)
+        held = queries.place_of(request.user, request.GET["in"]) if "in" in request.GET else None
+        if held is not None:
+            _enter(request, *held)
+            request.__dict__["now"] = SimpleLazyObject(partial(now_in, held[0]))
         return view(request, *args, **kwargs)
 
     return _set_rule(checked, Rule.SIGNED_IN)

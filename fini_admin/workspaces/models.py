@@ -10,6 +10,19 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 
 
+class Theme(models.TextChoices):
+    """The colours of pages, where a person wants others than their system's."""
+
+    LIGHT = "light"
+    DARK = "dark"
+
+
+class Density(models.TextChoices):
+    """How close lines stand, where a person wants them closer than usual."""
+
+    COMPACT = "compact"
+
+
 class UserManager(BaseUserManager["User"]):
     """Creates people. Addresses are stored and compared in lower case."""
 
@@ -28,6 +41,12 @@ class User(AbstractBaseUser, PermissionsMixin):
     name = models.CharField(max_length=150, blank=True)
     is_active = models.BooleanField(default=True)
     date_joined = models.DateTimeField(default=timezone.now)
+    # How pages look to this person; empty: as their browser says.
+    theme = models.CharField(max_length=10, blank=True, choices=Theme)
+    density = models.CharField(max_length=10, blank=True, choices=Density)
+    zone = models.CharField(max_length=60, blank=True)
+    # Whether single keys do something on pages (keys.js).
+    single_keys = models.BooleanField(default=True)
 
     objects = UserManager()
     USERNAME_FIELD = "email"
@@ -158,3 +177,29 @@ class WorkspaceSettings(models.Model):
 
     def __str__(self) -> str:
         return f"settings of {self.workspace_id}"
+
+
+class SearchedPage(models.TextChoices):
+    """The pages whose searches can be saved, by the names of their views."""
+
+    CALLS = "calls"
+    ACTIVITY = "activity"
+
+
+class SavedSearch(models.Model):
+    """A search of the audit trail that somebody saved: `query` is the address behind the question mark."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="+")
+    owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    page = models.CharField(max_length=10, choices=SearchedPage.choices)
+    name = models.CharField(max_length=60)
+    query = models.TextField()
+    shared = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["workspace", "owner", "name"], name="one_search_per_name"),
+        )
+
+    def __str__(self) -> str:
+        return self.name

@@ -19,10 +19,13 @@ class Permission(StrEnum):
     QUEUE_REMOVE = "queue:entry:remove"
     RUNS_READ = "runs:run:read"
     RUNS_STEER = "runs:run:steer"
+    WORK_HOLD = "runs:work:hold"
     CALLS_READ = "audit:call:read"
     BODIES_READ = "audit:body:read"
     ACTIVITY_READ = "audit:activity:read"
     PEOPLE_SEARCH = "audit:person:search"
+    SEARCHES_SAVE = "audit:search:save"
+    SEARCHES_SHARE = "audit:search:share"
     TRAIL_EXPORT = "audit:trail:export"
     TRAIL_VERIFY = "audit:trail:verify"
     KEYS_MANAGE = "keys:key:manage"
@@ -41,12 +44,15 @@ EDITOR = VIEWER | {
     Permission.SOURCES_CRAWL,
     Permission.QUEUE_REMOVE,
     Permission.RUNS_STEER,
+    Permission.SEARCHES_SAVE,
 }
 ADMIN = EDITOR | {
     Permission.SOURCES_DELETE,
+    Permission.WORK_HOLD,
     Permission.BODIES_READ,
     Permission.ACTIVITY_READ,
     Permission.PEOPLE_SEARCH,
+    Permission.SEARCHES_SHARE,
     Permission.TRAIL_EXPORT,
     Permission.TRAIL_VERIFY,
     Permission.KEYS_MANAGE,
@@ -63,6 +69,9 @@ OF_RUNS: dict[str, Permission] = {
     "ingest": Permission.SOURCES_INGEST,
     "refresh": Permission.SOURCES_REFRESH,
     "delete": Permission.SOURCES_DELETE,
+    "sync": Permission.SOURCES_DISCOVER,
+    "crawl": Permission.SOURCES_CRAWL,
+    "web": Permission.SOURCES_INGEST,
 }
 
 

@@ -74,7 +74,7 @@ class Setting:
         if value is None:
             return ""
         whose = "" if self.whose == Whose.PRODUCT else f"the {self.whose}'s "
-        return f"Empty: {whose}{value}."
+        return f"By default {whose}{value}."
 
     def check(self, value: Value) -> None:
         """Raise ValidationError for a value that this setting cannot have."""
@@ -204,12 +204,19 @@ class Preferences:
 
 def preferences(workspace: Workspace | UUID) -> Preferences:
     """The values that hold in a workspace now. Always read anew, for they may change while a worker runs."""
-    row = WorkspaceSettings.objects.filter(workspace=workspace).first()
-    held = own_values(row) if row else dict.fromkeys(SETTINGS)
-    values = {name: SETTINGS[name].default() if value is None else value for name, value in held.items()}
+    return preferences_by(WorkspaceSettings.objects.filter(workspace=workspace).first())
+
+
+def preferences_as_read(workspace: Workspace) -> Preferences:
+    """The same by the settings that were read with the workspace: for pages, which read everything once."""
+    return preferences_by(getattr(workspace, "settings", None))
+
+
+def preferences_by(row: WorkspaceSettings | None) -> Preferences:
+    """The values that hold by this row. Pure."""
+    values = in_force(own_values(row) if row else {})
     return Preferences(
-        # The installation's limit may have been lowered since the workspace set its own.
-        calls_per_minute=min(_number(values["calls_per_minute"]), settings.FINI_CALLS_PER_MINUTE),
+        calls_per_minute=_number(values["calls_per_minute"]),
         batch_size=_number(values["batch_size"]),
         english=_decision(values["english"]),
         baser=_decision(values["baser"]),
@@ -217,6 +224,20 @@ def preferences(workspace: Workspace | UUID) -> Preferences:
         retention_days=_number(values["retention_days"]),
         mime_types={name: str(values[f"{MIME}{name}"]) for name in PROVIDERS},
     )
+
+
+def in_force(own: Mapping[str, Value]) -> dict[str, Value]:
+    """The value that holds for each setting: the workspace's own, else the default."""
+    values = {
+        name: setting.default() if own.get(name) is None else own[name] for name, setting in SETTINGS.items()
+    }
+    return values | {"calls_per_minute": limit_in_force(own.get("calls_per_minute"))}
+
+
+def limit_in_force(own: Value) -> int:
+    """The calls a minute: the workspace's own limit, unless the installation's was lowered since it was set."""
+    most = settings.FINI_CALLS_PER_MINUTE
+    return min(_number(own or most), most)
 
 
 def _number(value: Value) -> int:

@@ -1,8 +1,11 @@
 """Reads of workspaces: who may see them, their members, their keys."""
 
+from typing import Any
+from uuid import UUID
+
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ValidationError
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.views.decorators.debug import sensitive_variables
 
 from fini_admin.workspaces import preferences, validators, vault
@@ -32,14 +35,25 @@ def archived() -> QuerySet[Workspace]:
     return Workspace.objects.exclude(archived_at=None).order_by("name", "slug")
 
 
-def role_in(user: Visitor, workspace: Workspace) -> Role | None:
-    """A person's role in a workspace, None for a stranger. A superuser is an admin everywhere."""
+def place_of(user: Visitor, slug: str) -> tuple[Workspace, Role] | None:
+    """The workspace of this slug with the person's role, by one query; None if they may not see it (P6).
+
+    A superuser is an admin everywhere.
+    """
     if not isinstance(user, User):
         return None
     if user.is_superuser:
-        return Role.ADMIN
-    membership = Membership.objects.filter(user=user, workspace=workspace).first()
-    return Role(membership.role) if membership else None
+        workspace = workspaces_of(user).filter(slug=slug).first()
+        return (workspace, Role.ADMIN) if workspace else None
+    theirs = Membership.objects.filter(user=user, workspace__slug=slug, workspace__archived_at=None)
+    membership = theirs.select_related("workspace").first()
+    return (membership.workspace, Role(membership.role)) if membership else None
+
+
+def facts(workspace_id: UUID, *fields: str, **questions: Subquery) -> dict[str, Any]:
+    """Fields of a workspace and of the rows it has one of, and the answers to questions, each a value: by one query."""
+    found: dict[str, Any] = Workspace.objects.filter(pk=workspace_id).values(*fields, **questions).get()
+    return found
 
 
 def own_settings(workspace: Workspace) -> dict[str, preferences.Value]:

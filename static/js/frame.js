@@ -1,10 +1,3 @@
-// The page's one clock: everything live asks on `poll`, nothing while the page is hidden, at once on return.
-const poll = () => {
-  if (!document.hidden) document.body.dispatchEvent(new Event("poll"));
-};
-setInterval(poll, 2000);
-document.addEventListener("visibilitychange", poll);
-
 // The server says times in this zone.
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 if (zone) document.cookie = `zone=${zone}; path=/; max-age=31536000; samesite=lax`;
@@ -29,6 +22,8 @@ document.addEventListener("DOMContentLoaded", () => {
   focusFirstError();
   const dialog = document.querySelector("#dialog");
   const trouble = document.querySelector("#trouble");
+  const regained = document.querySelector("#regained");
+  let lost = false;
   const main = document.querySelector("main");
 
   // What a form puts into the dialog opens it; the rest of the page is out of reach until it closes.
@@ -45,6 +40,11 @@ document.addEventListener("DOMContentLoaded", () => {
   document.addEventListener("htmx:after:swap", (event) => {
     openFilled();
     if (trouble) trouble.hidden = true;
+    if (lost && regained) {
+      regained.hidden = false;
+      setTimeout(() => (regained.hidden = true), 8000);
+    }
+    lost = false;
     if (event.detail.ctx?.request?.method === "POST") focusFirstError();
   });
 
@@ -75,6 +75,8 @@ document.addEventListener("DOMContentLoaded", () => {
   document.addEventListener("htmx:before:request", () => said.remove());
   document.addEventListener("htmx:error", ({ detail: { ctx } }) => {
     const byItself = "what you see may be old. It is tried again by itself.";
+    lost = true;
+    if (regained) regained.hidden = true;
     const posted = "try again. What was sent already is not sent twice.";
     say(ctx?.sourceElement, `The connection is lost: ${ctx?.request?.method === "POST" ? posted : byItself}`);
   });
@@ -97,8 +99,8 @@ document.addEventListener("DOMContentLoaded", () => {
     if (floating instanceof HTMLDialogElement) floating.close();
     else floating.remove();
   });
-  // A toast goes by itself unless someone reads it.
-  for (const toast of document.querySelectorAll(".toast")) {
+  // A toast goes by itself unless someone reads it, or it offers what goes with it.
+  for (const toast of document.querySelectorAll(".toast:not(:has(form))")) {
     setTimeout(() => toast.matches(":hover, :focus-within") || toast.remove(), 8000);
   }
 });

@@ -3,7 +3,7 @@ document.addEventListener("DOMContentLoaded", () => {
   const filters = document.querySelector("form.filters");
   const form = document.querySelector("form.batch");
 
-  // What a live part asked for before the filters changed is old when it arrives.
+  // What a part asked for before the filters changed is old when it arrives.
   document.addEventListener("htmx:config:request", ({ detail: { ctx } }) => {
     if (ctx.request.method === "GET") ctx.asked = ctx.sourceElement.getAttribute("hx-get");
   });
@@ -14,8 +14,13 @@ document.addEventListener("DOMContentLoaded", () => {
 
   // Filters stand in the address, so that it can be kept, shared and loaded again; what is wrong in one does not.
   const clearing = filters?.querySelector("[data-clear]");
+  const used = document.querySelector("[data-used]");
   const offerClearing = () => {
-    if (clearing) clearing.hidden = ![...filters.elements].some((field) => field.name && field.type !== "hidden" && field.value);
+    if (!clearing) return;
+    const filled = [...filters.elements].filter((field) => field.name && field.value);
+    const number = filled.filter((field) => field.name !== "sort" && field.name !== "lane").length;
+    clearing.hidden = !filled.some((field) => field.type !== "hidden");
+    used.textContent = number ? `(${number})` : "";
   };
   offerClearing();
   document.addEventListener("htmx:after:swap", (event) => {
@@ -25,6 +30,7 @@ document.addEventListener("DOMContentLoaded", () => {
     const address = new URL(event.detail.ctx.request.action, location.href);
     for (const [name, value] of [...address.searchParams]) if (!value) address.searchParams.delete(name);
     history.replaceState(null, "", address);
+    document.body.dispatchEvent(new Event("poll")); // the numbers beside the list, under these filters
   });
   if (!form) return;
 
@@ -121,7 +127,7 @@ document.addEventListener("DOMContentLoaded", () => {
   document.addEventListener("htmx:after:swap", ({ detail }) => {
     const before = seen;
     update();
-    if (detail.ctx.sourceElement.id === "live") check([...before].filter((id) => picks.has(id) && !seen.has(id)));
+    if (detail.ctx.sourceElement.id === "clock") check([...before].filter((id) => picks.has(id) && !seen.has(id)));
   });
   window.addEventListener("pageshow", (event) => {
     if (event.persisted) picks.read();

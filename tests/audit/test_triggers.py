@@ -249,14 +249,14 @@ def test_an_anchor_covers_neither_itself_nor_what_comes_later(trail):
 
 
 def installed() -> set[str]:
-    """The triggers there are."""
+    """The trail's triggers that there are."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT name FROM sqlite_master WHERE type = 'trigger'"
             if SQLITE
             else "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'"
         )
-        return {name for (name,) in cursor.fetchall()}
+        return {name for (name,) in cursor.fetchall() if name.startswith("trail_")}
 
 
 def wanted() -> set[str]:

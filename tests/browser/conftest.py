@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, StorageState, ViewportSize
 
+from tests.browser import stops
 from tests.browser.chromium import chromium
 from tests.browser.guard import watch
 from tests.browser.paths import log_in
-from tests.browser.product import PEOPLE, Product, running
+from tests.browser.product import PEOPLE, Place, Product, running
 
 # Playwright leaves an event loop in the main thread; Django would refuse the database to every later test.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
@@ -28,6 +29,18 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     """The installation that all of the browser's tests share; each makes a workspace of its own (`Product.place`)."""
     with running(tmp_path_factory.mktemp("product")) as product:
         yield product
+
+
+@pytest.fixture(scope="session")
+def parcels(product: Product) -> Place:
+    """The workspace in which everything was done once (stops.py). A test that changes it makes its own."""
+    return stops.furnished(product)
+
+
+@pytest.fixture(scope="session")
+def addresses(product: Product, parcels: Place) -> dict[str, str]:
+    """What stands for `{…}` in the addresses of `stops.PAGES`."""
+    return stops.filled_in(product, parcels)
 
 
 @pytest.fixture(scope="session")

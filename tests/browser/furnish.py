@@ -6,7 +6,7 @@ The commands would do it too, at a second each; these are the same functions.
 from typing import Any
 
 from fini_admin.fini.routes import Resource
-from fini_admin.ingestion import deletions, previews, runs
+from fini_admin.ingestion import deletions, previews, runs, web
 from fini_admin.ingestion.models import QueueEntry
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import State
@@ -32,6 +32,8 @@ def furnish(wanted: dict[str, Any]) -> dict[str, str]:
     who = by(wanted.get("actor", "test"))
     for provider in wanted.get("discover", []):
         runs.start_discover(by=who, workspace=workspace, provider=provider)
+    for link in wanted.get("crawl", []):
+        web.start_crawl(by=who, workspace=workspace, links=[link])
     for register in wanted.get("register", []):
         resources = [Resource(**fields).body() for fields in register.pop("resources")]
         runs.start_register(by=who, workspace=workspace, resources=resources, **register)

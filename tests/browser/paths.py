@@ -1,6 +1,7 @@
 """What a person does on the pages, by the accessible names that scripts rely on."""
 
 import re
+from collections import Counter
 from collections.abc import Callable
 
 from playwright.sync_api import Locator, Page, expect
@@ -64,12 +65,36 @@ def ended(page: Page, timeout: int = PATIENCE) -> None:
     expect(page.get_by_role("status").get_by_text("ended")).to_be_visible(timeout=timeout)
 
 
+def news(page: Page) -> None:
+    """The page's clock asks now, not in a few seconds; returns when what it brought stands in the page."""
+    with page.expect_response(lambda answer: "x-seen" in answer.request.headers):
+        page.evaluate("document.body.dispatchEvent(new Event('poll'))")
+    expect(page.locator(".htmx-request")).to_have_count(0)
+
+
+def segments(page: Page) -> Counter[str]:
+    """The numbers of a run's bar, by the segments' names in addresses, and *all*."""
+    found = page.locator("[data-segment]").evaluate_all(
+        "all => all.map(one => [one.dataset.segment, one.innerText])"
+    )
+    return Counter({name: number(text) for name, text in found})
+
+
 def stats(page: Page) -> dict[str, int]:
     """The numbers of a page, by what they count."""
     found = page.locator("dl.stats > div").evaluate_all(
         "divs => divs.map(div => [div.querySelector('dt').innerText, div.querySelector('dd').innerText])"
     )
     return {name.strip().splitlines()[-1].strip(): number(text) for name, text in found}
+
+
+def totals(page: Page) -> dict[str, int]:
+    """The sources that Home counts, by state, and all of them; states without any are left out."""
+    legend = page.get_by_role("list", name="Sources by state")
+    expect(legend).to_be_visible()
+    lines = [line.rsplit(None, 1) for line in legend.get_by_role("listitem").all_inner_texts()]
+    whole = page.get_by_role("heading", name=re.compile(r"sources?$")).inner_text()
+    return {name.strip(): number(text) for name, text in lines} | {"in all": number(whole)}
 
 
 def number(text: str) -> int:

@@ -1,77 +1,13 @@
 """Every page in both themes and at each width: nothing out of reach, nothing cut, nothing said on the console."""
 
-from dataclasses import dataclass
-
 import pytest
 from django.urls import resolve
 from playwright.sync_api import Page, expect
 
 from fini_admin.web.urls import urlpatterns
 from tests.browser import accessibility, layout, paths
-from tests.browser.product import PEOPLE, Place, Product
-
-ARTICLES = [
-    ("en-us-360912", "Parcel is late <b>or lost</b>", "usable"),
-    ("en-us-360913", "طرد متأخر 📦", "usable"),
-    (
-        "en-us-360914",
-        "Refunds, exchanges and returns: what a customer may ask for, until when, and " * 3,
-        "usable",
-    ),
-    ("en-us-360915", "Nothing but pictures", "empty"),
-    ("en-us-360916", "A page behind a log-in", "failed"),
-]
-
-# As long as an address may reasonably be: it stands in most lists.
-WHO = "anna-katharina.von-und-zu-hohenlohe@knowledge.international.example.com"
-
-
-@dataclass(frozen=True)
-class Stop:
-    """A page: its address, `{…}` filled in from the workspace, and a text that must be visible."""
-
-    name: str
-    path: str
-    sees: str
-    role: str = "admin"
-
-
-PAGES = [
-    Stop("home", "{full}", "From listed to usable"),
-    Stop("discover-notion", "{full}discover/notion/", "Discover"),
-    Stop("discover-zendesk", "{full}discover/zendesk/", "OWASP Cheat Sheets"),
-    Stop("discover-confluence", "{full}discover/confluence/", "Discover"),
-    Stop("register", "{full}register/", "External ID"),
-    Stop("queue", "{full}queue/", "Waits in the queue"),
-    Stop("preview", "{full}previews/{preview}/", "Nothing has been sent yet"),
-    Stop("deletion", "{full}previews/{deletion}/delete/", "Type 1 to delete 1 source"),
-    Stop("sources", "{full}sources/", "Nothing but pictures"),
-    Stop("source", "{full}sources/{usable}/", "en-us-360912"),
-    Stop("source-failed", "{full}sources/{failed}/", "A page behind a log-in"),
-    Stop("runs", "{full}runs/", "zendesk"),
-    Stop("run", "{full}runs/{run}/", "Nothing but pictures"),
-    Stop("audit", "{full}audit/", "POST"),
-    Stop("call", "{full}audit/{call}/", "Who, why"),
-    Stop("activity", "{full}activity/", "grace@fini.example"),
-    Stop("keys", "{full}keys/", "Verify"),
-    Stop("key-edit", "{full}keys/{key}/edit/", "Save key"),
-    Stop("members", "{full}members/", "Vera Molnár"),
-    Stop("settings", "{full}settings/", "Settings"),
-    Stop("people", "/people/", "Grace Hopper", role="superuser"),
-    Stop("workspaces", "/workspaces/", "Parcels", role="superuser"),
-    Stop("styleguide", "/styleguide/", "Filter bar", role="superuser"),
-    Stop("password", "/accounts/password/change/", "Change password"),
-    Stop("choice", "/", "Parcels"),
-    Stop("viewer-call", "{full}audit/{call}/", "Admins see the bodies", role="viewer"),
-    Stop("empty-home", "{empty}", "First steps"),
-    Stop("empty-discover", "{empty}discover/notion/", "Discover"),
-    Stop("empty-queue", "{empty}queue/", "Queue"),
-    Stop("empty-sources", "{empty}sources/", "Sources"),
-    Stop("empty-runs", "{empty}runs/", "Runs"),
-    Stop("empty-audit", "{empty}audit/", "No call was made yet"),
-    Stop("empty-keys", "{empty}keys/", "API key"),
-]
-
+from tests.browser.product import Place
+from tests.browser.stops import ARTICLES, PAGES, Stop
 
 SAMPLE = {
     "full": "/w/acme/",
@@ -90,56 +26,7 @@ def test_no_page_of_a_workspace_is_left_out():
     # What acts when it is posted to, or answers with a text, is named for it: key_verify, call_body.
     names = {pattern.name for pattern in urlpatterns if str(pattern.pattern).startswith("w/")}
     pages = {name for name in names if name and "_" not in name}
-    assert pages <= {resolve(stop.path.format(**SAMPLE)).url_name for stop in PAGES}
-
-
-@pytest.fixture(scope="module")
-def parcels(product: Product) -> Place:
-    """A workspace in which everything was done once: usable, empty, failed, waiting, and something discovered."""
-    place = product.place("parcels", "Parcels")
-    known = [article(number, title) for number, title, _ in ARTICLES]
-    waits = article("waits", "Waits in the queue")
-    with product.pace(outcomes={number: outcome for number, _, outcome in ARTICLES}):
-        place.work(
-            actor=WHO,
-            discover=["notion", "confluence", "zendesk"],
-            register=[
-                {"provider": "zendesk", "resources": known, "then_ingest": True},
-                {"provider": "notion", "resources": [waits], "then_ingest": False},
-            ],
-        )
-    product.place("nothing-yet", "Nothing yet", with_key=False)
-    return place
-
-
-def article(number: str, title: str) -> dict[str, str]:
-    """A resource, as the product's functions take it."""
-    return {
-        "external_id": number,
-        "title": title,
-        "original_url": f"https://help.acme.example/hc/articles/{number}",
-        "mime_type": "text/html",
-        "object": "article",
-    }
-
-
-@pytest.fixture(scope="module")
-def addresses(parcels: Place, product: Product) -> dict[str, str]:
-    """What stands for `{…}` in the addresses."""
-    ids = {document["externalId"]: document["id"] for document in parcels.documents()}
-    last = parcels.calls("POST")[-1]["request_id"]
-    made = product.furnish(slug=parcels.slug, people={}, preview=PEOPLE["admin"][0])
-    return {
-        "full": parcels.at(),
-        "empty": "/w/nothing-yet/",
-        "usable": ids["en-us-360912"],
-        "failed": ids["en-us-360916"],
-        "run": "4",
-        "call": last,
-        "preview": made["preview"],
-        "deletion": made["deletion"],
-        "key": made["key"],
-    }
+    assert pages <= {resolve(stop.path.format(**SAMPLE).partition("?")[0]).url_name for stop in PAGES}
 
 
 @pytest.mark.parametrize("stop", PAGES, ids=lambda stop: stop.name)
@@ -149,6 +36,7 @@ def test_a_page_is_whole(stop: Stop, addresses: dict[str, str], visit):
     assert answer is not None
     assert answer.status == 200
     expect(page.get_by_role("main").get_by_text(stop.sees).locator("visible=true").first).to_be_visible()
+    expect(page.get_by_label("What happens here?")).to_be_visible(visible=stop.name != "password")
     is_whole(page)
 
 
@@ -180,6 +68,14 @@ def register_preview(page: Page, place: Place) -> None:
     paths.button(page, "Preview import").click()
 
 
+def web_preview(page: Page, place: Place) -> None:
+    page.goto(place.at("web/"))
+    page.get_by_label("Addresses", exact=True).fill(
+        "https://help.acme.example/a\nhttps://help.acme.example/a/\nnowhere"
+    )
+    page.get_by_role("button", name="Ingest", exact=True).click()
+
+
 def nothing_to_send(page: Page, place: Place) -> None:
     page.goto("/w/nothing-yet/register/")
     page.get_by_role("button", name="Register", exact=True).click()
@@ -197,6 +93,18 @@ def workspace_switch(page: Page, place: Place) -> None:
     expect(page.get_by_role("link", name="Nothing yet")).to_be_visible()
 
 
+def account_menu(page: Page, place: Place) -> None:
+    page.goto(place.at("runs/"))
+    page.locator(".account > summary").click()
+    expect(page.get_by_role("button", name="Compact")).to_be_visible()
+
+
+def explanation(page: Page, place: Place) -> None:
+    page.goto(place.at("queue/"))
+    page.get_by_label("What happens here?").click()
+    expect(page.get_by_text("Registering puts a source here")).to_be_visible()
+
+
 def narrow_menu(page: Page, place: Place) -> None:
     page.set_viewport_size({"width": 320, "height": 640})
     page.goto(place.at())
@@ -210,9 +118,12 @@ def narrow_menu(page: Page, place: Place) -> None:
         queue_preview,
         discover_preview,
         register_preview,
+        web_preview,
         nothing_to_send,
         key_to_switch_off,
         workspace_switch,
+        account_menu,
+        explanation,
         narrow_menu,
     ],
     ids=lambda opening: opening.__name__,
@@ -234,7 +145,19 @@ def test_the_header_of_a_long_table_stays_in_sight_and_off_the_row_that_a_link_n
 
 
 @pytest.mark.parametrize(
-    "path", ["", "discover/zendesk/", "register/", "queue/", "sources/", "keys/", "members/"]
+    "path",
+    [
+        "",
+        "discover/zendesk/",
+        "register/",
+        "web/",
+        "queue/",
+        "sources/",
+        "audit/",
+        "activity/?show=all",
+        "keys/",
+        "members/",
+    ],
 )
 def test_what_is_pressed_fits_a_finger(path: str, parcels: Place, visit):
     page = visit(has_touch=True, is_mobile=True, viewport={"width": 390, "height": 844})

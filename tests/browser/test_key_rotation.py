@@ -39,7 +39,7 @@ def test_a_key_is_changed_without_a_pause_and_refused_the_work_goes_back(visit, 
     expect(panel.get_by_text("call", exact=False).last).to_be_visible()
     expect(panel.get_by_text("in the last 30 days").first).to_be_visible()
     # What was loaded stays while the page asks for news.
-    page.wait_for_timeout(2_500)
+    paths.news(page)
     expect(panel.get_by_text("in the last 30 days").first).to_be_visible()
     page.keyboard.press("Escape")
 

@@ -42,13 +42,17 @@ def test_selection_focus_and_dialog_stay_while_rows_come(visit, place: Place):
     second.check()
     search = page.get_by_role("search").locator("[name=q]")
     search.focus()
-    search.press_sequentially("pa")
+    with page.expect_response(lambda answer: "q=pa" in answer.url):
+        search.press_sequentially("pa")
+    expect(page.locator(".htmx-request")).to_have_count(0)
 
     place.work(register=[resources("Fourth page")])
-    expect(page.get_by_role("row").filter(has_text="Fourth page")).to_be_visible()
+    # No row moves by itself: that one came is said, above the rows.
+    fresh = page.get_by_role("button", name="1 new")
+    expect(fresh).to_be_visible()
+    expect(page.get_by_role("row").filter(has_text="Fourth page")).to_have_count(0)
     expect(first).to_be_checked()
     expect(second).to_be_checked()
-    expect(page.get_by_label("Select Fourth page")).not_to_be_checked()
     expect(search).to_be_focused()
     expect(search).to_have_value("pa")
     assert search.evaluate("field => field.selectionStart") == 2
@@ -56,11 +60,17 @@ def test_selection_focus_and_dialog_stay_while_rows_come(visit, place: Place):
     # The menu's number follows too, though nothing of the menu was loaded again.
     expect(page.get_by_role("navigation").get_by_role("link", name="Queue 4")).to_be_visible()
 
-    paths.button(page, "Send 2 to ingestion").click()
+
+def test_new_rows_wait_behind_a_button_while_a_dialog_is_open(visit, place: Place):
+    page = visit("editor")
+    page.goto(place.at("queue/"))
+    first = page.get_by_label("Select First page")
+    first.check()
+    paths.button(page, "Send 1 to ingestion").click()
     reason = page.get_by_role("dialog").get_by_label("Reason")
     reason.press_sequentially("Because the part")
     place.work(register=[resources("Fifth page")])
-    expect(page.locator("tr").filter(has_text="Fifth page")).to_be_attached()
+    expect(page.locator("#show-fresh")).to_have_text("1 new")
     expect(page.get_by_role("dialog")).to_be_visible()
     expect(reason).to_be_focused()
     expect(reason).to_have_value("Because the part")
@@ -68,6 +78,12 @@ def test_selection_focus_and_dialog_stay_while_rows_come(visit, place: Place):
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_be_hidden()
     expect(first).to_be_checked()
+    page.get_by_role("button", name="1 new").click()
+    expect(page.get_by_role("row").nth(1)).to_contain_text("Fifth page")
+    expect(page.get_by_role("link", name="Fifth page")).to_be_focused()
+    expect(page.get_by_label("Select Fifth page")).not_to_be_checked()
+    expect(first).to_be_checked()
+    expect(page.locator("#show-fresh")).to_have_count(0)
     assert ingests(place) == (0, 0)
 
 
@@ -183,7 +199,17 @@ def test_a_runs_page_counts_up_by_itself(visit, place: Place, product: Product):
         expect(page.get_by_role("status").get_by_text("running")).to_be_visible()
         expect(page.get_by_role("navigation").get_by_role("link", name="Runs 1 running")).to_be_visible()
         paths.ended(page)
-    counts = paths.stats(page)
-    assert counts["in all"] == counts["done"] + counts["failed"] == 1
+    counts = paths.segments(page)
+    assert counts["all"] == counts["done"] + counts["failed"] == 1
     # Nothing runs: the menu says so too, beside a page that has stopped to ask.
     expect(page.get_by_role("navigation").get_by_role("link", name="Runs", exact=True)).to_be_visible()
+
+
+def test_the_start_tells_by_itself_what_goes_on_in_each_workspace(visit, product: Product, place: Place):
+    product.place("the-start-second")  # who is in one alone is led there
+    page = visit("viewer")
+    page.goto("/")
+    waiting = page.locator(f"#workspace-{place.slug} td[data-label='In the queue']")
+    expect(waiting).to_have_text("3")
+    product.furnish(slug=place.slug, people={}, register=[resources("Fourth page")])
+    expect(waiting).to_have_text("4", timeout=20_000)

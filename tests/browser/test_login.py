@@ -12,7 +12,7 @@ from tests.browser.guard import watch
 def test_a_person_logs_in_and_sees_the_workspace(signed_in: Page, product):
     expect(signed_in).to_have_url(re.compile(rf"/w/{product.slug}/$"))
     expect(signed_in.get_by_role("heading", name="Home", level=1)).to_be_visible()
-    expect(signed_in.get_by_role("main")).to_contain_text("Acme")
+    expect(signed_in.get_by_role("navigation", name="Workspaces")).to_contain_text("Acme")
 
 
 def test_a_wrong_password_says_so_and_keeps_the_address(page: Page, product, sign_in: Callable):

@@ -52,7 +52,7 @@ def test_the_whole_catalogue_becomes_usable_by_the_pages_alone(page: Page, produ
         paths.button(page, "Register").first.click()
         paths.confirm(page, f"Register {offered}")
         paths.ended(page)
-        assert paths.stats(page)["done"] == offered
+        assert paths.segments(page)["done"] == offered
         total += offered
     assert len(place.documents()) == total == 1432
 
@@ -69,14 +69,14 @@ def expect_the_truth(page: Page, place: Place, run: int) -> None:
     fini = truth(place)
     assert fini["open"] == 0
     assert min(fini["usable"], fini["empty"], fini["failed"]) > 0
-    counts = paths.stats(page)
+    counts = paths.segments(page)
     assert (counts["done"], counts["failed"]) == (fini["usable"], fini["failed"] + fini["empty"])
-    assert counts["in all"] == sum(fini.values())
+    assert counts["all"] == sum(fini.values())
 
     page.goto(place.at())
-    funnel = paths.stats(page)
-    assert {state: funnel[state] for state in ("usable", "failed")} == {
-        state: fini[state] for state in ("usable", "failed")
+    totals = paths.totals(page)
+    assert {state: totals[state] for state in ("usable", "empty", "failed")} == {
+        state: fini[state] for state in ("usable", "empty", "failed")
     }
     page.goto(place.at("sources/"))
     for state in ("usable", "empty", "failed"):

@@ -25,7 +25,7 @@ def test_a_resource_becomes_usable_without_javascript(visit, product: Product):
     expect(page.get_by_role("heading", name="Preview", level=1)).to_be_visible()
     paths.button(page, "Register 2").click()
     ends(page)
-    assert paths.stats(page)["done"] == 2
+    assert paths.segments(page)["done"] == 2
 
     page.goto(place.at("queue/"))
     page.get_by_role("button", name=re.compile("^Send .* to ingestion$")).first.click()

@@ -17,8 +17,8 @@ from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import Workspace
 now = timezone.now()
 for number in range(3):
-    Source.objects.create(workspace=Workspace.objects.get(slug="acme"), fini_id=f"u{number}", provider="zendesk",
-        external_id=f"u{number}", title="Old", state_since=now, first_seen=now, last_seen=now)
+    Source.objects.get_or_create(workspace=Workspace.objects.get(slug="acme"), fini_id=f"u{number}", provider="zendesk",
+        external_id=f"u{number}", defaults=dict(title="Old", state_since=now, first_seen=now, last_seen=now))
 """
 
 
@@ -159,6 +159,20 @@ def test_what_is_unticked_is_counted_and_left_out(page_of: Page, product):
     page_of.wait_for_url(re.compile(r"/runs/\d+/$"))
     items = page_of.locator("tbody td.title small")
     assert items.all_inner_texts() == ["u0", "u2", "u3"]
+
+
+def test_calls_follow_what_is_unticked(page_of: Page, product):
+    product.manage("shell", "-c", KNOWN)
+    rows = "".join(f"Row {number},e{number},{ARTICLE.format(7000 + number)}\n" for number in range(100))
+    import_of(page_of, HEADER + rows + f"Renamed,u1,{ARTICLE.format(1)}\n")
+    dialog = page_of.get_by_role("dialog")
+    expect(dialog.get_by_text("Register: 2 calls that write")).to_be_visible()
+    expect(dialog.get_by_text("Register and ingest: 4 calls that write")).to_be_visible()
+    dialog.get_by_role("checkbox", name="Renamed").uncheck()
+    expect(dialog.get_by_text("Register: 1 call that writes")).to_be_visible()
+    expect(dialog.get_by_text("Register and ingest: 2 calls that write")).to_be_visible()
+    dialog.get_by_role("checkbox", name="Renamed").check()
+    expect(dialog.get_by_text("Register: 2 calls that write")).to_be_visible()
 
 
 @pytest.mark.parametrize(

@@ -69,13 +69,24 @@ def queue(visit, place: Place, window: ViewportSize) -> Page:
 
 
 def look_for(page: Page, field: str, words: str) -> None:
-    """Types into the search, and waits for what it finds."""
+    """Types into the search, and waits for what it finds. On a telephone a button opens it first."""
+    field_of = page.get_by_role("search").locator(f"[name={field}]")
+    if not field_of.is_visible():
+        page.locator(".filters-fold > summary").click()
     with page.expect_response(lambda answer: f"{field}=" in answer.url and answer.request.method == "GET"):
-        page.get_by_role("search").locator(f"[name={field}]").fill(words)
+        field_of.fill(words)
     page.wait_for_function(
         "([field, words]) => new URL(location.href).searchParams.get(field) === (words || null)",
         arg=[field, words],
     )
+
+
+def clear_selection(page: Page) -> None:
+    """By its button, which is behind another one on a telephone."""
+    more = page.get_by_role("button", name="More actions")
+    if more.is_visible():
+        more.click()
+    page.get_by_role("button", name="Clear selection").click()
 
 
 def selected(page: Page, text: str) -> None:
@@ -187,7 +198,7 @@ def test_what_is_selected_lasts_over_back_and_a_new_load(tree):
     other = page.context.new_page()
     other.goto(page.url)
     selected(other, "0 selected")
-    page.get_by_role("button", name="Clear selection").click()
+    clear_selection(page)
     selected(page, "0 selected")
     page.reload()
     selected(page, "0 selected")
@@ -228,7 +239,7 @@ def test_what_the_latest_discovery_leaves_out_is_in_no_branch_and_not_in_all(tre
     page.goto(place.at("discover/zendesk/"))
     paths.button(page, f"Select all {ALL - AUTHENTICATION}").click()
     selected(page, f"{ALL - AUTHENTICATION} selected")
-    page.get_by_role("button", name="Clear selection").click()
+    clear_selection(page)
     opened(page, BRANCH, INNER)
     expect(inner).to_be_disabled()
     leaf = page.locator("li.leaf").filter(has=box(page, "Okta"))
@@ -274,7 +285,7 @@ def test_with_a_selection_only_its_own_button_is_there(queue: Page, place: Place
     expect(sending).to_have_text("Send 120 to ingestion")
     box(page, "Select Parcel 0").check()
     expect(sending).to_have_text("Send 1 to ingestion")
-    page.wait_for_timeout(2500)  # the clock brings the numbers once more
+    paths.news(page)  # the clock brings the numbers once more
     expect(sending).to_have_text("Send 1 to ingestion")
     page.keyboard.press("Escape")
     expect(sending).to_have_text("Send 120 to ingestion")

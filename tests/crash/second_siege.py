@@ -1,4 +1,4 @@
-"""The siege of the second day: the worker is killed while it refreshes, retries and deletes; then the count.
+"""The siege of the second day: the worker is killed amid refreshes, retries, deletions and web pages; then the count.
 
 Used by the test with a dozen kills, and by `python -m bench --only again` with 100.
 """
@@ -12,6 +12,7 @@ from tests.crash.siege import (
     BATCH,
     END_WITHIN,
     FAULTS,
+    GIVEN_UP,
     KILLS_PER_RUN,
     Findings,
     broken,
@@ -44,7 +45,11 @@ MORE_FAULTS: tuple[dict[str, Any], ...] = tuple(
 ITEMS = (
     "SELECT r.number, r.kind, i.outcome, i.reason, s.fini_id, s.state FROM ingestion_item i"
     " JOIN ingestion_run r ON r.id = i.run_id JOIN sources_source s ON s.id = i.source_id"
-    " WHERE r.number > 1 ORDER BY r.number"
+    " WHERE r.number > 1 AND r.kind <> 'crawl' ORDER BY r.number"
+)
+ADDRESSES = (
+    "SELECT r.number, i.external_id, i.outcome, i.reason FROM ingestion_item i"
+    " JOIN ingestion_run r ON r.id = i.run_id WHERE r.kind = 'crawl' ORDER BY r.number"
 )
 NEVER_TOOK = "Fini never took it"
 
@@ -92,9 +97,11 @@ def ingest_in_peace(product: Product, sandbox: Sandbox, rounds: int) -> list[str
 
 
 def hand_over(product: Product, usable: list[str], bad: str, absent: str) -> None:
-    """A refresh with one ID that Fini refuses, and a deletion with one that it has not; no ID stands in two runs."""
+    """A refresh with one ID that Fini refuses, a deletion with one that it has not, a site; no ID is in two runs."""
     product.start_run("refresh", SLUG, *portion(usable), bad)
     product.start_run("delete", SLUG, *portion(usable), absent)
+    site = f"https://site-{len(usable)}.example/"
+    product.start_run("crawl", SLUG, site, "--limit", str(PORTION), "--ingest")
 
 
 def portion(usable: list[str]) -> list[str]:
@@ -112,14 +119,24 @@ def counted(product: Product, sandbox: Sandbox, found: Findings) -> Findings:
     known = {
         row["fini_id"]: row["state"] for row in product.query("SELECT fini_id, state FROM sources_source")
     }
-    found.lost += [f"{one} is in Fini and no source here" for one in documents.keys() - known.keys()]
+    pages = {one["originalUrl"]: one for one in documents.values() if one["source"] == "web"}
+    addresses = product.query(ADDRESSES)
+    given_up = {one["external_id"] for one in addresses if one["outcome"] == GIVEN_UP}
+    found.lost += [
+        f"{one} is in Fini and no source here"
+        for one in documents.keys() - known.keys()
+        if documents[one]["originalUrl"] not in given_up
+    ]
     found.twice += [
-        f"{one['id']}: {one['jobCount']} jobs" for one in documents.values() if one["jobCount"] > 2
+        f"{one['id']}: {one['jobCount']} jobs"
+        for one in documents.values()
+        if one["jobCount"] > (1 if one["source"] == "web" else 2)
     ]
     found.twice += repeated_blindly(product)
     found.stuck += stuck(product)
     found.unrecorded += unrecorded(product, log)
     found.wrong += [text for item in items for text in untrue(item, documents.get(item["fini_id"]))]
+    found.wrong += [text for one in addresses for text in untrue_page(one, pages.get(one["external_id"]))]
     found.wrong += [
         f"{one} is {state} and {'not ' if one not in documents else ''}in Fini"
         for one, state in known.items()
@@ -129,9 +146,10 @@ def counted(product: Product, sandbox: Sandbox, found: Findings) -> Findings:
     found.calls, found.sources = len(log), len(known)
     found.lost_calls = count(product, "kind = 'call.lost'")
     found.unknown_repeats = count(product, "route IN ('refresh', 'delete') AND outcome = 'unknown'")
+    found.unknown_ingests = count(product, "route = 'ingest' AND outcome = 'unknown'")
     found.given_up = sum(NEVER_TOOK in (item["reason"] or "") for item in items) + list(
         outcomes(product).values()
-    ).count("unknown")
+    ).count(GIVEN_UP)
     return found
 
 
@@ -153,14 +171,24 @@ def untrue(item: dict[str, Any], document: dict[str, Any] | None) -> Iterator[st
         yield f"{name}, its record is {document}"
 
 
+def untrue_page(item: dict[str, Any], document: dict[str, Any] | None) -> Iterator[str]:
+    """What an address says that does not fit what Fini holds; that it is not known is counted apart."""
+    if item["outcome"] == GIVEN_UP:
+        return
+    fits = document is not None and (item["outcome"] == "done") is (state_of(document) == "usable")
+    if not fits or item["outcome"] not in ("done", "failed"):
+        yield f"run {item['number']}: {item['external_id']} ended {item['outcome']} ({item['reason']}): {document}"
+
+
 def repeated_blindly(product: Product) -> Iterator[str]:
-    """IDs that a second call of refresh or delete names although nothing was read since the first may have left."""
+    """What a second call names although nothing was read since the first may have left: refresh, delete, web."""
     pending: dict[tuple[str, str], str] = {}
     routes: dict[str, tuple[str, list[str]]] = {}
     for line in product.command("export_audit", SLUG, "--bodies").stdout.splitlines():
         row = json.loads(line)
         if row["kind"] == "call.asked" and (route := route_of(row)):
-            names = json.loads(row["request_text"])["documentIds"]
+            asked = json.loads(row["request_text"])
+            names = asked.get("documentIds") or asked["documentIdsToAdd"]
             routes[row["call"]] = (route, names)
             yield from (f"{route} of {one} again" for one in names if (route, one) in pending)
         elif row["kind"] == "call.answered" and row["method"] == "GET" and row["status"] in (200, 404):
@@ -171,7 +199,9 @@ def repeated_blindly(product: Product) -> Iterator[str]:
 
 
 def route_of(row: dict[str, Any]) -> str:
-    """Which of the two calls that are never repeated blindly a row is about; empty for every other."""
+    """Which of the calls that are never repeated blindly a row is about; empty for every other."""
     if row["method"] == "DELETE":
         return "delete"
+    if row["route"] == "ingest" and json.loads(row["request_text"])["source"] == "web":
+        return "web"
     return "refresh" if row["path"].endswith("/refresh") else ""

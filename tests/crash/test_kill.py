@@ -20,9 +20,10 @@ def test_after_kills_and_faults_nothing_is_lost_doubled_stuck_or_unrecorded(part
 
 
 @pytest.mark.parametrize("partial", [False, True], ids=["refused whole", "accepted in part"])
-def test_kills_amid_refreshes_retries_and_deletions_leave_the_truth(partial):
+def test_kills_amid_refreshes_retries_deletions_and_pages_leave_the_truth(partial):
     found = besiege_again(kills=6, seed=SEED + 2 + partial, partial=partial)
     assert found.clean, found
     # No kill or fault hit such a call: the test proved nothing.
     assert found.lost_calls
     assert found.unknown_repeats
+    assert found.unknown_ingests

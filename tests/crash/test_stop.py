@@ -95,4 +95,5 @@ def test_the_work_of_a_killed_worker_is_taken_up_within_20_seconds(sandbox, prod
     product.worker()
     taken_up = until(lambda: len(sandbox.log()) > before, PATIENCE, product.unfinished)
     assert taken_up < TAKE_OVER
+    until(lambda: ends(product, what), PATIENCE, product.unfinished)
     assert ends(product, what)[0] == "call.lost"

@@ -3,7 +3,13 @@
 import pytest
 
 from fini_admin.fini import errors
-from fini_admin.fini.retry import NOT_DONE_TRIES, UNKNOWN_TRIES, may_be_repeated, pause_before_retry
+from fini_admin.fini.retry import (
+    AWAY_TRIES,
+    NOT_DONE_TRIES,
+    UNKNOWN_TRIES,
+    may_be_repeated,
+    pause_before_retry,
+)
 
 FAILED, THROTTLED = errors.FiniFailed(status=500), errors.Throttled(status=429)
 TABLE = [
@@ -26,6 +32,10 @@ TABLE = [
     (errors.NotUnderstood(status=200), 1, "ingest", None),
     (errors.FiniFailed(status=503, retry_after=30), 1, "register", 30.0),
     (errors.FiniFailed(status=503, retry_after=30), 1, "ingest", None),
+    (errors.FiniFailed(status=503), UNKNOWN_TRIES, "register", 16.0),
+    (errors.FiniFailed(status=502), AWAY_TRIES["register"] - 1, "register", 60.0),
+    (errors.FiniFailed(status=504), AWAY_TRIES["register"], "register", None),
+    (errors.FiniFailed(status=503), UNKNOWN_TRIES, "discover", None),
     (THROTTLED, 1, "register", 1.0),
     (THROTTLED, 1, "ingest", 1.0),
     (THROTTLED, 6, "ingest", 32.0),

@@ -10,6 +10,7 @@ from fini_admin.audit.models import Entry, Head
 from fini_admin.cli.management.commands import run_worker
 from fini_admin.fini.errors import KeyRefused
 from fini_admin.ingestion.engine import key_check, loop
+from fini_admin.ingestion.home_facts import home_facts
 from fini_admin.sources.models import Source
 from fini_admin.web.wording.home import needs_of_work
 from fini_admin.workspaces import queries
@@ -274,7 +275,7 @@ def test_refused_by_fini_the_work_goes_back_to_the_key_before_by_itself(
         client.get(PAGE).content.decode().split()
     )
     assert "Fini refused the key second: the work went back to the key main by itself." in [
-        need.text for need in needs_of_work(acme)
+        need.text for need in needs_of_work(home_facts(acme), worker=True)
     ]
 
 

@@ -17,7 +17,7 @@ from fini_admin.cli.management.commands.discover import Command
 from fini_admin.ingestion import budget, planned_calls, previews, runs
 from fini_admin.ingestion.engine import loop
 from fini_admin.ingestion.models import Budget, Preview, Run, Slot, Step, StepState
-from fini_admin.ingestion.queries import footer
+from fini_admin.ingestion.now import now_in
 from fini_admin.ingestion.steps import batch_size
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import State
@@ -133,13 +133,7 @@ def test_lowered_and_raised_again_within_a_minute_no_budget_is_exceeded(
 def test_the_foot_shows_the_workspaces_own_budget(acme: Workspace, other: Workspace, settings: Any) -> None:
     settings.FINI_CALLS_PER_MINUTE = 90
     change(acme, calls_per_minute=12)
-    assert (footer(acme)["limit"], footer(other)["limit"]) == (12, 90)
-
-
-def test_a_preview_of_many_calls_counts_with_the_workspaces_budget(acme: Workspace, settings: Any) -> None:
-    settings.FINI_CALLS_PER_MINUTE = 90
-    change(acme, calls_per_minute=30)
-    assert planned_calls.estimated_seconds(acme, 90) == 180
+    assert (now_in(acme).limit, now_in(other).limit) == (12, 90)
 
 
 def test_each_workspace_cuts_its_calls_by_its_own_batch_size(

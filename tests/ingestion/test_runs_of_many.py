@@ -10,11 +10,14 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from fini_admin.ingestion import runs
+from fini_admin.ingestion import runs, steering
+from fini_admin.ingestion.budget import lock_budget
+from fini_admin.ingestion.home_facts import home_facts, steps_taken
 from fini_admin.ingestion.models import Item, ItemOutcome, QueueEntry, Run, Step, Watch
 from fini_admin.sources.models import Source
 from fini_admin.web.wording import home
 from fini_admin.workspaces.models import Workspace
+from fini_admin.workspaces.queries import facts
 from tests.support import people
 from tests.support.effort import effort, measurable
 from tests.support.queue_page import many
@@ -82,7 +85,7 @@ def test_whether_a_run_is_over_is_found_without_reading_what_has_ended(
     def looking(ids: int) -> int:
         run = register(resources(ids))
         Item.objects.filter(run=run, position__lt=ids - 1).update(stage="ended", outcome="done")
-        taken = effort(lambda: runs.end_finished_runs(acme))
+        taken = effort(lambda: steering.end_finished_runs(acme))
         Run.objects.filter(pk=run.pk).update(state="ended")
         return taken
 
@@ -113,8 +116,8 @@ def test_the_first_steps_are_told_without_reading_the_queue(acme: Workspace) -> 
         QueueEntry.objects.filter(pk__in=[entry.pk for entry in many(acme, ids)[::2]]).update(
             closed_at="2026-01-01T00:00Z", closed_how="removed"
         )
-        assert home.first_steps(acme)[-1].done is False
-        return effort(lambda: home.first_steps(acme))
+        assert home.first_steps(home_facts(acme))[-1].done is False
+        return effort(lambda: facts(acme.pk, **steps_taken(acme)))
 
     assert looking(1000) <= looking(20) + 100
 
@@ -136,4 +139,5 @@ def test_starting_a_run_writes_each_row_once_and_asks_nothing_for_each_call(
         Item.objects.all().delete()
         return sum(not query["sql"].startswith("INSERT") for query in captured.captured_queries)
 
+    lock_budget(acme)  # its first use makes it
     assert starting(900) == starting(620)

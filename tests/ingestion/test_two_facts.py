@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 from django.apps import apps
 from django.test import Client
 
-from fini_admin.ingestion import export, queue
+from fini_admin.ingestion import export, queue, queue_moves
+from fini_admin.ingestion.engine import loop
 from fini_admin.ingestion.models import QueueEntry
+from fini_admin.ingestion.verify_counts import differences
 from fini_admin.sources import mirror
 from fini_admin.sources.models import Source, StateChange
 from fini_admin.sources.states import State
@@ -18,14 +20,15 @@ from tests.support import people
 from tests.support.queue_page import waiting
 from tests.support.sandbox import Sandbox
 from tests.support.who import by
-from tests.support.work import Start, drive, ends, resources
+from tests.support.work import OWNER, Start, drive, ends, hurry, resources
 
 ORIGIN = mirror.Observation("", datetime.now(UTC))
 
 
 def told(client: Client) -> dict[str, str]:
     """How many are usable, and how many wait for a refresh: as Home, Sources, Queue and both exports have it."""
-    home = {line.name: line.text for line, _ in client.get("/w/acme/").context["funnel"]}
+    home = client.get("/w/acme/").context
+    parts = {part.name: part.text for part in home["totals"].chart.parts}
     usable = len(client.get("/w/acme/sources/?state=usable").context["page"].rows)
     again = client.get("/w/acme/sources/?waits=refresh").context["page"].rows
     lines = client.get("/w/acme/sources/?export=jsonl&waits=refresh").getvalue().decode().splitlines()
@@ -33,7 +36,7 @@ def told(client: Client) -> dict[str, str]:
     rows = list(export.all_sources(Workspace.objects.get()))
     assert {json.loads(line)["lane"] for line in lines} <= {"refresh"}
     return {
-        "home": f"{home['usable']}, {home['refresh queued']}",
+        "home": f"{parts['usable']}, {home['totals'].refreshes}",
         "sources": f"{usable}, {len(again)}",
         "queue": f"{usable}, {lanes['refresh']}",
         "file": f"{usable}, {len(lines)}",
@@ -74,13 +77,31 @@ def test_its_history_tells_of_the_queue_although_its_state_stays(
     drive(acme)
     (entry,) = waiting(acme)
     before = StateChange.objects.filter(source=entry.source).count()
-    queue.remove_entries(by=by("ada"), workspace=acme, entries=[entry.pk])
-    queue.put_sources_back(by=by("ada"), workspace=acme, sources=[entry.source_id])
+    queue_moves.remove_entries(by=by("ada"), workspace=acme, entries=[entry.pk])
+    queue_moves.put_sources_back(by=by("ada"), workspace=acme, sources=[entry.source_id])
     told = StateChange.objects.filter(source=entry.source).order_by("pk").values_list("old", "new", "note")
     assert list(told)[before:] == [
         ("usable", "usable", "Removed from the queue by ada"),
         ("usable", "usable", "Put back into the queue by ada"),
     ]
+
+
+def test_what_was_taken_out_and_is_registered_again_is_queued_before_its_record_is_read(
+    acme: Workspace, register: Start
+) -> None:
+    register(resources(1))
+    drive(acme)
+    (entry,) = waiting(acme)
+    queue_moves.remove_entries(by=by("ada"), workspace=acme, entries=[entry.pk])
+    run = register(resources(1))
+    assert Source.objects.get(pk=entry.source_id).state == State.REGISTERED
+    while not QueueEntry.objects.filter(closed_at=None).exists():
+        hurry(acme)
+        loop.work_once(acme.pk, OWNER)
+    source = Source.objects.get(pk=entry.source_id)
+    assert source.wanted_since is not None
+    assert (source.state, source.run) == (State.QUEUED, run.number)
+    assert differences(acme) == []
 
 
 def test_a_stuck_source_is_stuck_until_another_job_of_it_was_sent(
@@ -92,7 +113,7 @@ def test_a_stuck_source_is_stuck_until_another_job_of_it_was_sent(
         state=State.STUCK, job_status="IN_PROGRESS", updated_at=""
     )
     stuck = Source.objects.get(external_id="n-0")
-    queue.put_sources_back(by=by("ada"), workspace=acme, sources=[stuck.pk])
+    queue_moves.put_sources_back(by=by("ada"), workspace=acme, sources=[stuck.pk])
     assert Source.objects.get(pk=stuck.pk).state == State.STUCK
     run = ingest()
     drive(acme)

@@ -230,7 +230,7 @@ def test_a_body_above_a_megabyte_is_read_by_pages_only_that_take_a_file_a_text_o
         for route, address in furnished.addresses().items()
         if browser.generic("POST", address, body, content_type=kind).status_code != 413
     }
-    large = {"register/", "discover/<str:provider>/", "queue/", "sources/", "previews/<slug:token>/"}
+    large = {"register/", "discover/<str:provider>/", "queue/", "sources/", "web/", "previews/<slug:token>/"}
     assert takes == {f"w/<slug:slug>/{path}" for path in large} | {"invitations/<str:token>/"}
 
 

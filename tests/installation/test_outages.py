@@ -58,7 +58,9 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "add_workspace": ("other", "--name", "Other"),
     "add_user": ("ada@example.com", "--role", "viewer", "--workspace", "acme"),
     "add_key": ("acme", "--label", "main"),
+    "sync": ("acme",),
     "discover": ("acme", "notion"),
+    "crawl": ("acme", "https://help.acme.example"),
     "register": ("acme", "notion", "-"),
     "ingest": ("acme",),
     "refresh": ("acme", "--all"),
@@ -68,8 +70,10 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "export_resources": ("acme", "notion"),
     "export_audit": ("acme",),
     "verify_audit": ("--all",),
+    "verify_counts": ("acme",),
     "prune_audit": ("--all",),
     "rotate_encryption": (),
+    "rebuild_search": (),
     "run_worker": (),
     "migrate": (),
 }
@@ -329,6 +333,7 @@ def test_a_worker_that_loses_its_database_says_so_once_and_goes_on_by_itself(gro
             assert worker.wait(15) == 0
         finally:
             worker.kill()
+            worker.wait()
     says = Outage.AWAY if POSTGRES else Outage.LOCKED
     assert during.count(says.what) == 1
     assert log.read_text().count("The database is back, and the worker goes on.") == 1
@@ -353,6 +358,7 @@ def test_a_worker_is_stopped_while_its_database_is_away(ground, tmp_path):
             assert worker.wait(15) == 0
         finally:
             worker.kill()
+            worker.wait()
     assert outages.traceback_lines(log.read_text()) == []
 
 

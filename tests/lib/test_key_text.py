@@ -83,6 +83,17 @@ def test_a_known_key_is_removed_however_it_is_written_and_what_stands_around_it_
     assert without_keys(text, key) == f"100% of \\ before {REPLACEMENT} &amp; \\u0041 %41 after"
 
 
+def numbered(text: str) -> str:
+    """Every letter as HTML may write it."""
+    return "".join(f"&#{ord(letter)};" for letter in text)
+
+
+@pytest.mark.parametrize("spell", [*SPELLINGS.values(), numbered], ids=[*SPELLINGS, "numbered"])
+@pytest.mark.parametrize("key", [LIVE, ODD, "fini_x"])
+def test_a_known_key_is_removed_where_nothing_else_stands(key, spell):
+    assert without_keys(f"before {spell(key)} after", key) == f"before {REPLACEMENT} after"
+
+
 @pytest.mark.parametrize("spell", SPELLINGS.values(), ids=SPELLINGS)
 def test_a_key_that_nobody_knows_is_removed_however_it_is_written(spell):
     assert looks_like_key(f"?next=/a%20b{spell(LIVE)}")

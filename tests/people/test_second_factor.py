@@ -366,5 +366,5 @@ class TestRequired:
         people.join(ada, self.acme, "admin")
         log_in(client)
         enrol(client)
-        with django_assert_num_queries(4):  # session, person, authenticator, workspaces
+        with django_assert_num_queries(3):  # session with person, authenticator, workspaces
             client.get("/switch/")

@@ -230,7 +230,7 @@ class TestTimedOut:
             client.get("/switch/")
         with CaptureQueriesContext(connection) as again:
             client.get("/switch/")
-        assert len(plain) == len(again) == 3  # session, person, workspaces
+        assert len(plain) == len(again) == 2  # session with person, workspaces
         writes = [row["sql"] for row in used if row["sql"].startswith(("UPDATE", "INSERT"))]
         assert len(writes) == 2
 

@@ -87,6 +87,15 @@ def test_web_takes_urls_without_registration_and_once_each(fini, sandbox):
     assert fini.ingest(refresh=URLS[:1], source="web").data["updatedDocumentIds"] == [records[URLS[0]]["id"]]
 
 
+def test_two_addresses_that_lead_to_one_page_become_one_record_under_that_pages_address(fini, sandbox):
+    home = "https://help.acme.example/"
+    sandbox.settings(redirects={URLS[0]: home, URLS[1]: home})
+    answer = fini.ingest(URLS[:2], source="web")
+    (record,) = [record for record in sandbox.documents() if record["source"] == "web"]
+    assert (record["originalUrl"], answer.data["addedDocumentIds"]) == (home, [record["id"]])
+    assert record["jobCount"] == 1
+
+
 def test_web_is_the_source_when_none_is_named(fini):
     assert len(fini.post("", {"documentIdsToAdd": URLS}).data["addedDocumentIds"]) == 2
 

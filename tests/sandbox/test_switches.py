@@ -26,6 +26,7 @@ def test_settings_are_listed_and_changed_one_by_one(sandbox):
         {"pending_seconds": [2, 1]}, {"weights": {"other": 1}}, {"weights": {}}, {"connected": ["web"]},
         {"leaf_keys": {"mimeType": "x"}}, {"nested_keys": {"notion": "x"}}, {"outcomes": {"a": "lost"}},
         {"poisoned": "x"}, {"linked_share": 2}, {"paragraph_bytes": 0}, {"post_status": 500},
+        {"redirects": ["x"]}, {"redirects": {"https://a.example/": "b"}},
     ],
 )  # fmt: skip
 def test_a_setting_that_makes_no_sense_is_refused(sandbox, change):

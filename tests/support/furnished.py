@@ -20,7 +20,17 @@ from fini_admin.fini import routes
 from fini_admin.fini.errors import for_status
 from fini_admin.fini.providers import Node
 from fini_admin.fini.routes import Resource
-from fini_admin.ingestion import deletions, previews, queue, refreshes, retries, runs, schedules
+from fini_admin.ingestion import (
+    deletions,
+    previews,
+    queue,
+    queue_moves,
+    refreshes,
+    retries,
+    runs,
+    schedules,
+    web,
+)
 from fini_admin.ingestion.models import (
     Item,
     ItemOutcome,
@@ -36,6 +46,7 @@ from fini_admin.ingestion.models import (
     StepState,
     Worker,
 )
+from fini_admin.ingestion.web_addresses import read_addresses
 from fini_admin.people import invitations
 from fini_admin.people.models import Invitation
 from fini_admin.sources import mirror
@@ -97,6 +108,8 @@ class Furnished:
         sessions = UserSession.objects.filter(user__in=self.members.values()).values_list("pk", flat=True)
         found = [self.workspace.pk, self.slug, f"{self.slug}-source-1", f"{self.slug}-1"]
         found += [*resources, *sources[:3], *sources.order_by("-pk")[:7], *sessions]
+        items = Item.objects.filter(run=self.runs["crawl"]).values_list("pk", flat=True)
+        found += [*items]
         found += [row.pk for row in (*self.keys.values(), *self.entries.values(), *self.members.values())]
         found += [self.membership(role).pk for role in ROLES] + [run.number for run in self.runs.values()]
         found += [*self.calls.values(), *(preview.token for preview in self.previews.values())]
@@ -126,6 +139,7 @@ def furnish(slug: str, mark: str, *, more_runs: int = 0) -> Furnished:
     add_queue(made)
     add_calls(made)
     add_previews(made)
+    add_web(made)
     add_schedules(made)
     made.runs["last"] = made.runs["register"]
     for number in range(more_runs):
@@ -133,6 +147,13 @@ def furnish(slug: str, mark: str, *, more_runs: int = 0) -> Furnished:
             **made.who, workspace=made.workspace, provider="notion", reason=f"{mark} {number}"
         )
     add_second_chances(made)
+    made.runs["going"] = runs.start_register(
+        **made.who,
+        workspace=made.workspace,
+        provider="zendesk",
+        resources=[one.body() for one in resources(made, 75)],
+        then_ingest=False,
+    )
     at = datetime.now(UTC)
     Worker.objects.get_or_create(pk="worker", defaults={"started_at": at, "seen_at": at + timedelta(hours=1)})
     return made
@@ -229,7 +250,7 @@ def add_queue(made: Furnished) -> None:
     for name, entry in made.entries.items():
         lane = {"refresh": Lane.REFRESH, "unread": ""}.get(name, Lane.ADD)
         QueueEntry.objects.filter(pk=entry.pk).update(lane=lane)
-    queue.remove_entries(**made.who, workspace=made.workspace, entries=[made.entries["out"].pk])
+    queue_moves.remove_entries(**made.who, workspace=made.workspace, entries=[made.entries["out"].pk])
     taken = [made.entries["taken"].pk]
     made.runs["ingest"] = runs.start_ingest(
         **made.who, workspace=made.workspace, entries=list(enumerate(taken)), reason=made.mark
@@ -279,6 +300,36 @@ def add_previews(made: Furnished) -> None:
     made.previews["ingest"] = previews.freeze_ingest(
         actor=made.actor, workspace=made.workspace, entries=entries
     )
+
+
+def add_web(made: Furnished) -> None:
+    """A crawl that has ended, what it found, and a preview of addresses: new, a twin, wrong."""
+    run = made.runs["crawl"] = web.start_crawl(
+        **made.who, workspace=made.workspace, links=[f"https://{made.mark}.example/"], include=["/"]
+    )
+    Item.objects.bulk_create(
+        Item(
+            run=run,
+            position=number,
+            provider="web",
+            external_id=f"https://{made.mark}.example/found/{number}",
+            stage=Stage.ENDED,
+            outcome=ItemOutcome.DONE,
+        )
+        for number in range(2)
+    )
+    Step.objects.filter(run=run).update(state=StepState.DONE)
+    Run.objects.filter(pk=run.pk).update(
+        state=RunState.ENDED,
+        ended_at=datetime.now(UTC),
+        total=2,
+        done=2,
+        crawl={**(run.crawl or {}), "returned": 2},
+    )
+    pasted = read_addresses(
+        f"https://{made.mark}.example/new\nhttps://{made.mark}.example/1/\n{made.mark}-wrong"
+    )
+    made.previews["web"] = web.freeze_web(actor=made.actor, workspace=made.workspace, pasted=pasted)
 
 
 def add_second_chances(made: Furnished) -> None:

@@ -210,13 +210,15 @@ class Line:
 
 
 def carry(one: socket.socket, other: socket.socket) -> None:
-    """What comes in at one end goes out at the other."""
+    """What comes in at one end goes out at the other; when one end is gone, so is the other."""
     with contextlib.suppress(OSError):
         while data := one.recv(65536):
             other.sendall(data)
+    # A socket that is only closed stays open while another thread reads it: the server would keep its locks.
     for end in (one, other):
         with contextlib.suppress(OSError):
-            end.close()
+            end.shutdown(socket.SHUT_RDWR)
+        end.close()
 
 
 @dataclass(frozen=True)

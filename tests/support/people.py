@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 
+from allauth.usersessions.models import UserSession
 from django.test import Client, RequestFactory
 
 from fini_admin.audit import chain
@@ -57,6 +58,14 @@ def trail(workspace: Workspace | None = None) -> list[tuple[str, str, dict]]:
     name = str(workspace.pk) if workspace else chain.INSTALLATION
     rows = Entry.objects.filter(chain=name).exclude(kind=HEAD_RECORDED).order_by("seq")
     return [(row.kind, row.actor or "", json.loads(row.detail or "{}")) for row in rows]
+
+
+def log_in(client: Client, person: User) -> None:
+    """Logged in with the row that a real log-in leaves, from which a page has session and person by one query."""
+    client.force_login(person)
+    UserSession.objects.create(
+        user=person, session_key=client.session.session_key, ip="127.0.0.1", user_agent="test"
+    )
 
 
 def sign_in(client: Client, person: User) -> None:

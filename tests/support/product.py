@@ -4,6 +4,7 @@ import atexit
 import base64
 import json
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -12,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from types import TracebackType
@@ -29,6 +30,12 @@ SLUG = "demo"
 PAUSE = 0.1
 Row = dict[str, Any]
 Worker = subprocess.Popen[bytes]
+
+
+def peak_mb(worker: Worker) -> float:
+    """The most memory that a running process ever had, in MB."""
+    peak = re.search(r"VmHWM:\s*(\d+) kB", Path(f"/proc/{worker.pid}/status").read_text())
+    return int(peak[1]) / 1024 if peak else 0
 
 
 class Product:
@@ -94,13 +101,13 @@ class Product:
         """What `verify_audit` says of all chains; raises where one is broken."""
         return self.command("verify_audit", "--all", "--bodies").stdout
 
-    def worker(self, *, ready: bool = False) -> Worker:
-        """Start a worker and return at once, or when it is at work."""
+    def worker(self, *, ready: bool = False, line: Sequence[str] = ()) -> Worker:
+        """Start a worker and return at once, or when it is at work; `line` stands before its command."""
         self.started += 1
         log = self.output / f"{self.started:03d}-run_worker.log"
         with log.open("wb") as output:
-            line = [sys.executable, "manage.py", "run_worker"]
-            started = subprocess.Popen(line, cwd=ROOT, env=self.env, stdout=output, stderr=output)
+            command = [*line, sys.executable, "manage.py", "run_worker"]
+            started = subprocess.Popen(command, cwd=ROOT, env=self.env, stdout=output, stderr=output)
         self.workers.append(started)
         if ready:
             until(lambda: b"at work" in log.read_bytes() or started.poll() is not None, 30, log.read_text)

@@ -111,8 +111,8 @@ def three(acme: Workspace, register: Start) -> list[QueueEntry]:
 def drive(workspace: Workspace, *, seconds: float = 20, between: Callable[[], None] = lambda: None) -> None:
     """Work as a worker does until every run has ended, without the pauses between polls and tries."""
     deadline = time.monotonic() + seconds
-    while Run.objects.filter(workspace=workspace, state=RunState.RUNNING).exists():
-        assert time.monotonic() < deadline, list(Item.objects.values("stage", "outcome", "reason"))
+    while Run.objects.filter(workspace=workspace).exclude(state=RunState.ENDED).exists():
+        assert time.monotonic() < deadline, Counter(Item.objects.values_list("stage", "outcome", "reason"))
         hurry(workspace)
         between()
         if not loop.work_once(workspace.pk, OWNER):

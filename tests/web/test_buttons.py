@@ -27,9 +27,14 @@ REFUSED = (403, 404, 405)
 ROLES = ("viewer", "editor", "admin")
 # The buttons of the pages, by their accessible names, which scripts rely on; and the permission that each needs.
 ACTIONS: dict[str, Permission] = {
+    r"Sync": Permission.SOURCES_DISCOVER,
     r"Discover": Permission.SOURCES_DISCOVER,
     r"Register": Permission.SOURCES_REGISTER,
     r"Register and ingest": Permission.SOURCES_INGEST,
+    r"Crawl": Permission.SOURCES_CRAWL,
+    r"Ingest": Permission.SOURCES_INGEST,
+    r"Ingest the selected": Permission.SOURCES_INGEST,
+    r"Ingest [\d,]+": Permission.SOURCES_INGEST,
     r"Preview import": Permission.SOURCES_REGISTER,
     r"Register [\d,]+": Permission.SOURCES_REGISTER,
     r"Register and ingest [\d,]+": Permission.SOURCES_INGEST,
@@ -40,6 +45,9 @@ ACTIONS: dict[str, Permission] = {
     r"Refresh [\d,]+": Permission.SOURCES_REFRESH,
     r"Retry the selected": Permission.SOURCES_REFRESH,
     r"Retry [\d,]+": Permission.SOURCES_REFRESH,
+    r"Pause": Permission.RUNS_STEER,
+    r"Stop run [\d,]+": Permission.RUNS_STEER,
+    r"Hold everything": Permission.WORK_HOLD,
     r"Register [\d,]+ again": Permission.SOURCES_REGISTER,
     r"Delete the selected": Permission.SOURCES_DELETE,
     r"Delete [\d,]+": Permission.SOURCES_DELETE,

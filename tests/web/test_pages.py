@@ -6,12 +6,15 @@ import pytest
 from django.db import OperationalError, connection
 from django.http import Http404
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import path
 
+from fini_admin.sources.states import State
 from fini_admin.web import pages, urls
 from fini_admin.web.permissions import public
 from fini_admin.workspaces.models import Workspace
 from tests.support import people
+from tests.support.sources import bare, count_again
 
 POLICY = {
     "default-src 'none'",
@@ -61,8 +64,32 @@ def test_who_has_several_workspaces_chooses_by_name(client, acme):
     people.join(person, second)
     client.force_login(person)
     page = client.get("/").content.decode()
-    assert re.findall(r'href="(/w/[^"]+)"', page) == ["/w/second/", "/w/acme/"]
+    assert re.findall(r'<td class="title">\s*<a href="(/w/[^"]+)"', page) == ["/w/second/", "/w/acme/"]
     assert "Hidden Company" not in page
+
+
+def test_the_home_across_workspaces_tells_what_goes_on_in_each_the_troubled_first(client, acme):
+    person = people.member(acme, "viewer")
+    second = people.workspace("second", "A Second")
+    people.join(person, second)
+    people.key(acme)
+    people.key(second, plain=f"{people.KEY}2")
+    for number, state in enumerate((State.USABLE, State.USABLE, State.FAILED)):
+        bare(acme, fini_id=f"id-{number}", external_id=f"x-{number}", state=state)
+    count_again(acme)
+    client.force_login(person)
+    with CaptureQueriesContext(connection) as few:
+        page = " ".join(client.get("/").content.decode().split())
+    lines = re.findall(r'<tr id="workspace-(\w+)">(.*?)</tr>', page)
+    assert [name for name, _ in lines] == ["acme", "second"]
+    assert "2 of 3 usable" in lines[0][1]
+    assert 'href="/w/acme/sources/?state=failed" class="tone-red">1 failed</a>' in lines[0][1]
+    assert "No source yet" in lines[1][1]
+    for number in range(4):
+        people.join(person, people.workspace(f"more-{number}", f"More {number}"))
+    with CaptureQueriesContext(connection) as many:
+        client.get("/")
+    assert len(many) == len(few)
 
 
 def test_who_has_no_workspace_is_told_so(client, db):
@@ -84,8 +111,9 @@ def test_a_workspaces_home_says_where_and_as_what_one_is(client, acme):
     client.force_login(people.member(acme, "editor"))
     page = " ".join(client.get("/w/acme/").content.decode().split())
     assert "<h1> Home </h1>" in page
-    assert "Acme Corporation. Your role here: editor." in page
-    assert re.search(r'<a href="/w/acme/" aria-current="page">\s*Home\s*</a>', page)
+    assert "Acme Corporation" in page
+    assert "Your role here: editor." in page
+    assert re.search(r'<a href="/w/acme/"[^>]* aria-current="page"', page)
 
 
 def test_a_name_is_escaped(client, acme):
@@ -124,7 +152,7 @@ def test_a_framed_page_gives_its_token_to_htmx(client, acme):
 
 
 def test_static_files_are_served(client, db):
-    styles = [f"css/{name}.css" for name in ("base", "frame", "components", "pages")]
+    styles = [f"css/{name}.css" for name in ("base", "frame", "components", "charts", "pages", "phone")]
     page = client.get("/accounts/login/").content.decode()
     assert re.findall(r'<link rel="stylesheet" href="/static/([^"]+)">', page) == styles
     for name in (*styles, "js/frame.js", "icons/favicon.svg", "django_htmx/htmx-4.min.js"):

@@ -4,6 +4,7 @@ import pytest
 from django.http import HttpResponse
 from django.urls import URLPattern, URLResolver, get_resolver, include, path
 
+from fini_admin.ingestion.now import now_in
 from fini_admin.web import urls
 from fini_admin.web.pages import MENU, frame
 from fini_admin.web.permissions import Rule, public, requires, signed_in, superuser_only
@@ -28,6 +29,7 @@ EXPECTED = {
     "/w/acme/runs/": (LOGIN, UNSEEN, OK, OK, OK, OK),
     "/w/acme/queue/": (LOGIN, UNSEEN, OK, OK, OK, OK),
     "/w/acme/audit/": (LOGIN, UNSEEN, OK, OK, OK, OK),
+    "/w/acme/searches/": (LOGIN, UNSEEN, REFUSED, OK, OK, OK),
     "/w/acme/activity/": (LOGIN, UNSEEN, REFUSED, REFUSED, OK, OK),
     "/styleguide/": (LOGIN, UNSEEN, UNSEEN, UNSEEN, UNSEEN, OK),
     "/switch/": (LOGIN, OK, OK, OK, OK, OK),
@@ -243,6 +245,7 @@ def test_roles_hold_what_the_design_gives_them():
         "sources:source:crawl",
         "queue:entry:remove",
         "runs:run:steer",
+        "audit:search:save",
     }
     assert admin == set(Permission)
     assert viewer < editor < admin
@@ -260,9 +263,9 @@ def menu(request) -> list[dict[str, object]]:
 
 def test_the_menu_holds_only_what_its_reader_may_open(acme, rf):
     request = rf.get("/w/acme/runs/7/")
-    assert frame(request) == {"menu": []}
-    request.workspace, request.permissions = acme, frozenset()
-    assert frame(request) == {"menu": []}
+    assert frame(request)["menu"] == []
+    request.workspace, request.permissions, request.now = acme, frozenset(), now_in(acme)
+    assert frame(request)["menu"] == []
     request.permissions = frozenset({Permission.SOURCES_READ, Permission.RUNS_READ})
     wanted = [entry for entry in MENU if entry.permission in request.permissions]
     assert [(line["text"], line["here"]) for line in menu(request)] == [
@@ -270,3 +273,14 @@ def test_the_menu_holds_only_what_its_reader_may_open(acme, rf):
     ]
     request.permissions = frozenset(Permission)
     assert len(menu(request)) == len(MENU)
+
+
+@pytest.mark.parametrize("page", ["appearance/", "shortcuts/", "2fa/", "sessions/", "password/change/"])
+def test_an_accounts_page_keeps_the_menu_of_a_workspace_that_its_reader_may_see(acme, client, page):
+    client.force_login(people.member(acme, "viewer"))
+    held = [line["text"] for line in client.get(f"/accounts/{page}?in=acme").context["menu"]]
+    assert held == [entry.text for entry in MENU if entry.permission in ALLOWED[Role.VIEWER]]
+    for other in ("", "?in=", "?in=nowhere"):
+        assert client.get(f"/accounts/{page}{other}").context["menu"] == []
+    client.force_login(people.user("stranger@example.com"))
+    assert client.get(f"/accounts/{page}?in=acme").context["menu"] == []

@@ -13,7 +13,7 @@ from django.db.models import Model, Q
 from fini_admin.audit.models import OpenCall
 from fini_admin.audit.transport import LONGEST_ADVICE
 from fini_admin.ingestion import budget
-from fini_admin.ingestion.engine import key_check, settle, walk
+from fini_admin.ingestion.engine import key_check, list_pages, settle, walk
 from fini_admin.ingestion.models import Budget, Schedule, Slot, Step, StepState, Verification, Watch, Worker
 from fini_admin.ingestion.queries import ALIVE, MARGIN
 from fini_admin.lib import lease
@@ -63,7 +63,7 @@ TIMES = (
     Time(Budget, "spent_until", _at_most(budget.WINDOW + budget.AT_THE_LATEST)),
     Time(Budget, "no_key_until", _at_most(budget.NO_KEY_PAUSE)),
     Time(Budget, "served_at", _at_most(NO_TIME)),
-    Time(Budget, "limited_until", _at_most(walk.LIMITED)),
+    Time(Budget, "limited_until", _at_most(list_pages.LIMITED)),
     Time(Slot, "sent_at", _at_most(budget.AT_THE_LATEST)),
     Time(Source, "sent_at", _at_most(NO_TIME)),
     Time(Source, "wanted_since", settle.longest_work, settle.longest_work),

@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
 from fini_admin.fini.external_ids import comparison_key, spellings
 from fini_admin.ingestion import queue
 from fini_admin.ingestion.eligibility import GONE
 from fini_admin.ingestion.engine import split
+from fini_admin.ingestion.entries import close_entries, open_entries_of
+from fini_admin.ingestion.items import FOLLOWED, finish_items, move_items
 from fini_admin.ingestion.models import (
+    NOT_ENDED,
     Item,
     ItemOutcome,
     Lane,
@@ -23,12 +26,14 @@ from fini_admin.ingestion.models import (
 )
 from fini_admin.ingestion.plans import STAGES, Action, ItemPlan, after_reading
 from fini_admin.ingestion.reads import FIRST_GAP, request_read, watch_from
-from fini_admin.ingestion.runs import add_due_steps, end_finished_runs, finish_and_release, finish_items
+from fini_admin.ingestion.runs import add_due_steps, finish_and_release
+from fini_admin.ingestion.steering import end_finished_runs
 from fini_admin.ingestion.steps import CARRIED, add_step
 from fini_admin.lib import lease
 from fini_admin.lib.paging import chunks
+from fini_admin.lib.rows import update_rows
 from fini_admin.sources import mirror
-from fini_admin.sources.mirror import Observation, without_pk
+from fini_admin.sources.mirror import Observation
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import ENDED, Before, State, has_trace
 from fini_admin.workspaces.models import Workspace
@@ -54,10 +59,10 @@ def follow_jobs(run: Run, items: list[Item], origin: Observation) -> None:
         mirror.move_all(moving, state, origin)
         if state in ENDED:  # its end was seen before we knew that it was sent: nothing is left to follow
             Source.objects.filter(pk__in=[source.pk for source in moving]).update(sent_at=None)
-    queue.close_entries(sources, "sent")
+    close_entries(open_entries_of(sources), "sent")
     # One whose source went while the call was out has its end.
-    Item.objects.filter(pk__in=[item.pk for item in items], outcome=None).update(stage=Stage.FOLLOW)
-    _end_followed(sources)
+    move_items(run.pk, Item.objects.filter(pk__in=[item.pk for item in items]), Stage.FOLLOW)
+    _keep_up(sources)
     _rest_before_poll(run.workspace, now)
 
 
@@ -75,22 +80,25 @@ def act_on_records(workspace: Workspace, sources: list[Source]) -> None:
     """All that follows from these records having been read."""
     read = [source for source in sources if source.wanted_since is None]
     pair_items(workspace, read)
-    _go_on_after_reading(workspace, read)
-    _end_followed(sources)
+    _go_on_after_reading(read)
+    _keep_up(sources)
     resolve_checks(workspace)
     end_finished_runs(workspace)
 
 
-def _paired_items(workspace: Workspace, sources: Sequence[Source]) -> QuerySet[Item]:
-    """Items that wait for one of these records, by source or by external ID."""
-    waiting = Item.objects.filter(run__workspace=workspace, run__state=RunState.RUNNING, stage=Stage.PAIR)
+def _paired_items(workspace: Workspace, sources: Sequence[Source]) -> list[Item]:
+    """Items that wait for one of these records, by source or by external ID.
+
+    Each is one lookup in an index, and the rest is compared here: told of the runs as well, SQLite begins with them and
+    walks through all of their items (P7).
+    """
+    pairing = Item.objects.filter(stage=Stage.PAIR).select_related("run")
+    keys = [source.pk for source in sources]
     names = {name for source in sources for name in spellings(source.provider, source.external_id) if name}
-    by_address = Q(source=None, external_id__in=names)
-    return (
-        waiting.filter(by_address | Q(source__in=sources))
-        .select_related("run")
-        .order_by("run_id", "position")
-    )
+    by_address = (item for item in pairing.filter(external_id__in=names) if item.source_id is None)
+    found = [*pairing.filter(source__in=keys), *by_address]
+    mine = [item for item in found if item.run.workspace_id == workspace.pk and item.run.state in NOT_ENDED]
+    return sorted(mine, key=lambda item: (item.run_id, item.position))
 
 
 def pair_items(workspace: Workspace, sources: Sequence[Source]) -> None:
@@ -107,21 +115,10 @@ def pair_items(workspace: Workspace, sources: Sequence[Source]) -> None:
         if source:
             item.source, item.external_id, item.provider = source, source.external_id, source.provider
             matched.append(item)
-    _store_sources(matched)
+    update_rows(matched, ["source", "external_id", "provider"])
     queue.set_lanes(sources)
     for run in {item.run_id: item.run for item in matched}.values():
         _go_on_after_pairing(run, [item for item in matched if item.run_id == run.pk])
-
-
-def _store_sources(items: list[Item]) -> None:
-    """Store the items' sources by an upsert on (run, position)."""
-    twins = [without_pk(item) for item in items]
-    Item.objects.bulk_create(
-        twins,
-        update_conflicts=True,
-        unique_fields=["run", "position"],
-        update_fields=["source", "external_id", "provider"],
-    )
 
 
 def _go_on_after_pairing(run: Run, items: list[Item]) -> None:
@@ -130,14 +127,15 @@ def _go_on_after_pairing(run: Run, items: list[Item]) -> None:
     Steps are cut when the walk is over: a send moves the list (T6).
     """
     if run.then_ingest or run.kind == RunKind.INGEST:
-        Item.objects.filter(pk__in=[item.pk for item in items]).update(stage=Stage.INGEST, step=None)
+        mine = Item.objects.filter(pk__in=[item.pk for item in items])
+        move_items(run.pk, mine, Stage.INGEST, step=None)
     else:
         finish_and_release(run, items, ItemOutcome.DONE)
 
 
-def _go_on_after_reading(workspace: Workspace, sources: Sequence[Source]) -> None:
+def _go_on_after_reading(sources: Sequence[Source]) -> None:
     """What a retry reads first goes on as its record says: it is followed, sent, or there is nothing to do."""
-    reading = Item.objects.filter(run__workspace=workspace, run__state=RunState.RUNNING, stage=Stage.READ)
+    reading = Item.objects.filter(run__state__in=NOT_ENDED, stage=Stage.READ)
     alike: dict[tuple[Run, ItemPlan], list[Item]] = {}
     by_key = {source.pk: source for source in sources}
     for item in reading.filter(source__in=by_key).select_related("run"):
@@ -151,20 +149,20 @@ def _go_on_after_reading(workspace: Workspace, sources: Sequence[Source]) -> Non
         else:
             lane = Lane.ADD if plan.way == Action.ADD else Lane.REFRESH
             mine = Item.objects.filter(pk__in=[item.pk for item in items])
-            mine.update(stage=STAGES[plan.way], lane=lane)
+            move_items(run.pk, mine, STAGES[plan.way], lane=lane)
 
 
 def end_unpaired(workspace: Workspace) -> None:
     """End the items as unknown for which no record was found once every requested record was read (T1)."""
     if Source.objects.filter(workspace=workspace, wanted_since__isnull=False).exists():
         return
-    waiting = Item.objects.filter(run__workspace=workspace, run__state=RunState.RUNNING, stage=Stage.PAIR)
+    waiting = Item.objects.filter(run__workspace=workspace, run__state__in=NOT_ENDED, stage=Stage.PAIR)
     keys = {comparison_key(*names) for names in waiting.values_list("provider", "external_id")}
     for some in chunks(sorted(keys), AT_ONCE):
         found = Source.objects.filter(workspace=workspace, id_key__in=some)
         for sources in chunks(list(found), AT_ONCE):
             pair_items(workspace, sources)
-    for run in Run.objects.filter(workspace=workspace, state=RunState.RUNNING):
+    for run in Run.objects.filter(workspace=workspace, state__in=NOT_ENDED):
         left = list(Item.objects.filter(run=run, stage=Stage.PAIR).only("source"))
         finish_and_release(
             run,
@@ -175,8 +173,21 @@ def end_unpaired(workspace: Workspace) -> None:
 
 
 def plan_runs(workspace: Workspace) -> None:
-    for run in Run.objects.filter(workspace=workspace, state=RunState.RUNNING):
+    """Cut what may be sent by now into steps. What a stopping run had not sent ends instead (steering.py)."""
+    going_on = Run.objects.filter(workspace=workspace, state__in=(RunState.RUNNING, RunState.PAUSED))
+    for run in going_on:
         add_due_steps(run)
+
+
+def _keep_up(sources: list[Source]) -> None:
+    """Bring the items that follow these sources to where the sources are."""
+    _end_followed(sources)
+    runs = [source.pk for source in sources if source.state == State.RUNNING]
+    rests = [source.pk for source in sources if source.state not in (State.RUNNING, *ENDED)]
+    for pks, old, new in ((runs, Stage.FOLLOW, Stage.RUNNING), (rests, Stage.RUNNING, Stage.FOLLOW)):
+        moving = Item.objects.filter(source__in=pks, stage=old)
+        for run in set(moving.values_list("run", flat=True)) if pks else ():
+            move_items(run, moving.filter(run=run), new)
 
 
 def _end_followed(sources: list[Source]) -> None:
@@ -186,7 +197,7 @@ def _end_followed(sources: list[Source]) -> None:
     for source in ended.values():
         reasons.setdefault((OUTCOMES[State(source.state)], _outcome_reason(source)), []).append(source.pk)
     for (outcome, reason), pks in reasons.items():
-        following = Item.objects.filter(source__in=pks, stage=Stage.FOLLOW)
+        following = Item.objects.filter(source__in=pks, stage__in=FOLLOWED)
         for run in set(following.values_list("run", flat=True)):
             finish_items(run, following.filter(run=run), outcome, reason)
 
@@ -217,7 +228,7 @@ def sources_gone(sources: Sequence[Source], origin: Observation, note: str) -> N
     mirror.move_all(sources, State.GONE, origin, note)
     gone = Source.objects.filter(pk__in=keys)
     gone.update(sent_at=None, wanted_since=None, missed_walks=0, read_at=now)
-    queue.close_entries(sources, "gone")
+    close_entries(open_entries_of(sources), "gone")
     open_items = Item.objects.filter(source__in=keys).exclude(stage=Stage.ENDED).select_related("run", "step")
     by_end: dict[tuple[ItemOutcome, str], dict[Run, list[Item]]] = {}
     for item in open_items:
@@ -238,7 +249,8 @@ def _end_when_gone(item: Item) -> tuple[ItemOutcome, str]:
 
 def resolve_checks(workspace: Workspace) -> None:
     """Settle the steps in *check*, whose outcome only a read-back can tell (T3)."""
-    steps = Step.objects.filter(run__workspace=workspace, state=StepState.CHECK, run__state=RunState.RUNNING)
+    steps = Step.objects.filter(run__workspace=workspace, state=StepState.CHECK, run__state__in=NOT_ENDED)
+    steps = steps.exclude(kind=RunKind.WEB)  # found by their addresses (engine/web.py)
     for step in steps.select_related("run__workspace", "root").order_by("pk"):
         _resolve_check(step)
 

@@ -262,6 +262,7 @@ def _settle(row: Verification, asked: Question, progress: Progress, done: Exchan
 
 def _complete(row: Verification, progress: Progress) -> None:
     """Note what was found; the verification has its end."""
+    Verification.objects.filter(pk=row.pk).update(sources_found=bool(progress.ids))
     _note(row.key, progress, by=By(row.actor, Origin(row.origin)))
     verifications.end(row)
 

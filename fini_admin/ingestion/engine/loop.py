@@ -17,19 +17,20 @@ from fini_admin.audit.names import Origin
 from fini_admin.ingestion import budget, verifications
 from fini_admin.ingestion.engine import key_check, send, walk
 from fini_admin.ingestion.engine.credentials import NoKey
+from fini_admin.ingestion.items import FOLLOWED
 from fini_admin.ingestion.models import (
     Budget,
     Item,
     ItemOutcome,
     RunKind,
-    Stage,
     Step,
     StepState,
     Verification,
     Watch,
     Worker,
 )
-from fini_admin.ingestion.runs import end_finished_runs, finish_and_release
+from fini_admin.ingestion.runs import finish_and_release
+from fini_admin.ingestion.steering import end_finished_runs, sendable
 from fini_admin.lib import lease
 from fini_admin.lib.keyring import UnknownKey
 from fini_admin.lib.outage import outage_of
@@ -46,8 +47,10 @@ PATIENT = timedelta(seconds=5)
 PAUSE = timedelta(seconds=10)
 LATER = timedelta(minutes=1)
 FORGOTTEN = timedelta(days=1)
-# What a person waits for: a discovery that no schedule started.
-WAITED_FOR = Q(kind=RunKind.DISCOVER) & ~Q(run__origin=Origin.SCHEDULE)
+# What a person waits for: a crawl, or a discovery that no schedule started.
+WAITED_FOR = Q(kind__in=send.URGENT) & ~Q(run__origin=Origin.SCHEDULE)
+# What can wait for all else in its workspace: a page of a sync moves nothing.
+SYNCS = Q(kind=RunKind.SYNC)
 # What each thread of this process has in hand, by its table and number: one at a time. Single operations on a dict are
 # safe between threads.
 IN_HAND: dict[int, tuple[type[Leased], int | UUID]] = {}
@@ -89,10 +92,10 @@ def in_hand(
 
 
 def due_steps(now: datetime) -> QuerySet[Step]:
-    """Steps that may go out now, if the budget has a slot: of workspaces with a key, not told to slow down."""
-    free = lease.free(Step.objects.filter(state=StepState.READY, due_at__lte=now))
+    """Steps that may go out now, if the budget has a slot: not paused, with a key, and not told to slow down."""
+    free = lease.free(sendable(Step.objects.filter(state=StepState.READY, due_at__lte=now)))
     open_ = free.filter(usable_key("run__workspace")).exclude(closed("run__workspace__budget__", now))
-    return open_.filter(Q(kind=RunKind.DISCOVER) | ~Q(run__workspace__budget__spent_until__gt=now))
+    return open_.filter(Q(kind__in=send.URGENT) | ~Q(run__workspace__budget__spent_until__gt=now))
 
 
 def closed(budget_path: str, now: datetime) -> Q:
@@ -104,9 +107,11 @@ def due_watches(now: datetime) -> QuerySet[Watch]:
     """Watches whose next page is due; steps go first, for a walk tells more after them."""
     free = lease.free(Watch.objects.filter(next_at__lte=now)).filter(usable_key("workspace"))
     open_ = free.exclude(closed("workspace__budget__", now) | Q(workspace__budget__spent_until__gt=now))
-    sending = Step.objects.filter(Q(state=StepState.SENT) | Q(state=StepState.READY, due_at__lte=now))
-    busy = sending.values("run__workspace")
-    return open_.exclude(Q(workspace__in=busy) & Q(next_at__gt=now - PATIENT))
+    steps = Step.objects.exclude(SYNCS)
+    sent = steps.filter(state=StepState.SENT).values("run__workspace")
+    sending = sendable(steps.filter(state=StepState.READY, due_at__lte=now)).values("run__workspace")
+    busy = Q(workspace__in=sent) | Q(workspace__in=sending)
+    return open_.exclude(busy & Q(next_at__gt=now - PATIENT))
 
 
 def due_workspaces() -> list[UUID]:
@@ -159,12 +164,14 @@ def work_once(workspace_id: UUID, owner: str) -> bool:
     if verification:
         return do_verification(verification.pk, owner)
     mine = due_steps(now).filter(run__workspace_id=workspace_id)
-    step = mine.order_by(Case(When(WAITED_FOR, then=0), default=1), "due_at", "pk").first()
+    in_order = mine.order_by(Case(When(WAITED_FOR, then=0), default=1), "due_at", "pk")
     try:
-        if step:
+        if step := in_order.exclude(SYNCS).first():
             return do_step(step.pk, owner)
         if due_watches(now).filter(workspace_id=workspace_id).exists() and walk.take(workspace_id, owner):
             return do_watch(workspace_id, owner)
+        if step := in_order.first():
+            return do_step(step.pk, owner)
     except budget.Spent as spent:
         Budget.objects.filter(pk=workspace_id).update(spent_until=spent.until)
     except (NoKey, UnknownKey) as error:
@@ -205,8 +212,9 @@ def do_watch(workspace_id: UUID, owner: str) -> bool:
 
 def recover_verification(key_id: UUID) -> None:
     """A verification that failed here ends: its call is lost, and the page says so."""
-    row = Verification.objects.select_related("key").get(pk=key_id)
+    row = Verification.objects.select_related("key__workspace").get(pk=key_id)
     with transaction.atomic():
+        budget.lock_budget(row.key.workspace)
         if row.call and OpenCall.objects.filter(call=row.call).exists():
             recover_call(row.call, str(row.key.workspace_id), died=False)
         verifications.end(row, key_check.FAILED_HERE)
@@ -334,7 +342,7 @@ def mark_stuck_in(workspace: Workspace, old: QuerySet[Source]) -> None:
     budget.lock_budget(workspace)
     stuck = list(old.filter(workspace=workspace)[:500])
     mirror.move_all(stuck, State.STUCK, mirror.Observation("", datetime.now(UTC)), "No end after 24 hours")
-    for item in Item.objects.filter(source__in=stuck, stage=Stage.FOLLOW).select_related("run"):
+    for item in Item.objects.filter(source__in=stuck, stage__in=FOLLOWED).select_related("run"):
         finish_and_release(item.run, [item], ItemOutcome.UNKNOWN, "No end after 24 hours")
     end_finished_runs(workspace)
 

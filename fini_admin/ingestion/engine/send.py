@@ -1,6 +1,6 @@
 """Where a run goes on: one step, one call. Claim, send, settle (P3, P4).
 
-ready ─claim→ sent ─answered→ done
+ready ─claim→ sent ─answered→ done; a sync's, ready again until all was read
   ↑             ├─not done, or unknown and repeatable→ ready, later
   └─────────────┴─unknown→ check ─read back→ done, what left no trace ready again
 """
@@ -22,21 +22,28 @@ from fini_admin.fini.retry import may_be_repeated
 from fini_admin.fini.routes import InvalidRequest
 from fini_admin.ingestion import budget
 from fini_admin.ingestion.eligibility import TAKEN, why_not, why_not_deleted, why_not_refreshed
-from fini_admin.ingestion.engine import credentials, settle
+from fini_admin.ingestion.engine import credentials, read_back, settle, sync, web
 from fini_admin.ingestion.engine.credentials import context_for
 from fini_admin.ingestion.holding import holders
 from fini_admin.ingestion.models import Item, ItemOutcome, Lane, QueueEntry, RunKind, Step, StepState
-from fini_admin.ingestion.runs import end_finished_runs, finish_and_release
+from fini_admin.ingestion.runs import finish_and_release
+from fini_admin.ingestion.steering import end_finished_runs, may_send
 from fini_admin.ingestion.steps import CARRIED
 from fini_admin.lib import lease
+from fini_admin.sources.mirror import Observation
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import BUSY, State
 
+# What only reads: the read key may send it. A crawl stores nothing either, but Fini wants the write scope for it.
+READS = (RunKind.DISCOVER, RunKind.SYNC)
+WITHOUT_ITEMS = (*READS, RunKind.CRAWL)
+# What a person waits for.
+URGENT = (RunKind.DISCOVER, RunKind.CRAWL)
 TWIN = "another one in the same batch has the same address or ID"
 
 
 class StepChanged(Exception):
-    """The lease ran out, or the items changed since the step was prepared: nothing is sent."""
+    """The lease ran out, the items changed, or the run is paused or stopped since: nothing is sent."""
 
 
 def take(step_id: int, owner: str) -> bool:
@@ -51,9 +58,8 @@ def release(step_id: int, owner: str) -> None:
 def perform(step_id: int, owner: str) -> None:
     """Send a step that this process holds, and settle the outcome. Raises budget.Spent and NoKey before any call."""
     step = Step.objects.select_related("run__workspace", "root").get(pk=step_id)
-    _drop_ineligible(step)
-    items = _items_of(step)
-    if not items and step.kind != RunKind.DISCOVER:
+    items = _without_ineligible(step, _items_of(step))
+    if not items and step.kind not in WITHOUT_ITEMS:
         _close_empty(step)
         return
     try:
@@ -61,7 +67,7 @@ def perform(step_id: int, owner: str) -> None:
     except InvalidRequest as error:
         _refuse_locally(step, items, str(error))
         return
-    reads = step.kind == RunKind.DISCOVER
+    reads = step.kind in READS
     context = context_for(step.run, owner=owner, attempt=step.tries + 1, reads=reads)
     try:
         exchange(
@@ -82,21 +88,32 @@ def _items_of(step: Step) -> list[Item]:
 
 def request_of(step: Step, items: list[Item]) -> Request[Any]:
     """The request that a step carries. Raises InvalidRequest for what Fini would refuse (T4, T8)."""
-    if step.kind == RunKind.DISCOVER:
-        return routes.discover(step.provider)
+    if step.kind in WITHOUT_ITEMS:
+        return _request_without_items(step)
     if step.kind == RunKind.REGISTER:
         return routes.register(step.provider, [item.resource for item in items if item.resource])
     if step.kind == RunKind.REFRESH:
         return routes.refresh([_fini_id(item) for item in items])
     if step.kind == RunKind.DELETE:
         return routes.delete([_fini_id(item) for item in items], with_articles=step.run.with_articles)
+    addresses = [item.external_id for item in items if step.kind == RunKind.WEB]
     return routes.ingest(
         step.provider,
-        add=[_wire_id(item) for item in items if item.lane == Lane.ADD],
+        add=addresses or [_wire_id(item) for item in items if item.lane == Lane.ADD],
         refresh=[_wire_id(item) for item in items if item.lane == Lane.REFRESH],
         english=step.run.english,
         baser=step.run.baser,
     )
+
+
+def _request_without_items(step: Step) -> Request[Any]:
+    """The request of a discovery, a crawl, or of the next read of a list."""
+    if step.kind == RunKind.SYNC:
+        return sync.request_of(step) if sync.is_sync(step) else read_back.request_of(step)
+    if step.kind == RunKind.CRAWL:
+        wish = step.run.crawl or {}
+        return routes.crawl(wish["links"], limit=wish["limit"])
+    return routes.discover(step.provider)
 
 
 def _wire_id(item: Item) -> str:
@@ -112,19 +129,22 @@ def _fini_id(item: Item) -> str:
     return item.source.fini_id
 
 
-def _drop_ineligible(step: Step) -> None:
-    """Leave out what became ineligible since the run was started, and say so."""
-    if may_be_repeated(step.kind):
-        return
+def _without_ineligible(step: Step, items: list[Item]) -> list[Item]:
+    """These items less what became ineligible since the run was started: that ends, and says why."""
+    reasons = {} if _may_be_repeated(step) else _ineligible_by_reason(step, items)
+    if not reasons:
+        return items
     with transaction.atomic():
         budget.lock_budget(step.run.workspace)
-        items = list(step.items.filter(stage__in=CARRIED).select_related("source"))
-        for reason, ineligible in _ineligible_by_reason(step, items).items():
+        for reason, ineligible in reasons.items():
             finish_and_release(step.run, ineligible, ItemOutcome.SKIPPED, reason)
+    return _items_of(step)
 
 
 def _ineligible_by_reason(step: Step, items: list[Item]) -> dict[str, list[Item]]:
     """The items that may not be sent, by reason."""
+    if step.kind == RunKind.WEB:
+        return web.ineligible(step, items)
     sources = [item.source_id for item in items if item.source_id]
     mine = QueueEntry.objects.filter(run=step.run, closed_at=None, source__in=sources)
     queued = set(mine.values_list("source_id", flat=True))
@@ -166,7 +186,7 @@ def _offending(step: Step, items: list[Item]) -> Iterator[tuple[Item, str]]:
     """The items that cannot be sent alone, and each that repeats an earlier one's name, with what is wrong."""
     names: set[str] = set()
     for item in items:
-        name = item.external_id if step.kind == RunKind.REGISTER else _name_in(step, item)
+        name = item.external_id if step.kind in (RunKind.REGISTER, RunKind.WEB) else _name_in(step, item)
         problem = _problem_of(step, item) or (TWIN if name in names else "")
         if problem:
             yield item, problem
@@ -190,14 +210,19 @@ def _problem_of(step: Step, item: Item) -> str:
 
 
 def _claim(step: Step, items: list[Item], owner: str, call: str) -> None:
-    """In the *asked* transaction: check the lease, move the step to *sent*, take a slot of the budget (P4)."""
+    """In the *asked* transaction: check run and lease, move the step to *sent*, take a slot of the budget (P4)."""
     held = budget.lock_budget(step.run.workspace)
+    if not may_send(step):
+        raise StepChanged
     ours = lease.held(Step.objects.filter(pk=step.pk, state=StepState.READY), owner)
     if not ours.update(state=StepState.SENT, call=call, tries=F("tries") + 1, lease_until=None):
         raise StepChanged
-    if not may_be_repeated(step.kind):
+    if step.kind == RunKind.WEB:
+        if not web.claim(step, items):
+            raise StepChanged
+    elif not _may_be_repeated(step):
         _claim_sources(step, [item.source_id for item in items if item.source_id])
-    budget.take(held, call, urgent=step.kind == RunKind.DISCOVER)
+    budget.take(held, call, urgent=step.kind in URGENT)
 
 
 def _claim_sources(step: Step, keys: list[int]) -> None:
@@ -213,19 +238,37 @@ def _claim_sources(step: Step, keys: list[int]) -> None:
 
 def _settle_step(step: Step, items: list[Item], done: Exchange[Any]) -> None:
     """In the *outcome* transaction: settle the step by its answer. Raises Superseded if it was settled meanwhile."""
-    reads = step.kind == RunKind.DISCOVER
+    reads = step.kind in READS and not sync.is_of_one(step)
     reader_failed = reads and credentials.cannot_read(step.run.workspace, done)
     credentials.settle(step.run.workspace, done, reads=reads)
     if not Step.objects.filter(pk=step.pk, state=StepState.SENT, call=done.call).exists():
         raise Superseded(done.call)
     step.refresh_from_db(fields=["tries", "state"])
-    if done.error is None:
-        settle.settle_accepted(step, items, done)
-    elif reader_failed:
+    if reader_failed:
         settle.retry_later(step, 0)
+    elif done.error:
+        _settle_failed(step, items, done.error, done.call)
+    elif step.kind == RunKind.SYNC and sync.is_sync(step):
+        sync.settle_answer(step, done)
+    elif step.kind == RunKind.SYNC:
+        read_back.settle_answer(step, done)
     else:
-        settle.settle_failed(step, items, done.error, call=done.call)
+        settle.settle_accepted(step, items, done)
     end_finished_runs(step.run.workspace)
+
+
+def _settle_failed(step: Step, items: list[Item], error: FiniError, call: str) -> None:
+    if step.kind == RunKind.SYNC and not sync.is_sync(step):
+        read_back.settle_failed(step, error)
+    elif step.kind == RunKind.SYNC:
+        sync.settle_failed(step, error, Observation(call, datetime.now(UTC), step.run.number))
+    else:
+        settle.settle_failed(step, items, error, call=call)
+
+
+def _may_be_repeated(step: Step) -> bool:
+    """Whether a step's call may be sent again after an unknown outcome (T3)."""
+    return may_be_repeated("list" if step.kind == RunKind.SYNC else step.kind)
 
 
 def settle_lost_call(step: Step, call: str, *, died: bool) -> None:
@@ -233,10 +276,9 @@ def settle_lost_call(step: Step, call: str, *, died: bool) -> None:
 
     A death says nothing about the step: what may be repeated is repeated at once, however often (P3).
     """
-    if died and may_be_repeated(step.kind):
-        settle.retry_later(step, 0)
+    if died and _may_be_repeated(step):
+        settle.retry_later(step, 0, in_doubt=True)
         Step.objects.filter(pk=step.pk).update(tries=F("tries") - 1)
-        return
-    items = _items_of(step)
-    settle.settle_failed(step, items, FiniError("the process that sent it failed or ended"), call=call)
+    else:
+        _settle_failed(step, _items_of(step), FiniError("the process that sent it failed or ended"), call)
     end_finished_runs(step.run.workspace)

@@ -14,8 +14,9 @@ from fini_admin.fini.retry import may_be_repeated, pause_before_retry
 from fini_admin.fini.wire import Deleted, IdLists
 from fini_admin.ingestion import discovery_remarks, queue
 from fini_admin.ingestion.eligibility import NO_ROUTE
-from fini_admin.ingestion.engine import split
+from fini_admin.ingestion.engine import split, web
 from fini_admin.ingestion.engine.follow import follow_jobs, sources_gone
+from fini_admin.ingestion.items import move_items
 from fini_admin.ingestion.models import (
     NOT_CONNECTED,
     Item,
@@ -55,6 +56,10 @@ def settle_accepted(step: Step, items: list[Item], done: Exchange[Any]) -> None:
     origin = Observation(done.call, done.asked_at, step.run.number)
     if step.kind == RunKind.DISCOVER:
         discover_accepted(step, done.value)
+    elif step.kind == RunKind.CRAWL:
+        web.crawl_accepted(step, done.value or [])
+    elif step.kind == RunKind.WEB:
+        web.answered(step, items, _ids_of(done), origin)
     elif step.kind == RunKind.REGISTER:
         register_accepted(step, items, _ids_of(done), origin)
     elif step.kind == RunKind.DELETE:
@@ -94,11 +99,12 @@ def discover_accepted(step: Step, listing: Any) -> None:
 def register_accepted(step: Step, items: list[Item], ids: list[str], origin: Observation) -> None:
     """Make a queued source of every ID that came back (P3), and request its record, which tells what it is (T1)."""
     run = step.run
-    sources = mirror.ensure_sources(run.workspace, step.provider, ids, origin)
+    sources = mirror.ensure_sources(run.workspace, step.provider, ids, origin, state=State.QUEUED)
     queue.enqueue(sources, run)
-    Source.objects.filter(pk__in=[source.pk for source in sources]).update(run=run.number)
-    queue.settle_states(sources, origin)
-    Item.objects.filter(pk__in=[item.pk for item in items]).update(stage=Stage.PAIR, step=step)
+    held = [source for source in sources if (source.run, source.state) != (run.number, State.QUEUED)]
+    Source.objects.filter(pk__in=[source.pk for source in held]).update(run=run.number)
+    queue.settle_states(held, origin)
+    move_items(run.pk, Item.objects.filter(pk__in=[item.pk for item in items]), Stage.PAIR, step=step)
     request_read(run.workspace, sources, datetime.now(UTC))
     _close_step(step)
 
@@ -155,7 +161,7 @@ def settle_failed(step: Step, items: list[Item], error: FiniError, *, call: str)
     if isinstance(error, KeyRefused):
         retry_later(step, 0)
     elif pause is not None:
-        retry_later(step, pause)
+        retry_later(step, pause, in_doubt=error.outcome is CallOutcome.UNKNOWN)
     elif error.outcome is CallOutcome.REFUSED:
         _settle_refused(step, items, error, call=call)
     elif error.outcome is CallOutcome.UNKNOWN and not may_be_repeated(step.kind):
@@ -164,10 +170,11 @@ def settle_failed(step: Step, items: list[Item], error: FiniError, *, call: str)
         _give_up(step, items, error)
 
 
-def retry_later(step: Step, pause: float) -> None:
-    """Send the same call again after `pause` seconds."""
-    due_at = datetime.now(UTC) + timedelta(seconds=pause)
-    lease.give_back(Step.objects.filter(pk=step.pk), state=StepState.READY, due_at=due_at)
+def retry_later(step: Step, pause: float, *, in_doubt: bool = False) -> None:
+    """Send the same call again after `pause` seconds; `in_doubt`: it may have been done already."""
+    values: dict[str, object] = {"due_at": datetime.now(UTC) + timedelta(seconds=pause)}
+    values |= {"in_doubt": True} if in_doubt else {}
+    lease.give_back(Step.objects.filter(pk=step.pk), state=StepState.READY, **values)
 
 
 def _give_up(step: Step, items: list[Item], error: FiniError) -> None:
@@ -183,7 +190,7 @@ def _settle_refused(step: Step, items: list[Item], error: FiniError, *, call: st
     if step.kind in NO_ROUTE and isinstance(error, NotFound):
         # Fini answers 400 for an ID that it does not know: a 404 is about the route itself.
         _refuse_all(step, items, error, NO_ROUTE[step.kind])
-    elif step.kind == RunKind.DISCOVER or concerns_all(error):
+    elif step.kind in (RunKind.DISCOVER, RunKind.CRAWL) or concerns_all(error):
         _refuse_all(step, items, error)
     elif not may_be_repeated(step.kind):
         now = datetime.now(UTC)
@@ -229,8 +236,12 @@ def _not_connected(step: Step, error: FiniError) -> bool:
 def _check_by_reading(step: Step, items: list[Item], *, settle_after: datetime, note: str, call: str) -> None:
     """Only a read-back can say what became of these (T3). A trace settles at once, its lack only later.
 
-    A delete's trace is that the record is not there: what is there early is read once more.
+    A delete's trace is that the record is not there: what is there early is read once more. Addresses have no record
+    yet (engine/web.py).
     """
+    if step.kind == RunKind.WEB:
+        web.not_known(step, settle_after=settle_after)
+        return
     sources = [item.source for item in items if item.source]
     now = datetime.now(UTC)
     origin = Observation(call, now, step.run.number)

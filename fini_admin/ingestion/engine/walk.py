@@ -1,8 +1,9 @@
 """Following: the workspace's list is walked from its head, one page a call (T6, T7, T10).
 
 A poll stops at a page without news, or when every followed source was seen. A walk goes on until every one was seen if
-a read was requested, and once after a minute without news. What two whole walks do not show is asked for by its ID;
-404 then means *gone*. With nothing followed and nothing requested there are no calls.
+a read was requested, and once after a minute without news. The records of one batch are first asked for where they were
+last seen: by the page after the newest of them, however deep in the list. What two whole walks do not show is asked for
+by its ID; 404 then means *gone*. With nothing followed and nothing requested there are no calls.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -18,26 +19,26 @@ from fini_admin.audit.names import By, Origin
 from fini_admin.audit.recording import ERROR_LIMIT, Context, Superseded
 from fini_admin.audit.transport import Exchange, exchange
 from fini_admin.fini import routes
-from fini_admin.fini.errors import (
-    BadRequest,
-    FiniError,
-    KeyRefused,
-    NotFound,
-    NotUnderstood,
-    Throttled,
-    TimedOut,
-)
+from fini_admin.fini.errors import BadRequest, FiniError, KeyRefused, NotFound, Throttled
 from fini_admin.fini.wire import Document, ListPage
-from fini_admin.ingestion import budget, queue
-from fini_admin.ingestion.engine import credentials, follow
+from fini_admin.ingestion import budget
+from fini_admin.ingestion.engine import credentials, follow, web
 from fini_admin.ingestion.engine.credentials import context
+from fini_admin.ingestion.engine.list_pages import (
+    grow,
+    halve,
+    is_about_size,
+    is_too_heavy,
+    page_request,
+    take_over,
+)
 from fini_admin.ingestion.models import PAGE, Budget, Item, Stage, StepState, Watch
 from fini_admin.ingestion.queries import running
 from fini_admin.ingestion.reads import FIRST_GAP
-from fini_admin.ingestion.runs import end_finished_runs
+from fini_admin.ingestion.steering import end_finished_runs
 from fini_admin.lib import lease
-from fini_admin.sources import mirror
-from fini_admin.sources.mirror import observe
+from fini_admin.sources import counts, mirror
+from fini_admin.sources.counts import Counted
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import State
 from fini_admin.workspaces import keys
@@ -51,10 +52,6 @@ STUCK_UNTIL = timedelta(hours=48)
 FEW = 3
 WALKS_BEFORE_GET = 2
 MANY_WALKS = 6
-LIGHT = 4 * 1024 * 1024
-# What Fini says when it takes no page of this size is not stated: a validation's answers may mean that, no others.
-ABOUT_LIMIT = (400, 422)
-LIMITED = timedelta(minutes=10)
 GAPS = {True: 8.0, False: 60.0}
 
 
@@ -83,9 +80,16 @@ def advance(workspace_id: UUID, owner: str) -> None:
                 claim=claim,
                 settle=partial(_settle_record, watch, wanted),
             )
+        elif newest := _newest_of_batch(watch):
+            exchange(
+                page_request(watch.workspace, newest.fini_id),
+                _call_context(watch, owner),
+                claim=claim,
+                settle=partial(_settle_page_after, watch, newest),
+            )
         elif _must_be_seen(watch, everything=True).exists():
             exchange(
-                _page_request(watch),
+                page_request(watch.workspace, watch.cursor),
                 _call_context(watch, owner),
                 claim=claim,
                 settle=partial(_settle_page, watch),
@@ -117,11 +121,6 @@ def _call_context(watch: Watch, owner: str) -> Context:
         attempt=watch.tries + 1,
         reads=True,
     )
-
-
-def _page_request(watch: Watch) -> Any:
-    size = Budget.objects.values_list("page_size", flat=True).get(workspace=watch.workspace)
-    return routes.list_sources(limit=size, cursor=watch.cursor)
 
 
 def _claim_watch(watch: Watch, owner: str, call: str) -> None:
@@ -156,11 +155,11 @@ def _settle_page(watch: Watch, done: Exchange[ListPage]) -> None:
         _begin_walk(watch, done.asked_at)
     repeated = Source.objects.filter(_read_in_walk(watch), workspace=watch.workspace, fini_id__in=ids)
     fresh = len(set(ids)) - (repeated.count() if watch.pages else 0)
-    news = _take_over_records(watch, done.value.documents, done)
+    news = bool(take_over(watch.workspace, done.value.documents, _origin_of(watch, done)))
     watch.pages += 1
     watch.tries, watch.error, watch.error_kind = 0, "", ""
     watch.had_news = watch.had_news or news
-    _grow_page(held, done, head=watch.pages == 1)
+    grow(held, done, head=watch.pages == 1)
     _go_on_or_end(watch, done.value, news=news, fresh=fresh)
 
 
@@ -170,18 +169,6 @@ def _begin_walk(watch: Watch, asked_at: datetime) -> None:
     due = watch.whole_at is None or watch.whole_at + WHOLE_EVERY <= asked_at
     watch.walk_started, watch.pages, watch.had_news = asked_at, 0, False
     watch.whole = watch.cut_short or (quiet and due)
-
-
-def _take_over_records(watch: Watch, documents: list[Document], done: Exchange[Any]) -> bool:
-    """Store records and act on them; whether they brought news."""
-    ids = [document.id for document in documents]
-    origin = _origin_of(watch, done)
-    waiting = queue.queued_ids(ids, watch.workspace_id)
-    changed = observe(watch.workspace, documents, origin, queued=waiting)
-    follow.act_on_records(
-        watch.workspace, list(Source.objects.filter(workspace=watch.workspace, fini_id__in=ids))
-    )
-    return bool(changed)
 
 
 def _origin_of(watch: Watch, done: Exchange[Any]) -> mirror.Observation:
@@ -225,13 +212,46 @@ def _asked_by_id(watch: Watch) -> Source | None:
     return _hidden_from_walks(watch).order_by("-missed_walks", "pk").first()
 
 
+def _newest_of_batch(watch: Watch) -> Source | None:
+    """The first in the list of one batch whose records are to be read, where the list has more than a page.
+
+    None while walking, after an error, for records whose place is not known, and for more than a page of them.
+    """
+    if watch.walk_started or watch.tries:
+        return None
+    wanted = Source.objects.filter(workspace=watch.workspace, wanted_since__lte=datetime.now(UTC))
+    batch = list(wanted.only("fini_id", "external_id", "updated_at", "missed_walks")[: PAGE + 1])
+    placed = all(source.updated_at and not source.missed_walks for source in batch)
+    if not placed or not FEW < len(batch) <= PAGE:
+        return None
+    if sum(counts.kept(watch.workspace, Counted.SOURCES).values()) <= PAGE:
+        return None
+    return max(batch, key=lambda source: (source.updated_at, source.external_id))
+
+
+def _settle_page_after(watch: Watch, newest: Source, done: Exchange[ListPage]) -> None:
+    """In the *outcome* transaction: store the records of a batch; the few that moved are asked for by their IDs."""
+    held = _settle_call(watch, done)
+    mine = Source.objects.filter(workspace=watch.workspace, wanted_since__lte=done.asked_at)
+    if done.value:
+        take_over(watch.workspace, done.value.documents, _origin_of(watch, done))
+        few = mine.count() <= FEW
+        mine.update(missed_walks=WALKS_BEFORE_GET if few else 1)
+    elif isinstance(done.error, BadRequest):  # its record may be gone
+        mine.filter(pk=newest.pk).update(missed_walks=WALKS_BEFORE_GET)
+    else:
+        _page_failed(watch, held, done.error or FiniError())
+        return
+    _save_place(watch, cursor="", next_at=datetime.now(UTC))
+
+
 def _go_on_or_end(watch: Watch, page: ListPage, *, news: bool, fresh: int) -> None:
     """Go on to the next page, or end the walk."""
     since_before = Q(wanted_since__lte=watch.walk_started) | Q(
         wanted_since=None, sent_at__lte=watch.walk_started
     )
     unseen = _must_be_seen(watch).filter(since_before).exclude(_read_in_walk(watch))
-    left = unseen.count()
+    left = len(unseen.values_list("pk")[: FEW + 1])  # more than a few are not counted (P7)
     deep = watch.whole or unseen.filter(wanted_since__isnull=False).exists()
     if not left:
         _end_walk(watch, complete=True)
@@ -255,6 +275,7 @@ def _end_walk(watch: Watch, *, complete: bool, cut_short: bool = False) -> None:
     """End the walk, act on what it showed, and set the time of the next one."""
     now = datetime.now(UTC)
     follow.end_unpaired(watch.workspace)
+    web.find_records(watch.workspace)
     follow.plan_runs(watch.workspace)
     end_finished_runs(watch.workspace)
     if complete:
@@ -290,20 +311,8 @@ def _save_place(watch: Watch, *, cursor: str, next_at: datetime | None) -> None:
     watch.save()
 
 
-def _grow_page(held: Budget, done: Exchange[ListPage], *, head: bool) -> None:
-    """Double the page size after a light page, up to what Fini takes (T10).
-
-    A size that was refused is tried again after a while, at the head only: then a refusal costs no more than a walk.
-    """
-    over = held.limited_until is None or held.limited_until <= datetime.now(UTC)
-    limit = PAGE if head and over else held.page_limit
-    if held.page_size < limit and done.value and done.value.has_more and done.size * 2 < LIGHT:
-        Budget.objects.filter(pk=held.pk).update(page_size=min(limit, held.page_size * 2), page_limit=limit)
-
-
 def _page_failed(watch: Watch, held: Budget, error: FiniError) -> None:
     """Ask for smaller pages, go back to the head, or pause, by the kind of error (T6, T10)."""
-    mine, smaller = Budget.objects.filter(pk=held.pk), max(1, held.page_size // 2)
     if max(watch.tries, watch.restarts) >= FEW and not isinstance(error, KeyRefused | Throttled):
         # A refused key and a wish to slow down are told of already.
         watch.error, watch.error_kind = str(error)[:ERROR_LIMIT], type(error).__name__
@@ -311,12 +320,11 @@ def _page_failed(watch: Watch, held: Budget, error: FiniError) -> None:
         _pause_watch(watch, 0.0)
     elif isinstance(error, BadRequest) and watch.cursor:
         _back_to_head(watch)
-    elif type(error) is BadRequest and error.status in ABOUT_LIMIT and held.page_size > 1:
-        limited_until = datetime.now(UTC) + LIMITED
-        mine.update(page_size=smaller, page_limit=smaller, limited_until=limited_until)
+    elif is_about_size(held, error):
+        halve(held, refused=True)
         _save_place(watch, cursor="", next_at=datetime.now(UTC))
-    elif isinstance(error, NotUnderstood | TimedOut) and held.page_size > 1:
-        mine.update(page_size=smaller)
+    elif is_too_heavy(held, error):
+        halve(held)
         _pause_watch(watch, 1.0)
     else:
         _pause_watch(watch, _backoff(watch.tries))
@@ -345,7 +353,7 @@ def _settle_record(watch: Watch, source: Source, done: Exchange[Document]) -> No
     """Store the record that was asked for; after a 404 the source is gone, after other errors it is asked for later."""
     _settle_call(watch, done, of_one=True)
     if done.value:
-        _take_over_records(watch, [done.value], done)
+        take_over(watch.workspace, [done.value], _origin_of(watch, done))
         _end_walk(watch, complete=True)
     elif isinstance(done.error, NotFound):
         follow.source_gone(source, _origin_of(watch, done))

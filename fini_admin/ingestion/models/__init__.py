@@ -8,6 +8,7 @@ from fini_admin.ingestion.models.previews import (
 )
 from fini_admin.ingestion.models.runs import (
     NOT_CONNECTED,
+    NOT_ENDED,
     Item,
     ItemOutcome,
     Lane,
@@ -33,6 +34,7 @@ from fini_admin.ingestion.models.worker import (
 __all__ = (
     "MOST_HOURS",
     "NOT_CONNECTED",
+    "NOT_ENDED",
     "PAGE",
     "Budget",
     "Item",

@@ -2,12 +2,12 @@
 
 from django.db import models
 
-from fini_admin.ingestion.models.runs import RunKind
+from fini_admin.ingestion.models.runs import Run, RunKind
 from fini_admin.workspaces.models import Workspace
 
 
 class PreviewState(models.TextChoices):
-    """*writing*: its rows are still being stored; *confirmed*: a run came of it, and the worker deletes it."""
+    """*writing*: its rows are still being stored; *confirmed*: a run came of it, which has what its rows held."""
 
     WRITING = "writing"
     OPEN = "open"
@@ -34,7 +34,8 @@ class Preview(models.Model):
     `groups` (rows by group), `providers` (pairs of a provider and its number of IDs, in the order in which they are
     sent), `skipped` (numbers by reason), `unit`, `notes`, `choose` and `untitled`. Of a refresh, a deletion and a retry
     also `ways` (what is done, one for each of `providers`), `retry`, `retry_of` (a run's number), `with_articles` and
-    `linked`.
+    `linked`. Once confirmed it stays with its `run`, without rows, and `approved` is what the person was shown:
+    `ids`, and the effort (effort.py).
     """
 
     token = models.CharField(max_length=64, primary_key=True)
@@ -46,6 +47,8 @@ class Preview(models.Model):
     summary = models.JSONField(default=dict)
     made_by = models.TextField()
     made_at = models.DateTimeField(db_index=True)
+    run = models.OneToOneField(Run, null=True, on_delete=models.PROTECT, related_name="preview")
+    approved = models.JSONField(default=dict)
 
 
 class PreviewRow(models.Model):

@@ -12,13 +12,19 @@ _OPEN, _CLOSED = Q(closed_at__isnull=True), Q(closed_at__isnull=False)
 
 
 class RunKind(models.TextChoices):
-    """What a run does; also what a step's call does."""
+    """What a run does; also what a step's call does. *web* ingests addresses that are no sources yet (T8).
+
+    A step *sync* of another kind of run reads back what became of addresses (engine/web.py).
+    """
 
     DISCOVER = "discover"
     REGISTER = "register"
     INGEST = "ingest"
     REFRESH = "refresh"
     DELETE = "delete"
+    SYNC = "sync"
+    CRAWL = "crawl"
+    WEB = "web"
 
 
 class ItemOutcome(models.TextChoices):
@@ -39,15 +45,24 @@ class Lane(models.TextChoices):
 
 
 class Stage(models.TextChoices):
-    """Where an item stands. *pair*: registered, its record not read back yet (T1). *read*: its record is read first."""
+    """Where an item stands. *pair*: registered, its record not read back yet (T1). *read*: its record is read first.
+
+    *ask*: the list did not show its source, which is asked for by its ID. *web*: an address is to be sent; *find*: Fini
+    took the call, and the record that came of the address is to be found.
+    *follow*: Fini took it; *running*: its job runs. Stages change in items.py, which counts them.
+    """
 
     REGISTER = "register"
     PAIR = "pair"
     READ = "read"
+    WEB = "web"
+    FIND = "find"
     INGEST = "ingest"
     REFRESH = "refresh"
     DELETE = "delete"
     FOLLOW = "follow"
+    ASK = "ask"
+    RUNNING = "running"
     ENDED = "ended"
 
 
@@ -61,19 +76,27 @@ class StepState(models.TextChoices):
 
 
 class RunState(models.TextChoices):
-    """A run goes on until every ID has its outcome."""
+    """A run goes on until every ID has its outcome; *paused* and *stopping* send nothing meanwhile (steering.py)."""
 
     RUNNING = "running"
+    PAUSED = "paused"
+    STOPPING = "stopping"
     ENDED = "ended"
+
+
+NOT_ENDED = tuple(state for state in RunState if state != RunState.ENDED)
 
 
 class Run(models.Model):
     """One operation on Fini that a person or a schedule started.
 
-    It counts the IDs that have their end, each in the transaction that gives it (P3): nobody has to look at them.
+    It counts the IDs that have their end, and those that Fini has, in the transaction that moves each (P3, items.py):
+    nobody has to look at them.
     `error` is for people; `error_kind` is the name of the error's class, or NOT_CONNECTED. `left_out` is what a
     discovery could not list, by kind (discovery_remarks.py). `retry_of` is the run of which this one tries IDs again;
-    `with_articles`: a delete takes what is linked with the sources as well.
+    `with_articles`: a delete takes what is linked with the sources as well. `steered_by` and `steered_at` tell who
+    paused, resumed or stopped it last, and when. `crawl` is what a crawl was asked for, and how many addresses came
+    (web.CrawlWish).
     """
 
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
@@ -87,6 +110,7 @@ class Run(models.Model):
     with_articles = models.BooleanField(default=False)
     english = models.BooleanField(null=True)
     baser = models.BooleanField(null=True)
+    crawl = models.JSONField(null=True)
     actor = models.TextField()
     origin = models.CharField(max_length=20)
     reason = models.TextField(blank=True)
@@ -98,6 +122,11 @@ class Run(models.Model):
     failed = models.PositiveIntegerField(default=0)
     unknown = models.PositiveIntegerField(default=0)
     skipped = models.PositiveIntegerField(default=0)
+    # Without a bound: a count that was changed by hand shall be found (`verify_counts`), and stop no run.
+    sent = models.IntegerField(default=0)
+    running = models.IntegerField(default=0)
+    steered_by = models.TextField(blank=True, default="")
+    steered_at = models.DateTimeField(null=True)
     token = models.CharField(max_length=64, null=True)
     created_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
@@ -107,6 +136,7 @@ class Run(models.Model):
             models.UniqueConstraint(fields=["workspace", "number"], name="one_run_per_number"),
             models.UniqueConstraint(fields=["workspace", "token"], name="one_run_per_token"),
         )
+        indexes = (models.Index(fields=["workspace", "state"], name="run_by_state"),)
 
     def __str__(self) -> str:
         return f"run {self.number}"
@@ -121,14 +151,22 @@ class Run(models.Model):
         """How many IDs have an outcome."""
         return sum(self.outcomes.values())
 
+    @property
+    def waiting(self) -> int:
+        """How many IDs Fini does not have yet."""
+        return max(0, self.total - self.ended - self.sent - self.running)
+
 
 class Step(models.Model):
     """The part of a run that one call carries. The lease says which process has it, and until when (P4).
 
     `root` is the step that this one was cut from after a refusal, `splits` how many calls that cost so far, kept
-    at the root (T4). `refusal` is what Fini said when it refused the step. A read asked at or after
-    `settle_after` settles a step in *check* even if it shows no trace. `deleted` is what Fini said it deleted: lists
-    of `id` and `title` under `sources` and `articles`.
+    at the root (T4). `refusal` is what Fini said when it refused the step. `in_doubt`: a call of it had no known
+    outcome, and it may be repeated. A read asked at or after `settle_after` settles a step in *check* even if it shows
+    no trace. `deleted` is what Fini said it deleted: lists of `id` and `title` under `sources` and `articles`. A sync
+    has one step, which goes out again and again: `place` is where it is in the list (engine/sync_walk.py). Of a step
+    *web* it holds what was known before the send, and the IDs that Fini answered. A step that reads back keeps in
+    `settle_after` when it began at the head.
     """
 
     run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="steps")
@@ -144,8 +182,10 @@ class Step(models.Model):
     root = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="+")
     splits = models.PositiveIntegerField(default=0)
     refusal = models.TextField(blank=True)
+    in_doubt = models.BooleanField(default=False)
     settle_after = models.DateTimeField(null=True)
     deleted = models.JSONField(null=True)
+    place = models.JSONField(null=True)
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=["run", "number"], name="one_step_per_number"),)
@@ -157,7 +197,10 @@ class Step(models.Model):
 
 
 class Item(models.Model):
-    """One ID of a run, with its outcome once it has one; `resource` is what register sends of it, or its title."""
+    """One ID of a run, with its outcome once it has one; `resource` is what register sends of it, or its title.
+
+    Of what a *web* or *crawl* run sends, `external_id` is the address.
+    """
 
     run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="items")
     position = models.PositiveIntegerField()
@@ -177,6 +220,7 @@ class Item(models.Model):
             models.Index(fields=["run", "stage"], name="item_by_stage"),
             models.Index(fields=["run", "outcome", "position"], name="item_by_outcome"),
             models.Index(fields=["source"], name="item_followed", condition=~Q(stage=Stage.ENDED)),
+            models.Index(fields=["external_id"], name="item_unpaired", condition=Q(stage=Stage.PAIR)),
         )
 
 

@@ -14,8 +14,10 @@ class Budget(models.Model):
     """A workspace's calls: the number given out last and when (`served_at`), and until when nothing goes out (T7).
 
     `blocked_until`: Fini asked us to slow down. `spent_until`: background work has used its share. `no_key_until`: no
-    key can be opened; a new attempt is made then. `page_size` is the list page that answers in bounds (T10),
+    key can be opened; a new attempt is made then. `held_at`: since when an admin, `held_by`, holds all that is sent.
+    `page_size` is the list page that answers in bounds (T10),
     `page_limit` the most Fini takes until `limited_until`, `batch_limit` what a batch may hold by Fini's own words.
+    `version` moves with every write under the budget's lock (budget.lock_budget).
     """
 
     workspace = models.OneToOneField(Workspace, on_delete=models.PROTECT, primary_key=True)
@@ -24,11 +26,14 @@ class Budget(models.Model):
     blocked_until = models.DateTimeField(null=True)
     spent_until = models.DateTimeField(null=True)
     no_key_until = models.DateTimeField(null=True)
+    held_by = models.TextField(blank=True, default="")
+    held_at = models.DateTimeField(null=True)
     throttled = models.PositiveIntegerField(default=0)
     page_size = models.PositiveIntegerField(default=PAGE)
     page_limit = models.PositiveIntegerField(default=PAGE)
     limited_until = models.DateTimeField(null=True)
     batch_limit = models.PositiveIntegerField(null=True)
+    version = models.PositiveBigIntegerField(default=0)
 
 
 class Slot(models.Model):
@@ -105,7 +110,8 @@ class Verification(models.Model):
     """The last verification of a key that a person asked for: open until `ended_at`, one at a time.
 
     `progress` is what its calls so far found (engine/key_check.py), `call` the one that is open. `error` says in words
-    for people why nothing was found out; empty when the key's row has what was found.
+    for people why nothing was found out; empty when the key's row has what was found. `sources_found`: the key lists
+    sources, which may be mirrored.
     """
 
     key = models.OneToOneField(ApiKey, on_delete=models.CASCADE, primary_key=True, related_name="+")
@@ -115,6 +121,7 @@ class Verification(models.Model):
     ended_at = models.DateTimeField(null=True)
     error = models.TextField(blank=True)
     progress = models.JSONField(default=dict, blank=True)
+    sources_found = models.BooleanField(default=False)
     call = models.CharField(max_length=36, blank=True)
     owner = models.CharField(max_length=36, blank=True)
     lease_until = models.DateTimeField(null=True)

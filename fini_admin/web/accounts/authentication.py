@@ -4,9 +4,11 @@ import time
 
 from django.conf import settings
 from django.contrib import messages
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
+from django.utils.crypto import constant_time_compare
 from django.utils.functional import SimpleLazyObject
 
 from fini_admin.audit.names import Activity, By, Origin
@@ -27,7 +29,19 @@ class Authentication(AuthenticationMiddleware):
         super().process_request(request)
         known = request.user
         # Looked up when asked for, as Django's own; the stubs know no lazy person.
-        request.user = SimpleLazyObject(lambda: _in_time(request, known))  # type: ignore[assignment]  # see above
+        request.user = SimpleLazyObject(lambda: _in_time(request, _person(request) or known))  # type: ignore[assignment]  # see above
+
+
+def _person(request: HttpRequest) -> User | None:
+    """Whom the session brought along, if Django would find the same person logged in; else None, and Django looks."""
+    session = request.session
+    session.get(SESSION_KEY)  # loads it
+    person: User | None = getattr(session, "person", None)
+    if person is None or not person.is_active or str(person.pk) != session.get(SESSION_KEY):
+        return None
+    known_way = session.get(BACKEND_SESSION_KEY) in settings.AUTHENTICATION_BACKENDS
+    unchanged = constant_time_compare(session.get(HASH_SESSION_KEY, ""), person.get_session_auth_hash())
+    return person if known_way and unchanged else None
 
 
 def _in_time(request: HttpRequest, known: User | AnonymousUser) -> User | AnonymousUser:

@@ -1,13 +1,33 @@
 """Sessions in the database (SESSION_ENGINE). An outage is raised, and not taken for a session that was ended."""
 
+from allauth.usersessions.models import UserSession
 from django.contrib.sessions.backends import db
 from django.contrib.sessions.backends.base import UpdateError
+from django.contrib.sessions.models import Session
+from django.db.models import OuterRef, Subquery
+from django.utils import timezone
 
 from fini_admin.lib.outage import outage_of
+from fini_admin.workspaces.models import User
 
 
 class SessionStore(db.SessionStore):
-    """As Django's, which reports any error of the database as a session that is gone."""
+    """As Django's, but a session that was logged in comes with its person, by the same query.
+
+    And an error of the database is raised, which Django's reports as a session that is gone.
+    """
+
+    person: User | None = None
+
+    def load(self) -> dict[str, object]:
+        """As Django's."""
+        alive = Session.objects.filter(session_key=OuterRef("session_key"), expire_date__gt=timezone.now())
+        listed = UserSession.objects.filter(session_key=self.session_key).select_related("user")
+        found = listed.annotate(kept=Subquery(alive.values("session_data"))).first()
+        if found is None or found.kept is None:  # nobody is logged in, or not through allauth
+            return super().load()
+        self.person = found.user
+        return self.decode(found.kept)
 
     def save(self, must_create: bool = False) -> None:  # noqa: FBT001, FBT002 - as Django's
         """As Django's, and raise the database's error in an outage."""

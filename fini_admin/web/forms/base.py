@@ -165,6 +165,10 @@ class Filters(KeylessForm):
         """Whether any field was filled in, valid or not."""
         return any(self.data.get(name) for name in self.fields)
 
+    def used(self) -> int:
+        """How many fields the button on a telephone counts: the order and the part of a list shown filter nothing."""
+        return sum(bool(self.data.get(name)) for name in self.fields if name not in ("sort", "lane"))
+
     def query(self, **changes: str) -> str:
         """The valid filters as a query string, with `changes` applied; an empty value removes one."""
         query = {name: str(self.data[name]) for name in self.values()} | changes

@@ -34,8 +34,9 @@ UNSTATED = "Fini does not say what it does; leave it if you are not sure."
 
 
 class ConfirmForm(KeylessForm):
-    """The reason given with a confirmation."""
+    """The reason given with a confirmation. `folded` names the fields that stand under *More*."""
 
+    folded: tuple[str, ...] = ()
     reason = forms.CharField(
         required=False,
         max_length=200,
@@ -46,6 +47,7 @@ class ConfirmForm(KeylessForm):
 class IngestForm(ConfirmForm):
     """The same, with the options that ingest sends to Fini."""
 
+    folded = ("english", "baser")
     english = YesNoField(label="English", help_text=f"Sent to Fini as “english”. {UNSTATED}")
     baser = YesNoField(label="Baser", help_text=f"Sent to Fini as “baser”. {UNSTATED}")
 

@@ -8,16 +8,22 @@ from django.forms.boundfield import BoundField
 
 from fini_admin.fini.providers import MIME_TYPE
 from fini_admin.web.forms.base import KeylessForm, NumberField, YesNoField, hints
-from fini_admin.workspaces.preferences import SETTINGS, Setting, SettingKind, Value
+from fini_admin.workspaces.preferences import SETTINGS, Setting, SettingKind, Value, in_force
 
 MIME_PATTERN = MIME_TYPE.pattern.removeprefix(r"\A").removesuffix(r"\Z")
 
 
 class SettingsForm(KeylessForm):
-    """All settings; an empty field is the default."""
+    """All settings, each with the value in force; an empty field is the default.
 
-    def __init__(self, data: Mapping[str, Any] | None = None, **options: Any) -> None:
-        super().__init__(data, **options)
+    `stored` are the workspace's own values, None where the default applies.
+    """
+
+    def __init__(
+        self, data: Mapping[str, Any] | None = None, *, stored: Mapping[str, Value], **options: Any
+    ) -> None:
+        super().__init__(data, initial=in_force(stored), **options)
+        self.stored = stored
         for setting in SETTINGS.values():
             self.fields[setting.name] = _field_of(setting)
 
@@ -29,8 +35,11 @@ class SettingsForm(KeylessForm):
         return found
 
     def values(self) -> dict[str, Value]:
-        """The values of a valid form."""
-        return {name: self.cleaned_data[name] for name in SETTINGS}
+        """The values of a valid form. A value in force that was left as it is changes nothing: a default stays one."""
+        return {
+            name: self.stored.get(name) if value == self.initial[name] else value
+            for name, value in self.cleaned_data.items()
+        }
 
 
 def _field_of(setting: Setting) -> forms.Field:

@@ -10,7 +10,7 @@ from fini_admin.fini.providers import provider_label
 from fini_admin.fini.routes import SOURCES
 from fini_admin.sources import queries
 from fini_admin.sources.states import State
-from fini_admin.web.forms.base import Choice, Filters, NumberField, TimeField, choices_with_all
+from fini_admin.web.forms.base import Choice, Filters, NumberField, TimeField, TypedChoice, choices_with_all
 
 LARGEST = 10**18
 SORTS = {"title": "Title", "change": "Last change"}
@@ -40,6 +40,13 @@ class SourceFilters(Filters):
         required=False,
         choices=choices_with_all({"refresh": "for a refresh", "add": "for its first ingestion"}),
         label="Waits",
+    )
+    changed = TypedChoice(
+        required=False,
+        choices=choices_with_all({"yes": "changed since"}),
+        coerce=lambda text: text == "yes",
+        empty_value=None,
+        label="Original",
     )
     reason = forms.CharField(required=False, strip=False, label="Failed because")
     run = NumberField(

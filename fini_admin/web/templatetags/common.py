@@ -1,19 +1,21 @@
 """Tags for all templates: states, times, durations, providers."""
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from django import template
+from django.template.base import FilterExpression
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.timesince import timesince
 
 from fini_admin.fini.providers import provider_label
+from fini_admin.web import live, static_bundles
+from fini_admin.web.wording import times
 
 register = template.Library()
-
-MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 
 class Look(NamedTuple):
@@ -37,10 +39,12 @@ LOOKS = {
     "failed": Look("cross", "red", "Fini failed on it"),
     "gone": Look("slash", "struck", "No longer in Fini"),
     # outcomes of an ID, states of a run, outcomes of a call
-    "done": Look("dot", "green", "Ended well"),
+    "done": Look("dot", "green", "Fini did it"),
     "refused": Look("cross", "red", "Fini refused it"),
-    "skipped": Look("slash", "grey", "Not sent: it became ineligible"),
+    "skipped": Look("slash", "grey", "Not sent: it became ineligible, or the run was stopped"),
     "waiting": Look("quarter", "grey"),
+    "paused": Look("bars", "amber", "Nothing is sent until it is resumed"),
+    "stopping": Look("bars", "amber", "Nothing more is sent; what was sent is followed to its end"),
     "ended": Look("dot", "grey", "Every ID has an outcome"),
     "answered": Look("dot", "green", "An answer came"),
     "lost": Look("question", "amber", "It may have been sent; no complete answer came"),
@@ -61,6 +65,7 @@ DRAWN = (
 
 
 @register.simple_tag
+@lru_cache(maxsize=1024, typed=True)  # what is safe as it is and what is not are two
 def badge(state: str, word: str = "") -> SafeString:
     """A state as shape and word; `word` replaces the state's name."""
     look = LOOKS.get(str(state), PLAIN)
@@ -78,29 +83,52 @@ def shape(state: str) -> SafeString:
 
 @register.simple_tag
 def time(value: datetime | str | None) -> SafeString | str:
-    """A time in the viewer's zone, with the zone's name and UTC in the tooltip. Takes the trail's ISO texts too."""
+    """A time in the viewer's zone; the tooltip names the zone and has UTC. Takes the trail's ISO texts too."""
     if not value:
         return ""
     at = datetime.fromisoformat(value) if isinstance(value, str) else value
-    utc = at.astimezone(UTC)
-    hover = f"{utc:%Y-%m-%d %H:%M:%S} UTC"
-    return format_html('<time datetime="{}" title="{}">{}</time>', utc.isoformat(), hover, time_in_words(at))
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        at.astimezone(UTC).isoformat(),
+        times.exactly(at),
+        times.moment(at),
+    )
 
 
-def time_in_words(at: datetime) -> str:
-    """3 min ago; today 14:02 CET; 24 Nov 2026, 14:02 CET."""
-    now, local = timezone.localtime(), timezone.localtime(at)
-    passed = now - local
-    if timedelta(0) <= passed < MINUTE:
-        return "just now"
-    if MINUTE <= passed < HOUR:
-        return f"{passed // MINUTE} min ago"
-    zone = local.tzname() or ""
-    clock = f"{local:%H:%M} {zone if zone[:1].isalpha() else f'UTC{zone}'}"
-    days = (now.date() - local.date()).days
-    if days in (0, 1):
-        return f"{('today', 'yesterday')[days]} {clock}"
-    return f"{local.day} {local:%b %Y}, {clock}"
+@register.simple_tag
+def zone() -> str:
+    """The name of the zone that times are in."""
+    return times.zone_name(timezone.localtime())
+
+
+class Cells(template.Node):
+    """The cells of a row; of a page that asks for news, with their digest, and left out if it has them."""
+
+    def __init__(self, shown: Sequence[FilterExpression], nodelist: template.NodeList) -> None:
+        self.shown, self.nodelist = shown, nodelist
+
+    def render(self, context: template.Context) -> SafeString:
+        known = context.get(live.KNOWN)
+        if known is None:
+            return self.nodelist.render(context)
+        version = live.row_version(value.resolve(context) for value in self.shown)
+        cells = "" if version in known else self.nodelist.render(context)
+        return SafeString(f"<!--cells {version}-->{cells}")
+
+
+@register.tag
+def cells(parser: template.base.Parser, token: template.base.Token) -> Cells:
+    """`{% cells item %}…{% endcells %}`: the cells of a row of a live part, and all that they show (live.py)."""
+    shown = [parser.compile_filter(name) for name in token.split_contents()[1:]]
+    nodelist = parser.parse(["endcells"])
+    parser.delete_first_token()
+    return Cells(shown, nodelist)
+
+
+@register.filter
+def files_of(bundle: str) -> tuple[str, ...]:
+    """The files to load for a bundle of styles or scripts."""
+    return static_bundles.files_of(bundle)
 
 
 @register.filter
@@ -112,16 +140,13 @@ def provider(name: str) -> str:
 @register.filter
 def age(value: datetime | None) -> str:
     """The time since then in its largest unit: 3 days."""
-    now = timezone.now()
-    if not value or now - value < MINUTE:
-        return "under a minute" if value else ""
-    return timesince(value, now, depth=1).replace("\xa0", " ")
+    if not value:
+        return ""
+    passed = timezone.now() - value
+    return times.duration(passed) if passed >= times.SECOND else "1 s"
 
 
 @register.filter
 def until(begun: datetime, ended: datetime) -> str:
-    """A duration in its largest unit: 12 s, 3 minutes."""
-    took = ended - begun
-    if took < MINUTE:
-        return f"{took // timedelta(seconds=1)} s"
-    return timesince(begun, ended, depth=1).replace("\xa0", " ")
+    """How long something took: took 12 s, at once."""
+    return times.took(ended - begun)

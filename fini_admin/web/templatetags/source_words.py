@@ -1,7 +1,7 @@
 """A source's name, and how long it has been in its state."""
 
 import unicodedata
-from datetime import UTC, timedelta
+from datetime import UTC
 
 from django import template
 from django.urls import reverse
@@ -12,7 +12,8 @@ from django.utils.safestring import SafeString
 from fini_admin.ingestion.eligibility import holder_named
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import ENDED, State
-from fini_admin.web.templatetags.common import HOUR, MINUTE, age, badge, time_in_words
+from fini_admin.web.templatetags.common import age, badge
+from fini_admin.web.wording import times
 from fini_admin.web.wording.sources import state_in_words
 
 register = template.Library()
@@ -49,22 +50,20 @@ def reason_of(reason: str, slug: str) -> SafeString:
 
 @register.simple_tag
 def in_state(source: Source) -> SafeString:
-    """How long it has been in its state: "for 4 min", or "since today 14:02 CET" for an end older than an hour."""
+    """How long it has been in its state: "for 4 min", or "since 14:02" for an end older than an hour."""
     since = source.state_since
-    utc = since.astimezone(UTC)
     return format_html(
-        '<time datetime="{}" title="since {} UTC">{}</time>',
-        utc.isoformat(),
-        f"{utc:%Y-%m-%d %H:%M:%S}",
-        _time_in_state(source),
+        '<time datetime="{}" title="since {}">{}</time>',
+        since.astimezone(UTC).isoformat(),
+        times.exactly(since),
+        time_in_state(source),
     )
 
 
-def _time_in_state(source: Source) -> str:
+@register.filter
+def time_in_state(source: Source) -> str:
+    """The words of `in_state`."""
     passed = timezone.now() - source.state_since
-    if passed < HOUR:
-        minutes = max(passed, timedelta(0)) // MINUTE
-        return f"for {minutes} min" if minutes else "for under a minute"
-    if source.state in (*ENDED, State.GONE):
-        return f"since {time_in_words(source.state_since)}"
+    if passed >= times.HOUR and source.state in (*ENDED, State.GONE):
+        return f"since {times.moment(source.state_since)}"
     return f"for {age(source.state_since)}"

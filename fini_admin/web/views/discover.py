@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-from datetime import UTC, datetime
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -19,6 +18,7 @@ from fini_admin.ingestion.resource_rules import without_faults
 from fini_admin.ingestion.runs import NothingToDo
 from fini_admin.sources import selection, tree
 from fini_admin.sources.tree import Scope
+from fini_admin.web import live
 from fini_admin.web.body_size import large_body
 from fini_admin.web.forms.discover import RegisterChoiceForm, TreeFilters, opened_branches, selection_of
 from fini_admin.web.pages import redirect_to, render_page
@@ -58,8 +58,8 @@ def provider(request: WorkspaceRequest, provider: str) -> HttpResponse:
         return _selected_leaves(request, scope)
     seen = _fingerprint(found, scope)
     if request.htmx and request.GET.get("seen") == seen and not request.GET.get("more"):
-        return HttpResponse(status=204)
-    return render_page(request, PAGE, _page_context(request, found, scope, filters, seen), parts=("tree",))
+        return live.news(request, PAGE, {}, ()) if request.seen else HttpResponse(status=204)
+    return render_page(request, PAGE, _page_context(request, found, scope, filters, seen))
 
 
 def _scope_of(request: WorkspaceRequest, found: Discovery, filters: TreeFilters) -> Scope:
@@ -70,10 +70,9 @@ def _scope_of(request: WorkspaceRequest, found: Discovery, filters: TreeFilters)
 
 
 def _fingerprint(found: Discovery, scope: Scope) -> str:
-    """A hash that changes whenever the page would look different; times are shown to the minute."""
+    """A hash that changes whenever the page would look different, but for its times, which the page keeps right."""
     run = (found.run.number, found.run.state, found.again) if found.run else ()
-    minute = datetime.now(UTC).strftime("%H:%M")
-    told = (tree.version(scope), scope.search, scope.new, run, found.waits(), minute)
+    told = (tree.version(scope), scope.search, scope.new, run, found.waits)
     return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
 
 
@@ -82,7 +81,7 @@ def _page_context(
 ) -> dict[str, object]:
     data = request.POST if request.method == "POST" else request.GET
     what, todo = found.trouble()
-    waits = found.waits()
+    waits = found.waits
     about_key = waits in (NO_KEY, NO_KEY_OPENS)
     manages = Permission.KEYS_MANAGE in request.permissions
     mime_types = preferences(request.workspace).mime_types
@@ -143,7 +142,7 @@ def _start_discovery(request: WorkspaceRequest, provider: str) -> HttpResponse:
         return redirect_to(request, f"{request.path}?{request.GET.urlencode()}")
     found, filters = discovery.discovery_of(request.workspace, provider), TreeFilters(request.POST)
     context = _page_context(request, found, _scope_of(request, found, filters), filters)
-    return render(request, f"{PAGE}#tree", context)
+    return render(request, f"{PAGE}#list", context)
 
 
 def _preview_selection(

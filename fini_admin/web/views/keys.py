@@ -21,6 +21,7 @@ from fini_admin.web.forms.workspaces import KeyDescriptionForm, KeyForm
 from fini_admin.web.key_guard import as_typed
 from fini_admin.web.pages import redirect_to, render_page
 from fini_admin.web.permissions import WorkspaceRequest, requires
+from fini_admin.web.views.sources import SyncButton
 from fini_admin.web.wording import keys as wording
 from fini_admin.workspaces import queries
 from fini_admin.workspaces.keys import add_key, describe_key, switch_key, switch_off_key, why_not_switch
@@ -133,6 +134,7 @@ def _keys_page(request: WorkspaceRequest, *, form: KeyForm) -> HttpResponse:
         "off": [key for key in keys if key.state == KeyState.OFF],
         "verifying": any(row["verifying"] for row in rows),
         "live": any(key.state == KeyState.LIVE for key in on),
+        "sync": SyncButton(request),
     }
     if request.GET.get("part") in ("calls", "breaks"):
         context |= _usage_context(request, keys)
@@ -162,8 +164,13 @@ def _usage_context(request: WorkspaceRequest, keys: list[ApiKey]) -> dict[str, o
     uses = usage.by_key(str(request.workspace.pk), timezone.now())
     pairs = [(key, uses.get(str(key.pk), usage.KeyUse())) for key in keys]
     asked = next((pair for pair in pairs if str(pair[0].pk) == request.GET.get("key")), None)
+    busiest = max((use.calls[-1] for _, use in pairs), default=0)
     return {
-        "uses": [(key, use) for key, use in pairs if key.state != KeyState.OFF or use.calls[-1]],
+        "uses": [
+            (key, use, wording.use_bar(use, busiest))
+            for key, use in pairs
+            if key.state != KeyState.OFF or use.calls[-1]
+        ],
         "asked": asked,
         "going": list(running(request.workspace)[:MOST_RUNS]) if asked else [],
     }

@@ -16,9 +16,11 @@ from django.urls import reverse
 from fini_admin.fini.client import Request
 from fini_admin.ingestion import planned_calls, preview_store, previews
 from fini_admin.ingestion.chosen import is_chosen
+from fini_admin.ingestion.effort import efforts_of
 from fini_admin.ingestion.models import Preview, Run, RunKind
+from fini_admin.ingestion.planned_calls import CallPlan
 from fini_admin.ingestion.plans import CALLS, Action
-from fini_admin.ingestion.preview_answers import PostedAnswer, read_answer
+from fini_admin.ingestion.preview_answers import ChosenResources, PostedAnswer, read_answer
 from fini_admin.ingestion.preview_rows import chosen_rows, row_groups
 from fini_admin.ingestion.runs import NothingToDo, run_of_token
 from fini_admin.lib.paging import parts, whole_numbers
@@ -29,18 +31,21 @@ from fini_admin.web.forms.runs import ConfirmForm, DeleteForm, IngestForm
 from fini_admin.web.pages import redirect_to, render_page
 from fini_admin.web.permissions import WorkspaceRequest, requires
 from fini_admin.workspaces.permissions import Permission, permission_of
-from fini_admin.workspaces.preferences import preferences
+from fini_admin.workspaces.preferences import preferences_as_read
 
 SHOWN = 10
 DIGITS = 10
 # What is done about what was chosen, by plans.Action.
 DONE = {
     Action.REGISTER: "registered",
+    Action.WEB: "sent to ingestion by their addresses",
     Action.ADD: "ingested for the first time",
     Action.REFRESH: "refreshed",
     Action.READ: "read first; what is sent follows from its record",
     Action.DELETE: "deleted in Fini",
 }
+# The kinds of preview whose rows stand in groups, and can be left out or let in.
+WITH_GROUPS = (RunKind.REGISTER, RunKind.WEB)
 GONE = "This preview is no longer there: previews are kept for a day"
 
 
@@ -73,9 +78,23 @@ def deletion(request: WorkspaceRequest, token: str) -> HttpResponseBase:
 def _show_or_confirm(request: WorkspaceRequest, found: Preview) -> HttpResponseBase:
     """The preview, or the run that comes of it."""
     form = _form(found, request)
+    if request.htmx and request.GET.get("part") == "effort":
+        return _effort_part(request, found)
     if request.method == "POST" and form.is_valid():
         return _confirm(request, found, form)
     return _preview_page(request, found, form, _posted_answer(found, request))
+
+
+def _effort_part(request: WorkspaceRequest, found: Preview) -> HttpResponse:
+    """What the run costs with the rows that are ticked now; nothing is started."""
+    chosen = ChosenResources(found, _posted_answer(found, request))
+    context = _effort_context(request, found, planned_calls.call_plan(found), len(chosen))
+    return render(request, "previews/_effort.html", context)
+
+
+def _effort_context(request: WorkspaceRequest, found: Preview, plan: CallPlan, ids: int) -> dict[str, object]:
+    """The effort of each way to confirm."""
+    return {"efforts": efforts_of(found, plan, ids, choose=_may_choose_ingest(request, found))}
 
 
 def _url_of(found: Preview, request: WorkspaceRequest) -> str:
@@ -85,8 +104,8 @@ def _url_of(found: Preview, request: WorkspaceRequest) -> str:
 
 
 def _posted_answer(found: Preview, request: WorkspaceRequest) -> PostedAnswer:
-    """The decisions about a register's resources: left out, let in, and the titles typed for those without."""
-    if request.method != "POST" or found.kind != RunKind.REGISTER or is_chosen(found):
+    """The decisions about a register's resources, or about addresses: left out, let in, and the titles typed."""
+    if request.method != "POST" or found.kind not in WITH_GROUPS or is_chosen(found):
         return PostedAnswer()
     return read_answer(found, dict(request.POST.lists()), partial(key_text_error, request.POST))
 
@@ -134,13 +153,15 @@ def _form(found: Preview, request: WorkspaceRequest, *, posted: bool = True) -> 
     kind = _form_class(request, found)
     if data is not None:
         return kind(data)
-    held = preferences(request.workspace)
+    held = preferences_as_read(found.workspace)
     return kind(initial={"english": held.english, "baser": held.baser})
 
 
 def _form_class(request: WorkspaceRequest, found: Preview) -> type[ConfirmForm]:
     """The options of ingest are in the form only when the run may ingest."""
-    ingests = found.kind == RunKind.INGEST or found.then_ingest or _may_choose_ingest(request, found)
+    ingests = (
+        found.kind in (RunKind.INGEST, RunKind.WEB) or found.then_ingest or _may_choose_ingest(request, found)
+    )
     return IngestForm if ingests else ConfirmForm
 
 
@@ -199,16 +220,18 @@ def _preview_page(
         "buttons": _buttons(found, total, choose=_may_choose_ingest(request, found)),
         "calls": plan.calls(SHOWN),
         "number_of_calls": plan.number,
-        "seconds": planned_calls.estimated_seconds(request.workspace, plan.number),
         "opened": opened,
         "body": _indented_body(planned_calls.request_of(found, opened)) if opened else "",
     }
-    if is_chosen(found):
+    context |= _effort_context(request, found, plan, total)
+    if found.kind == RunKind.INGEST:
+        context["chosen"] = chosen_rows(found, _number_in(request.GET, "from"))
+    elif is_chosen(found):
         context |= {
             "chosen": chosen_rows(found, _number_in(request.GET, "from")),
             "doings": _counts_by_way(found),
         }
-    elif found.kind == RunKind.REGISTER:
+    elif found.kind in WITH_GROUPS:
         context |= _group_context(found, request.GET, answer)
     status = 422 if form.is_bound else 200
     return render_page(
@@ -258,6 +281,8 @@ def _buttons(found: Preview, total: int, *, choose: bool) -> list[ConfirmButton]
     """The confirming buttons, each named like the button that led here; two while ingest is still undecided."""
     if is_chosen(found):
         return [_button_of_chosen(found, total)]
+    if found.kind == RunKind.WEB:
+        return [ConfirmButton("ingest", "Ingest {n}", total)]
     if found.kind == RunKind.INGEST:
         return [ConfirmButton("ingest", "Send {n} to ingestion", total)]
     both = [

@@ -7,29 +7,22 @@ from functools import partial
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse, HttpResponseBadRequest, QueryDict
+from django.utils.dateparse import parse_datetime
 
 from fini_admin.ingestion import queue as ingestion_queue
+from fini_admin.ingestion.home_facts import WAITS_LONG
 from fini_admin.ingestion.models import QueueEntry
 from fini_admin.ingestion.previews import freeze_ingest
-from fini_admin.ingestion.queue import (
-    LANES,
-    OUT,
-    UNREAD,
-    Moved,
-    QueueCounts,
-    QueueCriteria,
-    put_sources_back,
-    remove_entries,
-)
+from fini_admin.ingestion.queue import LANES, OUT, UNREAD, QueueCounts, QueueCriteria
+from fini_admin.ingestion.queue_moves import Moved, put_sources_back, remove_entries, removed_at
 from fini_admin.ingestion.runs import NothingToDo
 from fini_admin.lib.paging import CHUNK, page, parts, whole_number, whole_numbers
 from fini_admin.sources.states import State
 from fini_admin.web.body_size import large_body
 from fini_admin.web.forms.runs import QueueFilters
-from fini_admin.web.pages import redirect_to, render_page
+from fini_admin.web.pages import parts_shown, redirect_to, render_page
 from fini_admin.web.permissions import WorkspaceRequest, requires
 from fini_admin.web.views import previews
-from fini_admin.web.wording.home import WAITS_LONG
 from fini_admin.workspaces.models import Workspace
 from fini_admin.workspaces.permissions import Permission
 
@@ -42,7 +35,7 @@ def queue(request: WorkspaceRequest) -> HttpResponse:
     form = QueueFilters(
         asked, partial(ingestion_queue.who_queued, workspace), partial(ingestion_queue.first_lane, workspace)
     )
-    part = asked.get("part", "") if request.htmx else ""
+    shown, part = parts_shown(request, PARTS) or ("list",), asked.get("part", "") if request.htmx else ""
     cursor = whole_number(asked.get("after"))
     request.GET = QueryDict(form.query(after="" if cursor is None else str(cursor)))
     if request.method == "POST":
@@ -62,10 +55,12 @@ def queue(request: WorkspaceRequest) -> HttpResponse:
         "may_remove": may_remove,
         "may_pick": may_remove if lane == OUT else may_send or may_remove,
     }
-    context |= (_count_context if part == "counts" else _list_context)(request, lane, wanted)
+    if "list" in shown:
+        context |= _list_context(request, lane, wanted)
+    if "counts" in shown:
+        context |= _count_context(request, lane, wanted)
     status = 422 if wanted is None else 200
-    shown = "counts" if part == "counts" else "list"
-    return render_page(request, "queue.html", context, parts=(shown,), status=status)
+    return render_page(request, "queue.html", context, parts=shown, status=status)
 
 
 def _tabs(lane: str, counts: QueueCounts | None = None) -> list[dict[str, str | bool]]:
@@ -143,7 +138,19 @@ def _preview_entries(request: WorkspaceRequest, entries: list[QueueEntry]) -> Ht
 def _remove_selected(request: WorkspaceRequest, form: QueueFilters) -> HttpResponse:
     entries = previews.selected_numbers(request)
     moved = remove_entries(by=request.by, workspace=request.workspace, entries=entries)
-    return _report_moved(request, moved, "removed from the queue")
+    return _report_moved(
+        request, moved, "removed from the queue", undo=moved.at.isoformat() if moved.sources else ""
+    )
+
+
+def _undo_removal(request: WorkspaceRequest, form: QueueFilters) -> HttpResponse:
+    """Put back what one removal took out, less what went on meanwhile."""
+    at = parse_datetime(request.POST.get("at", ""))
+    sources = removed_at(request.workspace, at) if at and at.tzinfo else []
+    if not sources:
+        raise NothingToDo("There is nothing to put back")
+    moved = put_sources_back(by=request.by, workspace=request.workspace, sources=sources)
+    return _report_moved(request, moved, "put back into the queue")
 
 
 def _put_back_selected(request: WorkspaceRequest, form: QueueFilters) -> HttpResponse:
@@ -167,14 +174,14 @@ def _still_selectable(asked: QueryDict, form: QueueFilters, workspace: Workspace
     return ingestion_queue.still_selectable(workspace, form.lane_shown, numbers[:CHUNK])
 
 
-def _report_moved(request: WorkspaceRequest, moved: Moved, done: str) -> HttpResponse:
-    """Redirect to the list with a message of what was done and what was left out."""
+def _report_moved(request: WorkspaceRequest, moved: Moved, done: str, undo: str = "") -> HttpResponse:
+    """Redirect to the list with a message of what was done, what was left out, and how it is undone."""
     number = len(moved.sources)
     text = f"{number:,} ID{'' if number == 1 else 's'} {done}." if number else "Nothing was changed."
     before = sum(source.state not in (State.REGISTERED, State.QUEUED) for source in moved.sources)
     text += f" {before:,} of them were ingested before and keep their state in Sources." if before else ""
     left = "".join(f" {count:,} left out: {reason}." for reason, count in moved.left.items())
-    (messages.warning if left else messages.success)(request, text + left)
+    (messages.warning if left else messages.success)(request, text + left, extra_tags=undo)
     return redirect_to(request, _list_url(request))
 
 
@@ -188,9 +195,11 @@ ACTIONS: dict[
 ] = {
     (False, "send"): (Permission.SOURCES_INGEST, _send_selected),
     (False, "remove"): (Permission.QUEUE_REMOVE, _remove_selected),
+    (False, "undo"): (Permission.QUEUE_REMOVE, _undo_removal),
     (True, "put-back"): (Permission.QUEUE_REMOVE, _put_back_selected),
     (False, "send-all"): (Permission.SOURCES_INGEST, _send_all),
 }
+PARTS = ("list", "counts")
 # Primary keys for selection.js, as text with commas.
 NUMBERS: dict[str, Callable[[QueryDict, QueueFilters, Workspace], list[int]]] = {
     "ids": _all_numbers,

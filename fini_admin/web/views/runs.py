@@ -2,23 +2,26 @@
 
 from collections.abc import Callable
 
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse
 from django.urls import reverse
 
-from fini_admin.ingestion import deletions, discovery_remarks, queries, retries
-from fini_admin.ingestion.models import ItemOutcome, Preview, Run, RunKind, RunState
+from fini_admin.ingestion import deletions, discovery_remarks, queries, retries, steering, web
+from fini_admin.ingestion.models import Preview, Run, RunKind, RunState
 from fini_admin.ingestion.retries import Reason
+from fini_admin.ingestion.run_now import run_now
 from fini_admin.ingestion.runs import NothingToDo
-from fini_admin.lib.paging import count, page
+from fini_admin.lib.paging import page
 from fini_admin.web.forms.runs import RunFilters
 from fini_admin.web.pages import redirect_to, render_page
 from fini_admin.web.permissions import WorkspaceRequest, requires
 from fini_admin.web.views import previews
+from fini_admin.web.wording import runs as wording
 from fini_admin.workspaces.permissions import Permission, permission_of
 
-OPEN = "open"
 REASONS = 20
+READABLE = 100  # so many failures are read while the page is polled
 
 
 @requires(Permission.RUNS_READ)
@@ -28,7 +31,13 @@ def index(request: WorkspaceRequest) -> HttpResponse:
     found = page(
         queries.runs(request.workspace, **form.values()), cursor=request.GET.get("after"), field="number"
     )
-    context: dict[str, object] = {"form": form, "page": found, "runs": found.rows}
+    context: dict[str, object] = {
+        "form": form,
+        "page": found,
+        "runs": found.rows,
+        "held_by": steering.held_by(request.workspace),
+        "may_hold": Permission.WORK_HOLD in request.permissions,
+    }
     return render_page(request, "runs/runs.html", context)
 
 
@@ -36,7 +45,7 @@ def index(request: WorkspaceRequest) -> HttpResponse:
 def run(request: WorkspaceRequest, number: int) -> HttpResponse:
     """A run: its outcomes, which add up to the total, the reasons of failures, each ID, and the run's calls."""
     found = _run_or_404(request, number)
-    outcome = request.GET.get("outcome", "")
+    outcome, now = request.GET.get("outcome", ""), run_now(found)
     items = page(
         queries.items_of_run(found, outcome),
         cursor=request.GET.get("after"),
@@ -45,12 +54,17 @@ def run(request: WorkspaceRequest, number: int) -> HttpResponse:
     )
     context: dict[str, object] = {
         "run": found,
-        "counts": _outcome_counts(found),
+        "segments": wording.segments(found),
+        "percent": wording.percent(found),
+        "pace": wording.pace(found, now.forecast),
         "outcome": outcome,
         "page": items,
-        "calls": count(queries.calls_of_run(found)),
-        "waits": queries.why_it_waits(found),
+        "calls": now.calls,
+        "waits": now.waits,
         "next": _next_page(found),
+        "may_steer": Permission.RUNS_STEER in request.permissions,
+        "may_read_activity": Permission.ACTIVITY_READ in request.permissions,
+        "truncated": web.truncated(found),
         "left_out": discovery_remarks.remarks_of_run(found),
         **_retry_context(request, found),
     }
@@ -66,9 +80,10 @@ def _run_or_404(request: WorkspaceRequest, number: int) -> Run:
 
 
 def _retry_context(request: WorkspaceRequest, run: Run) -> dict[str, object]:
-    """What did not end well, with its actions; for a deletion, what Fini says it deleted."""
+    """What needs attention, with its actions; for a deletion, what Fini says it deleted."""
     # Reading every failure is for a run that has ended, and is not polled any more (P7).
-    found = retries.reasons(run) if run.state == RunState.ENDED else []
+    bad, ended = run.failed + run.refused + run.unknown, run.state == RunState.ENDED
+    found = retries.reasons(run) if bad and (ended or bad <= READABLE) else []
     may = permission_of(run.kind) in request.permissions
     deleted = run.kind == RunKind.DELETE
     return {
@@ -76,17 +91,17 @@ def _retry_context(request: WorkspaceRequest, run: Run) -> dict[str, object]:
         "more_reasons": max(0, len(found) - REASONS),
         "retryable": sum(reason.retryable for reason in found),
         "bad": sum(reason.total for reason in found),
-        "may_retry": may and run.state == RunState.ENDED,
+        "may_retry": may and ended,
         "why_no_retry": "" if may else "Your role does not allow a retry of this run",
-        "retries": list(run.retries.order_by("number")),
+        "retries": list(run.retries.order_by("number")) if ended else [],
         "deleted": queries.deleted_by(run) if deleted else None,
-        "may_register": Permission.SOURCES_REGISTER in request.permissions and run.state == RunState.ENDED,
+        "may_register": Permission.SOURCES_REGISTER in request.permissions and ended,
     }
 
 
 @requires(Permission.RUNS_STEER)
 def retry(request: WorkspaceRequest, number: int) -> HttpResponse:
-    """Preview a retry of everything that did not end well, or with `reason` of the IDs with that reason."""
+    """Preview a retry of everything that needs attention, or with `reason` of the IDs with that reason."""
     found = _run_or_404(request, number)
     if permission_of(found.kind) not in request.permissions:
         raise PermissionDenied
@@ -106,6 +121,28 @@ def _text_of(asked: str, reasons: list[Reason]) -> str:
     """The stored reason that matches the posted one: browsers change line ends."""
     words = asked.split()
     return next((reason.text for reason in reasons if reason.text.split() == words), asked)
+
+
+@requires(Permission.RUNS_STEER)
+def steer(request: WorkspaceRequest, number: int) -> HttpResponse:
+    """Pause, resume or stop a run."""
+    found = _run_or_404(request, number)
+    act = steering.ACTS.get(request.POST.get("do", ""))
+    if act:
+        try:
+            act(by=request.by, run=found)
+        except steering.CannotSteer as error:
+            messages.warning(request, f"{error}: nothing was changed.")
+    return redirect_to(request, _url_of(found))
+
+
+@requires(Permission.WORK_HOLD)
+def hold(request: WorkspaceRequest) -> HttpResponse:
+    """Hold all that the workspace sends, or let it go on."""
+    act = {"hold": steering.hold, "release": steering.release}.get(request.POST.get("do", ""))
+    if act:
+        act(by=request.by, workspace=request.workspace)
+    return redirect_to(request, reverse("runs", args=[request.workspace.slug]))
 
 
 @requires(Permission.SOURCES_REGISTER)
@@ -129,21 +166,12 @@ def _url_of(run: Run) -> str:
     return reverse("run", args=[run.workspace.slug, run.number])
 
 
-def _outcome_counts(run: Run) -> list[dict[str, object]]:
-    """The outcomes with their counts and the start of their segment in the bar; what is open comes last."""
-    told, begins = [], 0
-    numbers = run.outcomes
-    numbers[OPEN] = max(0, run.total - run.ended)
-    for name in (*ItemOutcome.values, OPEN):
-        told.append({"name": name, "number": numbers[name], "begins": begins})
-        begins += numbers[name]
-    return told
-
-
 def _next_page(run: Run) -> str:
     """The page of the next step after a run; empty when there is none."""
     if run.state != RunState.ENDED or run.error:
         return ""
     if run.kind == RunKind.DISCOVER:
         return "discover"
+    if run.kind == RunKind.CRAWL and run.done and not run.then_ingest:
+        return "web"
     return "queue" if run.kind == RunKind.REGISTER and not run.then_ingest else ""

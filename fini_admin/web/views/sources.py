@@ -2,37 +2,40 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, cached_property, partial
 
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpResponse, HttpResponseBadRequest, QueryDict, StreamingHttpResponse
 from django.http.response import HttpResponseBase
+from django.urls import reverse
 
-from fini_admin.ingestion import deletions, export, refreshes, retries
+from fini_admin.ingestion import deletions, export, preview_store, refreshes, retries, syncs
 from fini_admin.ingestion import queries as ingestion_queries
-from fini_admin.ingestion.holding import holders
-from fini_admin.ingestion.models import Item, Preview, QueueEntry
+from fini_admin.ingestion.models import Item, Preview, QueueEntry, Run
 from fini_admin.ingestion.runs import NothingToDo
 from fini_admin.lib.download import csv_lines, json_lines
-from fini_admin.lib.paging import Page, ordered_page, page, whole_number
+from fini_admin.lib.paging import Page, count, ordered_page, page, whole_number
 from fini_admin.sources import queries
 from fini_admin.sources.models import Source, StateChange
 from fini_admin.sources.states import State
 from fini_admin.web.body_size import large_body
 from fini_admin.web.forms.sources import SORTS, SourceFilters
-from fini_admin.web.pages import render_page
+from fini_admin.web.forms.syncs import SyncForm
+from fini_admin.web.pages import parts_shown, redirect_to, render_page
 from fini_admin.web.permissions import WorkspaceRequest, requires
 from fini_admin.web.views import previews
 from fini_admin.web.views.home import url_if_allowed
 from fini_admin.web.wording.source_actions import actions
 from fini_admin.web.wording.source_facts import field_groups
+from fini_admin.web.wording.source_life import life
 from fini_admin.web.wording.sources import QueuePlace, what_next
 from fini_admin.workspaces.permissions import Permission
 
 LIST = "sources/sources.html"
 FORMATS = {"jsonl": (json_lines, "application/jsonl"), "csv": (csv_lines, "text/csv")}
 MOST = 50
+PARTS = ("list", "counts")
 
 
 # The actions by the value of their button: the permission each needs, and its preview.
@@ -50,25 +53,28 @@ ALL = "-all"  # added to a button's name: with all that match instead of what is
 def index(request: WorkspaceRequest) -> HttpResponseBase:
     """The sources; posted, what is to be done with some of them.
 
-    `export` gives all that match as a file, `part=counts` how many are in each state, `part=ids` their keys.
+    `export` gives all that match as a file, `part=ids` their keys, those up to `upto`.
     """
-    asked = request.GET
-    form = SourceFilters(asked, partial(queries.reasons, request.workspace))
+    asked, shown = request.GET, parts_shown(request, PARTS) or ("list",)
+    form = SourceFilters(asked, cache(partial(queries.reasons, request.workspace)))
     request.GET = QueryDict(form.query(after=_cursor(form, asked)))
     found = queries.matching(request.workspace, form.criteria())
     if request.method == "POST":
         return _act(request, found)
     if asked.get("export") in FORMATS:
         return _download(request, found, asked["export"])
-    if request.htmx and asked.get("part") in PARTS:
-        return PARTS[asked["part"]](request, form, found, whole_number(asked.get("upto")))
-    context: dict[str, object] = {
-        "page": _ordered_page(found, form, asked.get("after")),
-        "discover": url_if_allowed(request, "discover"),
-        "sorts": _sort_links(form),
-        "may": {deed for deed, (needed, _) in DEEDS.items() if needed <= request.permissions},
-    }
-    return render_page(request, LIST, context | _state_tabs(form, {}))
+    if request.htmx and asked.get("part") == "ids":
+        return _keys_to_select(found, whole_number(asked.get("upto")))
+    may = {deed for deed, (needed, _) in DEEDS.items() if needed <= request.permissions}
+    context: dict[str, object] = {"form": form, "may": may, "discover": url_if_allowed(request, "discover")}
+    numbers: dict[str, str] = {}
+    if "counts" in shown:
+        numbers = queries.by_state(request.workspace, form.criteria(without="state"))
+        context["counts"] = _counts(found)
+    if "list" in shown:
+        context["page"] = _ordered_page(found, form, asked.get("after"))
+        context |= {"sorts": _sort_links(form), "sync": SyncButton(request)}
+    return render_page(request, LIST, context | _state_tabs(form, numbers), parts=shown)
 
 
 def _cursor(form: SourceFilters, asked: QueryDict) -> str:
@@ -101,29 +107,18 @@ def _sort_links(form: SourceFilters) -> list[dict[str, object]]:
     ]
 
 
-def _counts_part(
-    request: WorkspaceRequest, form: SourceFilters, found: QuerySet[Source], upto: int | None
-) -> HttpResponse:
-    """The count of each state under the other filters, and of what *Select all* would select."""
-    numbers = queries.by_state(queries.matching(request.workspace, form.criteria(without="state")))
-    here = numbers[form.values().get("state", "")]
+def _counts(found: QuerySet[Source]) -> dict[str, object]:
+    """How many match, and the newest of them: what *Select all* would select."""
+    here = count(found)
     newest = found.order_by("-pk").values_list("pk", flat=True).first() or 0
-    counts = {"here": here, "exact": "" if here.endswith("+") else here.replace(",", ""), "newest": newest}
-    may = any(needed <= request.permissions for needed, _ in DEEDS.values())
-    context = _state_tabs(form, numbers) | {"counts": counts, "may": may}
-    return render_page(request, LIST, context, parts=("counts",))
+    return {"here": here, "exact": "" if here.endswith("+") else here.replace(",", ""), "newest": newest}
 
 
-def _keys_part(
-    request: WorkspaceRequest, form: SourceFilters, found: QuerySet[Source], upto: int | None
-) -> HttpResponse:
+def _keys_to_select(found: QuerySet[Source], upto: int | None) -> HttpResponse:
     """The primary keys that *Select all* selects, with commas; sources newer than the count are left out."""
     counted_then = found if upto is None else found.filter(pk__lte=upto)
     numbers = counted_then.order_by("-pk").values_list("pk", flat=True)
     return HttpResponse(",".join(map(str, numbers)), content_type="text/plain")
-
-
-PARTS = {"counts": _counts_part, "ids": _keys_part}
 
 
 def _act(request: WorkspaceRequest, found: QuerySet[Source]) -> HttpResponse:
@@ -196,19 +191,23 @@ def source(request: WorkspaceRequest, fini_id: str) -> HttpResponse:
     entry = ingestion_queries.open_entry_of(found)
     told = what_next(found, _waiting(entry))
     history = page(queries.history(found), cursor=request.GET.get("after"), size=MOST)
-    items = ingestion_queries.items_of_source(found, most=MOST + 1)
+    in_runs = ingestion_queries.source_in_runs(found, most=MOST + 1)
+    items, calls = in_runs.items[:MOST], _calls_of(history.rows, in_runs.items[:MOST])
+    holder = entry.run.number if entry and entry.run else in_runs.busy
     context: dict[str, object] = {
         "source": found,
         "entry": entry,
         "next": told,
         "way": url_if_allowed(request, told.page, told.query) if told.page else "",
-        "actions": actions(found, holders([found.pk]), request.permissions),
-        "attempts": ingestion_queries.attempts(found),
+        "actions": actions(found, {found.pk: holder} if holder else {}, request.permissions),
+        "attempts": in_runs.attempts,
         "groups": field_groups(found),
         "page": history,
-        "items": items[:MOST],
-        "more_items": len(items) > MOST,
-        "calls": ingestion_queries.latest_call_rows(request.workspace, _calls_of(history.rows, items[:MOST])),
+        # An older page of the history would be a life with its end missing.
+        "life": life(history.rows) if history.first else None,
+        "items": items,
+        "more_items": len(in_runs.items) > MOST,
+        "calls": ingestion_queries.latest_call_rows(request.workspace, calls),
     }
     return render_page(request, "sources/source.html", context, parts=("source",))
 
@@ -231,3 +230,41 @@ def _calls_of(history: list[StateChange], items: list[Item]) -> set[str]:
     """The IDs of the calls that showed a change, and of those that carried the source in a run."""
     shown, carried = {change.call for change in history}, {item.step.call for item in items if item.step}
     return (shown | carried) - {""}
+
+
+@requires(Permission.SOURCES_DISCOVER)
+def sync(request: WorkspaceRequest) -> HttpResponse:
+    """Start a sync and lead to its run; the same form sent twice leads to the same run."""
+    form = SyncForm(request.POST if request.method == "POST" else None)
+    if not form.is_valid():
+        return redirect_to(request, reverse("sources", args=[request.workspace.slug]))
+    run = syncs.start_sync(by=request.by, workspace=request.workspace, token=form.cleaned_data["token"])
+    return redirect_to(request, reverse("run", args=[request.workspace.slug, run.number]))
+
+
+class SyncButton:
+    """What `components/_sync.html` and `_sync_offer.html` show, read when it is shown: a fragment shows none of it."""
+
+    def __init__(self, request: WorkspaceRequest) -> None:
+        self.workspace = request.workspace
+        self.may = Permission.SOURCES_DISCOVER in request.permissions
+
+    @cached_property
+    def token(self) -> str:
+        """The one-time number of the run."""
+        return preview_store.new_token()
+
+    @cached_property
+    def running(self) -> Run | None:
+        """The sync that goes on."""
+        return syncs.running_sync(self.workspace)
+
+    @cached_property
+    def at(self) -> datetime | None:
+        """When the last one ended."""
+        return syncs.last_synced_at(self.workspace)
+
+    @cached_property
+    def offered(self) -> bool:
+        """Whether a first one is offered."""
+        return syncs.is_offered(self.workspace)

@@ -8,8 +8,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 
-from fini_admin.ingestion.models import RunState
-from fini_admin.ingestion.queries import runs
+from fini_admin.ingestion.queries import running
 from fini_admin.ingestion.wakeup import wake
 from fini_admin.lib.paging import count
 from fini_admin.web.accounts.sensitive import reauthenticated
@@ -70,7 +69,7 @@ def archive(request: SignedInRequest, workspace_id: UUID) -> HttpResponse:
         return redirect_to(request, reverse("workspaces"))
     context = {
         "workspace": workspace,
-        "running": count(runs(workspace, state=RunState.RUNNING)),
+        "running": count(running(workspace)),
         "members": count(queries.members(workspace)),
     }
     return render(request, "workspaces/archive.html", context)

@@ -1,13 +1,122 @@
-"""Activities and their details, formatted for people."""
+"""Activities as sentences, and what their details hold besides, formatted for people."""
 
 import json
 import re
+from dataclasses import dataclass
 from datetime import datetime
 
 from fini_admin.audit.models import Entry
-from fini_admin.audit.names import ANCHOR, HEAD_RECORDED
+from fini_admin.audit.names import ANCHOR, HEAD_RECORDED, Activity
+from fini_admin.fini.providers import provider_label
+from fini_admin.ingestion.models import RunKind
 
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+00:00")
+
+
+# What the actor did; a name in braces is a value of the detail, or the row's run. What no sentence tells, stays.
+SENTENCES: dict[str, str] = {
+    Activity.WORKSPACE_CREATED: "made the workspace {name}",
+    Activity.WORKSPACE_RENAMED: "renamed the workspace from {was} to {name}",
+    Activity.WORKSPACE_ARCHIVED: "archived the workspace {name}",
+    Activity.WORKSPACE_RESTORED: "restored the workspace {name}",
+    Activity.MEMBER_ADDED: "added {email} as {role}",
+    Activity.MEMBER_INVITED: "invited {email} as {role}",
+    Activity.INVITATION_WITHDRAWN: "withdrew the invitation of {email}",
+    Activity.INVITATION_ACCEPTED: "accepted the invitation as {role}",
+    Activity.MEMBER_CHANGED: "changed {email} from {was} to {role}",
+    Activity.MEMBER_REMOVED: "removed {email}, who was {was}",
+    Activity.KEY_ADDED: "added the key {label}",
+    Activity.KEY_CHANGED: "changed the notes of the key {label}",
+    Activity.KEY_SWITCHED: "switched to the key {label}",
+    Activity.KEY_SWITCHED_OFF: "switched off the key {label}",
+    Activity.KEY_VERIFIED: "verified the key {label}",
+    Activity.KEY_REFUSED: "refused the key {label}",
+    Activity.KEY_FALLEN_BACK: "went back to the key {label}",
+    Activity.RUN_STARTED: "started run {run}: {doing}",
+    Activity.RUN_PAUSED: "paused run {run}",
+    Activity.RUN_RESUMED: "resumed run {run}",
+    Activity.RUN_STOPPED: "stopped run {run}",
+    Activity.WORK_HELD: "held everything that this workspace sends",
+    Activity.WORK_RELEASED: "let everything go on",
+    Activity.QUEUE_REMOVED: "removed {sources} from the queue",
+    Activity.QUEUE_PUT_BACK: "put {sources} back into the queue",
+    Activity.SEARCH_SHARED: "shared the search {name}",
+    Activity.SEARCH_WITHDRAWN: "withdrew the shared search {name}",
+    Activity.SETTINGS_CHANGED: "changed the settings",
+    Activity.ENCRYPTION_ROTATED: "rotated the encryption",
+    Activity.AUDIT_EXPORTED: "exported the audit trail",
+}
+# Values that a sentence tells in other words, and keys by which nobody knows anything.
+TOLD_OTHERWISE: dict[str, set[str]] = {
+    Activity.RUN_STARTED: {"kind", "provider", "total"},
+    Activity.QUEUE_REMOVED: {"number"},
+    Activity.QUEUE_PUT_BACK: {"number"},
+    Activity.WORKSPACE_ARCHIVED: {"slug"},
+    Activity.WORKSPACE_RESTORED: {"slug"},
+    **{kind: {"key", "before_key", "state"} for kind in Activity if kind.startswith("key.")},
+}
+PLACES = re.compile(r"{(\w+)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An activity: the sentence after the actor, empty for a kind without one; and the rest of its detail."""
+
+    sentence: str
+    rest: list[tuple[str, str]]
+
+
+def told(row: Entry) -> Told:
+    """An activity in words. A row that lacks what its sentence needs shows all its values instead."""
+    detail = _as_object(row.detail)
+    sentence = SENTENCES.get(row.kind, "")
+    needed = set(PLACES.findall(sentence))
+    values = {name: str(value) for name, value in detail.items()} | _made_up(row, detail)
+    if not sentence or not needed <= values.keys():
+        return Told("", detail_pairs(row))
+    hidden = needed | TOLD_OTHERWISE.get(row.kind, set())
+    rest = {name: value for name, value in detail.items() if name not in hidden}
+    return Told(sentence.format(**{name: values[name] for name in needed}), _changes(rest))
+
+
+def _changes(rest: dict[str, object]) -> list[tuple[str, str]]:
+    """Names and values; of *before* and *after* each value that changed, as "90 → 50"."""
+    before, after = rest.get("before"), rest.get("after")
+    if not isinstance(before, dict) or not isinstance(after, dict):
+        return pairs(json.dumps(rest))
+    changed = [
+        (name.replace("_", " "), f"{_value_in_words(before.get(name))} → {_value_in_words(value)}")
+        for name, value in after.items()
+    ]
+    return changed + pairs(json.dumps({k: v for k, v in rest.items() if k not in ("before", "after")}))
+
+
+def _as_object(detail: str | None) -> dict[str, object]:
+    """A detail's names and values; empty where it is no JSON object."""
+    try:
+        read = json.loads(detail or "")
+    except ValueError:
+        return {}
+    return read if isinstance(read, dict) else {}
+
+
+def _made_up(row: Entry, detail: dict[str, object]) -> dict[str, str]:
+    """The values of sentences that are made of several: the run, what it does, how many sources."""
+    made = {"run": str(row.run)} if row.run else {}
+    if row.kind == Activity.RUN_STARTED and "kind" in detail:
+        made["doing"] = _doing(str(detail["kind"]), str(detail.get("provider") or ""), detail.get("total"))
+    if isinstance(number := detail.get("number"), int):
+        made["sources"] = f"{number:,} source{'' if number == 1 else 's'}"
+    return made
+
+
+def _doing(kind: str, provider: str, total: object) -> str:
+    """What a run that begins will do: "register 12 resources", "discover Notion"."""
+    if kind in (RunKind.DISCOVER, RunKind.CRAWL, RunKind.SYNC) or not isinstance(total, int):
+        return f"{kind} {provider_label(provider)}".strip() if kind == RunKind.DISCOVER else kind
+    thing = {RunKind.REGISTER: "resource", RunKind.WEB: "web address"}.get(RunKind(kind), "source")
+    plural = "" if total == 1 else "es" if kind == RunKind.WEB else "s"
+    return f"{'ingest' if kind == RunKind.WEB else kind} {total:,} {thing}{plural}"
 
 
 def activity_name(kind: str) -> str:

@@ -1,12 +1,19 @@
 """A call's outcome in plain words: what happened, whether a retry is safe, what to do next (P8)."""
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from fini_admin.audit.chain import utc_text
 from fini_admin.audit.models import Entry
 from fini_admin.audit.names import CallKind, Origin
+from fini_admin.audit.queries import RecordedCall
 from fini_admin.fini.errors import Outcome
 from fini_admin.fini.retry import may_be_repeated
+from fini_admin.sources.models import StateChange
 
+# So many repeats stand in a call's timeline.
+MOST_REPEATS = 10
 READS = ("list", "get", "discover")
 
 DONE = {
@@ -47,12 +54,47 @@ def explain_call(entry: Entry, *, flying: bool = False) -> CallExplanation:
     if entry.kind == CallKind.ASKED:
         return _in_flight(entry) if flying else _outcome_missing()
     if entry.outcome == Outcome.DONE:
-        return CallExplanation(
-            DONE.get(entry.route or "", "Fini answered."), "There is nothing to repeat.", "", None
-        )
+        return CallExplanation(DONE.get(entry.route or "", "Fini answered."), "Not needed.", "", None)
     if entry.outcome == Outcome.REFUSED:
         return _refused(entry)
     return _not_done(entry) if entry.outcome == Outcome.NOT_DONE else _unknown(entry)
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineMoment:
+    """What happened at a time, and the call whose page tells more."""
+
+    at: str
+    what: str
+    call: str = ""
+
+
+def timeline_of(
+    found: RecordedCall, attempts: Sequence[Entry], touched: Sequence[StateChange]
+) -> list[TimelineMoment]:
+    """A call from its record to its last effect, among the calls that sent the same before and after it."""
+    moments = [TimelineMoment(found.asked.at, "Recorded, then sent")] if found.asked else []
+    if found.outcome:
+        moments.append(TimelineMoment(found.outcome.at, _ended(found.outcome)))
+    changes = Counter((change.at, change.old, change.new) for change in touched)
+    for (at, old, new), number in changes.items():
+        sources = f"{number} source{'' if number == 1 else 's'}"
+        moments.append(
+            TimelineMoment(
+                utc_text(at), f"{sources}: {old} → {new}" if old != new else f"{sources}: still {new}"
+            )
+        )
+    others = [row for row in attempts if row.call != found.entry.call][-MOST_REPEATS:]
+    moments += [
+        TimelineMoment(row.at, f"The same request, try {row.attempt}: {row.state}", row.call or "")
+        for row in others
+    ]
+    return sorted(moments, key=lambda moment: moment.at)
+
+
+def _ended(outcome: Entry) -> str:
+    took = "" if outcome.duration_ms is None else f" after {outcome.duration_ms:,} ms"
+    return f"Answered {outcome.status}{took}" if outcome.status else f"{outcome.state.capitalize()}{took}"
 
 
 def _in_flight(entry: Entry) -> CallExplanation:
@@ -77,7 +119,7 @@ def _outcome_missing() -> CallExplanation:
 def _refused(entry: Entry) -> CallExplanation:
     """Any 4xx but 429."""
     then = REFUSED.get(entry.status or 0, "Correct what Fini names.")
-    if entry.run and entry.status not in REFUSED and entry.route not in READS:
+    if entry.run and entry.status not in REFUSED and entry.route not in (*READS, "crawl"):
         then = HALVED
     what = "Fini refused the request: nothing of it was done."
     if not may_be_repeated(entry.route or "") and entry.status not in (401, 403):

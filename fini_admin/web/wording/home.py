@@ -1,90 +1,149 @@
-"""The content of a workspace's home: the funnel, what needs attention, and a new workspace's first steps."""
+"""The content of a workspace's home: its sources as one bar, what needs a person, latest runs, first steps."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.utils import timezone
 
-from fini_admin.ingestion.models import QueueEntry
-from fini_admin.ingestion.queries import NO_KEY_OPENS, no_key_opens, why_list_unreadable, worker_alive
-from fini_admin.ingestion.queue import OUT, taken_out
-from fini_admin.ingestion.schedules import schedule_statuses
-from fini_admin.lib.paging import count
-from fini_admin.sources.models import DiscoveredResource, Source
-from fini_admin.sources.queries import matching
+from fini_admin.ingestion.home_facts import HomeFacts
+from fini_admin.ingestion.models import Lane
+from fini_admin.ingestion.queries import NO_KEY_OPENS
+from fini_admin.ingestion.queue import OUT
+from fini_admin.ingestion.schedules import ScheduleStatus
+from fini_admin.sources.queries import in_each_state, kept_numbers
 from fini_admin.sources.states import State
+from fini_admin.web.charts import Part, PartsBar, parts_bar
 from fini_admin.workspaces.models import ApiKey, KeyState, Workspace
 
-WAITS_LONG = timedelta(days=1)
 REMIND_BEFORE = timedelta(days=14)
 RETRIED = (State.FAILED, State.EMPTY)
-SHOWN = (State.QUEUED, State.SENT, State.RUNNING, State.USABLE, State.FAILED)
+# From what is well to what is not, as the bar shows them.
+IN_BAR = (
+    State.USABLE,
+    State.RUNNING,
+    State.SENT,
+    State.QUEUED,
+    State.REGISTERED,
+    State.UNKNOWN,
+    State.STUCK,
+    State.EMPTY,
+    State.FAILED,
+    State.GONE,
+)
+NAMED = 2  # reasons of what failed
+SHORT = 60
 
 
 @dataclass(frozen=True, slots=True)
-class LinkedCount:
-    """A count and its label, linked to the rows it counts by `page` and `query`."""
+class SourceTotals:
+    """The workspace's sources by state, as the list of sources counts them; `chart` adds up to `number`.
 
-    name: str
-    text: str
-    page: str
-    query: str = ""
-    state: str = ""
+    `failures`: how many of the newest failed sources have each reason.
+    """
+
+    number: str
+    numbers: dict[str, str]
+    refreshes: str
+    failures: dict[str, int]
+    chart: PartsBar
+
+    @property
+    def usable_share(self) -> str:
+        """How many of 100 are usable; empty of none."""
+        whole = digits(self.number)
+        return f"{digits(self.numbers[State.USABLE]) * 100 // whole} %" if whole else ""
 
 
-def funnel(workspace: Workspace) -> list[LinkedCount]:
-    """Counts from discovered to usable, each bounded at 10,000 rows."""
-    listed = DiscoveredResource.objects.filter(workspace=workspace, leaf=True)
-    return [
-        LinkedCount("discovered", count(listed), "discover"),
-        LinkedCount("in Fini", count(Source.objects.filter(workspace=workspace)), "sources"),
-        *(_sources_in_state(workspace, state) for state in SHOWN),
-        LinkedCount(
-            "refresh queued", count(matching(workspace, {"waits": "refresh"})), "sources", "?waits=refresh"
-        ),
+def source_totals(workspace: Workspace, url_of: Callable[[str], str]) -> SourceTotals:
+    """`url_of` makes the address of the list of sources with a query; it may be empty."""
+    held = kept_numbers(workspace)
+    numbers = in_each_state(held.sources)
+    parts = [
+        Part(str(state), digits(numbers[state]), numbers[state], url_of(f"?state={state}"))
+        for state in IN_BAR
     ]
+    refreshes = intcomma(held.entries.get(Lane.REFRESH, 0))
+    return SourceTotals(numbers[""], numbers, refreshes, held.failures, parts_bar(parts))
 
 
-def _sources_in_state(workspace: Workspace, state: State) -> LinkedCount:
-    found = Source.objects.filter(workspace=workspace, state=state)
-    return LinkedCount(str(state), count(found), "sources", f"?state={state}", str(state))
+def digits(number: str) -> int:
+    """The number in a counted text: 10,000 of "10,000+"."""
+    return int(number.rstrip("+").replace(",", ""))
 
 
 @dataclass(frozen=True, slots=True)
 class AttentionItem:
-    """Something that waits for a person: what, the page where it is seen to, and how many a retry would try again."""
+    """Something that waits for a person: what, the page where it is seen to, and how many a retry would try again.
+
+    `pressing`: something went wrong or work stands still; else somebody should look at it.
+    """
 
     text: str
     page: str
     query: str = ""
     retry: str = ""
+    pressing: bool = True
+
+    @property
+    def head(self) -> str:
+        """What it is, without why and what to do."""
+        return self.text[: self._cut]
+
+    @property
+    def rest(self) -> str:
+        """Why, and what to do; empty if the head says all."""
+        rest = self.text[self._cut :].lstrip(":. ")
+        return rest[:1].upper() + rest[1:]
+
+    @property
+    def _cut(self) -> int:
+        return min((at for at in map(self.text.find, (": ", ". ")) if at >= 0), default=len(self.text))
+
+    @property
+    def button(self) -> str:
+        """What the link to its page says."""
+        return BUTTONS[self.page]
 
 
-def attention_items(workspace: Workspace, may_discover: Collection[str]) -> list[AttentionItem]:
-    """What needs a person, the most urgent first. `may_discover`: the roles that may discover."""
-    return [
-        *needs_of_work(workspace),
-        *_schedule_items(workspace, may_discover),
-        *_source_items(workspace),
-        *_queue_items(workspace),
+BUTTONS = {
+    "runs": "See the runs",
+    "keys": "Open Keys",
+    "calls": "See the calls",
+    "settings": "Open Settings",
+    "sources": "See all",
+    "queue": "Open the queue",
+}
+
+
+def attention_items(
+    facts: HomeFacts, totals: SourceTotals, schedules: Iterable[ScheduleStatus], *, worker: bool
+) -> list[AttentionItem]:
+    """What needs a person, the most urgent first; `worker`: one is alive."""
+    found = [
+        *needs_of_work(facts, worker=worker),
+        *_schedule_items(schedules),
+        *_source_items(totals),
+        *_queue_items(facts),
     ]
+    return sorted(found, key=lambda item: not item.pressing)
 
 
-def needs_of_work(workspace: Workspace) -> list[AttentionItem]:
+def needs_of_work(facts: HomeFacts, *, worker: bool) -> list[AttentionItem]:
     """Why work has stopped, or may stop soon: worker, list, keys."""
     found = []
-    if not worker_alive():
+    if not worker:
         found.append(
             AttentionItem(
                 "No worker is running: nothing continues until you start manage.py run_worker.", "runs"
             )
         )
-    if no_key_opens(workspace.pk):
+    if not facts.key_opens:
         found.append(AttentionItem(NO_KEY_OPENS, "keys"))
-    if listless := why_list_unreadable(workspace.pk):
-        found.append(AttentionItem(listless, "calls", "?route=list"))
-    return found + _key_items(list(ApiKey.objects.filter(workspace=workspace).exclude(state=KeyState.OFF)))
+    if facts.listless:
+        found.append(AttentionItem(facts.listless, "calls", "?route=list"))
+    return found + _key_items(facts.keys)
 
 
 def _key_items(keys: list[ApiKey]) -> list[AttentionItem]:
@@ -97,8 +156,8 @@ def _key_items(keys: list[ApiKey]) -> list[AttentionItem]:
         found.append(
             AttentionItem(f"Fini refused the key {live.label}: the work waits for another one.", "keys")
         )
-    found += [AttentionItem(text, "keys") for key in keys if live and (text := _fallback_notice(key, live))]
-    return found + [AttentionItem(text, "keys") for key in keys if (text := _expiry_notice(key))]
+    notices = [_fallback_notice(key, live) for key in keys if live] + list(map(_expiry_notice, keys))
+    return found + [AttentionItem(text, "keys", pressing=False) for text in notices if text]
 
 
 def _fallback_notice(key: ApiKey, live: ApiKey) -> str:
@@ -118,50 +177,65 @@ def _expiry_notice(key: ApiKey) -> str:
     return f"The key {key.label} {what} on {day.day} {day:%b %Y}: add another one and switch to it."
 
 
-def _schedule_items(workspace: Workspace, may_discover: Collection[str]) -> list[AttentionItem]:
+def _schedule_items(schedules: Iterable[ScheduleStatus]) -> list[AttentionItem]:
     """Schedules of people who could not start the discovery now."""
-    ownerless = [one for one in schedule_statuses(workspace, may_discover) if one.gone]
     return [
         AttentionItem(
             f"The discovery of {one.label} {one.schedule.every} was set by {one.schedule.set_by}, {one.gone}."
             " It keeps running: take it over or end it in Settings.",
             "settings",
             "#schedules",
+            pressing=False,
         )
-        for one in ownerless
+        for one in schedules
+        if one.gone
     ]
 
 
-def _source_items(workspace: Workspace) -> list[AttentionItem]:
+def _source_items(totals: SourceTotals) -> list[AttentionItem]:
     """Sources that failed, are empty, stuck or unknown."""
     words = {
-        State.FAILED: "failed in Fini",
+        State.FAILED: "failed",
         State.EMPTY: "completed with nothing usable",
         State.STUCK: "have no end after 24 hours",
-        State.UNKNOWN: "were asked for and got no answer: this is being checked",
+        State.UNKNOWN: "were sent and got no answer: their records are being read",
     }
-    numbers = [(_sources_in_state(workspace, state), text) for state, text in words.items()]
+    numbers = totals.numbers
     return [
-        AttentionItem(f"{n.text} {text}", "sources", n.query, n.text if n.state in RETRIED else "")
-        for n, text in numbers
-        if n.text != "0"
+        AttentionItem(
+            f"{numbers[state]} {text}{_reasons(totals.failures) if state == State.FAILED else ''}",
+            "sources",
+            f"?state={state}",
+            numbers[state] if state in RETRIED else "",
+            pressing=state == State.FAILED,
+        )
+        for state, text in words.items()
+        if numbers[state] != "0"
     ]
 
 
-def _queue_items(workspace: Workspace) -> list[AttentionItem]:
+def _reasons(failures: Mapping[str, int]) -> str:
+    """Why the newest failed sources failed, with numbers: ": 14 × Not found · 9 × Needs a log-in"."""
+    found = list(failures.items())[:NAMED]
+    said = [f"{intcomma(number)} × {_shortened(reason)}" for reason, number in found]
+    return f": {' · '.join(said)}" if said else ""
+
+
+def _shortened(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= SHORT else f"{line[: SHORT - 1]}…"
+
+
+def _queue_items(facts: HomeFacts) -> list[AttentionItem]:
     """Sources that have waited for long, or are in no queue."""
-    before = datetime.now(UTC) - WAITS_LONG
-    waiting = QueueEntry.objects.filter(workspace=workspace, closed_at=None, run=None, opened_at__lt=before)
     numbers = [
-        ("registered and not sent for more than a day", count(waiting), ""),
-        (
-            "registered and taken out of the queue, or never in it",
-            count(taken_out(workspace)),
-            f"?lane={OUT}",
-        ),
+        ("registered and not sent for more than a day", facts.waiting_long, ""),
+        ("registered and taken out of the queue, or never in it", facts.taken_out, f"?lane={OUT}"),
     ]
     return [
-        AttentionItem(f"{number} {text}", "queue", query) for text, number, query in numbers if number != "0"
+        AttentionItem(f"{number} {text}", "queue", query, pressing=False)
+        for text, number, query in numbers
+        if number != "0"
     ]
 
 
@@ -174,20 +248,16 @@ class FirstStep:
     done: bool
 
 
-def first_steps(workspace: Workspace) -> list[FirstStep]:
+def first_steps(facts: HomeFacts) -> list[FirstStep]:
     """The steps to the first ingestion; empty once something was sent."""
-    entries = QueueEntry.objects.filter(workspace=workspace)
-    sent = entries.filter(closed_how="sent", closed_at__isnull=False).exists()
-    if sent:
+    if facts.sent:
         return []
-    keys = ApiKey.objects.filter(workspace=workspace).exclude(state=KeyState.OFF)
-    registered = entries.exists()
-    listed = DiscoveredResource.objects.filter(workspace=workspace).exists()
-    verified = registered or listed or keys.filter(verified_at__isnull=False).exists()
+    brought_in = facts.listed or facts.registered
+    verified = brought_in or any(key.verified_at for key in facts.keys)
     return [
-        FirstStep("Add the workspace's API key", "keys", keys.exists()),
+        FirstStep("Add the workspace's API key", "keys", bool(facts.keys)),
         FirstStep("Verify that Fini accepts it", "keys", verified),
-        FirstStep("Discover what can be brought in", "discover", listed or registered),
-        FirstStep("Register what you want in Fini", "register", registered),
-        FirstStep("Send it to ingestion", "queue", sent),
+        FirstStep("Discover what can be brought in", "discover", brought_in),
+        FirstStep("Register what you want in Fini", "register", facts.registered),
+        FirstStep("Send it to ingestion", "queue", facts.sent),
     ]

@@ -4,7 +4,9 @@ from datetime import timedelta
 
 from django.utils import timezone
 
+from fini_admin.audit.usage import KeyUse
 from fini_admin.ingestion.models import Verification
+from fini_admin.web.charts import Part, PartsBar, parts_bar
 from fini_admin.workspaces.models import ApiKey, KeyState
 
 # By the scopes of a key.
@@ -26,6 +28,16 @@ VERIFYING = "Verifying… Fini is asked whether it accepts the key, and which sc
 NO_WORKER = "The verification waits: no worker is running. Start one with manage.py run_worker."
 # How long a successful verification is announced; after that the key's card alone says it.
 SHOWN_FOR = timedelta(minutes=5)
+
+
+def use_bar(use: KeyUse, busiest: int) -> PartsBar:
+    """A key's calls of 30 days and how many of them failed, as its share of the busiest key's."""
+    calls = use.calls[-1]
+    parts = [
+        Part("done", calls - use.errors, f"{calls - use.errors:,}"),
+        Part("failed", use.errors, f"{use.errors:,}"),
+    ]
+    return parts_bar(parts, whole=busiest)
 
 
 def scopes_in_words(key: ApiKey) -> str:

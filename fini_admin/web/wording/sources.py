@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from fini_admin.fini.providers import PROVIDERS
+from fini_admin.ingestion.causes import cause_of
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import ENDED, State
 
@@ -124,7 +125,8 @@ def _empty(source: Source) -> NextStep:
 def _failed(source: Source) -> NextStep:
     said = f"Fini failed on it: {source.error}" if source.error else "Fini failed on it and did not say why."
     safe = "A retry is safe: its job has ended, so nothing runs twice."
-    return _try_again(source, said, safe, "Correct what Fini names." if source.error else "")
+    cause = cause_of(said)
+    return _try_again(source, said, safe, cause.todo if cause else "Correct what Fini names.")
 
 
 def _unknown(source: Source) -> NextStep:

@@ -25,6 +25,8 @@ ANOTHER = "00000000-0000-0000-0000-000000000002"
 FACTS = {
     "ingestion.Run.created_at",
     "ingestion.Run.ended_at",
+    "ingestion.Run.steered_at",
+    "ingestion.Budget.held_at",
     "ingestion.QueueEntry.opened_at",
     "ingestion.QueueEntry.closed_at",
     "ingestion.Preview.made_at",
@@ -35,6 +37,7 @@ FACTS = {
     "sources.Source.state_since",
     "sources.Source.first_seen",
     "sources.Source.last_seen",
+    "sources.Source.changed_at",
     "sources.Source.read_at",  # left out where it is compared
     "sources.StateChange.at",
 }

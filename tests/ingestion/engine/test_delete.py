@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from fini_admin.fini.wire import Document
-from fini_admin.ingestion import deletions, previews, queue, refreshes, runs
+from fini_admin.ingestion import deletions, previews, queue_moves, refreshes, runs
 from fini_admin.ingestion.engine import loop
 from fini_admin.ingestion.models import QueueEntry, Run, Step
 from fini_admin.ingestion.runs import NothingToDo
@@ -58,7 +58,7 @@ def deleted_once(acme: Workspace, sandbox: Sandbox) -> None:
 def test_what_fini_says_it_deleted_is_gone_and_kept_with_the_run(
     acme: Workspace, sandbox: Sandbox, eight: list[int]
 ) -> None:
-    queue.put_sources_back(by=by("bo"), workspace=acme, sources=eight[:2])
+    queue_moves.put_sources_back(by=by("bo"), workspace=acme, sources=eight[:2])
     linked = [held["id"] for held in sandbox.documents() if held["linkedKnowledgeId"]]
     run = delete(acme, eight, with_articles=True)
     drive(acme)
@@ -201,7 +201,7 @@ def test_what_another_run_has_is_not_deleted_and_what_is_being_deleted_is_not_se
     gone = previews.confirm(by=by("ada"), preview=preview)
     with pytest.raises(NothingToDo, match=f"Run {gone.number} has it"):
         refreshes.freeze(by=by("ada"), workspace=acme, sources=eight[2:4])
-    moved = queue.put_sources_back(by=by("ada"), workspace=acme, sources=eight[3:5])
+    moved = queue_moves.put_sources_back(by=by("ada"), workspace=acme, sources=eight[3:5])
     assert moved.left == {f"Run {gone.number} has it": 1}
     drive(acme)
     assert (ends(again), ends(gone)) == ({"done": 2}, {"done": 2})

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from fini_admin.ingestion import previews, queue, refreshes, runs
+from fini_admin.ingestion import previews, queue_moves, refreshes, runs
 from fini_admin.ingestion.engine import loop
 from fini_admin.ingestion.models import Item, QueueEntry, Run, Step, StepState
 from fini_admin.ingestion.runs import NothingToDo
@@ -185,7 +185,7 @@ def test_what_another_run_has_is_skipped_and_names_it(
 def test_the_entry_that_waits_already_is_taken_and_given_back(
     acme: Workspace, sandbox: Sandbox, eight: list[int]
 ) -> None:
-    queue.put_sources_back(by=by("bo"), workspace=acme, sources=eight[:1])
+    queue_moves.put_sources_back(by=by("bo"), workspace=acme, sources=eight[:1])
     entry = QueueEntry.objects.get(closed_at=None)
     sandbox.settings(poisoned=[Source.objects.get(pk=eight[0]).fini_id])
     run = refresh(acme, eight[:2])

@@ -8,7 +8,8 @@ from django.utils import timezone
 
 from fini_admin.ingestion.models import ItemOutcome, RunState
 from fini_admin.sources.states import State
-from fini_admin.web.templatetags.common import LOOKS, age, badge, provider, shape, time, time_in_words, until
+from fini_admin.web.templatetags.common import LOOKS, age, badge, provider, shape, time, until, zone
+from fini_admin.web.wording.times import exactly, moment
 from fini_admin.workspaces.models import KeyState
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -24,20 +25,26 @@ def noon(monkeypatch):
     [
         (timedelta(seconds=5), "just now"),
         (timedelta(minutes=3, seconds=40), "3 min ago"),
-        (timedelta(hours=2), "today 11:00 CET"),
-        (timedelta(hours=14), "yesterday 23:00 CET"),
-        (timedelta(days=40), "15 Oct 2026, 14:00 CEST"),
-        (-timedelta(minutes=5), "today 13:05 CET"),
+        (timedelta(hours=2), "11:00"),
+        (timedelta(hours=14), "Mon 23:00"),
+        (timedelta(days=6), "Wed 13:00"),
+        (timedelta(days=7), "17 Nov"),
+        (timedelta(days=40), "15 Oct"),
+        (timedelta(days=400), "20 Oct 2025"),
+        (-timedelta(minutes=5), "13:05"),
+        (-timedelta(days=1), "Wed 13:00"),
     ],
 )
-def test_a_time_is_said_in_the_viewers_zone_with_its_name(ago, words):
+def test_a_time_is_said_in_the_viewers_zone_the_shorter_the_nearer(ago, words):
     with timezone.override(ZoneInfo("Europe/Berlin")):
-        assert time_in_words(NOON - ago) == words
+        assert moment(NOON - ago) == words
 
 
-def test_a_zone_without_a_name_is_said_by_its_distance():
-    with timezone.override(ZoneInfo("America/Sao_Paulo")):
-        assert time_in_words(NOON - timedelta(hours=2)) == "today 07:00 UTC-03"
+@pytest.mark.parametrize(("name", "said"), [("Europe/Berlin", "CET"), ("America/Sao_Paulo", "UTC-03")])
+def test_a_zone_is_named_one_without_a_name_by_its_distance(name, said):
+    with timezone.override(ZoneInfo(name)):
+        assert zone() == said
+        assert f" {said}, 2026-11-24 12:00:00 UTC" in exactly(NOON)
 
 
 def test_a_time_holds_utc_for_the_hover_also_from_the_trails_text():
@@ -49,7 +56,8 @@ def test_a_time_holds_utc_for_the_hover_also_from_the_trails_text():
 
 def test_an_age_is_in_its_largest_unit():
     assert age(NOON - timedelta(days=3, hours=5)) == "3 days"
-    assert age(NOON - timedelta(seconds=20)) == "under a minute"
+    assert age(NOON - timedelta(seconds=20)) == "20 s"
+    assert age(NOON + timedelta(seconds=9)) == "1 s"
     assert age(None) == ""
 
 
@@ -75,5 +83,6 @@ def test_a_badge_escapes_what_it_says():
 
 
 def test_how_long_something_took_is_in_its_largest_unit():
-    assert until(NOON, NOON + timedelta(seconds=12.9)) == "12 s"
-    assert until(NOON, NOON + timedelta(minutes=3, seconds=40)) == "3 minutes"
+    assert until(NOON, NOON + timedelta(seconds=0.4)) == "at once"
+    assert until(NOON, NOON + timedelta(seconds=12.9)) == "took 12 s"
+    assert until(NOON, NOON + timedelta(minutes=3, seconds=40)) == "took 3 min"

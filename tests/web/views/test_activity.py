@@ -5,7 +5,9 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from fini_admin.audit import chain
-from fini_admin.audit.names import Activity
+from fini_admin.audit.models import Entry
+from fini_admin.audit.names import OF_NO_WORKSPACE, Activity
+from fini_admin.web.wording import activity
 from fini_admin.web.wording.activity import pairs
 from tests.support import people, rows
 from tests.support.who import by
@@ -20,9 +22,9 @@ def admin(client, acme):
     return client
 
 
-def write(acme, kind=Activity.KEY_ADDED, actor="ada@example.com", run=None, **detail):
+def write(acme, activity=Activity.KEY_ADDED, /, actor="ada@example.com", run=None, **detail):
     with transaction.atomic():
-        chain.record(chain=str(acme.pk), kind=kind, by=by(actor, "browser"), detail=detail, run=run)
+        chain.record(chain=str(acme.pk), kind=activity, by=by(actor, "browser"), detail=detail, run=run)
 
 
 def told(answer):
@@ -33,11 +35,11 @@ def told(answer):
 
 def test_it_shows_what_people_did_newest_first_and_no_calls(admin, acme, context):
     rows.answered(context)
-    write(acme, Activity.RUN_STARTED, run=7, provider="notion", total=12)
+    write(acme, Activity.RUN_STARTED, run=7, kind="register", provider="notion", total=12)
     answer = admin.get(URL)
     assert told(answer) == ["Run started", "Member added", "Workspace created"]
     page = " ".join(answer.content.decode().split())
-    assert '<span class="quiet">total</span> 12' in page
+    assert "<b>ada@example.com</b> started run 7: register 12 resources" in page
     assert 'href="/w/acme/runs/7/"' in page
     assert "in the browser" in page
 
@@ -93,6 +95,53 @@ def test_markup_in_a_detail_is_text(admin, acme):
     assert "<b>main</b>" not in page
     assert "&lt;b&gt;main&lt;/b&gt;" in page
     assert "<i>" not in page
+
+
+@pytest.mark.parametrize(
+    ("kind", "detail", "sentence", "rest"),
+    [
+        (Activity.KEY_ADDED, '{"label": "main", "key": "1-2", "state": "live"}', "added the key main", []),
+        (
+            Activity.MEMBER_CHANGED,
+            '{"email": "b@x", "was": "viewer", "role": "admin"}',
+            "changed b@x from viewer to admin",
+            [],
+        ),
+        (
+            Activity.RUN_STARTED,
+            '{"kind": "discover", "provider": "notion", "total": 0}',
+            "started run 7: discover Notion",
+            [],
+        ),
+        (
+            Activity.RUN_STARTED,
+            '{"kind": "web", "provider": "web", "total": 2, "reason": "new site"}',
+            "started run 7: ingest 2 web addresses",
+            [("reason", "new site")],
+        ),
+        (
+            Activity.QUEUE_REMOVED,
+            '{"number": 1, "ids": ["a"]}',
+            "removed 1 source from the queue",
+            [("ids", "a")],
+        ),
+        (
+            Activity.SETTINGS_CHANGED,
+            '{"before": {"batch_size": null}, "after": {"batch_size": 50}}',
+            "changed the settings",
+            [("batch size", "none → 50")],
+        ),
+        (Activity.KEY_ADDED, '{"name": "old"}', "", [("name", "old")]),
+        ("something.newer", '{"a": 1}', "", [("a", "1")]),
+    ],
+)
+def test_an_activity_is_a_sentence_and_the_rest_of_its_detail(kind, detail, sentence, rest):
+    found = activity.told(Entry(kind=kind, run=7, detail=detail))
+    assert (found.sentence, found.rest) == (sentence, rest)
+
+
+def test_every_activity_of_a_workspace_has_a_sentence():
+    assert set(Activity) - OF_NO_WORKSPACE == set(activity.SENTENCES)
 
 
 def test_a_detail_is_told_as_names_and_values():

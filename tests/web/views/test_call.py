@@ -144,7 +144,7 @@ def test_a_change_that_another_workspaces_call_showed_is_not_told(as_role, acme,
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (rows.answered, "There is nothing to repeat."),
+        (rows.answered, "Not needed."),
         (lambda context: rows.answered(context, rows.INGEST, status=503), "A retry is not safe"),
         (lambda context: rows.lost(context, rows.REGISTER), "A retry is safe"),
         (rows.unsent, "was not sent: Fini has not seen it"),
@@ -159,12 +159,12 @@ def test_p8_it_says_what_happened_and_whether_a_retry_is_safe(as_role, context, 
 def test_it_is_live_until_the_outcome_is_there_and_then_tells_it_in_the_headline_too(as_role, context):
     call = rows.asked(context)
     client = as_role("viewer")
-    assert "poll from:body" in text(client.get(address(call)))
+    assert 'data-live="call"' in text(client.get(address(call)))
     rows.outcome(call, rows.LIST, context, error=None, kind=CallKind.ANSWERED, status=200, kept="[]")
     part = text(client.get(address(call), **HTMX))
-    assert "poll from:body" not in part
+    assert 'data-live="call"' not in part
     assert "<html" not in part
-    assert 'id="headline" hx-swap-oob="true"' in part
+    assert '<hx-partial hx-target="#headline" hx-swap="innerMorph">' in part
     assert "→ 200" in part
 
 
@@ -293,4 +293,4 @@ def test_it_takes_as_many_queries_for_many_sources_and_attempts_as_for_one(as_ro
         change(acme, call)
         rows.answered(context, rows.REGISTER)
     assert queries() == before
-    assert before < 20
+    assert before < 22

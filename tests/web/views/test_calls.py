@@ -112,7 +112,6 @@ def test_only_who_may_search_for_people_can(viewer, context, acme):
         answer = viewer.get(f"{URL}?who=bob@example.com")
         assert len(shown(answer)) == found
         assert ('name="who"' in answer.content.decode()) is (role == "admin")
-        assert ('<option value="bob@example.com">' in answer.content.decode()) is (role == "admin")
 
 
 @pytest.mark.parametrize("cursor", ["x", "-1", "", "9" * 40, "1e3", "٣", "%00", "1' OR 1=1"])
@@ -135,8 +134,8 @@ def test_older_calls_follow_page_by_page_each_once_and_keep_the_filters(viewer, 
     assert len(second.context["rows"]) == 10
     told = [row.call for row in (*first.context["rows"], *second.context["rows"])]
     assert len(set(told)) == 61
-    assert '"poll from:body"' in first.content.decode()
-    assert '"poll from:body"' not in second.content.decode()
+    assert 'data-live="list"' in first.content.decode()
+    assert 'data-live="list"' not in second.content.decode()
     assert "Nothing is older" in viewer.get(f"{URL}?after=1").content.decode()
 
 
@@ -146,7 +145,7 @@ def test_the_live_part_is_the_list_alone(viewer, context):
     assert shown(answer) == ["done"]
     assert "<html" not in answer.content.decode()
     assert "<form" not in answer.content.decode()
-    assert 'hx-get="?method=GET"' in answer.content.decode()
+    assert 'data-live="list"' in answer.content.decode()
 
 
 def test_a_call_that_ends_between_two_reads_is_told_once(viewer, context, monkeypatch):

@@ -2,18 +2,19 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 
 from fini_admin.ingestion import runs
-from fini_admin.ingestion.models import QueueEntry, Worker
+from fini_admin.ingestion.models import QueueEntry, Run, Worker
 from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import ApiKey, Workspace
 from tests.support import people
 from tests.support.sandbox import Sandbox
+from tests.support.sources import count_again
 from tests.support.who import by
 from tests.support.work import Start, drive, resources
 
@@ -31,11 +32,18 @@ def page(client: Client) -> str:
 
 
 def needs(client: Client) -> list[str]:
-    return [need.text for need, _ in client.get("/w/acme/").context["needs"]]
+    found = client.get("/w/acme/").context
+    return [need.text for need, _ in [*found["needs"], *found["further"]]]
 
 
 def numbers(client: Client) -> dict[str, tuple[str, str]]:
-    return {line.name: (line.text, url) for line, url in client.get("/w/acme/").context["funnel"]}
+    parts = client.get("/w/acme/").context["totals"].chart.parts
+    return {part.name: (part.text, part.url) for part in parts}
+
+
+def part(client: Client, period: str) -> Any:
+    url = f"/w/acme/?part=trends&trends={period}"
+    return client.get(url, headers={"HX-Request": "true"}).context
 
 
 def test_the_home_counts_each_step_and_leads_to_what_it_counts(
@@ -46,22 +54,97 @@ def test_the_home_counts_each_step_and_leads_to_what_it_counts(
     drive(acme)
     client.force_login(people.member(acme, "viewer"))
     found = numbers(client)
-    assert found["in Fini"] == (str(Source.objects.count()), "/w/acme/sources/")
     assert found["failed"] == ("1", "/w/acme/sources/?state=failed")
     usable = Source.objects.filter(state="usable").count()
     assert usable >= 4
     assert found["usable"] == (str(usable), "/w/acme/sources/?state=usable")
-    assert found["queued"] == ("0", "/w/acme/sources/?state=queued")
-    assert found["refresh queued"] == ("0", "/w/acme/sources/?waits=refresh")
-    assert "5 of 5" in page(client)
+    assert "queued" not in found
+    totals = client.get("/w/acme/").context["totals"]
+    assert totals.number == str(Source.objects.count())
+    assert sum(part.number for part in totals.chart.parts) == Source.objects.count()
+    assert "4 of 5" in page(client)
+    assert f"/w/acme/runs/{Run.objects.get().number}/?outcome=failed" in page(client)
 
 
-def test_a_viewer_gets_no_way_to_what_a_viewer_may_not_open(acme: Workspace, client: Client) -> None:
-    client.force_login(people.member(acme, "viewer"))
-    assert numbers(client)["discovered"] == ("0", "")
-    assert "/w/acme/discover/" not in page(client)
+def test_the_same_numbers_stand_on_home_in_the_list_of_sources_and_in_the_queue(
+    acme: Workspace, sandbox: Sandbox, register: Start, client: Client
+) -> None:
     client.force_login(people.member(acme, "editor"))
-    assert numbers(client)["discovered"] == ("0", "/w/acme/discover/")
+    sandbox.settings(outcomes={"n-0": "failed", "n-1": "empty"})
+    register(resources(5), then_ingest=True)
+    register(resources(3, "m"))
+    drive(acme)
+    home = {name: text for name, (text, _) in numbers(client).items()}
+    htmx = {"HX-Request": "true"}
+    tabs = client.get("/w/acme/sources/?part=counts", headers=htmx).context["tabs"]
+    assert home == {tab["state"]: tab["number"] for tab in tabs if tab["state"] and tab["number"] != "0"}
+    lanes = client.get("/w/acme/queue/?part=counts", headers=htmx).context["counts"].lanes
+    assert home["queued"] == lanes["add"] == "3"
+    assert "Send 3 to ingestion" in page(client)
+    trends = part(client, "day")["trends"]
+    listed = client.get(f"/w/acme/sources/{trends.query}").context["page"].rows
+    assert trends.number == str(len(listed)) == home["usable"]
+
+
+def test_how_many_became_usable_and_how_long_it_took_is_told_by_hours_and_by_days(
+    acme: Workspace, sandbox: Sandbox, register: Start, client: Client
+) -> None:
+    client.force_login(people.member(acme, "viewer"))
+    register(resources(4), then_ingest=True)
+    drive(acme)
+    mine = Source.objects.filter(external_id__startswith="n-", state="usable").order_by("pk")
+    old = mine.last()
+    assert old is not None
+    Source.objects.filter(pk=old.pk).update(state_since=datetime.now(UTC) - timedelta(days=3))
+    for period, number in (("day", 24), ("month", 30)):
+        trends = part(client, period)["trends"]
+        assert len(trends.usable.bars) == number
+        assert sum(bar.column.number for bar in trends.usable.bars) == int(trends.number)
+        assert trends.middle.endswith((" s", " min"))
+    day, month = (int(part(client, period)["trends"].number) for period in ("day", "month"))
+    assert month == day + 1
+
+
+def test_each_provider_says_how_much_of_it_is_in_fini(
+    acme: Workspace, register: Start, client: Client
+) -> None:
+    client.force_login(people.member(acme, "editor"))
+    assert [line.button for line in part(client, "day")["providers"]] == ["Discover"] * 3
+    runs.start_discover(by=by("ada"), workspace=acme, provider="notion")
+    drive(acme)
+    [notion] = [line for line in part(client, "day")["providers"] if line.found.provider == "notion"]
+    assert (notion.held, notion.number.new) == (0, notion.number.total)
+    assert notion.button == f"See {notion.number.new} new"
+
+
+def test_what_a_viewer_may_not_do_is_not_offered(acme: Workspace, register: Start, client: Client) -> None:
+    register(resources(2))
+    drive(acme)
+    client.force_login(people.member(acme, "viewer"))
+    url = "/w/acme/?part=trends&trends=day"
+    assert "/discover/" not in page(client) + client.get(url, headers={"HX-Request": "true"}).content.decode()
+    assert "Send 2 to ingestion" not in page(client)
+
+
+def test_no_more_than_three_needs_stand_open(
+    acme: Workspace, sandbox: Sandbox, register: Start, client: Client
+) -> None:
+    client.force_login(people.member(acme, "admin"))
+    sandbox.settings(outcomes={"n-0": "failed", "n-1": "empty"})
+    register(resources(3), then_ingest=True)
+    drive(acme)
+    Source.objects.filter(state="usable").update(state="stuck")
+    count_again(acme)
+    ApiKey.objects.update(refused_at=datetime.now(UTC))
+    told = client.get("/w/acme/").context
+    assert [need.pressing for need, _ in told["needs"]] == [True] * 3
+    assert {need.head.split(" ", 1)[1] for need, _ in told["further"]} == {
+        "completed with nothing usable",
+        "have no end after 24 hours",
+    }
+    failed = next(need for need, _ in told["needs"] if "failed" in need.head)
+    assert failed.head == "1 failed"
+    assert failed.rest.startswith("1 × ")
 
 
 def test_the_first_steps_complete_themselves_and_go(
@@ -131,18 +214,18 @@ def test_the_home_takes_as_many_queries_for_three_runs_as_for_one(
         client.get("/w/acme/")
 
 
-HOME = 34
+HOME = 10
 
 
 def test_the_menus_numbers_and_the_foot_are_asked_for_without_the_page(
     acme: Workspace, sandbox: Sandbox, register: Start, client: Client, at_work: None
 ) -> None:
     client.force_login(people.member(acme, "viewer"))
-    assert 'hx-get="/w/acme/?part=frame"' in page(client)
+    mark = page(client).split('data-mark="')[1].split('"')[0]
     register(resources(2))
     drive(acme)
     register(resources(1))
-    answer = client.get("/w/acme/?part=frame", headers={"HX-Request": "true"}).content.decode()
+    answer = client.get("/w/acme/", headers={"HX-Request": "true", "X-Seen": mark}).content.decode()
     told = " ".join(answer.split())
     assert '<hx-partial hx-target="#note-queue"' in told
     assert '<span class="side-note" id="note-queue">2</span>' in told

@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from fini_admin.ingestion import runs
+from fini_admin.ingestion.home_facts import home_facts
 from fini_admin.web.wording.home import needs_of_work
 from fini_admin.workspaces.keys import add_key, switch_key, switch_off_key
 from fini_admin.workspaces.models import ApiKey
@@ -88,7 +89,9 @@ def test_a_day_that_will_not_do_is_said_and_kept(admin, value, said):
 def test_home_reminds_from_14_days_before_and_after(acme, days, said):
     day = timezone.localdate() + timedelta(days=days)
     ApiKey.objects.filter(pk=people.key(acme).pk).update(expires_on=day)
-    found = [need.text for need in needs_of_work(acme) if "The key main" in need.text]
+    found = [
+        need.text for need in needs_of_work(home_facts(acme), worker=True) if "The key main" in need.text
+    ]
     wanted = f"The key main {said} {day.day} {day:%b %Y}: add another one and switch to it."
     assert found == ([wanted] if said else [])
 
@@ -97,9 +100,13 @@ def test_home_reminds_of_no_key_that_is_off_or_goes_off_anyhow(acme):
     key, later = people.key(acme), people.verified(people.key(acme, "later", OTHER))
     ApiKey.objects.update(expires_on=timezone.localdate())
     switch_key(by=by("a", "t"), key=later)
-    assert [need.text for need in needs_of_work(acme) if "The key main" in need.text] == []
+    assert [
+        need.text for need in needs_of_work(home_facts(acme), worker=True) if "The key main" in need.text
+    ] == []
     switch_off_key(by=by("a", "t"), key=key)
-    assert [need.text for need in needs_of_work(acme) if "The key main" in need.text] == []
+    assert [
+        need.text for need in needs_of_work(home_facts(acme), worker=True) if "The key main" in need.text
+    ] == []
 
 
 def test_the_calls_are_counted_after_the_page(admin, acme):

@@ -199,7 +199,7 @@ def test_the_last_refusal_stays_on_the_card_when_fini_takes_the_key_again(admin,
     ApiKey.objects.filter(label="main").update(last_refused_at=datetime(2026, 1, 3, 10, 0, tzinfo=UTC))
     page = text(admin.get(PAGE).content)
     card = page[page.index("main …1234") : page.index("next …9876")]
-    assert "Last refused 3 Jan 2026, 10:00 UTC" in card
+    assert "Last refused 3 Jan" in card
     assert page.count("Last refused") == 1
 
 
@@ -225,10 +225,7 @@ def test_what_a_key_is_stands_on_its_card(admin, acme, keys):
     page = text(admin.get(PAGE).content)
     card = page[page.index("main …1234 live refused") : page.index("next …9876 waiting")]
     assert "Fini refused this key just now. This workspace's work waits." in card
-    assert (
-        "Scopes read Verified just now Last used 3 Jan 2026, 10:00 UTC Owner test Added just now Added by test"
-        in card
-    )
+    assert "Scopes read Verified just now Last used 3 Jan Owner test Added just now Added by test" in card
     assert "Scopes read and write Verified just now Last used never" in page
 
 

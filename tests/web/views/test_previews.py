@@ -11,7 +11,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from fini_admin.cli.management.commands import run_worker
-from fini_admin.ingestion import planned_calls, previews, queue
+from fini_admin.ingestion import previews
+from fini_admin.ingestion.entries import close_entries, open_entries_of
 from fini_admin.ingestion.models import ItemOutcome, Preview, QueueEntry, Run
 from fini_admin.ingestion.runs import NothingToDo
 from fini_admin.sources.models import Source
@@ -56,7 +57,8 @@ def test_the_preview_shows_exactly_the_calls_that_go_out(
     page = editor.get(address(preview))
     assert page.context["number_of_calls"] == 3
     assert [button.text for button in page.context["buttons"]] == ["Register 5"]
-    assert re.search(r"3 calls, about \d+ s;\s+<[^>]+>5</span>\s+will be registered", page.content.decode())
+    assert re.search(r"<strong>\s+<[^>]+>5</span>\s+will be registered", page.content.decode())
+    assert "<strong>3 calls that write</strong>, about 4 with the reads that follow." in page.content.decode()
     editor.post(address(preview))
     drive(acme)
     assert bodies(acme, "register") == shown
@@ -150,7 +152,7 @@ def test_nothing_is_sent_that_the_preview_did_not_hold(
     preview = previews.freeze_ingest(actor="ada", workspace=acme, entries=entries[::-1])
     register(resources(2, "late"))
     drive(acme)
-    queue.close_entries([entries[0].source], "removed")
+    close_entries(open_entries_of([entries[0].source]), "removed")
     run = previews.confirm(by=by("ada"), preview=preview)
     drive(acme)
     sent = [item.external_id for item in run.items.order_by("position")]
@@ -233,14 +235,3 @@ def test_previews_that_nobody_confirmed_go_after_a_day(acme: Workspace, editor: 
     assert not Run.objects.exists()
     run_worker.sweep()
     assert [held.token for held in Preview.objects.all()] == [new.token]
-
-
-def test_the_pace_of_many_calls_is_the_budgets(acme: Workspace, settings: Any) -> None:
-    settings.FINI_CALLS_PER_MINUTE = 90
-    assert [planned_calls.estimated_seconds(acme, number) for number in (0, 1, 12, 90, 900)] == [
-        1,
-        1,
-        9,
-        60,
-        600,
-    ]

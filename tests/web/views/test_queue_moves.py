@@ -1,11 +1,12 @@
 """The queue's page: out of it and back into it."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.test import Client
 
-from fini_admin.ingestion import queue
+from fini_admin.ingestion import queue, queue_moves
 from fini_admin.ingestion.models import Lane, QueueEntry, Run, RunState
 from fini_admin.sources.models import Source, StateChange
 from fini_admin.sources.states import State
@@ -23,6 +24,7 @@ from tests.support.queue_page import (
     shown,
     waiting,
 )
+from tests.support.who import by
 from tests.support.work import Start, drive, resources
 
 pytestmark = pytest.mark.usefixtures("connected")
@@ -161,7 +163,7 @@ def test_a_removed_one_is_not_sent_by_a_preview_that_held_it(
 def test_many_go_out_and_back_in_portions_each_with_its_entry_in_the_trail(
     editor: Client, acme: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queue, "PORTION", 60)
+    monkeypatch.setattr(queue_moves, "PORTION", 60)
     monkeypatch.setattr(queue, "CHUNK", 25)
     bulk = many(acme, 250)
     before = len(people.trail(acme))
@@ -181,3 +183,25 @@ def test_the_trail_names_the_first_hundred_ids(editor: Client, acme: Workspace) 
     post(editor, "remove", select_all(editor))
     detail = people.trail(acme)[-1][2]
     assert (detail["number"], detail["ids"]) == (130, [f"doc-{n}" for n in range(100)])
+
+
+def test_a_removal_is_undone_from_its_message_less_what_came_back_meanwhile(
+    editor: Client, acme: Workspace, three: list[QueueEntry]
+) -> None:
+    post(editor, "remove", pks(three)[2:])
+    page = post(editor, "remove", pks(three)[:2])
+    undo = re.search(
+        r'name="at" value="([^"]+)">.*?value="undo"[^>]*>Undo<', page.content.decode(), re.DOTALL
+    )
+    assert undo
+    queue_moves.put_sources_back(by=by("ada@example.com"), workspace=acme, sources=[three[0].source_id])
+    assert said(post(editor, "undo", [], at=undo[1])) == (
+        "1 ID put back into the queue. 1 left out: it is in the queue already."
+    )
+    assert {entry.source_id for entry in waiting(acme)} == {entry.source_id for entry in three[:2]}
+    assert said(post(editor, "undo", [], at=undo[1])) == (
+        "Nothing was changed. 2 left out: it is in the queue already."
+    )
+    for wrong in ("", "yesterday", "2026-13-01", "2026-01-01T00:00:00", "2020-01-01T00:00:00+00:00"):
+        assert said(post(editor, "undo", [], at=wrong)) == "There is nothing to put back."
+    assert len(waiting(acme)) == 2

@@ -245,9 +245,8 @@ def test_a_run_of_a_schedule_says_so_where_it_is_shown(
     assert re.search(rf"run 1 done {Run.objects.get().total:,} listed", text(admin.get(PAGE)))
     Run.objects.update(error="Fini did not answer")
     assert re.search("run 1 failed", text(admin.get(PAGE)))
-    assert "started by a schedule of ada@example.com, just now" in text(admin.get("/w/acme/runs/1/")).replace(
-        " ,", ","
-    )
+    said = text(admin.get("/w/acme/runs/1/")).replace(" ,", ",")
+    assert "Started by a schedule of ada@example.com, just now" in said
     assert "ada@example.com by a schedule" in text(admin.get("/w/acme/runs/"))
     assert "by a schedule" in text(admin.get("/w/acme/activity/"))
 

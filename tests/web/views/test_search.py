@@ -18,9 +18,9 @@ def titled(acme: Workspace) -> None:
     many(acme, len(TITLES))
     nodes = [leaf(str(number)) for number in range(len(TITLES))]
     for number, title in enumerate(TITLES):
-        Source.objects.filter(fini_id=f"doc-{number}").update(
-            title=title, original_url=f"https://acme.example/{number}"
-        )
+        source = Source.objects.get(fini_id=f"doc-{number}")
+        source.title, source.original_url = title, f"https://acme.example/{number}"
+        source.save()
         nodes[number].title = title
         nodes[number].external_id = f"n-{number}"
         nodes[number].original_url = f"https://acme.example/{number}"
@@ -38,6 +38,14 @@ def titled(acme: Workspace) -> None:
         ("öffnungszeiten n-3", [3]),
         ("acme.example/2", [2]),
         ("änderung n-3", []),
+        ("ﾁ", []),
+        ("pr", [0, 1, 2]),
+        ("der pr", [0, 1]),
+        ("de ÄNDERUNG", [0, 1]),
+        ("n-", [0, 1, 2, 3]),
+        ("Ö", [3]),
+        ("ng", []),
+        ("er preise", []),
     ],
 )
 def test_the_same_is_found_on_every_page(

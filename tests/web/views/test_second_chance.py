@@ -11,6 +11,7 @@ from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import Workspace
 from tests.support import people
 from tests.support.chances import HTMX, SOURCES, ended_run, failed, held, known, preview_after, said
+from tests.support.sources import count_again
 
 ROLES = ("viewer", "editor", "admin")
 RETRY = "/w/acme/runs/41/retry/"
@@ -30,7 +31,7 @@ def test_a_batch_leads_to_the_preview_of_exactly_what_was_selected(editor: Clien
     preview = preview_after(post(editor, "refresh", [three.pk, one.pk]))
     assert (preview.kind, held(preview)) == (RunKind.REFRESH, [three.pk, one.pk])
     page = said(editor, f"/w/acme/previews/{preview.token}/")
-    assert "1 call, about 1 s; <span data-count" in page
+    assert "1 call that writes</strong>" in page
     assert "will be refreshed" in page
     assert "POST /v2/documents/public/refresh" in page
     assert ">Refresh 2</button>" in page
@@ -105,6 +106,7 @@ def test_each_role_is_offered_what_it_may_do_and_no_more(acme: Workspace, client
     source = failed(acme, "a")
     ended_run(acme, "refresh", [(source, "failed", "why")])
     ended_run(acme, "delete", [(source, "failed", "why")], number=42)
+    count_again(acme)
     log_in(client, acme, role)
     edits, deletes = role != "viewer", role == "admin"
     may = {"refresh": edits, "retry": edits, "delete": deletes}
@@ -144,11 +146,10 @@ def test_a_run_says_what_did_not_end_well_by_reason_and_retries_one_or_all(
     ends = [(source, "failed", text) for source, text in zip(sources, why, strict=True)]
     ended_run(acme, "refresh", [*ends, (usable, "done", ""), (usable, "unknown", "no answer")])
     page = said(editor, "/w/acme/runs/41/")
-    assert page.index("<strong>3 ×</strong> <bdi>timed out") < page.index(
-        "<strong>1 ×</strong> <bdi>answered 403"
-    )
+    slow = page.index("<strong>3 × <bdi>The page did not answer Fini in time</bdi>.</strong>")
+    assert slow < page.index("<bdi>timed out</bdi>") < page.index("<strong>1 × <bdi>The page needs a log-in")
     assert page.count('name="reason"') == 2  # what is usable by now is not offered
-    assert "nothing left to retry" in page
+    assert "retried already" in page
     assert re.search(r'id="retry-all">Retry 4<', page)
     one = preview_after(editor.post(RETRY, {"reason": "timed  out"}))
     assert held(one) == [sources[0].pk, sources[2].pk, sources[3].pk]
@@ -160,7 +161,9 @@ def test_a_run_says_what_did_not_end_well_by_reason_and_retries_one_or_all(
     editor.post(f"/w/acme/previews/{one.token}/", {})
     run = Run.objects.get(number=42)
     assert (run.retry_of and run.retry_of.number, run.total) == (41, 3)
-    assert 'did not end well in <a href="/w/acme/runs/41/">run 41</a>' in said(editor, "/w/acme/runs/42/")
+    assert 'what needed attention in <a href="/w/acme/runs/41/">run 41</a>' in said(
+        editor, "/w/acme/runs/42/"
+    )
     assert 'Retried by <a href="/w/acme/runs/42/">run 42</a>.' in said(editor, "/w/acme/runs/41/")
 
 
@@ -181,6 +184,7 @@ def test_a_run_that_cannot_be_retried_says_why(
 
 def test_home_retries_what_failed_and_what_came_out_empty(editor: Client, acme: Workspace) -> None:
     sources = [failed(acme, "a"), failed(acme, "b"), known(acme, "c", state="empty")]
+    count_again(acme)
     page = said(editor, "/w/acme/")
     forms = re.findall(r'<form method="post" action="(/w/[^"]*)".*?Retry (\d+)<', page)
     assert forms == [(f"{SOURCES}?state=failed", "2"), (f"{SOURCES}?state=empty", "1")]

@@ -64,11 +64,11 @@ def test_the_page_says_of_each_setting_what_it_means_its_bounds_and_its_default(
         assert setting.bounds in page
         assert setting.empty in page
     for said in (
-        "1 to 90. Empty: the installation's 90.",
-        "1 to 500. Empty: the installation's 100.",
-        "1 to 168. Empty: 1.",
-        "30 to 3,650. Empty: 400.",
-        "Empty: the provider's text/markdown.",
+        "1 to 90. By default the installation's 90.",
+        "1 to 500. By default the installation's 100.",
+        "1 to 168. By default 1.",
+        "30 to 3,650. By default 400.",
+        "By default the provider's text/markdown.",
         "As Fini decides",
     ):
         assert said in page
@@ -217,11 +217,20 @@ def test_looking_changes_nothing_and_costs_the_same_with_settings_and_without(ad
     assert stored(acme) == {"calls_per_minute": 7, "mime_type_notion": "text/plain"}
 
 
+def test_a_field_shows_the_value_in_force_and_saving_it_keeps_the_default(admin, acme):
+    page = admin.get(PAGE).content.decode()
+    assert 'name="calls_per_minute" value="90"' in page
+    assert 'name="mime_type_notion" value="text/markdown"' in page
+    admin.post(PAGE, {"calls_per_minute": "90", "retention_days": "400", "batch_size": "50"})
+    assert stored(acme) == {"batch_size": 50}
+    assert 'name="batch_size" value="50"' in admin.get(PAGE).content.decode()
+
+
 def test_the_activity_page_tells_what_was_changed(admin, acme):
     admin.post(PAGE, SOME)
     page = text(admin.get("/w/acme/activity/").content)
     assert "Settings changed" in page
-    assert "calls_per_minute 30" in page
+    assert "calls per minute none → 30" in page
 
 
 def test_who_logged_in_long_ago_is_asked_again_for_the_trails_retention_is_among_them(client, acme):

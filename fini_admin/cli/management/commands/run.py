@@ -1,4 +1,4 @@
-"""`manage.py run SLUG NUMBER [retry [--reason TEXT]]`: print the state of a run, or retry what failed in it."""
+"""`manage.py run SLUG NUMBER [pause|resume|cancel|retry [--reason TEXT]]`: how a run stands; steer it, or retry it."""
 
 import json
 from typing import Any
@@ -7,34 +7,40 @@ from django.core.management.base import CommandError, CommandParser
 
 from fini_admin.cli import base as commands
 from fini_admin.cli.runs import RunCommand
-from fini_admin.ingestion import retries
+from fini_admin.ingestion import retries, steering
 from fini_admin.ingestion.models import Run
-from fini_admin.ingestion.queries import run_of, run_summary
+from fini_admin.ingestion.queries import run_of
+from fini_admin.ingestion.standstill import run_summary
 from fini_admin.workspaces.models import Workspace
 
 
 class Command(RunCommand):
-    """Print one run as a JSON object, or retry it."""
+    """Print one run as a JSON object, steer it, or retry it."""
 
     help = (
-        "Print how a run stands, as one JSON object: number, kind, state, total, outcomes, calls. With retry start a"
-        " run that tries its failed, refused and unknown IDs again, and print that run's number."
+        "Print how a run stands, as one JSON object: number, kind, state, total, outcomes, calls, and in waits why it"
+        " stands still. pause sends nothing more until resume; cancel stops it for good: what was not sent is skipped,"
+        " what was sent is followed to its end. With retry start a run that tries its failed, refused and unknown IDs"
+        " again, and print that run's number."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("number", metavar="NUMBER", type=int, help="the run's number")
-        parser.add_argument("verb", nargs="?", choices=["retry"], help="what to do with the run")
+        verbs = [*steering.ACTS, "retry"]
+        parser.add_argument("verb", nargs="?", choices=verbs, help="what to do with the run")
         parser.add_argument("--reason", help="retry only what ended for this reason, in the run's words")
 
     def handle(self, *, slug: str, verb: str | None = None, **options: Any) -> None:
-        """Print the run as JSON, or start the retry like any command that starts a run."""
-        if verb:
+        """Print the run as JSON, steered first if asked, or start the retry like any command that starts a run."""
+        if verb == "retry":
             super().handle(slug=slug, **options)
         elif options["reason"] is not None or options["wait"]:
             raise CommandError("--reason and --wait belong to retry")
         else:
-            run = _run_or_error(commands.workspace_or_error(slug, archived=True), options["number"])
+            run = _run_or_error(commands.workspace_or_error(slug, archived=not verb), options["number"])
+            if verb:
+                _steer(run, verb)
             self.stdout.write(json.dumps(run_summary(run)))
 
     def start(self, workspace: Workspace, *, number: int = 0, reason: str | None = None, **_: Any) -> Run:
@@ -48,3 +54,12 @@ def _run_or_error(workspace: Workspace, number: int) -> Run:
     if run is None:
         raise CommandError(f"{workspace.slug} has no run {number}")
     return run
+
+
+def _steer(run: Run, verb: str) -> None:
+    """Pause, resume or stop the run; raises CommandError where its state does not allow that."""
+    try:
+        steering.ACTS[verb](by=commands.by(), run=run)
+    except steering.CannotSteer as error:
+        raise CommandError(str(error)) from error
+    run.refresh_from_db()

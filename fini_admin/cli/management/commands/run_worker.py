@@ -15,7 +15,7 @@ from huey.contrib.djhuey import HUEY
 
 from fini_admin.audit import chain
 from fini_admin.cli import base
-from fini_admin.ingestion import previews, schedules, wakeup
+from fini_admin.ingestion import previews, schedules, steering, wakeup
 from fini_admin.ingestion.engine import clock_skew, loop
 from fini_admin.ingestion.models import Worker
 from fini_admin.lib import outage
@@ -150,5 +150,6 @@ def sweep() -> None:
     previews.delete_expired()
     loop.forget_dead(Process.owner)
     loop.mark_stuck()
+    steering.finish_stops()
     loop.reopen_calls()
     end_fallbacks()

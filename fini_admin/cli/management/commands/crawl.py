@@ -1,0 +1,69 @@
+"""`manage.py crawl SLUG URL… [--limit N] [--include P] [--exclude P] [--ingest]`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from fini_admin.cli import base as commands
+from fini_admin.cli.runs import RunCommand
+from fini_admin.ingestion import web
+from fini_admin.ingestion.models import Run
+from fini_admin.workspaces.models import Workspace
+from fini_admin.workspaces.preferences import preferences
+
+
+class Command(RunCommand):
+    """Start a crawl."""
+
+    help = "Find the addresses below these; with --ingest bring in what is not in Fini yet. Prints the run's number."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("urls", metavar="URL", nargs="+", help="an address to begin at")
+        parser.add_argument(
+            "--limit",
+            type=int,
+            default=web.LIMIT,
+            metavar="N",
+            help=f"most addresses found, {web.LIMIT} by default",
+        )
+        what = "addresses that hold this text; * stands for any text, of the whole address; may be repeated"
+        parser.add_argument(
+            "--include", action="append", default=[], metavar="PATTERN", help=f"keep only {what}"
+        )
+        parser.add_argument(
+            "--exclude", action="append", default=[], metavar="PATTERN", help=f"leave out {what}"
+        )
+        parser.add_argument("--ingest", action="store_true", help="ingest what is found and not in Fini yet")
+
+    def start(
+        self,
+        workspace: Workspace,
+        *,
+        urls: Sequence[str] = (),
+        limit: int = web.LIMIT,
+        include: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        ingest: bool = False,
+        **_: Any,
+    ) -> Run:
+        held = preferences(workspace)
+        return web.start_crawl(
+            by=commands.by(),
+            workspace=workspace,
+            links=urls,
+            limit=limit,
+            include=include,
+            exclude=exclude,
+            then_ingest=ingest,
+            english=held.english if ingest else None,
+            baser=held.baser if ingest else None,
+        )
+
+    def follow(self, run: Run) -> bool:
+        """As for every run; that the limit was reached is said, and what was left out on purpose is no failure."""
+        super().follow(run)
+        if web.truncated(run):
+            self.stderr.write(f"{run.total:,} of more found: the limit is {(run.crawl or {})['limit']:,}")
+        return not run.error and run.done + run.skipped == run.total

@@ -1,0 +1,70 @@
+"""What a preview's run will cost: its writes exactly, about all its calls, and its time by what such runs took."""
+
+from dataclasses import dataclass
+
+from fini_admin.audit.queries import calls_within
+from fini_admin.ingestion.budget import seconds_until_sent
+from fini_admin.ingestion.forecast import by_past, past_runs
+from fini_admin.ingestion.models import PAGE, Preview, RunKind
+from fini_admin.ingestion.planned_calls import CallPlan
+
+# What starts jobs, and the polls at the head of the list that show nothing new while they run.
+JOBS = {RunKind.INGEST, RunKind.REFRESH, RunKind.WEB}
+POLLS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """Calls that write, all calls with the reads that follow, and seconds, which are None before enough runs."""
+
+    writes: int
+    calls: int
+    seconds: int | None = None
+
+
+def effort_of(plan: CallPlan, ids: int, *, then_ingest: bool) -> Effort:
+    """What a run of so many IDs of this preview costs: `ids` may be fewer than it holds, or more with twins let in."""
+    preview = plan.preview
+    writes = _writes(plan, ids, then_ingest=then_ingest)
+    past = past_runs(preview.workspace, preview.kind, preview.provider, then_ingest=then_ingest)
+    # Reads serve all runs at once: what was called meanwhile is counted, whichever run it was for.
+    made = calls_within(str(preview.workspace_id), [(run.begun, run.ended) for run in past])
+    calls = by_past(
+        _batches(plan, ids),
+        [(_batches(plan, run.ids), number) for run, number in zip(past, made, strict=True)],
+    )
+    seconds = by_past(ids, [(run.ids, run.seconds) for run in past])
+    if calls is None or seconds is None:
+        return Effort(writes, writes + _reads(plan, ids, then_ingest=then_ingest))
+    needed = max(writes, round(calls))
+    least = seconds_until_sent(preview.workspace, needed)
+    return Effort(writes, needed, max(1, round(max(seconds, least))))
+
+
+def _batches(plan: CallPlan, ids: int) -> int:
+    """What calls follow, for reads come in pages of about the same size."""
+    return -(-ids // plan.size)
+
+
+def _writes(plan: CallPlan, ids: int, *, then_ingest: bool) -> int:
+    """Only a register's IDs are ticked, and they have one provider; each of its batches may be ingested as well."""
+    if plan.preview.kind != RunKind.REGISTER or plan.preview.summary.get("ways"):
+        return plan.number
+    return _batches(plan, ids) * (2 if then_ingest else 1)
+
+
+def _reads(plan: CallPlan, ids: int, *, then_ingest: bool) -> int:
+    """The reads that follow where all goes well: what was registered is read once, and each job twice until its end."""
+    pages, kinds = -(-ids // PAGE), plan.kinds
+    jobs = then_ingest or bool(kinds & JOBS)
+    return pages * (RunKind.REGISTER in kinds) + (2 * pages + POLLS) * jobs
+
+
+def efforts_of(preview: Preview, plan: CallPlan, ids: int, *, choose: bool) -> list[tuple[str, Effort]]:
+    """The effort of each way to confirm a preview, by what its button says; without words where there is one way."""
+    if not choose:
+        return [("", effort_of(plan, ids, then_ingest=preview.then_ingest))]
+    return [
+        ("Register", effort_of(plan, ids, then_ingest=False)),
+        ("Register and ingest", effort_of(plan, ids, then_ingest=True)),
+    ]

@@ -1,0 +1,71 @@
+"""What Home tells of a workspace's keys, list and queue: by two queries, for it is polled (P7)."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from django.db.models import Exists, Subquery
+
+from fini_admin.ingestion.models import Lane, QueueEntry
+from fini_admin.ingestion.queries import no_key_opens, why_list_unreadable
+from fini_admin.ingestion.queue import QueueCounts, selectable, taken_out
+from fini_admin.lib.paging import RowCount, counted_text
+from fini_admin.sources.models import DiscoveredResource
+from fini_admin.workspaces.models import ApiKey, KeyState, Workspace
+from fini_admin.workspaces.queries import facts
+
+WAITS_LONG = timedelta(days=1)
+_FIELDS = ("budget__no_key_until", "watch__error", "watch__error_kind")
+
+
+@dataclass(frozen=True, slots=True)
+class HomeFacts:
+    """`keys` that are not off. `listless`: why the list cannot be read. `sendable`: what can be sent of the lane *add*.
+
+    `listed`: something was discovered; `registered`: something is or was in the queue; `sent`: something was sent.
+    """
+
+    keys: list[ApiKey]
+    key_opens: bool
+    listless: str
+    waiting_long: str
+    taken_out: str
+    sendable: QueueCounts
+    listed: bool
+    registered: bool
+    sent: bool
+
+
+def home_facts(workspace: Workspace) -> HomeFacts:
+    entries = QueueEntry.objects.filter(workspace=workspace)
+    before = datetime.now(UTC) - WAITS_LONG
+    sendable = selectable(workspace, Lane.ADD)
+    found = facts(
+        workspace.pk,
+        *_FIELDS,
+        waiting_long=RowCount(entries.filter(closed_at=None, run=None, opened_at__lt=before)),
+        taken_out=RowCount(taken_out(workspace)),
+        sendable=RowCount(sendable),
+        newest=Subquery(sendable.order_by("-pk").values("pk")[:1]),
+        **steps_taken(workspace),
+    )
+    return HomeFacts(
+        keys=list(ApiKey.objects.filter(workspace=workspace).exclude(state=KeyState.OFF)),
+        key_opens=not no_key_opens(found["budget__no_key_until"]),
+        listless=why_list_unreadable(found["watch__error"], found["watch__error_kind"]),
+        waiting_long=counted_text(found["waiting_long"]),
+        taken_out=counted_text(found["taken_out"]),
+        sendable=QueueCounts({}, counted_text(found["sendable"]), found["newest"] or 0),
+        listed=found["listed"],
+        registered=found["registered"],
+        sent=found["sent"],
+    )
+
+
+def steps_taken(workspace: Workspace) -> dict[str, Exists]:
+    """The questions how far a new workspace has come; none reads the queue."""
+    entries = QueueEntry.objects.filter(workspace=workspace)
+    return {
+        "listed": Exists(DiscoveredResource.objects.filter(workspace=workspace)),
+        "registered": Exists(entries),
+        "sent": Exists(entries.filter(closed_how="sent", closed_at__isnull=False)),
+    }

@@ -1,0 +1,186 @@
+"""Steering: pause, resume and stop a run, hold all that a workspace sends. The engine asks here what may go out.
+
+running ⇄ paused     no step is sent while paused; what was sent is followed
+   ↓         ↓
+ stopping            nothing is sent any more: what was not sent is skipped, what was sent is followed to its end
+   ↓
+ ended
+
+A discovery has no write, but its call is held back as well: people pause to have quiet.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+
+from fini_admin.audit import chain
+from fini_admin.audit.names import Activity, By
+from fini_admin.ingestion.budget import lock_budget
+from fini_admin.ingestion.models import (
+    NOT_ENDED,
+    Budget,
+    Item,
+    ItemOutcome,
+    Run,
+    RunKind,
+    RunState,
+    Stage,
+    Step,
+    StepState,
+)
+from fini_admin.ingestion.runs import finish_and_release
+from fini_admin.ingestion.steps import CARRIED
+from fini_admin.ingestion.wakeup import wake
+from fini_admin.lib import lease
+from fini_admin.workspaces.models import Workspace
+
+PORTION = 5000  # IDs a transaction: everyone else who writes waits for it
+STOPPED = "Stopped before it was sent"
+IN_DOUBT = "Stopped after a call without an answer: Fini may have registered it"
+NOT_ASKED = "Stopped before Fini was asked"
+NOT_ALL_READ = "Stopped before the whole list was read; what was read is kept"
+# The stages in which an ID has no end yet.
+OPEN = [stage for stage in Stage if stage != Stage.ENDED]
+
+
+class CannotSteer(Exception):
+    """The act does not fit the run's state; says why, in one line."""
+
+
+# Reads back what was sent (engine/read_back.py): a pause, a stop and a hold do not keep it.
+READS_BACK = Q(kind=RunKind.SYNC) & ~Q(run__kind=RunKind.SYNC)
+
+
+def sendable(steps: QuerySet[Step]) -> QuerySet[Step]:
+    """Those of these steps whose run is neither paused nor stopped, and whose workspace is not held."""
+    going = Q(run__state=RunState.RUNNING, run__workspace__budget__held_at=None)
+    return steps.filter(going | READS_BACK)
+
+
+def may_send(step: Step) -> bool:
+    """The same of one step, under the lock of its workspace's budget."""
+    return sendable(Step.objects.filter(pk=step.pk)).exists()
+
+
+def pause(*, by: By, run: Run) -> None:
+    """Send nothing more of a run until it is resumed. Safe to repeat. Raises CannotSteer."""
+    _steer(run, RunState.PAUSED, Activity.RUN_PAUSED, by)
+
+
+def resume(*, by: By, run: Run) -> None:
+    """Let a paused run go on. Safe to repeat. Raises CannotSteer."""
+    _steer(run, RunState.RUNNING, Activity.RUN_RESUMED, by)
+    wake()
+
+
+def stop(*, by: By, run: Run) -> None:
+    """End a run: nothing is sent any more. Safe to repeat. Raises CannotSteer for a run that has ended.
+
+    What was not sent ends in small transactions; if this process dies in between, a worker goes on (`finish_stops`).
+    """
+    _steer(run, RunState.STOPPING, Activity.RUN_STOPPED, by)
+    _end_what_was_not_sent(run)
+
+
+ACTS: dict[str, Callable[..., None]] = {"pause": pause, "resume": resume, "cancel": stop}
+
+
+@transaction.atomic
+def _steer(run: Run, state: RunState, kind: Activity, by: By) -> None:
+    """Move a run to a state and record it; `run` is brought up to date. What is so already stays as it is."""
+    lock_budget(run.workspace)
+    run.refresh_from_db(fields=["state"])
+    if run.state == RunState.ENDED:
+        raise CannotSteer(f"Run {run.number} has ended")
+    if run.state == state:
+        return
+    if run.state == RunState.STOPPING:
+        raise CannotSteer(f"Run {run.number} is being stopped, which cannot be taken back")
+    run.state, run.steered_by, run.steered_at = state, by.actor, datetime.now(UTC)
+    run.save(update_fields=["state", "steered_by", "steered_at"])
+    chain.record(chain=str(run.workspace_id), kind=kind, by=by, run=run.number, detail={"kind": run.kind})
+
+
+@transaction.atomic
+def hold(*, by: By, workspace: Workspace) -> None:
+    """Send nothing in a workspace, of whichever run, until it is released. Safe to repeat."""
+    if lock_budget(workspace).held_at is None:
+        mine = Budget.objects.filter(workspace=workspace)
+        mine.update(held_by=by.actor, held_at=datetime.now(UTC))
+        chain.record(chain=str(workspace.pk), kind=Activity.WORK_HELD, by=by, detail={})
+
+
+@transaction.atomic
+def release(*, by: By, workspace: Workspace) -> None:
+    """Let a held workspace send again. Safe to repeat."""
+    if lock_budget(workspace).held_at is not None:
+        Budget.objects.filter(workspace=workspace).update(held_by="", held_at=None)
+        chain.record(chain=str(workspace.pk), kind=Activity.WORK_RELEASED, by=by, detail={})
+        wake()
+
+
+def held_by(workspace: Workspace) -> str:
+    """Who holds a workspace's work; empty if nobody does."""
+    held = Budget.objects.filter(workspace=workspace, held_at__isnull=False)
+    return held.values_list("held_by", flat=True).first() or ""
+
+
+def end_finished_runs(workspace: Workspace) -> None:
+    """End each run without an open item or step, then record the head of the audit trail.
+
+    Of a run that is being stopped, what was not sent ends first, PORTION at a time.
+    """
+    ended = 0
+    for run in Run.objects.filter(workspace=workspace, state__in=NOT_ENDED):
+        if run.state == RunState.STOPPING:
+            _skip_portion(run)
+        if not _any_open(run) and not Step.objects.filter(run=run).exclude(state=StepState.DONE).exists():
+            ended += Run.objects.filter(pk=run.pk).update(state=RunState.ENDED, ended_at=datetime.now(UTC))
+    if ended:
+        chain.record_head_on_commit(str(workspace.pk))
+
+
+def finish_stops() -> None:
+    """Go on with what a process began to stop and died over."""
+    for run in Run.objects.filter(state=RunState.STOPPING).select_related("workspace"):
+        _end_what_was_not_sent(run)
+
+
+def _end_what_was_not_sent(run: Run) -> None:
+    while _ready_steps(run).exists() or _unsent(run).exists():
+        with transaction.atomic():
+            lock_budget(run.workspace)
+            end_finished_runs(run.workspace)
+    run.refresh_from_db(fields=["state"])
+
+
+def _any_open(run: Run) -> bool:
+    """Whether an item of the run has no outcome yet: one index lookup for each open stage."""
+    return Item.objects.filter(run=run, stage__in=OPEN).exists()
+
+
+def _ready_steps(run: Run) -> QuerySet[Step]:
+    return Step.objects.filter(run=run, state=StepState.READY).exclude(READS_BACK)
+
+
+def _unsent(run: Run) -> QuerySet[Item]:
+    """The items of which no call is out: before a send, whose step is closed, or that wait for a record to be sent."""
+    before = Q(stage__in=CARRIED) & (Q(step=None) | Q(step__state=StepState.DONE))
+    return Item.objects.filter(
+        before | Q(stage__in=(Stage.READ, Stage.ASK)) | Q(stage=Stage.PAIR, step=None), run=run
+    )
+
+
+def _skip_portion(run: Run) -> None:
+    """Close the ready steps of a stopping run, and end at most PORTION of the items that were not sent."""
+    ready = _ready_steps(run)
+    if run.kind in (RunKind.DISCOVER, RunKind.SYNC, RunKind.CRAWL) and ready.filter(kind=run.kind).exists():
+        words = NOT_ALL_READ if run.kind == RunKind.SYNC else NOT_ASKED
+        Run.objects.filter(pk=run.pk).update(error=words)
+    doubtful = list(Item.objects.filter(step__in=ready.filter(in_doubt=True), stage__in=CARRIED))
+    finish_and_release(run, doubtful, ItemOutcome.UNKNOWN, IN_DOUBT)
+    lease.give_back(ready, state=StepState.DONE)
+    unsent = list(_unsent(run).only("source")[:PORTION])
+    finish_and_release(run, unsent, ItemOutcome.SKIPPED, STOPPED)

@@ -1,0 +1,97 @@
+"""The forms of the web's page: addresses to bring in, and where a crawl begins."""
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
+
+from fini_admin.ingestion.web import LIMIT, MOST_FOUND, MOST_SEEDS
+from fini_admin.ingestion.web_addresses import MOST, PastedAddresses, read_addresses, read_patterns
+from fini_admin.web.forms.base import KeylessForm, NumberField
+from fini_admin.web.forms.syncs import ONE_TIME_NUMBER
+
+MOST_PATTERNS = 50
+SHOWN = 5
+
+
+def _lines(rows: int, **attributes: object) -> forms.Textarea:
+    """A field of lines that are no prose."""
+    return forms.Textarea(attrs={"rows": rows, "class": "mono", "spellcheck": "false", **attributes})
+
+
+class PasteForm(KeylessForm):
+    """Addresses, one a line."""
+
+    addresses = forms.CharField(
+        label="Addresses",
+        widget=_lines(8),
+        help_text="One a line, from https:// on.",
+        error_messages={"required": "Paste an address, from https:// on."},
+    )
+
+    def clean_addresses(self) -> PastedAddresses:
+        """What the text holds; what is left out of it the preview says."""
+        found = read_addresses(self.cleaned_data["addresses"])
+        if len(found.addresses) > MOST:
+            raise ValidationError(f"More than {MOST:,} addresses: paste them in parts.")
+        if not found.addresses:
+            line, said, text = (found.problems or [(1, "holds no address", "")])[0]
+            raise ValidationError(f"Line {line:,}: {text} {said}.")
+        return found
+
+
+class CrawlForm(KeylessForm):
+    """Where a crawl begins, how much it finds, and what of that is kept."""
+
+    links = forms.CharField(
+        label="Begin at",
+        widget=_lines(3),
+        help_text="One address a line. Fini lists the addresses below them.",
+        error_messages={"required": "Enter an address to begin at, from https:// on."},
+    )
+    limit = NumberField(
+        label="Limit",
+        min_value=1,
+        max_value=MOST_FOUND,
+        initial=LIMIT,
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off", "size": 6}),
+        help_text=f"The most addresses that are found: {LIMIT} where Fini is told nothing.",
+        error_messages=dict.fromkeys(
+            ("required", "invalid", "min_value", "max_value"), f"Enter a number from 1 to {MOST_FOUND:,}."
+        ),
+    )
+    include = forms.CharField(
+        label="Include",
+        required=False,
+        widget=_lines(2),
+        help_text="Keep only addresses that hold one of these, one a line; * stands for any text, as in https://*/docs/*.",
+    )
+    exclude = forms.CharField(
+        label="Exclude", required=False, widget=_lines(2), help_text="Leave out those that hold one of these."
+    )
+    token = forms.CharField(
+        max_length=64, validators=[RegexValidator(ONE_TIME_NUMBER)], widget=forms.HiddenInput
+    )
+
+    def clean_links(self) -> list[str]:
+        """The addresses; each must be one that Fini takes."""
+        found = read_addresses(self.cleaned_data["links"])
+        if found.problems:
+            said = [f"Line {line:,}: {text} {what}." for line, what, text in found.problems[:SHOWN]]
+            raise ValidationError(said)
+        if len(found.addresses) > MOST_SEEDS:
+            raise ValidationError(f"A crawl begins at {MOST_SEEDS} addresses at most.")
+        if not found.addresses:
+            raise ValidationError(self.fields["links"].error_messages["required"])
+        return found.addresses
+
+    def clean_include(self) -> list[str]:
+        return self._patterns("include")
+
+    def clean_exclude(self) -> list[str]:
+        return self._patterns("exclude")
+
+    def _patterns(self, name: str) -> list[str]:
+        found = read_patterns(self.cleaned_data[name])
+        if len(found) > MOST_PATTERNS or any(len(one) > 500 for one in found):
+            raise ValidationError(f"At most {MOST_PATTERNS} patterns of at most 500 characters.")
+        return found

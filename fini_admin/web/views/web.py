@@ -1,0 +1,189 @@
+"""The web: addresses that are pasted, or that a crawl finds; picked, previewed and ingested."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpResponse, HttpResponseBadRequest
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+
+from fini_admin.ingestion import preview_store, web
+from fini_admin.ingestion.models import Item, Run
+from fini_admin.ingestion.runs import NothingToDo
+from fini_admin.ingestion.standstill import why_it_stands_still
+from fini_admin.ingestion.web_addresses import PastedAddresses
+from fini_admin.lib.paging import CHUNK, chunks, page, whole_number
+from fini_admin.sources.models import Source
+from fini_admin.web.body_size import large_body
+from fini_admin.web.forms.web import CrawlForm, PasteForm
+from fini_admin.web.pages import redirect_to, render_page
+from fini_admin.web.permissions import WorkspaceRequest, requires
+from fini_admin.web.views import previews
+from fini_admin.workspaces.permissions import Permission
+
+PAGE = "web/web.html"
+
+
+@requires(Permission.SOURCES_CRAWL)
+@large_body
+def index(request: WorkspaceRequest) -> HttpResponseBase:
+    """Addresses to bring in, and what the latest crawl found, or that of `?crawl=N`. A POST acts by its button."""
+    if request.method == "POST":
+        deed = DEEDS.get(request.POST.get("do", ""))
+        if deed is None:
+            return HttpResponseBadRequest(
+                "The web's page does not know this action.", content_type="text/plain"
+            )
+        return deed(request)
+    crawl = _crawl_of(request)
+    if request.htmx and crawl and request.GET.get("part") == "ids":
+        keys = ",".join(str(item.pk) for item in _not_in_fini(crawl))
+        return HttpResponse(keys, content_type="text/plain")
+    if request.htmx and crawl and request.GET.get("part") == "counts":
+        return _counts_part(request, crawl)
+    return render_page(request, PAGE, _page_context(request, crawl))
+
+
+def _crawl_of(request: WorkspaceRequest) -> Run | None:
+    """The crawl that the URL names, else the latest one."""
+    number = whole_number(request.GET.get("crawl"))
+    named = web.crawl_of(request.workspace, number) if number is not None else None
+    return named or web.last_crawl(request.workspace)
+
+
+def _page_context(
+    request: WorkspaceRequest,
+    crawl: Run | None,
+    *,
+    paste: PasteForm | None = None,
+    wish: CrawlForm | None = None,
+) -> dict[str, object]:
+    context: dict[str, object] = {
+        "paste": paste or PasteForm(),
+        "wish": wish or CrawlForm(initial=_wish_of(crawl) | {"token": preview_store.new_token()}),
+        "crawl": crawl,
+        "may_ingest": Permission.SOURCES_INGEST in request.permissions,
+    }
+    if crawl is None:
+        return context
+    found = page(_kept(crawl), cursor=request.GET.get("after"), field="position", descending=False)
+    return context | {
+        "page": found,
+        "rows": _rows(request, found.rows),
+        "truncated": web.truncated(crawl),
+        "limit": (crawl.crawl or {})["limit"],
+        "waits": why_it_stands_still(crawl),
+        "crawls": web.crawls(request.workspace)[:5],
+    }
+
+
+def _wish_of(crawl: Run | None) -> dict[str, Any]:
+    """What the latest crawl was asked for, to be asked again."""
+    held = (crawl.crawl if crawl else None) or {}
+    texts = {name: "\n".join(held.get(name, ())) for name in ("links", "include", "exclude")}
+    return texts | {"limit": held.get("limit", web.LIMIT)}
+
+
+def _kept(crawl: Run) -> QuerySet[Item]:
+    """What a crawl found and its patterns kept; where it ingests by itself, nothing is to be picked."""
+    return web.kept(crawl) if not crawl.then_ingest else Item.objects.none()
+
+
+@dataclass(frozen=True, slots=True)
+class FoundAddress:
+    """An address that a crawl found, with the source of the same page; `same`: under this very address."""
+
+    item: Item
+    source: Source | None
+    same: bool
+
+
+def _rows(request: WorkspaceRequest, items: list[Item]) -> list[FoundAddress]:
+    known = web.pages_in_fini(request.workspace, [item.external_id for item in items])
+    return [
+        FoundAddress(item, source, bool(source and web.is_same(source, item.external_id)))
+        for item in items
+        for source in [known.get(item.external_id)]
+    ]
+
+
+def _not_in_fini(crawl: Run) -> list[Item]:
+    """What *Select all* selects: what was found, less the pages that are in Fini."""
+    found: list[Item] = []
+    for part in chunks(_kept(crawl).order_by("position"), CHUNK):
+        known = web.pages_in_fini(crawl.workspace, [item.external_id for item in part])
+        found += [item for item in part if item.external_id not in known]
+    return found
+
+
+def _counts_part(request: WorkspaceRequest, crawl: Run) -> HttpResponse:
+    """How many *Select all* would select."""
+    number = len(_not_in_fini(crawl)) if Permission.SOURCES_INGEST in request.permissions else 0
+    counts = {"here": f"{number:,}", "exact": str(number), "newest": 0}
+    return render(request, f"{PAGE}#counts", {"counts": counts, "number": number})
+
+
+def _crawl(request: WorkspaceRequest) -> HttpResponse:
+    """Start a crawl; the token makes the same form sent twice one crawl."""
+    form = CrawlForm(request.POST)
+    if not form.is_valid():
+        if "token" in form.errors:
+            messages.warning(request, "The form was incomplete, and nothing was started. Press Crawl again.")
+        context = _page_context(request, _crawl_of(request), wish=form)
+        return render(request, PAGE, context, status=422)
+    run = web.start_crawl(by=request.by, workspace=request.workspace, **form.cleaned_data)
+    return redirect_to(request, f"{reverse('web', args=[request.workspace.slug])}?crawl={run.number}")
+
+
+def _ingest(request: WorkspaceRequest) -> HttpResponse:
+    """Preview an ingest of the pasted addresses."""
+    _check_ingest(request)
+    form = PasteForm(request.POST)
+    if not form.is_valid():
+        return _show_errors(request, form)
+    try:
+        return _preview(request, form.cleaned_data["addresses"], "line")
+    except NothingToDo as error:
+        form.add_error("addresses", f"{error}.")
+        return _show_errors(request, form)
+
+
+def _pick(request: WorkspaceRequest) -> HttpResponse:
+    """Preview an ingest of what was picked of a crawl."""
+    _check_ingest(request)
+    try:
+        numbers = previews.selected_numbers(request)
+        items = web.found_items(request.workspace, numbers)
+        picked = PastedAddresses(
+            addresses=list(dict.fromkeys(item.external_id for item in items)),
+            lines=[item.position + 1 for item in {item.external_id: item for item in items}.values()],
+        )
+        return _preview(request, picked, "address")
+    except NothingToDo as error:
+        return previews.show_nothing_to_do(request, error, request.get_full_path())
+
+
+DEEDS = {"crawl": _crawl, "ingest": _ingest, "pick": _pick}
+
+
+def _check_ingest(request: WorkspaceRequest) -> None:
+    """Raise PermissionDenied without the permission to ingest."""
+    if Permission.SOURCES_INGEST not in request.permissions:
+        raise PermissionDenied
+
+
+def _preview(request: WorkspaceRequest, pasted: PastedAddresses, unit: str) -> HttpResponse:
+    """The preview. Raises NothingToDo."""
+    found = web.freeze_web(actor=request.by.actor, workspace=request.workspace, pasted=pasted, unit=unit)
+    return previews.show_preview(request, found)
+
+
+def _show_errors(request: WorkspaceRequest, form: PasteForm) -> HttpResponse:
+    """The errors beside the field; what was typed stays."""
+    if request.htmx:
+        return render(request, f"{PAGE}#paste", {"paste": form}, status=422)
+    return render(request, PAGE, _page_context(request, _crawl_of(request), paste=form), status=422)

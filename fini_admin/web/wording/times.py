@@ -1,0 +1,57 @@
+"""Times and durations as people read them."""
+
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+SECOND, MINUTE, HOUR, DAY = (
+    timedelta(seconds=1),
+    timedelta(minutes=1),
+    timedelta(hours=1),
+    timedelta(days=1),
+)
+WEEK = 7
+
+
+def moment(at: datetime) -> str:
+    """A time in the viewer's zone: 3 min ago for an hour, then 14:02, then Tue 14:02, then 3 Nov."""
+    now, local = timezone.localtime(), timezone.localtime(at)
+    passed = now - local
+    if timedelta(0) <= passed < MINUTE:
+        return "just now"
+    if MINUTE <= passed < HOUR:
+        return f"{passed // MINUTE} min ago"
+    days = abs((now.date() - local.date()).days)
+    if days < WEEK:
+        return f"{local:%a %H:%M}" if days else f"{local:%H:%M}"
+    return f"{local.day} {local:%b}" if local.year == now.year else f"{local.day} {local:%b %Y}"
+
+
+def exactly(at: datetime) -> str:
+    """A time to the second in the viewer's zone, the zone named, and in UTC: what hovering over it tells."""
+    local = timezone.localtime(at)
+    utc = f"{timezone.localtime(at, timezone.get_fixed_timezone(0)):%Y-%m-%d %H:%M:%S} UTC"
+    return utc if not local.utcoffset() else f"{local:%Y-%m-%d %H:%M:%S} {zone_name(local)}, {utc}"
+
+
+def zone_name(local: datetime) -> str:
+    """The zone's short name at a time: CET, UTC-03."""
+    name = local.tzname() or ""
+    return name if name[:1].isalpha() else f"UTC{name}"
+
+
+def duration(took: timedelta) -> str:
+    """A duration in its largest unit: 31 s, 4 min, 2 h, 3 days; at once for less than a second."""
+    if took < SECOND:
+        return "at once"
+    for unit, step, name in ((MINUTE, SECOND, "s"), (HOUR, MINUTE, "min"), (DAY, HOUR, "h")):
+        if took < unit:
+            return f"{took // step} {name}"
+    days = took // DAY
+    return f"{days} day{'' if days == 1 else 's'}"
+
+
+def took(passed: timedelta) -> str:
+    """How long something took: "took 31 s", "at once"."""
+    said = duration(passed)
+    return said if passed < SECOND else f"took {said}"

@@ -1,0 +1,124 @@
+"""Home's charts: how many sources became usable, and how long that took, over a day and over a month."""
+
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.utils import timezone
+
+from fini_admin.lib.paging import COUNTED, counted_text
+from fini_admin.sources.trends import (
+    TimeToUsable,
+    became_usable,
+    percentile,
+    times_to_usable,
+)
+from fini_admin.web.charts import Column, ColumnChart, LineChart, Moment, column_chart, line_chart
+from fini_admin.web.wording.times import SECOND, duration
+from fini_admin.workspaces.models import Workspace
+
+HOURS, DAYS = 24, 30
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A span of time up to now, cut at `starts`; `label` tells a time of it."""
+
+    name: str
+    text: str
+    starts: list[datetime]
+    label: Callable[[datetime], str]
+
+    def place(self, at: datetime) -> int:
+        """The number of the piece that holds this time."""
+        return bisect_right(self.starts, at) - 1
+
+
+def day_of_hours() -> Period:
+    """The last 24 hours, this one included."""
+    now = timezone.localtime().replace(minute=0, second=0, microsecond=0).astimezone(UTC)
+    starts = [now - timedelta(hours=back) for back in reversed(range(HOURS))]
+    return Period("day", "24 hours", starts, lambda at: f"{timezone.localtime(at):%a %H:%M}")
+
+
+def month_of_days() -> Period:
+    """The last 30 days, today included, each from midnight in the viewer's zone."""
+    today, zone = timezone.localdate(), timezone.get_current_timezone()
+    days = [today - timedelta(days=back) for back in reversed(range(DAYS))]
+    starts = [datetime.combine(day, time.min, zone).astimezone(UTC) for day in days]
+    return Period("month", "30 days", starts, _day)
+
+
+def _day(at: datetime) -> str:
+    local = timezone.localtime(at)
+    return f"{local.day} {local:%b}"
+
+
+PERIODS: dict[str, Callable[[], Period]] = {"day": day_of_hours, "month": month_of_days}
+
+
+@dataclass(frozen=True, slots=True)
+class Trends:
+    """Both charts of a period with their headlines; `query` lists the sources that are counted."""
+
+    period: Period
+    number: str
+    query: str
+    usable: ColumnChart
+    took: LineChart
+    middle: str
+    slow: str
+
+
+def trends_of(workspace: Workspace, name: str) -> Trends:
+    period = PERIODS[name]()
+    since = period.starts[0]
+    took = times_to_usable(workspace, since)
+    seconds, moments = [one.seconds for one in took], became_usable(workspace, since)
+    return Trends(
+        period,
+        counted_text(len(moments)),
+        f"?state=usable&since={timezone.localtime(since):%Y-%m-%dT%H:%M}",
+        _usable_chart(period, moments[:COUNTED]),
+        _took_chart(period, took),
+        _percentile_in_words(seconds, 0.5),
+        _percentile_in_words(seconds, 0.95),
+    )
+
+
+def _usable_chart(period: Period, moments: Sequence[datetime]) -> ColumnChart:
+    numbers = [0] * len(period.starts)
+    for at in moments:
+        numbers[period.place(at)] += 1
+    columns = [
+        Column(period.label(start), number, intcomma(number))
+        for start, number in zip(period.starts, numbers, strict=True)
+    ]
+    return column_chart(columns, first=columns[0].label, last="now" if period.name == "day" else "today")
+
+
+def _took_chart(period: Period, took: Sequence[TimeToUsable]) -> LineChart:
+    pieces: list[list[float]] = [[] for _ in period.starts]
+    for one in took:
+        pieces[period.place(one.at)].append(one.seconds)
+    moments = [
+        Moment(period.label(start), (percentile(piece, 0.5), percentile(piece, 0.95)), _said(piece))
+        for start, piece in zip(period.starts, pieces, strict=True)
+    ]
+    return line_chart(moments, first=moments[0].label, last="now" if period.name == "day" else "today")
+
+
+def _said(seconds: Sequence[float]) -> str:
+    if not seconds:
+        return ""
+    return (
+        f"half within {_percentile_in_words(seconds, 0.5)}, 95 of 100 within"
+        f" {_percentile_in_words(seconds, 0.95)}"
+    )
+
+
+def _percentile_in_words(seconds: Sequence[float], share: float) -> str:
+    value = percentile(seconds, share)
+    return "" if value is None else duration(max(timedelta(seconds=value), SECOND))

@@ -1,0 +1,50 @@
+// The search across pages: a dialog with one field. The focus stays in the field; arrow keys move the marked line.
+document.addEventListener("DOMContentLoaded", () => {
+  const palette = document.querySelector("#palette");
+  if (!palette) return;
+  const field = palette.querySelector("#palette-field");
+  const list = palette.querySelector("#palette-list");
+  const options = () => [...list.querySelectorAll("[role=option]")];
+  const marked = () => list.querySelector("[aria-selected=true]");
+
+  const mark = (option) => {
+    marked()?.setAttribute("aria-selected", "false");
+    option?.setAttribute("aria-selected", "true");
+    if (option) field.setAttribute("aria-activedescendant", option.id);
+    else field.removeAttribute("aria-activedescendant");
+    option?.scrollIntoView({ block: "nearest" });
+  };
+  const open = () => {
+    if (palette.open || document.querySelector("dialog[open]")) return;
+    palette.showModal();
+    field.select();
+    field.dispatchEvent(new Event("ask"));
+  };
+
+  document.querySelector("#palette-open")?.addEventListener("click", open);
+  document.addEventListener("keydown", (event) => {
+    if (event.key.toLowerCase() !== "k" || !(event.ctrlKey || event.metaKey) || event.shiftKey || event.altKey) return;
+    event.preventDefault();
+    if (palette.open) palette.close();
+    else open();
+  });
+  field.addEventListener("keydown", (event) => {
+    const all = options();
+    const at = all.indexOf(marked());
+    const steps = { ArrowDown: at + 1, ArrowUp: at - 1 };
+    if (event.key in steps && all.length) {
+      event.preventDefault();
+      mark(all.at(steps[event.key] % all.length));
+    }
+    if (event.key === "Enter") {
+      event.preventDefault();
+      marked()?.click();
+    }
+  });
+  list.addEventListener("mousemove", ({ target }) => mark(target.closest("[role=option]") ?? marked()));
+  // A click beside the palette closes it, as Esc does.
+  palette.addEventListener("click", ({ target }) => target === palette && palette.close());
+  document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
+    if (ctx.sourceElement === field) mark(options()[0]);
+  });
+});

@@ -1,0 +1,103 @@
+"""Pages stand still while they load and while numbers arrive, and what is largest is there soon."""
+
+import sys
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, ViewportSize, expect
+
+from tests.browser import paths
+from tests.browser.product import Place, Product
+from tests.browser.stops import PAGES, Stop, article
+
+MOST = 0.02
+WINDOWS: dict[str, ViewportSize] = {
+    "desk": {"width": 1280, "height": 800},
+    "telephone": {"width": 390, "height": 844},
+}
+# What moved without anybody's doing, and when the largest part of the page was painted.
+WATCH = r"""
+if (!window.moved) {
+  window.moved = [];
+  window.painted = 0;
+  const nameOf = ({ node, previousRect: old, currentRect: now }) =>
+    `${Math.round(old.y)}+${Math.round(old.height)} to ${Math.round(now.y)}+${Math.round(now.height)}: ` +
+    `${node?.outerHTML ?? node?.data}`.replace(/\s+/g, " ").slice(0, 100);
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) {
+      if (!entry.hadRecentInput) window.moved.push({ value: entry.value, what: entry.sources.map(nameOf) });
+    }
+  }).observe({ type: "layout-shift", buffered: true });
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) window.painted = entry.startTime;
+  }).observe({ type: "largest-contentful-paint", buffered: true });
+}
+"""
+
+
+# Two frames on, what moved in the last one is told.
+SHOWN = (
+    "new Promise((shown) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(shown, 50))))"
+)
+
+
+def watched(page: Page, path: str) -> None:
+    """Open a page and wait until what loads after it, and what its clock asks for, has come."""
+    page.add_init_script(WATCH)
+    page.goto(path)
+    page.wait_for_load_state("networkidle")
+    if page.locator("#clock").count():
+        paths.news(page)
+
+
+def moves(page: Page) -> list[str]:
+    """What moved, by how much, the worst first, if it adds up to too much."""
+    page.evaluate(SHOWN)
+    found: list[dict[str, Any]] = page.evaluate("window.moved")
+    told = sorted(found, key=lambda move: -move["value"])[:8]
+    said = [f"{move['value']:.4f} {move['what']}" for move in told]
+    return said if sum(move["value"] for move in found) >= MOST else []
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+@pytest.mark.parametrize("stop", PAGES, ids=lambda stop: stop.name)
+def test_a_page_stands_still_while_it_loads(stop: Stop, window: str, addresses: dict[str, str], visit):
+    page = visit(stop.role, viewport=WINDOWS[window])
+    watched(page, stop.path.format(**addresses))
+    found = moves(page)
+    moved = sum(move["value"] for move in page.evaluate("window.moved"))
+    sys.stdout.write(
+        f"{stop.name}: largest paint after {page.evaluate('window.painted'):.0f} ms, moved {moved:.3f}\n"
+    )
+    assert found == []
+
+
+@pytest.mark.parametrize("path", ["", "runs/", "sources/", "queue/", "runs/1/"])
+def test_a_page_stands_still_while_numbers_arrive(path: str, product: Product, visit):
+    place: Place = product.place(f"still-{path.strip('/').replace('/', '-') or 'home'}")
+    with product.pace(pending_seconds=[0.5, 2], running_seconds=[0.5, 4]):
+        register = {
+            "provider": "zendesk",
+            "resources": [article(f"a-{n}", f"Article {n}") for n in range(120)],
+        }
+        product.furnish(slug=place.slug, people={}, register=[register | {"then_ingest": True}])
+        page = visit(viewport=WINDOWS["desk"])
+        watched(page, place.at(path))
+        page.wait_for_timeout(6000)
+    assert moves(page) == []
+
+
+def test_home_keeps_its_room_when_trouble_comes(product: Product, visit):
+    place: Place = product.place("room")
+    named = {"failed": "failed", "empty": "empty"}
+    with product.pace(outcomes={"good": "usable"} | named):
+        good = {"provider": "zendesk", "resources": [article("good", "Good")], "then_ingest": True}
+        place.work(register=[good])
+        page = visit(viewport=WINDOWS["desk"])
+        page.goto(place.at(""))
+        board = page.locator(".board").first
+        before = board.bounding_box()
+        bad = [article(name, name.title()) for name in named]
+        place.work(register=[good | {"resources": bad}])
+        expect(page.locator(".need")).to_have_count(2, timeout=paths.PATIENCE)
+        assert board.bounding_box() == before

@@ -1,0 +1,60 @@
+"""`crawl`: finding addresses, and bringing in what is found, by one command."""
+
+import io
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from fini_admin.ingestion.models import Run
+from fini_admin.workspaces.models import Workspace
+from tests.support.sandbox import Sandbox
+from tests.support.work import drive, ends
+
+SITE = "https://help.acme.example"
+
+
+def crawl(workspace: Workspace, *arguments: str, **options: Any) -> Run:
+    out = io.StringIO()
+    call_command("crawl", "acme", *arguments, stdout=out, **options)
+    run = Run.objects.get(number=int(out.getvalue().splitlines()[-1]))
+    drive(workspace)
+    run.refresh_from_db()
+    return run
+
+
+def test_crawl_prints_the_run_that_finds_addresses(connected: Workspace, sandbox: Sandbox) -> None:
+    run = crawl(connected, SITE, "--limit", "3")
+    assert (run.kind, ends(run)) == ("crawl", {"done": 3})
+    assert run.crawl
+    assert run.crawl["returned"] == 3
+    assert [held for held in sandbox.documents() if held["source"] == "web"] == []
+
+
+def test_crawl_and_ingest_is_one_run_to_the_end(connected: Workspace, sandbox: Sandbox) -> None:
+    run = crawl(connected, SITE, "--ingest", "--exclude", "*/1")
+    found = [held["originalUrl"] for held in sandbox.documents() if held["source"] == "web"]
+    assert ends(run) == {"done": len(found), "skipped": 1}
+    assert found
+    assert not any(address.endswith("/1") for address in found)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["5a2c9e60-2c6c-4a0c-8a55-0f0c3b1f7b10"], "is an ID"),
+        (["help.acme.example"], "https://"),
+        ([SITE, "--limit", "0"], "from 1 to"),
+        ([], "URL"),
+    ],
+)
+def test_what_fini_would_refuse_is_not_handed_over(acme: Workspace, arguments: list[str], said: str) -> None:
+    with pytest.raises(CommandError, match=said):
+        call_command("crawl", "acme", *arguments)
+    assert not Run.objects.exists()
+
+
+@pytest.mark.parametrize("command", ["refresh", "delete"])
+def test_an_address_where_an_id_belongs_is_named_so(acme: Workspace, command: str) -> None:
+    with pytest.raises(CommandError, match="is an address"):
+        call_command(command, "acme", f"{SITE}/1")

@@ -1,21 +1,23 @@
 """A provider's discovery: its latest run, the run whose list is shown, and why the latest one failed (P8)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 from django.db import transaction
-from django.db.models import Prefetch, Q, Subquery
+from django.db.models import Q, Subquery
 
 from fini_admin.audit.names import By
 from fini_admin.fini import errors
 from fini_admin.fini.providers import PROVIDERS
-from fini_admin.ingestion import runs
+from fini_admin.ingestion import runs, standstill
 from fini_admin.ingestion.budget import lock_budget
 from fini_admin.ingestion.discovery_remarks import RemarkGroup, remarks_of_run
 from fini_admin.ingestion.models import NOT_CONNECTED, Run, RunKind, RunState, Step, StepState
-from fini_admin.ingestion.standstill import why_it_stands_still
+from fini_admin.sources import tree
+from fini_admin.sources.tree import Scope
+from fini_admin.workspaces import preferences
 from fini_admin.workspaces.models import Workspace
+from fini_admin.workspaces.queries import facts
 
 SAFE = "Discover only reads, so trying again is safe."
 UNANSWERED = ("", f"{SAFE} If it goes on, the call tells what Fini answered.")
@@ -68,11 +70,6 @@ class Discovery:
         """The number of the run that listed what is shown, 0 before the first."""
         return self.listed.number if self.listed else 0
 
-    @cached_property
-    def waits(self) -> str:
-        """What keeps it waiting that a person can see to."""
-        return why_it_stands_still(self.run) if self.run else ""
-
     def left_out(self) -> list[RemarkGroup]:
         """What the shown list leaves out, or lists with a doubt."""
         return remarks_of_run(self.listed) if self.listed else []
@@ -88,25 +85,48 @@ def discovery_of(workspace: Workspace, provider: str) -> Discovery:
 
 
 def discoveries_of(workspace: Workspace, providers: Iterable[str]) -> list[Discovery]:
-    """The discovery of each of these providers, by two queries."""
+    """The discovery of each of these providers, by one query."""
     wanted, names = Q(), list(providers)
     for provider in names:
         mine = Run.objects.filter(workspace=workspace, kind=RunKind.DISCOVER, provider=provider)
         newest = mine.order_by("-number").values("pk")
-        wanted |= Q(pk=Subquery(newest[:1]))
-        wanted |= Q(pk=Subquery(newest.filter(state=RunState.ENDED, error="")[:1]))
-    steps = Prefetch("steps", Step.objects.order_by("number"))
-    runs_of: dict[str, list[Run]] = {provider: [] for provider in names}
-    for run in Run.objects.filter(wanted).prefetch_related(steps).order_by("-number"):
-        runs_of[run.provider].append(run)
-    return [_discovery(provider, found) for provider, found in runs_of.items()]
+        wanted |= Q(run=Subquery(newest[:1]))
+        wanted |= Q(run=Subquery(newest.filter(state=RunState.ENDED, error="")[:1]))
+    last_steps: dict[str, dict[int, Step]] = {provider: {} for provider in names}
+    for step in Step.objects.filter(wanted).select_related("run").order_by("-run__number", "-number"):
+        last_steps[step.run.provider].setdefault(step.run.number, step)
+    return [_discovery(provider, list(found.values())) for provider, found in last_steps.items()]
 
 
-def _discovery(provider: str, found: list[Run]) -> Discovery:
-    """`found`: the latest run, and the one before it that brought a list if the latest brought none."""
-    run = found[0] if found else None
-    listed = next((one for one in found if one.state == RunState.ENDED and not one.error), None)
-    return Discovery(provider, run, listed, next(reversed(run.steps.all()), None) if run else None)
+def _discovery(provider: str, found: list[Step]) -> Discovery:
+    """`found`: the last step of the latest run, and of the one before it that brought a list if that brought none."""
+    step = found[0] if found else None
+    listed = (one.run for one in found if one.run.state == RunState.ENDED and not one.run.error)
+    return Discovery(provider, step.run if step else None, next(listed, None), step)
+
+
+@dataclass(frozen=True, slots=True)
+class DiscoveryNow:
+    """What the page of a tree shows besides it: what keeps the latest run waiting, and MIME types by provider.
+
+    `version` changes whenever the tree may look different.
+    """
+
+    waits: str
+    mime_types: Mapping[str, str]
+    version: str
+
+
+def discovery_now(found: Discovery, scope: Scope) -> DiscoveryNow:
+    """By one query."""
+    run = found.run if found.running else None
+    asked = tree.questions(scope) | (standstill.questions(run) if run else {})
+    now = facts(scope.workspace.pk, *standstill.FIELDS, "settings__mime_types", **asked)
+    return DiscoveryNow(
+        standstill.reason_by(run, now) if run else "",
+        preferences.mime_types_by(now["settings__mime_types"]),
+        tree.version(scope, now),
+    )
 
 
 def last_provider(workspace: Workspace) -> str:

@@ -7,9 +7,10 @@ A branch is known by its path: the IDs from the root down to its own. A leaf tha
 a branch, and the first row in it.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 from django.db.models import (
     BooleanField,
@@ -17,6 +18,7 @@ from django.db.models import (
     ExpressionWrapper,
     F,
     Min,
+    OuterRef,
     Q,
     QuerySet,
     Subquery,
@@ -32,12 +34,12 @@ from fini_admin.sources.models import DiscoveredResource, Source
 from fini_admin.sources.search import matches
 from fini_admin.sources.states import State
 from fini_admin.workspaces.models import Workspace
-from fini_admin.workspaces.queries import facts
 
 ROOT = ""
 ROWS = 200  # of a branch at first, and as many more each time they are asked for
 PAGES = 50  # so often at most: who has not found it among 10,000 rows searches
 AT_ONCE = 50  # so few finds are shown with every branch above them open
+OWN_PATH = Concat("path", Value("/"), "external_id", output_field=TextField())
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,13 @@ class Level:
         return min(self.more, ROWS) if self.pages < PAGES else 0
 
 
+class HeldSource(NamedTuple):
+    """What a row shows of its source."""
+
+    fini_id: str
+    state: str
+
+
 @dataclass(slots=True)
 class TreeRow:
     """A leaf with its source, or a branch with its counts and, if it is open, its level.
@@ -88,7 +97,7 @@ class TreeRow:
     """
 
     resource: DiscoveredResource
-    source: Source | None = None
+    source: HeldSource | None = None
     key: int = 0
     listed: bool = True
     number: LeafCounts | None = None
@@ -125,12 +134,20 @@ def leaves(scope: Scope) -> QuerySet[DiscoveredResource]:
     A resource that is now listed elsewhere has moved: its old place is left out.
     """
     # Subqueries that do not depend on the row: PostgreSQL hashes them, also before it knows a new table's numbers.
-    held = sources(scope).exclude(state=State.GONE).values("id_key")
-    listed = Q(listed_run__gte=scope.listed)
     places = _all_rows(scope).filter(leaf=True)
-    elsewhere = places.filter(listed).values("external_id")
-    new = ExpressionWrapper(listed & ~Q(id_key__in=held), output_field=BooleanField())
-    return places.filter(listed | ~Q(external_id__in=elsewhere)).annotate(new=new)
+    elsewhere = places.filter(_listed(scope)).values("external_id")
+    return places.filter(_listed(scope) | ~Q(external_id__in=elsewhere)).annotate(new=_is_new(scope))
+
+
+def _listed(scope: Scope) -> Q:
+    """Listed by the latest discovery."""
+    return Q(listed_run__gte=scope.listed)
+
+
+def _is_new(scope: Scope) -> "ExpressionWrapper[Q]":
+    """Listed by the latest discovery and not in Fini."""
+    held = sources(scope).exclude(state=State.GONE).values("id_key")
+    return ExpressionWrapper(_listed(scope) & ~Q(id_key__in=held), output_field=BooleanField())
 
 
 def sources(scope: Scope) -> QuerySet[Source]:
@@ -149,15 +166,13 @@ def matching_leaves(scope: Scope) -> QuerySet[DiscoveredResource]:
 
 def listed_leaves(scope: Scope) -> QuerySet[DiscoveredResource]:
     """The leaves of the scope that the latest discovery lists."""
-    return matching_leaves(scope).filter(listed_run__gte=scope.listed)
+    return matching_leaves(scope).filter(_listed(scope))
 
 
-def first_places(scope: Scope, external_ids: Collection[str] | None = None) -> dict[str, int]:
+def first_places(scope: Scope) -> dict[str, int]:
     """By external ID, the key of the first place of each resource that stands in several."""
-    places = leaves(scope).order_by()
-    if external_ids is not None:
-        places = places.filter(external_id__in=external_ids)
-    counted = places.values("external_id").annotate(first=Min("pk"), number=Count("pk")).filter(number__gt=1)
+    places = leaves(scope).order_by().values("external_id")
+    counted = places.annotate(first=Min("pk"), number=Count("pk")).filter(number__gt=1)
     return dict(counted.values_list("external_id", "first"))
 
 
@@ -178,7 +193,7 @@ def upwards(path: str) -> Iterator[str]:
 
 
 def own_path(row: DiscoveredResource) -> str:
-    """The path of what a branch holds."""
+    """The path of what a branch holds; OWN_PATH is the same for a query."""
     return f"{row.path}/{row.external_id}"
 
 
@@ -189,10 +204,9 @@ def branches(scope: Scope) -> QuerySet[DiscoveredResource]:
 
 def _with_holding(scope: Scope, rows: QuerySet[DiscoveredResource]) -> QuerySet[DiscoveredResource]:
     """Add `holding`: whether other rows stand in this one."""
-    own = Concat("path", Value("/"), "external_id", output_field=TextField())
     paths = _all_rows(scope).values("path")
     inside = ExpressionWrapper(Q(own__in=paths), output_field=BooleanField())
-    return rows.alias(own=own).annotate(holding=inside)
+    return rows.alias(own=OWN_PATH).annotate(holding=inside)
 
 
 def branch_of(scope: Scope, key: int) -> DiscoveredResource | None:
@@ -201,11 +215,11 @@ def branch_of(scope: Scope, key: int) -> DiscoveredResource | None:
 
 def read(scope: Scope, opened: Mapping[int, int]) -> Tree:
     """The tree with the branches open whose keys are in `opened`, each with its number of pages; 0 is the root."""
-    reading = TreeReader(scope)
-    number = _read_totals([_total(reading.found, scope)]).get(scope.provider, LeafCounts())
-    few = bool(scope.search) and number.total <= AT_ONCE
-    pages = {ROOT: 1} | (dict.fromkeys(reading.below, 1) if few else {}) | _paths_of(scope, opened)
-    return Tree(reading.levels(pages)[ROOT], number, few)
+    reading = TreeReader(scope, opened=opened)
+    few = bool(scope.search) and reading.number.total <= AT_ONCE
+    pages = {ROOT: 1} | (dict.fromkeys(reading.below, 1) if few else {})
+    pages |= {path: opened[key] for path, key in reading.opened.items()}
+    return Tree(reading.levels(pages | ({ROOT: opened[0]} if 0 in opened else {}))[ROOT], reading.number, few)
 
 
 def read_branch(scope: Scope, branch: DiscoveredResource, pages: int) -> Level:
@@ -214,53 +228,69 @@ def read_branch(scope: Scope, branch: DiscoveredResource, pages: int) -> Level:
     return reading.levels({path: pages}, reading.found.filter(pk=branch.pk))[path]
 
 
-def _paths_of(scope: Scope, opened: Mapping[int, int]) -> dict[str, int]:
-    """The open branches by path."""
-    rows = _all_rows(scope).filter(pk__in=[key for key in opened if key]).only("path", "external_id")
-    pages = {own_path(row): opened[row.pk] for row in rows}
-    return pages | ({ROOT: opened[0]} if 0 in opened else {})
-
-
 def totals(scopes: Iterable[Scope]) -> dict[str, LeafCounts]:
     """How many resources each scope holds, as its tree counts them, by provider; what holds none is left out."""
-    return _read_totals([_total(matching_leaves(scope), scope) for scope in scopes])
-
-
-def _read_totals(counted: Sequence[QuerySet[Any, Any]]) -> dict[str, LeafCounts]:
+    counted = [_total(matching_leaves(scope), scope) for scope in scopes]
     rows = counted[0].union(*counted[1:], all=True) if counted else ()
-    return {provider: LeafCounts(*numbers) for provider, *numbers in rows}
+    return {provider: LeafCounts(*numbers) for _, provider, *numbers in rows}
 
 
 def _total(found: QuerySet[DiscoveredResource], scope: Scope) -> QuerySet[Any, Any]:
     """The row of a provider and how many resources these leaves are; one at two places counts once."""
-    total, new = Count("external_id", distinct=True), Count("external_id", distinct=True, filter=Q(new=True))
-    now = Count("external_id", distinct=True, filter=Q(listed_run__gte=scope.listed))
-    counted = found.order_by().values("provider").annotate(all=total, fresh=new, now=now)
-    return counted.values_list("provider", "all", "fresh", "now")
+    return _counted(found, scope, "provider", partial(Count, "external_id", distinct=True))
+
+
+def _counted(
+    found: QuerySet[DiscoveredResource], scope: Scope, by: str, count: Callable[..., Count]
+) -> QuerySet[Any, Any]:
+    """Rows of what is counted by, its value, and how many there are, are not in Fini, and are listed now."""
+    groups = found.order_by().values(by).annotate(kind=Value(by), every=count())
+    counted = groups.annotate(fresh=count(filter=Q(new=True)), now=count(filter=_listed(scope)))
+    rows: QuerySet[Any, Any] = counted.values_list("kind", by, "every", "fresh", "now")
+    return rows
+
+
+class ReadRow(NamedTuple):
+    """A row at an open path: whether the scope shows it as a leaf, whether it is new, whether others stand in it."""
+
+    resource: DiscoveredResource
+    shown: bool
+    new: bool
+    holds: bool
 
 
 class TreeReader:
     """Reads a scope's leaves, counted by path: `at` holds the leaves at a path, `below` also those deeper.
 
-    `only` restricts the count to one branch.
+    `number` counts the resources of the whole scope. `opened` holds the keys of these branches by their paths. `only`
+    restricts the counts by path to one branch.
     """
 
-    def __init__(self, scope: Scope, only: str = ROOT) -> None:
+    def __init__(self, scope: Scope, only: str = ROOT, opened: Collection[int] = ()) -> None:
         self.scope = scope
         self.found = matching_leaves(scope)
+        self.number = LeafCounts()
         self.at: dict[str, int] = {}
         self.below: dict[str, LeafCounts] = {}
-        every, fresh = Count("pk"), Count("pk", filter=Q(new=True))
-        now = Count("pk", filter=Q(listed_run__gte=scope.listed))
+        self.opened: dict[str, int] = {}
         within = Q(path=only) | Q(path__startswith=f"{only}/") if only else Q()
-        counted = self.found.filter(within).order_by().values("path")
-        numbers = counted.annotate(every=every, fresh=fresh, now=now)
-        for path, total, new, listed in numbers.values_list("path", "every", "fresh", "now"):
-            self.at[path] = total
-            for branch in upwards(path):
-                number = self.below.setdefault(branch, LeafCounts())
-                number.total, number.new = number.total + total, number.new + new
-                number.listed += listed
+        by_path = _counted(self.found.filter(within), scope, "path", partial(Count, "pk"))
+        keys = _all_rows(scope).filter(pk__in=opened).annotate(kind=Value("opened"), own=OWN_PATH)
+        paths = keys.values_list("kind", "own", "pk", Value(0), Value(0))
+        for kind, text, *numbers in by_path.union(_total(self.found, scope), paths, all=True):
+            if kind == "path":
+                self._add(text, LeafCounts(*numbers))
+            elif kind == "provider":
+                self.number = LeafCounts(*numbers)
+            else:
+                self.opened[text] = numbers[0]
+
+    def _add(self, path: str, counted: LeafCounts) -> None:
+        self.at[path] = counted.total
+        for branch in upwards(path):
+            number = self.below.setdefault(branch, LeafCounts())
+            number.total, number.new = number.total + counted.total, number.new + counted.new
+            number.listed += counted.listed
 
     def levels(
         self, pages: Mapping[str, int], parents: Iterable[DiscoveredResource] = ()
@@ -270,48 +300,45 @@ class TreeReader:
         `parents` are leaves that hold one of these levels while the level that they stand in is not open.
         """
         levels = {path: Level(more=self.at.get(path, 0), pages=times) for path, times in pages.items()}
-        plain, holding = self.leaves(pages)
-        rows = [TreeRow(leaf) for leaf in plain] + self.branches(levels, holding)
-        for row in sorted(rows, key=lambda row: (row.resource.position, row.resource.pk)):
-            levels[row.resource.path].rows.append(row)
+        read = self.rows(pages)
+        for one in read:
+            levels[one.resource.path].rows += self.shown(one, levels)
         for level in levels.values():
             level.rows = level.rows[: ROWS * level.pages]
             level.more -= len(level.rows)
-        for leaf in [*(leaf for leaf, _ in holding.values()), *parents]:
+        for leaf in [*(one.resource for one in read if one.shown and one.holds), *parents]:
             if own_path(leaf) in levels:
                 levels[own_path(leaf)].rows.insert(0, TreeRow(leaf))
         self.add_sources([row for level in levels.values() for row in level.rows if not row.number])
         return levels
 
-    def leaves(
-        self, pages: Mapping[str, int]
-    ) -> tuple[list[DiscoveredResource], dict[int, tuple[DiscoveredResource, bool]]]:
-        """The leaves to show at these paths, and apart all that hold others, by key, each with `new`."""
-        rows = _with_holding(self.scope, self.found.filter(path__in=pages)).annotate(
-            fresh=F("new"), holds=F("holding")
+    def rows(self, pages: Mapping[str, int]) -> list[ReadRow]:
+        """The rows at these paths in their order: all branches, and as many leaves as may be shown."""
+        found = Q(pk__in=self.found.filter(path__in=pages).values("pk"))
+        shown = ExpressionWrapper(found, output_field=BooleanField())
+        rows = _with_holding(self.scope, _all_rows(self.scope).filter(path__in=pages))
+        place = Window(RowNumber(), [F("path"), F("leaf"), F("shown"), F("holding")], ["position", "pk"])
+        told = rows.annotate(shown=shown, new=_is_new(self.scope)).annotate(
+            place=place, is_shown=F("shown"), is_new=F("new"), holds=F("holding")
         )
-        place = Window(RowNumber(), partition_by=[F("path"), F("holding")], order_by=["position", "pk"])
-        most = ROWS * max(pages.values())
-        read = list(rows.annotate(place=place).filter(Q(holding=True) | Q(place__lte=most)))
-        return [row for row in read if not row.holds], {row.pk: (row, row.fresh) for row in read if row.holds}
+        leaves = Q(is_shown=True, place__lte=ROWS * max(pages.values()))
+        read = told.filter(Q(leaf=False) | Q(holds=True) | leaves).order_by("position", "pk")
+        return [ReadRow(row, row.is_shown, row.is_new, row.holds) for row in read]
 
-    def branches(
-        self, levels: Mapping[str, Level], holding: Mapping[int, tuple[DiscoveredResource, bool]]
-    ) -> list[TreeRow]:
-        """Rows of the branches at these levels with their counts; a branch that is a leaf counts itself."""
-        rows = []
-        for branch in branches(self.scope).filter(path__in=levels):
-            below = self.below.get(own_path(branch), LeafCounts())
-            if branch.pk in holding:
-                itself = branch.listed_run >= self.scope.listed
-                number = LeafCounts(below.total + 1, below.new + holding[branch.pk][1], below.listed + itself)
-            elif below.total or self.shown_empty(branch):
-                number = below
-                levels[branch.path].more += 1
-            else:
-                continue
-            rows.append(TreeRow(branch, number=number, level=levels.get(own_path(branch))))
-        return rows
+    def shown(self, read: ReadRow, levels: Mapping[str, Level]) -> list[TreeRow]:
+        """The row, if it is shown: a leaf, or a branch with its counts. A leaf that holds others counts itself."""
+        row, below = read.resource, self.below.get(own_path(read.resource), LeafCounts())
+        if row.leaf and not read.holds:
+            return [TreeRow(row)]
+        if read.shown:
+            itself = row.listed_run >= self.scope.listed
+            number = LeafCounts(below.total + 1, below.new + read.new, below.listed + itself)
+        elif below.total or self.shown_empty(row):
+            number = below
+            levels[row.path].more += 1
+        else:
+            return []
+        return [TreeRow(row, number=number, level=levels.get(own_path(row)))]
 
     def shown_empty(self, branch: DiscoveredResource) -> bool:
         """Whether a branch without leaves gets a row: discovery lists it, and nothing narrows the tree."""
@@ -323,26 +350,34 @@ class TreeReader:
 
         Of several sources the newest that is not gone counts.
         """
-        keys = {row.resource.id_key for row in rows}
-        found = sources(self.scope).filter(id_key__in=keys).order_by("pk")
-        held = sorted(found, key=lambda source: source.state != State.GONE)
-        by_key = {source.id_key: source for source in held}
-        firsts = first_places(self.scope, {row.resource.external_id for row in rows})
+        gone = ExpressionWrapper(Q(state=State.GONE), output_field=BooleanField())
+        held = sources(self.scope).filter(id_key=OuterRef("id_key")).order_by(gone, "-pk")
+        same = leaves(self.scope).filter(id_key=OuterRef("id_key"), external_id=OuterRef("external_id"))
+        found = DiscoveredResource.objects.filter(pk__in=[row.resource.pk for row in rows]).annotate(
+            first=Subquery(same.order_by("pk").values("pk")[:1]),
+            fini_id=Subquery(held.values("fini_id")[:1]),
+            state=Subquery(held.values("state")[:1]),
+        )
+        told = {pk: rest for pk, *rest in found.values_list("pk", "first", "fini_id", "state")}
         for row in rows:
-            row.source = by_key.get(row.resource.id_key)
-            row.key = firsts.get(row.resource.external_id, row.resource.pk)
+            first, fini_id, state = told[row.resource.pk]
+            row.source = HeldSource(fini_id, state) if fini_id else None
+            row.key = first or row.resource.pk
             row.listed = row.resource.listed_run >= self.scope.listed
 
 
-def version(scope: Scope) -> str:
+def questions(scope: Scope) -> dict[str, Subquery]:
+    """What `version` is made of, for `workspaces.queries.facts`: the same work however many sources there are."""
+    changed = Source.objects.filter(workspace=scope.workspace).order_by("-state_since")
+    return {
+        "latest": Subquery(changed.values("state_since")[:1]),
+        "unread": RowCount(sources(scope).filter(external_id="")),
+    }
+
+
+def version(scope: Scope, answers: Mapping[str, Any]) -> str:
     """A text that changes whenever the tree may look different: a new listing, a new state, a record read at last.
 
-    Constant work: while very many records are unread, their states change anyway.
+    While more records are unread than are counted, their states change anyway.
     """
-    changed = Source.objects.filter(workspace=scope.workspace).order_by("-state_since")
-    found = facts(
-        scope.workspace.pk,
-        latest=Subquery(changed.values("state_since")[:1]),
-        unread=RowCount(sources(scope).filter(external_id="")),
-    )
-    return f"{scope.listed}.{found['latest']}.{found['unread']}"
+    return f"{scope.listed}.{answers['latest']}.{answers['unread']}"

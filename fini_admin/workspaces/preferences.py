@@ -222,8 +222,14 @@ def preferences_by(row: WorkspaceSettings | None) -> Preferences:
         baser=_decision(values["baser"]),
         fallback_hours=_number(values["fallback_hours"]),
         retention_days=_number(values["retention_days"]),
-        mime_types={name: str(values[f"{MIME}{name}"]) for name in PROVIDERS},
+        mime_types=mime_types_by(row.mime_types if row else None),
     )
+
+
+def mime_types_by(own: Mapping[str, Value] | None) -> dict[str, str]:
+    """The MIME type that holds for each provider, by those that the workspace set itself."""
+    set_here = own or {}
+    return {name: str(set_here.get(name) or provider.mime_type) for name, provider in PROVIDERS.items()}
 
 
 def in_force(own: Mapping[str, Value]) -> dict[str, Value]:

@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from fini_admin.fini.providers import Node
-from fini_admin.sources import selection
+from fini_admin.sources import selection, tree
 from fini_admin.sources.mirror import store_listing
 from fini_admin.sources.models import DiscoveredResource, Source
 from fini_admin.sources.tree import Scope
 from fini_admin.workspaces.models import Workspace
+from fini_admin.workspaces.queries import facts
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -82,3 +83,8 @@ def meant(scope: Scope, *within: str, every: bool = False) -> list[str]:
     ]
     by_key = dict(DiscoveredResource.objects.values_list("pk", "external_id"))
     return [by_key[leaf] for leaf in found]
+
+
+def version(scope: Scope) -> str:
+    """The version of a tree now."""
+    return tree.version(scope, facts(scope.workspace.pk, **tree.questions(scope)))

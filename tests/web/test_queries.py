@@ -25,10 +25,6 @@ from tests.support.furnished import Furnished, furnish, node, resources
 from tests.support.who import by
 
 MOST = 8
-# More than that, and how many: each is to come down, and none goes up.
-NOT_YET = {
-    "discover": 13,
-}
 HTMX = {"HX-Request": "true"}
 NEW = 5
 
@@ -173,7 +169,7 @@ def grow(made: Furnished) -> None:
 def test_each_page_makes_few_queries(client: Client, company: Furnished) -> None:
     found = counted(client, company)
     sys.stderr.write("".join(f"{number:3} queries: {name}\n" for name, number in found.items()))
-    assert {name: number for name, number in found.items() if number > NOT_YET.get(name, MOST)} == {}
+    assert {name: number for name, number in found.items() if number > MOST} == {}
 
 
 def test_no_page_makes_more_queries_for_more_rows(client: Client, company: Furnished) -> None:

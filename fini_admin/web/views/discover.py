@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.ingestion import discovery, preview_store, previews
-from fini_admin.ingestion.discovery import Discovery
+from fini_admin.ingestion.discovery import Discovery, DiscoveryNow
 from fini_admin.ingestion.previews import RegisterNotes
 from fini_admin.ingestion.queries import NO_KEY, NO_KEY_OPENS
 from fini_admin.ingestion.resource_rules import without_faults
@@ -25,7 +25,6 @@ from fini_admin.web.pages import redirect_to, render_page
 from fini_admin.web.permissions import WorkspaceRequest, requires
 from fini_admin.web.views.previews import show_preview
 from fini_admin.workspaces.permissions import Permission
-from fini_admin.workspaces.preferences import preferences
 
 PAGE = "discover/discover.html"
 TOKEN = re.compile(r"[\w-]{16,64}", re.ASCII)
@@ -56,10 +55,11 @@ def provider(request: WorkspaceRequest, provider: str) -> HttpResponse:
         return _branch_rows(request, scope)
     if request.htmx and request.GET.get("part") == "leaves":
         return _selected_leaves(request, scope)
-    seen = _fingerprint(found, scope)
-    if request.htmx and request.GET.get("seen") == seen and not request.GET.get("more"):
+    now = discovery.discovery_now(found, scope)
+    same = request.GET.get("seen") == _fingerprint(found, scope, now)
+    if request.htmx and same and not request.GET.get("more"):
         return live.news(request, PAGE, {}, ()) if request.seen else HttpResponse(status=204)
-    return render_page(request, PAGE, _page_context(request, found, scope, filters, seen))
+    return render_page(request, PAGE, _page_context(request, found, scope, filters, now))
 
 
 def _scope_of(request: WorkspaceRequest, found: Discovery, filters: TreeFilters) -> Scope:
@@ -69,22 +69,25 @@ def _scope_of(request: WorkspaceRequest, found: Discovery, filters: TreeFilters)
     return Scope(request.workspace, found.provider, found.number, wanted.get("search", ""), only_new)
 
 
-def _fingerprint(found: Discovery, scope: Scope) -> str:
+def _fingerprint(found: Discovery, scope: Scope, now: DiscoveryNow) -> str:
     """A hash that changes whenever the page would look different, but for its times, which the page keeps right."""
     run = (found.run.number, found.run.state, found.again) if found.run else ()
-    told = (tree.version(scope), scope.search, scope.new, run, found.waits)
+    told = (now.version, scope.search, scope.new, run, now.waits)
     return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
 
 
 def _page_context(
-    request: WorkspaceRequest, found: Discovery, scope: Scope, filters: TreeFilters, seen: str = ""
+    request: WorkspaceRequest,
+    found: Discovery,
+    scope: Scope,
+    filters: TreeFilters,
+    now: DiscoveryNow | None = None,
 ) -> dict[str, object]:
     data = request.POST if request.method == "POST" else request.GET
     what, todo = found.trouble()
-    waits = found.waits
-    about_key = waits in (NO_KEY, NO_KEY_OPENS)
+    now = now or discovery.discovery_now(found, scope)
+    about_key = now.waits in (NO_KEY, NO_KEY_OPENS)
     manages = Permission.KEYS_MANAGE in request.permissions
-    mime_types = preferences(request.workspace).mime_types
     return {
         "discovery": found,
         "providers": PROVIDERS.values(),
@@ -92,14 +95,14 @@ def _page_context(
         "scope": scope,
         "tree": tree.read(scope, opened_branches(data.get("open", ""), data.get("more", ""))),
         "opened": f"{data['open']}." if data.get("open") else "",
-        "seen": seen or _fingerprint(found, scope),
-        "waits": waits,
+        "seen": _fingerprint(found, scope, now),
+        "waits": now.waits,
         "keys_url": reverse("keys", args=[request.workspace.slug]) if about_key and manages else "",
         "ask_admin": about_key and not manages,
         "what": what,
         "todo": todo,
         "token": preview_store.new_token(),
-        "choice": RegisterChoiceForm(initial={"mime_type": mime_types[found.provider]}),
+        "choice": RegisterChoiceForm(initial={"mime_type": now.mime_types[found.provider]}),
         "picked": selection_of(data),
     }
 

@@ -1,10 +1,12 @@
 """The budget (T7): calls of a workspace are numbered, and number n waits until number n − limit is 60 s old."""
 
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 from uuid import UUID
 
-from django.db.models import F, Max, QuerySet
+from django.db.models import F, Max, QuerySet, Subquery
 
 from fini_admin.audit.transport import LONGEST_DELAY
 from fini_admin.fini.errors import Throttled
@@ -12,6 +14,9 @@ from fini_admin.fini.retry import LONGEST_PAUSE
 from fini_admin.ingestion.models import Budget, Slot, Watch
 from fini_admin.workspaces.models import Workspace
 from fini_admin.workspaces.preferences import preferences, preferences_as_read
+from fini_admin.workspaces.queries import facts
+
+K = TypeVar("K", bound=Hashable)
 
 # Fini's clock starts when a request arrives: the half second is the way there.
 WINDOW = timedelta(seconds=60.5)
@@ -94,10 +99,16 @@ def wait_for(budget: Budget, calls: int, limit: int) -> BudgetWait:
     return BudgetWait(Slot.objects.filter(workspace_id=budget.workspace_id, number=number), minutes)
 
 
-def seconds_until_sent(workspace: Workspace, calls: int) -> float:
-    """The least seconds until so many more calls can have gone out; the workspace as it was read."""
-    wait = wait_for(budget_as_read(workspace), calls, preferences_as_read(workspace).calls_per_minute)
-    return wait.seconds(wait.slot.values_list("sent_at", flat=True).first())
+def seconds_until_sent(workspace: Workspace, calls: Mapping[K, int]) -> dict[K, float]:
+    """The least seconds until so many more calls can have gone out, for each of several numbers, by one query.
+
+    The workspace as it was read.
+    """
+    limit = preferences_as_read(workspace).calls_per_minute
+    waits = [wait_for(budget_as_read(workspace), number, limit) for number in calls.values()]
+    slots = {f"slot{at}": Subquery(wait.slot.values("sent_at")[:1]) for at, wait in enumerate(waits)}
+    freed = facts(workspace.pk, **slots).values()
+    return {key: wait.seconds(at) for key, wait, at in zip(calls, waits, freed, strict=True)}
 
 
 def hold_without_key(workspace_id: UUID) -> None:

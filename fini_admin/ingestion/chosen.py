@@ -78,7 +78,7 @@ def freeze(
         if one.plan.way == Action.NOTHING:
             skipped[one.plan.why] += 1
             continue
-        row = PreviewRow(group=RowGroupName.CHOSEN, position=position, source=one.source, way=one.plan.way)
+        row = PreviewRow(group=RowGroupName.CHOSEN, position=position, source_id=one.source, way=one.plan.way)
         row.content = {"resource": one.resource} if one.plan.way in WITHOUT_SOURCE else None
         parts.setdefault((one.plan.way, one.provider), []).append(row)
         position += 1
@@ -141,12 +141,12 @@ def _run_of(workspace: Workspace, number: int | None) -> Run | None:
 def _items(preview: Preview, run: Run) -> Iterator[Item]:
     """One item a row; the run takes hold of its source, unless nothing can be done about that any more."""
     for rows in _in_pieces(preview):
-        keys = [row.source for row in rows if row.source]
+        keys = [row.source_id for row in rows if row.source_id]
         found, held = _read(preview.workspace, keys), holders(keys)
         plans = {row.pk: _plan_now(preview, row, found, held) for row in rows}
-        _hold(run, {found[row.source]: plans[row.pk].way for row in rows if row.source in found})
+        _hold(run, {found[row.source_id]: plans[row.pk].way for row in rows if row.source_id in found})
         for row in rows:
-            yield _item(row, plans[row.pk], found.get(row.source or 0), preview)
+            yield _item(row, plans[row.pk], found.get(row.source_id or 0), preview)
 
 
 def _in_pieces(preview: Preview) -> Iterator[list[PreviewRow]]:
@@ -164,7 +164,7 @@ def _plan_now(
     """What is done about a row by now."""
     if row.way in WITHOUT_SOURCE:
         return ItemPlan(Action(row.way))
-    source = found.get(row.source or 0)
+    source = found.get(row.source_id or 0)
     if source is None:
         return ItemPlan(Action.NOTHING, "It is not in this workspace")
     if row.way == Action.DELETE:

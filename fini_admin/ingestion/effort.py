@@ -24,21 +24,40 @@ class Effort:
 
 def effort_of(plan: CallPlan, ids: int, *, then_ingest: bool) -> Effort:
     """What a run of so many IDs of this preview costs: `ids` may be fewer than it holds, or more with twins let in."""
-    preview = plan.preview
-    writes = _writes(plan, ids, then_ingest=then_ingest)
-    past = past_runs(preview.workspace, preview.kind, preview.provider, then_ingest=then_ingest)
+    return _efforts(plan, ids, [then_ingest])[0]
+
+
+def efforts_of(preview: Preview, plan: CallPlan, ids: int, *, choose: bool) -> list[tuple[str, Effort]]:
+    """The effort of each way to confirm a preview, by what its button says; without words where there is one way."""
+    if not choose:
+        return [("", effort_of(plan, ids, then_ingest=preview.then_ingest))]
+    return list(zip(("Register", "Register and ingest"), _efforts(plan, ids, [False, True]), strict=True))
+
+
+def _efforts(plan: CallPlan, ids: int, ways: list[bool]) -> list[Effort]:
+    """The effort of each way, with and without an ingest, by at most three queries."""
+    preview, workspace = plan.preview, plan.preview.workspace
+    past = past_runs(workspace, preview.kind, preview.provider, ways)
     # Reads serve all runs at once: what was called meanwhile is counted, whichever run it was for.
-    made = calls_within(str(preview.workspace_id), [(run.begun, run.ended) for run in past])
-    calls = by_past(
-        _batches(plan, ids),
-        [(_batches(plan, run.ids), number) for run, number in zip(past, made, strict=True)],
-    )
-    seconds = by_past(ids, [(run.ids, run.seconds) for run in past])
-    if calls is None or seconds is None:
-        return Effort(writes, writes + _reads(plan, ids, then_ingest=then_ingest))
-    needed = max(writes, round(calls))
-    least = seconds_until_sent(preview.workspace, needed)
-    return Effort(writes, needed, max(1, round(max(seconds, least))))
+    spans = {run: (run.begun, run.ended) for way in ways for run in past[way]}
+    made = dict(zip(spans, calls_within(str(workspace.pk), list(spans.values())), strict=True))
+    calls = {
+        way: by_past(_batches(plan, ids), [(_batches(plan, run.ids), made[run]) for run in past[way]])
+        for way in ways
+    }
+    writes = {way: _writes(plan, ids, then_ingest=way) for way in ways}
+    needed = {way: max(writes[way], round(number)) for way, number in calls.items() if number is not None}
+    least = seconds_until_sent(workspace, needed) if needed else {}
+    return [
+        Effort(
+            writes[way],
+            needed[way],
+            max(1, round(max(by_past(ids, [(run.ids, run.seconds) for run in past[way]]) or 0, least[way]))),
+        )
+        if way in needed
+        else Effort(writes[way], writes[way] + _reads(plan, ids, then_ingest=way))
+        for way in ways
+    ]
 
 
 def _batches(plan: CallPlan, ids: int) -> int:
@@ -58,13 +77,3 @@ def _reads(plan: CallPlan, ids: int, *, then_ingest: bool) -> int:
     pages, kinds = -(-ids // PAGE), plan.kinds
     jobs = then_ingest or bool(kinds & JOBS)
     return pages * (RunKind.REGISTER in kinds) + (2 * pages + POLLS) * jobs
-
-
-def efforts_of(preview: Preview, plan: CallPlan, ids: int, *, choose: bool) -> list[tuple[str, Effort]]:
-    """The effort of each way to confirm a preview, by what its button says; without words where there is one way."""
-    if not choose:
-        return [("", effort_of(plan, ids, then_ingest=preview.then_ingest))]
-    return [
-        ("Register", effort_of(plan, ids, then_ingest=False)),
-        ("Register and ingest", effort_of(plan, ids, then_ingest=True)),
-    ]

@@ -38,12 +38,18 @@ class PastRun:
         return (self.ended - self.begun).total_seconds()
 
 
-def past_runs(workspace: Workspace, kind: str, provider: str, *, then_ingest: bool) -> list[PastRun]:
-    """The latest runs of this kind and provider that nobody steered."""
-    alike = Run.objects.filter(workspace=workspace, kind=kind, provider=provider, then_ingest=then_ingest)
+def past_runs(
+    workspace: Workspace, kind: str, provider: str, ways: Sequence[bool]
+) -> dict[bool, list[PastRun]]:
+    """The latest runs of this kind and provider that nobody steered, by whether they ingested what they registered."""
+    alike = Run.objects.filter(workspace=workspace, kind=kind, provider=provider, then_ingest__in=ways)
     ended = alike.filter(state=RunState.ENDED, steered_at=None, error="", total__gt=0, ended_at__isnull=False)
-    rows = ended.order_by("-number").values_list("total", "created_at", "ended_at")[:LATEST]
-    return [PastRun(total, start, end) for total, start, end in rows if end]
+    rows = ended.order_by("-number").values_list("then_ingest", "total", "created_at", "ended_at")
+    found: dict[bool, list[PastRun]] = {way: [] for way in ways}
+    for way, total, start, end in rows[: LATEST * len(ways)]:
+        if end:
+            found[way].append(PastRun(total, start, end))
+    return found
 
 
 def by_past(ids: int, past: Sequence[tuple[int, float]]) -> float | None:
@@ -93,7 +99,7 @@ def forecast(run: Run, floor: float) -> Forecast:
     if run.state != RunState.RUNNING or not run.total:
         return Forecast(None, None)
     passed = (datetime.now(UTC) - run.created_at).total_seconds() if run.steered_at is None else None
-    past = past_runs(run.workspace, run.kind, run.provider, then_ingest=run.then_ingest)
+    past = past_runs(run.workspace, run.kind, run.provider, [run.then_ingest])[run.then_ingest]
     left = seconds_left(
         total=run.total,
         ended=run.ended,

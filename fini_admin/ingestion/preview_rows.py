@@ -9,7 +9,7 @@ from django.db.models import Max, Min, Q
 
 from fini_admin.fini.routes import Resource
 from fini_admin.ingestion.comparison import COMPARED, Comparison
-from fini_admin.ingestion.models import Preview, PreviewRow, QueueEntry, RowGroupName, RunKind
+from fini_admin.ingestion.models import Preview, PreviewRow, RowGroupName, RunKind
 from fini_admin.ingestion.preview_answers import LET_IN, PICKED, PostedAnswer
 from fini_admin.ingestion.resource_rules import FIELDS
 from fini_admin.lib.paging import CHUNK, chunks
@@ -227,24 +227,11 @@ def chosen_rows(preview: Preview, start: int = 0) -> ChosenRows:
     """A page's worth of what was chosen, from `start` on, in the order of sending."""
     name = RowGroupName.ENTRY if preview.kind == RunKind.INGEST else RowGroupName.CHOSEN
     total = preview.summary["groups"].get(name, 0)
-    held = list(
-        preview.rows.filter(group=name, number__gte=start, number__lt=start + SHOWN).order_by("number")
-    )
-    found = _sources_of(preview, held)
-    rows = [ChosenRow(row.way, found.get(row.pk), (row.content or {}).get("resource") or {}) for row in held]
-    return ChosenRows(rows, total, start + SHOWN if start + SHOWN < total else None)
-
-
-def _sources_of(preview: Preview, rows: Sequence[PreviewRow]) -> dict[int, Source]:
-    """The source of each row, by the row's key."""
-    if preview.kind == RunKind.INGEST:
-        entries = QueueEntry.objects.filter(
-            workspace=preview.workspace_id, pk__in=[row.entry for row in rows if row.entry]
+    kept = preview.rows.filter(group=name, number__gte=start, number__lt=start + SHOWN).order_by("number")
+    rows = [
+        ChosenRow(
+            row.way, row.entry.source if row.entry else row.source, (row.content or {}).get("resource") or {}
         )
-        queued = {entry.pk: entry.source for entry in entries.select_related("source")}
-        return {row.pk: queued[row.entry] for row in rows if row.entry in queued}
-    mine = Source.objects.filter(
-        workspace=preview.workspace_id, pk__in=[row.source for row in rows if row.source]
-    )
-    chosen = {source.pk: source for source in mine}
-    return {row.pk: chosen[row.source] for row in rows if row.source in chosen}
+        for row in kept.select_related("entry__source", "source")
+    ]
+    return ChosenRows(rows, total, start + SHOWN if start + SHOWN < total else None)

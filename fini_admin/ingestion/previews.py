@@ -117,7 +117,7 @@ def freeze_ingest(*, actor: str, workspace: Workspace, entries: Sequence[QueueEn
         if reason:
             skipped[reason] += 1
             continue
-        row = PreviewRow(group=RowGroupName.ENTRY, position=position, entry=entry.pk)
+        row = PreviewRow(group=RowGroupName.ENTRY, position=position, entry=entry)
         by_provider.setdefault(entry.source.provider, []).append(row)
         position += 1
     if not by_provider:

@@ -108,11 +108,11 @@ def test_an_ingest_shows_the_title_beside_each_id(
 def test_a_spent_budget_is_part_of_the_time(acme: Workspace, settings: Any) -> None:
     settings.FINI_CALLS_PER_MINUTE = 10  # of which a tenth is kept for what a person waits for
     budget.lock_budget(acme)
-    assert budget.seconds_until_sent(acme, 9) == 0
+    assert budget.seconds_until_sent(acme, {"nine": 9}) == {"nine": 0}
     for number in range(1, 10):
         at = datetime.now(UTC) - timedelta(seconds=50 - number)
         Slot.objects.create(workspace=acme, number=number, call=str(number), sent_at=at)
     Budget.objects.update(number=9)
     acme = Workspace.objects.get()
-    waits = [budget.seconds_until_sent(acme, calls) for calls in (1, 9, 10, 19)]
-    assert waits == pytest.approx([11.5, 19.5, 72, 132.5], abs=0.5)
+    waits = budget.seconds_until_sent(acme, {calls: calls for calls in (1, 9, 10, 19)})
+    assert list(waits.values()) == pytest.approx([11.5, 19.5, 72, 132.5], abs=0.5)

@@ -12,7 +12,8 @@ from django.urls import reverse
 
 from fini_admin.audit.recording import Context
 from fini_admin.ingestion import queue, runs
-from fini_admin.ingestion.models import Item, ItemOutcome, Stage
+from fini_admin.ingestion.forecast import ENOUGH
+from fini_admin.ingestion.models import Item, ItemOutcome, Run, RunState, Stage
 from fini_admin.people import invitations
 from fini_admin.sources import mirror
 from fini_admin.sources.mirror import Observation
@@ -59,7 +60,7 @@ def pages(made: Furnished) -> dict[str, str]:
         "key": reverse("key_edit", args=[slug, made.keys["waiting"].pk]),
         **{
             f"preview {name}": reverse("preview", args=[slug, made.previews[name].token])
-            for name in ("register", "ingest")
+            for name in ("register", "import", "both", "ingest", "refresh", "retry", "web")
         },
         "preview delete": reverse("deletion", args=[slug, made.previews["delete"].token]),
     }
@@ -101,7 +102,22 @@ LATE = {
 
 @pytest.fixture
 def company(db: None) -> Furnished:
-    return furnish("acme", "Acme")
+    """Runs of each kind have ended often enough for a preview to tell its time."""
+    made = furnish("acme", "Acme")
+    now, last = datetime.now(UTC), max(run.number for run in made.runs.values())
+    ended = {
+        "workspace": made.workspace,
+        "state": RunState.ENDED,
+        "total": 1,
+        "created_at": now,
+        "ended_at": now,
+    }
+    alike = {(one.kind, one.provider, way) for one in made.previews.values() for way in (True, False)}
+    Run.objects.bulk_create(
+        Run(**ended, number=last + number, kind=kind, provider=provider, then_ingest=way, actor=made.actor)
+        for number, (kind, provider, way) in enumerate(sorted(alike) * ENOUGH, start=1)
+    )
+    return made
 
 
 @pytest.fixture

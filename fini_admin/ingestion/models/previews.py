@@ -1,8 +1,11 @@
 """What a person is about to start, with its rows."""
 
+from typing import Any
+
 from django.db import models
 
-from fini_admin.ingestion.models.runs import Run, RunKind
+from fini_admin.ingestion.models.runs import QueueEntry, Run, RunKind
+from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import Workspace
 
 
@@ -51,6 +54,13 @@ class Preview(models.Model):
     approved = models.JSONField(default=dict)
 
 
+def _keyed(model: type[models.Model]) -> models.ForeignKey[Any, Any]:
+    """A key that a row is shown by while it is there; nothing is kept for it, and nothing is looked for by it."""
+    return models.ForeignKey(
+        model, models.DO_NOTHING, null=True, related_name="+", db_constraint=False, db_index=False
+    )
+
+
 class PreviewRow(models.Model):
     """A resource, queue entry, source or line of a preview.
 
@@ -58,7 +68,7 @@ class PreviewRow(models.Model):
     sent, in the order given, and `place` among what is sent if nobody changes anything, by which calls are cut: both
     null for what cannot be sent, `place` also for what waits to be let in. `content` of a resource: `resource` (by the
     wire's names), `was` (old values by what they are called), `twin`, `untitled`, `unlisted`; of a line: `line`,
-    `said`, `text`. What was chosen for a refresh, a deletion or a retry has its `source` (a key) or a resource, and
+    `said`, `text`. What was chosen for a refresh, a deletion or a retry has its `source` or a resource, and
     its `way`.
     """
 
@@ -67,8 +77,8 @@ class PreviewRow(models.Model):
     number = models.PositiveIntegerField()
     position = models.PositiveIntegerField(null=True)
     place = models.PositiveIntegerField(null=True)
-    entry = models.PositiveBigIntegerField(null=True)
-    source = models.PositiveBigIntegerField(null=True)
+    entry = _keyed(QueueEntry)
+    source = _keyed(Source)
     way = models.CharField(max_length=8, blank=True)
     content = models.JSONField(null=True)
 

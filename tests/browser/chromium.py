@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = [
@@ -14,6 +14,10 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
 ]
+
+# Milliseconds that an action or an expectation may take: the machine is at work on other tests as well.
+AT_MOST = 30_000
+expect.set_options(timeout=AT_MOST)
 
 
 @contextmanager

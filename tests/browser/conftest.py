@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, StorageState, ViewportSize
 
 from tests.browser import stops
-from tests.browser.chromium import chromium
+from tests.browser.chromium import AT_MOST, chromium
 from tests.browser.guard import watch
 from tests.browser.paths import log_in
 from tests.browser.product import PEOPLE, Place, Product, running
@@ -54,7 +54,7 @@ def browser() -> Iterator[Browser]:
 def context(browser: Browser, product: Product) -> Iterator[BrowserContext]:
     """A person's browser without cookies; `page.goto("/")` is the product's front page."""
     context = browser.new_context(base_url=product.url, viewport=DESK)
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(AT_MOST)
     yield context
     context.close()
 
@@ -102,7 +102,7 @@ class Tab:
     @classmethod
     def open(cls, browser: Browser, url: str, options: dict[str, Any]) -> "Tab":
         context = browser.new_context(base_url=url, **options)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(AT_MOST)
         faults: list[str] = []
 
         def watched(page: Page) -> None:

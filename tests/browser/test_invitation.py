@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from tests.browser import accessibility, layout
+from tests.browser.chromium import AT_MOST
 from tests.browser.conftest import DESK, Visit
 from tests.browser.guard import watch
 from tests.browser.product import Product
@@ -18,7 +19,7 @@ PHONE: ViewportSize = {"width": 320, "height": 800}
 def stranger(browser: Browser, product: Product) -> Iterator[Page]:
     """A tab in a browser in which nobody was ever logged in."""
     with browser.new_context(base_url=product.url, viewport=DESK, reduced_motion="reduce") as context:
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(AT_MOST)
         page = context.new_page()
         faults = watch(page, product.url)
         yield page

@@ -11,6 +11,7 @@ from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from playwright.sync_api import Browser, Error, Page, Request, expect
 
 from tests.browser import accessibility, layout
+from tests.browser.chromium import AT_MOST
 from tests.browser.conftest import DESK
 from tests.browser.console import Console, console
 from tests.browser.guard import watch
@@ -97,7 +98,7 @@ def tab(browser: Browser, installation: Installation) -> Iterator[Callable[[], P
 
     def open_tab() -> Page:
         context = browser.new_context(base_url=installation.url, viewport=DESK, reduced_motion="reduce")
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(AT_MOST)
         contexts.append(context)
         page = context.new_page()
         faults.append(watch(page, installation.url))

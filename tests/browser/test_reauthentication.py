@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Error, Locator, Page, Route, ViewportSize, expect
 
 from tests.browser import accessibility, layout, paths
+from tests.browser.chromium import AT_MOST
 from tests.browser.conftest import DESK
 from tests.browser.console import console, log_in_was_long_ago
 from tests.browser.guard import watch
@@ -104,7 +105,7 @@ def tab(
         place = f"203.0.113.{NAMES.index(f'{who}{request.param}') + 1}"
         options["extra_http_headers"] = {"X-Forwarded-For": place}
         context = browser.new_context(base_url=installation.url, **options)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(AT_MOST)
         contexts.append(context)
         page = context.new_page()
         faults.append(watch(page, installation.url))

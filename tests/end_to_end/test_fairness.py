@@ -49,7 +49,7 @@ def test_a_discovery_leaves_among_hundreds_of_batches(workers: int) -> None:
         for number, slug in enumerate((OTHER, SLUG), 1):
             product.command("discover", slug, "zendesk")
             asked = product.query("SELECT MAX(created_at) AS at FROM ingestion_run WHERE kind = 'discover'")
-            until(partial(discovered, sandbox, number), LATENCY * 5)
+            assert until(partial(discovered, sandbox, number), LATENCY * 5) < LATENCY * 5
             since = moment(asked[0]["at"])
             # A seat that had just begun a call when the run was stored takes none before the discovery.
             assert left_before(sandbox, calls(sandbox, "GET")[-1], since) <= SEATS * workers

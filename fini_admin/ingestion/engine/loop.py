@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Case, F, Q, QuerySet, When
+from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, When
 
 from fini_admin.audit import recording
 from fini_admin.audit.models import Head, OpenCall
@@ -42,7 +42,6 @@ from fini_admin.workspaces.queries import usable_key
 
 log = logging.getLogger(__name__)
 Leased = Step | Watch | Verification
-ROUND = 50
 PATIENT = timedelta(seconds=5)
 PAUSE = timedelta(seconds=10)
 LATER = timedelta(minutes=1)
@@ -115,18 +114,25 @@ def due_watches(now: datetime) -> QuerySet[Watch]:
 
 
 def due_workspaces() -> list[UUID]:
-    """The workspaces in which anything is due, the one that was served longest ago first."""
-    return list(_due().values_list("pk", flat=True))
+    """The workspaces in which anything is due, in the order of their turns.
+
+    First where a person waits for a verification of a key, then where one waits for a discovery or a crawl; among equals
+    the one served longest ago.
+    """
+    verified = verifications.due().filter(key__workspace=OuterRef("pk"))
+    discovered = due_steps(datetime.now(UTC)).filter(WAITED_FOR, run__workspace=OuterRef("pk"))
+    first = Case(When(Exists(verified), then=0), When(Exists(discovered), then=1), default=2)
+    in_turn = _due().order_by(first, F("served_at").asc(nulls_first=True), "pk")
+    return list(in_turn.values_list("pk", flat=True))
 
 
 def _due() -> QuerySet[Budget]:
-    """The budgets of the workspaces in which anything is due, in turn."""
+    """The budgets of the workspaces in which anything is due."""
     now = datetime.now(UTC)
     by_step = due_steps(now).order_by().values("run__workspace_id")
     by_watch = due_watches(now).order_by().values("workspace_id")
     asked_for = verifications.due().order_by().values("key__workspace_id")
-    due = Budget.objects.filter(Q(pk__in=by_step) | Q(pk__in=by_watch) | Q(pk__in=asked_for))
-    return due.order_by(F("served_at").asc(nulls_first=True), "pk")
+    return Budget.objects.filter(Q(pk__in=by_step) | Q(pk__in=by_watch) | Q(pk__in=asked_for))
 
 
 def anything_due() -> bool:
@@ -134,27 +140,12 @@ def anything_due() -> bool:
     return _due().exists()
 
 
-def in_turn() -> Iterator[UUID]:
-    """The workspaces in the order of their turns: first where a person waits, then the one served longest ago.
-
-    A person waits for a verification of a key, and for a discovery that no schedule started, in this order.
-    """
-    now = datetime.now(UTC)
-    asked_for = verifications.due().values_list("key__workspace_id", flat=True)[:ROUND]
-    waited_for = due_steps(now).filter(WAITED_FOR).order_by("due_at", "pk")
-    first = list(dict.fromkeys([*asked_for, *waited_for.values_list("run__workspace_id", flat=True)[:ROUND]]))
-    yield from first
-    for workspace_id in due_workspaces():
-        if workspace_id not in first:
-            yield workspace_id
-
-
 def work(owner: str, stopping: threading.Event) -> bool:
     """Do the one piece of work whose turn it is; False when nothing is due, or nothing may go out.
 
     A seat that comes back chooses again, so a run of many batches keeps nobody waiting for more than a call.
     """
-    return any(work_once(workspace_id, owner) for workspace_id in in_turn() if not stopping.is_set())
+    return any(work_once(one, owner) for one in due_workspaces() if not stopping.is_set())
 
 
 def work_once(workspace_id: UUID, owner: str) -> bool:

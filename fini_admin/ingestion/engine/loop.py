@@ -116,8 +116,8 @@ def due_watches(now: datetime) -> QuerySet[Watch]:
 def due_workspaces() -> list[UUID]:
     """The workspaces in which anything is due, in the order of their turns.
 
-    First where a person waits for a verification of a key, then where one waits for a discovery or a crawl; among equals
-    the one served longest ago.
+    First where a person waits for a verification of a key, then where one waits for a discovery or a crawl; among
+    equals the one served longest ago.
     """
     verified = verifications.due().filter(key__workspace=OuterRef("pk"))
     discovered = due_steps(datetime.now(UTC)).filter(WAITED_FOR, run__workspace=OuterRef("pk"))

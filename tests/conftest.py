@@ -82,9 +82,9 @@ BROWSER = "tests/browser/"
 class Scheduler(LoadScopeScheduling):
     """A file's tests one after the other in one process: they share what the file's fixtures made.
 
-    The browser's files share an installation and a browser: half of the processes set them up, and take turns in
-    taking those files. `--dist loadgroup` would do it, but groups nothing under pytest 9.2 (pytest-xdist issue 1386);
-    `--dist loadfile` begins with the files that have most tests, which are the quickest ones.
+    The browser's files share an installation and a browser: half of the processes, rounded up, set them up and take
+    turns in taking those files. `--dist loadgroup` would do it, but groups nothing under pytest 9.2 (pytest-xdist issue
+    1386); `--dist loadfile` begins with the files that have most tests, which are the quickest ones.
     """
 
     def __init__(self, config: pytest.Config, log: Producer) -> None:
@@ -96,7 +96,7 @@ class Scheduler(LoadScopeScheduling):
         if not path.startswith(BROWSER):
             return path
         number = self.browser_files.setdefault(path, len(self.browser_files))
-        return f"{BROWSER}{number % max(1, len(self.nodes) // 2)}"
+        return f"{BROWSER}{number % max(1, (len(self.nodes) + 1) // 2)}"
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -108,8 +108,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Schedul
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """How many processes `-n auto` is. Four at least: many tests wait, for a process or until a minute is over."""
-    return max(4, os.cpu_count() or 1)
+    """How many processes `-n auto` is. Three at least: many tests wait, for a process or until a minute is over.
+
+    More would be no quicker on two cores, for most tests keep several processes at work.
+    """
+    return max(3, os.cpu_count() or 1)
 
 
 @pytest.hookimpl(trylast=True)

@@ -212,4 +212,4 @@ def test_the_start_tells_by_itself_what_goes_on_in_each_workspace(visit, product
     waiting = page.locator(f"#workspace-{place.slug} td[data-label='In the queue']")
     expect(waiting).to_have_text("3")
     product.furnish(slug=place.slug, people={}, register=[resources("Fourth page")])
-    expect(waiting).to_have_text("4", timeout=20_000)
+    expect(waiting).to_have_text("4")

@@ -293,4 +293,4 @@ def test_other_sessions_are_seen_and_ended(tab):
     press(here, "End all other sessions")
     expect(here.get_by_text("1 other session ended.")).to_be_visible()
     # The page there asks for news by itself.
-    expect(there).to_have_url(re.compile("/accounts/login/"), timeout=15_000)
+    expect(there).to_have_url(re.compile("/accounts/login/"), timeout=AT_MOST)

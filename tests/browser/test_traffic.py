@@ -32,8 +32,9 @@ from django.db.models import F
 from fini_admin.ingestion.models import Slot
 result = Slot.objects.update(sent_at=F("sent_at") - timedelta(minutes=2))
 """
-# Three ticks of an idle page.
-WHILE = 9_000
+# Three ticks of an idle page, and one.
+WHILE, TICK = 9_000, 3_000
+ASKED = 5  # so often at least, or nothing was watched
 PACE: Row = {"pending_seconds": [1, 10], "running_seconds": [5, 25]}
 
 
@@ -82,7 +83,7 @@ def test_a_hidden_page_asks_for_nothing_and_at_once_when_it_is_seen_again(visit,
     hide(page, hidden=True)
     page.wait_for_timeout(5_000)
     assert traffic.received == []
-    with page.expect_response(lambda answer: answer.status == 204, timeout=1_000):
+    with page.expect_response(lambda answer: answer.status == 204, timeout=TICK):
         hide(page, hidden=False)
 
 
@@ -126,7 +127,7 @@ def test_an_import_that_is_watched_costs_less_than_a_megabyte_in_ten_minutes(
         seconds = time.monotonic() - began
     assert seconds > 20
     for path, traffic in watched.items():
-        assert len(traffic.received) > seconds / 4, path
+        assert len(traffic.received) >= ASKED, path
         came = sum(size for _, size in traffic.received)
         record_property(f"/{path}: bytes in ten minutes", round(came * 600 / seconds))
         assert came * 600 / seconds <= MEGABYTE, (path, round(seconds), traffic.received)
@@ -136,9 +137,9 @@ def test_a_lost_connection_is_said_and_so_is_its_return(browser, session_of, pla
     page = browser.new_context(base_url=product.url, storage_state=session_of("viewer")).new_page()
     page.goto(place.at("sources/"))
     page.context.set_offline(True)
-    expect(page.get_by_text("The connection is lost")).to_be_visible(timeout=8_000)
+    expect(page.get_by_text("The connection is lost")).to_be_visible()
     page.context.set_offline(False)
-    expect(page.get_by_text("The connection is back")).to_be_visible(timeout=8_000)
+    expect(page.get_by_text("The connection is back")).to_be_visible()
     expect(page.get_by_text("The connection is lost")).to_be_hidden()
     page.context.close()
 
@@ -154,4 +155,4 @@ def test_how_long_ago_something_was_stays_right_without_asking(visit, place: Pla
           first.textContent = "4 min ago";
         }"""
     )
-    expect(time_of_first).to_have_text("5 min ago", timeout=20_000)
+    expect(time_of_first).to_have_text("5 min ago")

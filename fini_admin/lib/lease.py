@@ -19,9 +19,9 @@ def until(length: timedelta = LENGTH) -> datetime:
     return datetime.now(UTC) + length
 
 
-def free(rows: QuerySet[M]) -> QuerySet[M]:
+def free(rows: QuerySet[M], now: datetime | None = None) -> QuerySet[M]:
     """The rows that nobody holds, or no longer."""
-    return rows.exclude(lease_until__gt=datetime.now(UTC))
+    return rows.exclude(lease_until__gt=now or datetime.now(UTC))
 
 
 def held(rows: QuerySet[M], owner: str) -> QuerySet[M]:

@@ -13,7 +13,7 @@ from fini_admin.audit import transport
 from fini_admin.audit.models import Entry, OpenCall
 from fini_admin.ingestion import runs, verifications
 from fini_admin.ingestion.engine import key_check, loop
-from fini_admin.ingestion.models import Verification, Worker
+from fini_admin.ingestion.models import Budget, Verification, Worker
 from fini_admin.workspaces.keys import switch_off_key
 from fini_admin.workspaces.models import ApiKey, Workspace
 from tests.support import people
@@ -81,7 +81,8 @@ def test_it_comes_before_a_discovery_and_each_call_is_a_piece(acme, main, sandbo
     sandbox.add_key(people.KEY, "other")
     verifications.ask(by=BY, key=people.key(other))
     verifications.ask(by=BY, key=main)
-    assert list(loop.in_turn())[:2] == [other.pk, acme.pk]
+    Budget.objects.filter(pk=acme.pk).update(served_at=datetime.now(UTC))
+    assert loop.due_workspaces() == [other.pk, acme.pk]
     for number in (1, 2):
         assert loop.work_once(acme.pk, OWNER)
         assert len(sandbox.log()) == number

@@ -34,6 +34,7 @@ from fini_admin.ingestion.steering import end_finished_runs, sendable
 from fini_admin.lib import lease
 from fini_admin.lib.keyring import UnknownKey
 from fini_admin.lib.outage import outage_of
+from fini_admin.lib.prepared import prepared
 from fini_admin.sources import mirror
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import BUSY, State
@@ -92,7 +93,7 @@ def in_hand(
 
 def due_steps(now: datetime) -> QuerySet[Step]:
     """Steps that may go out now, if the budget has a slot: not paused, with a key, and not told to slow down."""
-    free = lease.free(sendable(Step.objects.filter(state=StepState.READY, due_at__lte=now)))
+    free = lease.free(sendable(Step.objects.filter(state=StepState.READY, due_at__lte=now)), now)
     open_ = free.filter(usable_key("run__workspace")).exclude(closed("run__workspace__budget__", now))
     return open_.filter(Q(kind__in=send.URGENT) | ~Q(run__workspace__budget__spent_until__gt=now))
 
@@ -104,7 +105,7 @@ def closed(budget_path: str, now: datetime) -> Q:
 
 def due_watches(now: datetime) -> QuerySet[Watch]:
     """Watches whose next page is due; steps go first, for a walk tells more after them."""
-    free = lease.free(Watch.objects.filter(next_at__lte=now)).filter(usable_key("workspace"))
+    free = lease.free(Watch.objects.filter(next_at__lte=now), now).filter(usable_key("workspace"))
     open_ = free.exclude(closed("workspace__budget__", now) | Q(workspace__budget__spent_until__gt=now))
     steps = Step.objects.exclude(SYNCS)
     sent = steps.filter(state=StepState.SENT).values("run__workspace")
@@ -119,25 +120,31 @@ def due_workspaces() -> list[UUID]:
     First where a person waits for a verification of a key, then where one waits for a discovery or a crawl; among
     equals the one served longest ago.
     """
-    verified = verifications.due().filter(key__workspace=OuterRef("pk"))
-    discovered = due_steps(datetime.now(UTC)).filter(WAITED_FOR, run__workspace=OuterRef("pk"))
-    first = Case(When(Exists(verified), then=0), When(Exists(discovered), then=1), default=2)
-    in_turn = _due().order_by(first, F("served_at").asc(nulls_first=True), "pk")
-    return list(in_turn.values_list("pk", flat=True))
-
-
-def _due() -> QuerySet[Budget]:
-    """The budgets of the workspaces in which anything is due."""
-    now = datetime.now(UTC)
-    by_step = due_steps(now).order_by().values("run__workspace_id")
-    by_watch = due_watches(now).order_by().values("workspace_id")
-    asked_for = verifications.due().order_by().values("key__workspace_id")
-    return Budget.objects.filter(Q(pk__in=by_step) | Q(pk__in=by_watch) | Q(pk__in=asked_for))
+    return [UUID(str(found)) for (found,) in _IN_TURN()]
 
 
 def anything_due() -> bool:
     """Whether there is any work, by one query."""
-    return _due().exists()
+    return bool(_ANY())
+
+
+def _due(now: datetime) -> QuerySet[Budget]:
+    """The budgets of the workspaces in which anything is due."""
+    by_step = due_steps(now).order_by().values("run__workspace_id")
+    by_watch = due_watches(now).order_by().values("workspace_id")
+    asked_for = verifications.due(now).order_by().values("key__workspace_id")
+    return Budget.objects.filter(Q(pk__in=by_step) | Q(pk__in=by_watch) | Q(pk__in=asked_for))
+
+
+def _in_turn(now: datetime) -> QuerySet[Budget, Any]:
+    verified = verifications.due(now).filter(key__workspace=OuterRef("pk"))
+    discovered = due_steps(now).filter(WAITED_FOR, run__workspace=OuterRef("pk"))
+    first = Case(When(Exists(verified), then=0), When(Exists(discovered), then=1), default=2)
+    return _due(now).order_by(first, F("served_at").asc(nulls_first=True), "pk").values_list("pk")
+
+
+_IN_TURN = prepared(_in_turn)
+_ANY = prepared(lambda now: _due(now).values_list("pk")[:1])
 
 
 def work(owner: str, stopping: threading.Event) -> bool:

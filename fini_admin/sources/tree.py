@@ -262,8 +262,8 @@ class ReadRow(NamedTuple):
 class TreeReader:
     """Reads a scope's leaves, counted by path: `at` holds the leaves at a path, `below` also those deeper.
 
-    `number` counts the resources of the whole scope. `opened` holds the keys of these branches by their paths. `only`
-    restricts the counts by path to one branch.
+    `number` counts the resources of the scope. `opened` holds the keys of these branches by their paths. With `only`
+    there is nothing but one branch's counts by path.
     """
 
     def __init__(self, scope: Scope, only: str = ROOT, opened: Collection[int] = ()) -> None:
@@ -277,7 +277,8 @@ class TreeReader:
         by_path = _counted(self.found.filter(within), scope, "path", partial(Count, "pk"))
         keys = _all_rows(scope).filter(pk__in=opened).annotate(kind=Value("opened"), own=OWN_PATH)
         paths = keys.values_list("kind", "own", "pk", Value(0), Value(0))
-        for kind, text, *numbers in by_path.union(_total(self.found, scope), paths, all=True):
+        whole = () if only else (_total(self.found, scope), paths)
+        for kind, text, *numbers in by_path.union(*whole, all=True):
             if kind == "path":
                 self._add(text, LeafCounts(*numbers))
             elif kind == "provider":

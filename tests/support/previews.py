@@ -17,7 +17,7 @@ def contents(preview: Preview) -> dict[str, Any]:
     }
     return preview.summary | {
         "resources": [row.content["resource"] for row in sent if row.content],
-        "entries": [row.entry for row in sent if row.entry],
+        "entries": [row.entry_id for row in sent if row.entry_id],
         "twins": {row.position: row.content["twin"] for row in sent if row.content and "twin" in row.content},
         "untitled": [row.position for row in sent if row.content and "untitled" in row.content],
         "problems": lines[RowGroupName.INVALID],

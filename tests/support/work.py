@@ -19,6 +19,7 @@ from fini_admin.ingestion.engine import loop
 from fini_admin.ingestion.models import Item, QueueEntry, Run, RunState, Step, StepState, Verification, Watch
 from fini_admin.workspaces.models import ApiKey, Workspace
 from tests.support import people
+from tests.support.product import LOADED
 from tests.support.queue_page import waiting
 from tests.support.sandbox import Sandbox
 from tests.support.who import by
@@ -110,7 +111,7 @@ def three(acme: Workspace, register: Start) -> list[QueueEntry]:
 
 def drive(workspace: Workspace, *, seconds: float = 20, between: Callable[[], None] = lambda: None) -> None:
     """Work as a worker does until every run has ended, without the pauses between polls and tries."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds * LOADED
     while Run.objects.filter(workspace=workspace).exclude(state=RunState.ENDED).exists():
         assert time.monotonic() < deadline, Counter(Item.objects.values_list("stage", "outcome", "reason"))
         hurry(workspace)

@@ -243,37 +243,40 @@ def test_the_list_moves_under_a_sync(
 ) -> None:
     """Changes between the pages: the mirror is what Fini holds, for few calls more than the list has pages."""
     chance = random.Random(seed)
-    _empty(acme, sandbox)
+    place = _another(acme, sandbox)
     sandbox.seed(count=20 * PAGE)
     if known:
-        sync(acme)
-    lock_budget(acme)
+        sync(place)
+    lock_budget(place)
     small_pages()
     waiting, made = list(changes), Counter[str]()
 
     def between() -> None:
-        if Run.objects.filter(state=RunState.RUNNING).exists() and waiting:
+        if Run.objects.filter(workspace=place, state=RunState.RUNNING).exists() and waiting:
             for what in waiting.pop(0):
                 made["changes"] += change(sandbox, what, chance)
 
     sandbox.clear_log()
-    run = sync(acme, between)
+    run = sync(place, between)
     calls = [entry for entry in sandbox.log() if entry["path"].startswith(f"{LIST}?")]
-    while Source.objects.filter(wanted_since__isnull=False).exists():
-        hurry(acme)
-        loop.work_once(acme.pk, OWNER)
-    assert mirrored(acme) == held(sandbox)
+    while Source.objects.filter(workspace=place, wanted_since__isnull=False).exists():
+        hurry(place)
+        loop.work_once(place.pk, OWNER)
+    assert mirrored(place) == held(sandbox)
     assert run.done == run.total == Item.objects.filter(run=run).count()
     least = ceil((20 * PAGE + made["changes"]) / PAGE) + 1  # the closing look at the head
     assert len(calls) <= 1.05 * least + made["changes"]
 
 
-def _empty(workspace: Workspace, sandbox: Sandbox) -> None:
+def _another(workspace: Workspace, sandbox: Sandbox) -> Workspace:
+    """A workspace without sources, whose key opens an empty one in Fini: nothing of the last example is in either."""
     sandbox.reset()
     sandbox.settings(seed_sources=False, per_minute=None)
-    key = ApiKey.objects.get(workspace=workspace)
-    key.delete()
-    people.key(workspace, plain=sandbox.key)
+    ApiKey.objects.all().delete()
+    number = Workspace.objects.count()
+    place = people.workspace(f"moving-{number}")
+    people.key(place, plain=sandbox.key)
+    return place
 
 
 def change(sandbox: Sandbox, what: str, chance: random.Random) -> int:

@@ -35,10 +35,10 @@ _ROW = re.compile(r'<tr\s+id="([^"]+)".*?</tr>', re.DOTALL)
 _VERSION = re.compile(r"<!--cells (\S+)-->")
 # The name in a template's context of the digests that the page has.
 KNOWN = "known_cells"
-# What differs each time, and times, which the page itself keeps right, are no part of a digest.
-_VOLATILE = re.compile(
-    r'(name="(?:csrfmiddlewaretoken|token)" value=")[^"]*|(>)(?:just now|\d+ min ago)(?=</time>)'
-)
+# What the page itself keeps right of a time (live.js).
+_KEPT = r"(?:just now|\d+ min ago|for \d+ (?:s|min))"
+# What differs each time, and what the page keeps right, are no part of a digest.
+_VOLATILE = re.compile(rf'(name="(?:csrfmiddlewaretoken|token)" value=")[^"]*|(>){_KEPT}(?=</time>)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,17 +107,24 @@ def _part(request: HttpRequest, part: str, context: dict[str, Any], known: froze
 
 
 def row_version(shown: Iterable[object]) -> str:
-    """The digest of a row that shows these: rows of tables, of which each field counts, times, and other values."""
+    """The digest of a row that shows these: rows of tables, of which each field counts, times, and words."""
     return _digest(repr([_told(value) for value in shown]))
 
 
 def _told(value: object) -> object:
-    """A value as far as a row may show it. The page itself keeps times of the last hour right."""
-    if isinstance(value, datetime):
-        return _VOLATILE.sub("", f">{moment(value)}</time>")
+    """A value as far as a row may show it.
+
+    A time that moves on is news once a minute, as its words are; what the page keeps right of them is none.
+    """
     if isinstance(value, Model):
-        return {name: held for name, held in vars(value).items() if name != "_state"}
-    return value
+        return {name: _of_time(held) for name, held in vars(value).items() if name != "_state"}
+    return re.sub(rf"^{_KEPT}$", "", value) if isinstance(value, str) else _of_time(value)
+
+
+def _of_time(value: object) -> object:
+    if not isinstance(value, datetime):
+        return value
+    return value.replace(second=0, microsecond=0), re.sub(_KEPT, "", moment(value))
 
 
 def _digest(text: str) -> str:

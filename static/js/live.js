@@ -125,17 +125,21 @@ document.addEventListener("DOMContentLoaded", () => {
   window.addEventListener("resize", makeRoom);
   document.addEventListener("toggle", makeRoom, true);
 
-  // "3 min ago" stays right without asking anybody; what is older than an hour is written by the server.
+  // "3 min ago" and "for 3 min" stay right without asking anybody; what is older than an hour is written by the server.
   const MINUTE = 60_000;
+  const ago = (passed) => (passed < MINUTE ? "just now" : `${Math.floor(passed / MINUTE)} min ago`);
+  const lasting = (passed) =>
+    passed < MINUTE ? `for ${Math.max(1, Math.floor(passed / 1000))} s` : `for ${Math.floor(passed / MINUTE)} min`;
   const retell = () => {
     for (const time of document.querySelectorAll("time")) {
-      if (!/^(just now|\d+ min ago)$/.test(time.textContent)) continue;
-      const passed = Math.floor((Date.now() - Date.parse(time.dateTime)) / MINUTE);
-      const text = passed < 1 ? "just now" : `${passed} min ago`;
-      if (passed < 60 && text !== time.textContent) time.textContent = text;
+      const told = /^(?:(just now|\d+ min ago)|for \d+ (?:s|min))$/.exec(time.textContent);
+      if (!told) continue;
+      const passed = Date.now() - Date.parse(time.dateTime);
+      const text = told[1] ? ago(passed) : lasting(passed);
+      if (passed < 60 * MINUTE && text !== time.textContent) time.textContent = text;
     }
   };
-  setInterval(() => document.hidden || retell(), 15_000);
+  setInterval(() => document.hidden || retell(), QUICK);
   document.addEventListener("htmx:after:swap", retell);
   document.addEventListener("visibilitychange", retell);
 });

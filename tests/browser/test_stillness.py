@@ -101,3 +101,25 @@ def test_home_keeps_its_room_when_trouble_comes(product: Product, visit):
         place.work(register=[good | {"resources": bad}])
         expect(page.locator(".need")).to_have_count(2, timeout=paths.PATIENCE)
         assert board.bounding_box() == before
+
+
+UNREAD = """
+from fini_admin.sources.models import Source
+result = Source.objects.filter(workspace__slug={slug!r}).update(title="", external_id="", fini_id="{fini_id}")
+"""
+
+
+@pytest.mark.parametrize("path", ["sources/", "queue/"])
+def test_a_row_is_as_high_before_its_title_is_known(path: str, product: Product, visit):
+    known = {"provider": "zendesk", "resources": [article("known", "Known")], "then_ingest": False}
+    place: Place = product.place(f"unread-{path.strip('/')}", register=[known])
+    place.wait()
+    page = visit(viewport=WINDOWS["desk"])
+    page.goto(place.at(path))
+    row = page.locator("#list tbody tr")
+    before = row.bounding_box()
+    fini_id = f"{'w' * 8}-wwww-wwww-wwww-{'w' * 12}"  # as wide as an ID of this form can be
+    product.console.run(UNREAD.format(slug=place.slug, fini_id=fini_id))
+    page.reload()
+    expect(row).to_contain_text(fini_id)
+    assert row.bounding_box() == before

@@ -149,12 +149,14 @@ def test_a_lost_connection_is_said_and_so_is_its_return(browser, session_of, pla
 def test_how_long_ago_something_was_stays_right_without_asking(visit, place: Place):
     page = visit("viewer")
     page.goto(place.at("sources/"))
-    time_of_first = page.locator("tbody time").first
+    times = page.locator("tbody time")
     page.evaluate(
         """() => {
-          const first = document.querySelector("tbody time");
-          first.dateTime = new Date(Date.now() - 5 * 60_000).toISOString();
-          first.textContent = "4 min ago";
+          const [first, second] = document.querySelectorAll("tbody time");
+          first.dateTime = second.dateTime = new Date(Date.now() - 5 * 60_000).toISOString();
+          first.textContent = "for 50 s";
+          second.textContent = "4 min ago";
         }"""
     )
-    expect(time_of_first).to_have_text("5 min ago")
+    expect(times.nth(0)).to_have_text("for 5 min")
+    expect(times.nth(1)).to_have_text("5 min ago")

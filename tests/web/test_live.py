@@ -8,12 +8,14 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from fini_admin.audit.recording import Context
 from fini_admin.ingestion import runs
 from fini_admin.ingestion.models import Run, Slot, Worker
 from fini_admin.sources.models import Source
 from fini_admin.web import live
+from fini_admin.web.templatetags.source_words import time_in_state
 from fini_admin.workspaces.models import Membership, Role, WorkspaceSettings
 from fini_admin.workspaces.vault import Secret
 from tests.support import people, rows
@@ -136,10 +138,36 @@ def test_a_new_row_brings_the_list_with_the_cells_of_all_rows(client: Client, co
     assert tab.news() == [f"#run-{run.number}"]
 
 
-def test_a_row_is_another_one_when_a_time_in_it_is_told_in_other_words() -> None:
-    now = datetime.now(UTC)
-    versions = [live.row_version([now - timedelta(minutes=passed)]) for passed in (1, 59, 61)]
-    assert versions[0] == versions[1] != versions[2]
+NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+
+
+def seen_once(monkeypatch: pytest.MonkeyPatch, passed: timedelta) -> str:
+    """The version of a source's row, so long after it was last seen."""
+    monkeypatch.setattr(timezone, "now", lambda: NOON + passed)
+    source = Source(state="usable", state_since=NOON, first_seen=NOON, last_seen=NOON)
+    return live.row_version([source, time_in_state(source)])
+
+
+def test_a_row_is_another_one_when_a_time_in_it_is_told_in_other_words(monkeypatch) -> None:
+    versions = [seen_once(monkeypatch, timedelta(minutes=passed)) for passed in (0, 1, 59, 61, 1500)]
+    assert versions[0] == versions[1] == versions[2] != versions[3] != versions[4]
+
+
+def test_a_row_that_is_seen_again_is_news_once_a_minute_and_its_state_at_once() -> None:
+    first = Source(state="running", state_since=NOON, first_seen=NOON, last_seen=NOON)
+    later = {
+        seconds: live.row_version([copy(first, last_seen=NOON + timedelta(seconds=seconds))])
+        for seconds in (3, 59, 60)
+    }
+    assert live.row_version([first]) == later[3] == later[59] != later[60]
+    assert live.row_version([copy(first, state="usable")]) != live.row_version([first])
+    titled = [live.row_version([copy(first, title=title)]) for title in ("for 5 s", "for 6 s")]
+    assert titled[0] != titled[1]
+
+
+def copy(source: Source, **changed: object) -> Source:
+    """A source with other values in some fields."""
+    return Source(**{name: held for name, held in vars(source).items() if name != "_state"} | changed)
 
 
 def test_what_changes_with_time_alone_is_looked_at_after_a_while(client: Client, company: Furnished) -> None:

@@ -160,7 +160,7 @@ def frame(request: HttpRequest) -> dict[str, object]:
     workspace = getattr(request, "workspace", None)
     allowed: frozenset[Permission] = getattr(request, "permissions", frozenset())
     at = request.resolver_match
-    found: dict[str, object] = {"menu": [], "explained": explanation(at.url_name if at else "")}
+    found: dict[str, object] = {"menu": [], "keep": "", "explained": explanation(at.url_name if at else "")}
     if workspace is None:
         return found
     entries = [entry for entry in MENU if entry.permission in allowed]

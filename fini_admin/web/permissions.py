@@ -59,6 +59,9 @@ class WorkspaceRequest(SignedInRequest):
 
 
 View = Callable[..., HttpResponseBase]
+# Where the pages of an account are, and the headers of a redirect, htmx's included.
+ACCOUNTS = "/accounts/"
+REDIRECTS = ("Location", "HX-Redirect")
 P = ParamSpec("P")
 
 
@@ -115,7 +118,8 @@ def _enter(request: HttpRequest, workspace: Workspace, role: Role) -> None:
 def signed_in(view: View) -> View:
     """Decorate a view outside any workspace that is open to everybody who is logged in.
 
-    `in` in its address names the workspace whose menu it keeps, if the person may see that.
+    `in` in its address names the workspace whose menu it keeps, if the person may see that; so does the page that it
+    redirects to, if that is an account's as well.
     """
 
     @wraps(view)
@@ -125,9 +129,18 @@ def signed_in(view: View) -> View:
         if held is not None:
             _enter(request, *held)
             request.__dict__["now"] = SimpleLazyObject(partial(now_in, held[0]))
-        return view(request, *args, **kwargs)
+        answer = view(request, *args, **kwargs)
+        return _keeping_menu(answer, held[0]) if held else answer
 
     return _set_rule(checked, Rule.SIGNED_IN)
+
+
+def _keeping_menu(answer: HttpResponseBase, workspace: Workspace) -> HttpResponseBase:
+    for name in REDIRECTS:
+        url = answer.headers.get(name, "")
+        if url.startswith(ACCOUNTS) and "?" not in url:
+            answer.headers[name] = f"{url}?in={workspace.slug}"
+    return answer
 
 
 def superuser_only(view: View) -> View:

@@ -94,6 +94,7 @@ def test_a_help_centre_is_brought_in_and_what_failed_is_retried_within_14_clicks
 def log_in(hand: Hand, password: str) -> None:
     """The first field has the focus, Tab goes on to the next."""
     hand.page.goto("/")
+    expect(hand.page.get_by_label("E-mail")).to_be_focused()
     hand.page.keyboard.type(NEW[0])
     hand.page.keyboard.press("Tab")
     hand.page.keyboard.type(password)

@@ -1,6 +1,7 @@
 """The server decides (P6): every view has a rule, and the rules do what they say."""
 
 import pytest
+from allauth.usersessions.models import UserSession
 from django.http import HttpResponse
 from django.urls import URLPattern, URLResolver, get_resolver, include, path
 
@@ -284,3 +285,21 @@ def test_an_accounts_page_keeps_the_menu_of_a_workspace_that_its_reader_may_see(
         assert client.get(f"/accounts/{page}{other}").context["menu"] == []
     client.force_login(people.user("stranger@example.com"))
     assert client.get(f"/accounts/{page}?in=acme").context["menu"] == []
+
+
+def test_what_is_done_on_an_accounts_page_keeps_the_menu(acme, client):
+    ada = people.member(acme, "viewer")
+    people.sign_in(client, ada)
+    form = {"oldpassword": people.PASSWORD, "password1": "another long one", "password2": "another long one"}
+    other = UserSession.objects.create(user=ada, ip="127.0.0.1", session_key="other")
+    for page, given in (
+        (f"sessions/{other.pk}/end/", {}),
+        ("sessions/", {}),
+        ("shortcuts/", {"enabled": "on"}),
+        ("password/change/", form),
+    ):
+        address = f"/accounts/{page}?in=acme"
+        then = client.post(address, given)
+        assert (then.status_code // 100, then.url.endswith("?in=acme")) == (3, True), page
+        assert len(client.get(then.url).context["menu"]) > 1, page
+        assert "?in" not in client.post(f"/accounts/{page}", given).headers.get("Location", "")

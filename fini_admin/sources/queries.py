@@ -85,6 +85,17 @@ def matching(workspace: Workspace, filters: SourceCriteria) -> QuerySet[Source]:
     return found.filter(search(workspace.pk, filters.get("q", "")), failed, **given)
 
 
+_LISTED = (
+    *("fini_id", "external_id", "title", "original_url", "provider", "run"),
+    *("state", "state_since", "error", "changed", "changed_at", "first_seen", "last_seen"),
+)
+
+
+def as_listed(found: QuerySet[Source]) -> QuerySet[Source]:
+    """With what the list shows of a source and no more, for it is polled."""
+    return found.only(*_LISTED)
+
+
 def failed_for(reason: str) -> Q:
     """That sources failed for this reason; of a long one its beginning tells."""
     if not reason:

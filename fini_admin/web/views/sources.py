@@ -89,9 +89,10 @@ def _cursor(form: SourceFilters, asked: QueryDict) -> str:
 
 def _ordered_page(found: QuerySet[Source], form: SourceFilters, cursor: str | None) -> Page[Source]:
     """A page in the chosen order, by default the newest first."""
+    listed = queries.as_listed(found)
     if not form.order:
-        return page(found, cursor=cursor)
-    return ordered_page(found, queries.ORDERS[form.order], cursor=cursor)
+        return page(listed, cursor=cursor)
+    return ordered_page(listed, queries.ORDERS[form.order], cursor=cursor)
 
 
 def _sort_links(form: SourceFilters) -> list[dict[str, object]]:

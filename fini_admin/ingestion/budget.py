@@ -80,7 +80,7 @@ def budget_as_read(workspace: Workspace) -> Budget:
 
 @dataclass(frozen=True, slots=True)
 class BudgetWait:
-    """What so many more calls wait for: that one slot is free again, and so many full minutes."""
+    """When more calls can have been sent: once `slot` left the window, and `minutes` full windows later."""
 
     slot: QuerySet[Slot]
     minutes: int
@@ -92,7 +92,7 @@ class BudgetWait:
 
 
 def wait_for(budget: Budget, calls: int, limit: int) -> BudgetWait:
-    """What so many more calls wait for, by those of the last minute and the limit."""
+    """What `calls` more calls wait for, given those of the last minute and the limit."""
     limit = share(limit, urgent=False)
     minutes, place = divmod(max(calls, 1) - 1, limit)
     number = budget.number + place + 1 - limit

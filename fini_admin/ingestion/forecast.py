@@ -53,10 +53,9 @@ def past_runs(
 
 
 def by_past(ids: int, past: Sequence[tuple[int, float]]) -> float | None:
-    """What so many IDs take by pairs of IDs and what those took: a constant and a part for each ID.
+    """Predict what `ids` IDs take: a constant plus a part for each ID, fitted to `past` pairs of IDs and what they took.
 
-    The line that fits best where each run's error counts by its share of what that run took. None before ENOUGH runs.
-    Pure.
+    The fit is weighted so that an error counts relative to what the run took. None with fewer than ENOUGH runs. Pure.
     """
     if len(past) < ENOUGH:
         return None

@@ -294,7 +294,7 @@ def recover_call(call: str, chain: str, *, died: bool) -> None:
 def beat(owner: str) -> None:
     """Say that this process is alive: its row, and the leases of all that its threads have in hand.
 
-    What a thread had to let go of without a word, for the database was away, is in no hand: its lease runs out.
+    Work that a thread dropped because the database was away is not renewed, so its lease runs out.
     """
     Worker.objects.filter(pk=owner).update(seen_at=datetime.now(UTC))
     held = list(IN_HAND.copy().values())

@@ -55,7 +55,7 @@ class Preview(models.Model):
 
 
 def _keyed(model: type[models.Model]) -> models.ForeignKey[Any, Any]:
-    """A key that a row is shown by while it is there; nothing is kept for it, and nothing is looked for by it."""
+    """A foreign key for display only, without constraint or index: its target may be deleted."""
     return models.ForeignKey(
         model, models.DO_NOTHING, null=True, related_name="+", db_constraint=False, db_index=False
     )

@@ -1,7 +1,7 @@
 """Which rows of the trail a search finds, newest first, in constant work (P7).
 
-One or two conditions choose an index, which is scanned in the rows' order; the others are wrapped in `Aside`, so that no
-index serves them, and filter at most MOST_LOOKED_AT rows of that scan. So the cost is decided here, and not by a
+One or two conditions choose an index, which is scanned in the rows' order; the others are wrapped in `Aside`, so that
+no index serves them, and filter at most MOST_LOOKED_AT rows of that scan. So the cost is decided here, and not by a
 planner's guess. Rows are numbered in the order of their times (chain.append), so a span of time is a span of numbers.
 """
 

@@ -53,7 +53,7 @@ def past_runs(
 
 
 def by_past(ids: int, past: Sequence[tuple[int, float]]) -> float | None:
-    """Predict what `ids` IDs take: a constant plus a part for each ID, fitted to `past` pairs of IDs and what they took.
+    """Predict what `ids` IDs take, a constant plus a part for each, fitted to `past`: pairs of IDs and what they took.
 
     The fit is weighted so that an error counts relative to what the run took. None with fewer than ENOUGH runs. Pure.
     """

@@ -14,18 +14,20 @@ from fini_admin.workspaces.models import ApiKey, KeyState, Workspace
 from fini_admin.workspaces.queries import facts
 
 WAITS_LONG = timedelta(days=1)
-_FIELDS = ("budget__no_key_until", "watch__error", "watch__error_kind")
+_FIELDS = ("budget__no_key_until", "budget__held_by", "watch__error", "watch__error_kind")
 
 
 @dataclass(frozen=True, slots=True)
 class HomeFacts:
-    """`keys` that are not off. `listless`: why the list cannot be read. `sendable`: what can be sent of the lane *add*.
+    """`keys` that are not off. `held_by`: who holds all work, empty for nobody. `listless`: why the list cannot be read.
 
+    `sendable`: what can be sent of the lane *add*.
     `listed`: something was discovered; `registered`: something is or was in the queue; `sent`: something was sent.
     """
 
     keys: list[ApiKey]
     key_opens: bool
+    held_by: str
     listless: str
     waiting_long: str
     taken_out: str
@@ -51,6 +53,7 @@ def home_facts(workspace: Workspace) -> HomeFacts:
     return HomeFacts(
         keys=list(ApiKey.objects.filter(workspace=workspace).exclude(state=KeyState.OFF)),
         key_opens=not no_key_opens(found["budget__no_key_until"]),
+        held_by=found["budget__held_by"] or "",
         listless=why_list_unreadable(found["watch__error"], found["watch__error_kind"]),
         waiting_long=counted_text(found["waiting_long"]),
         taken_out=counted_text(found["taken_out"]),

@@ -40,11 +40,7 @@ document.addEventListener("DOMContentLoaded", () => {
   document.addEventListener("htmx:after:swap", (event) => {
     openFilled();
     if (trouble) trouble.hidden = true;
-    if (lost && regained) {
-      regained.hidden = false;
-      setTimeout(() => (regained.hidden = true), 8000);
-    }
-    lost = false;
+    if (lost) comeBack();
     if (event.detail.ctx?.request?.method === "POST") focusFirstError();
   });
 
@@ -72,13 +68,36 @@ document.addEventListener("DOMContentLoaded", () => {
   };
   const isPage = (text) => /^\s*<!doctype/i.test(text ?? "");
 
-  document.addEventListener("htmx:before:request", () => said.remove());
-  document.addEventListener("htmx:error", ({ detail: { ctx } }) => {
+  // What was asked for while the connection was lost, the clock's own questions excepted: it is asked for again.
+  const unanswered = new Set();
+  const comeBack = () => {
+    const again = [...unanswered].filter((element) => element.isConnected);
+    unanswered.clear();
+    for (const element of again) {
+      if (element.matches("form")) element.requestSubmit();
+      else htmx.ajax("GET", element.getAttribute("hx-get"), { source: element });
+    }
+    if (again.length) return;
+    lost = false;
+    if (!regained) return;
+    regained.hidden = false;
+    setTimeout(() => (regained.hidden = true), 8000);
+  };
+
+  document.addEventListener("htmx:before:request", ({ detail: { ctx } }) => {
+    said.remove();
+    ctx.began = Date.now();
+  });
+  document.addEventListener("htmx:error", ({ detail: { ctx, error } }) => {
+    // A newer request took its place; what took too long is aborted as well, but later.
+    if (error?.name === "AbortError" && Date.now() - ctx.began < htmx.config.defaultTimeout) return;
     const byItself = "what you see may be old. It is tried again by itself.";
     lost = true;
     if (regained) regained.hidden = true;
+    const source = ctx?.sourceElement;
+    if (ctx?.request?.method === "GET" && source?.hasAttribute("hx-get") && source.id !== "clock") unanswered.add(source);
     const posted = "try again. What was sent already is not sent twice.";
-    say(ctx?.sourceElement, `The connection is lost: ${ctx?.request?.method === "POST" ? posted : byItself}`);
+    say(source, `The connection is lost: ${ctx?.request?.method === "POST" ? posted : byItself}`);
   });
   document.addEventListener("htmx:response:error", ({ detail: { ctx } }) => {
     const status = ctx?.response?.status;

@@ -1,7 +1,7 @@
-// What was typed when a log-in came in between comes back afterwards, to the same person; and the server learns which
+// What was typed when a log-in, or another form of the page, came in between comes back afterwards, to the same person; and the server learns which
 // requests a person made by hand, so that a page that keeps itself up to date does not keep a session alive.
 const KEPT = "kept";
-const LOGGING_IN = "logging in";
+const COMING_BACK = "coming back";
 const LONGEST = 15 * 60 * 1000;
 
 document.addEventListener("htmx:config:request", (event) => {
@@ -45,7 +45,7 @@ document.addEventListener("DOMContentLoaded", () => {
   };
   const forget = () => {
     sessionStorage.removeItem(KEPT);
-    sessionStorage.removeItem(LOGGING_IN);
+    sessionStorage.removeItem(COMING_BACK);
   };
   const put = (form, { name, place, value, values, checked }) => {
     const field = called(form, name)[place];
@@ -57,7 +57,7 @@ document.addEventListener("DOMContentLoaded", () => {
   };
   const restore = () => {
     const kept = JSON.parse(sessionStorage.getItem(KEPT) ?? "null");
-    const due = kept && sessionStorage.getItem(LOGGING_IN) && kept.person === person && Date.now() - kept.at < LONGEST;
+    const due = kept && sessionStorage.getItem(COMING_BACK) && kept.person === person && Date.now() - kept.at < LONGEST;
     if (due && kept.path !== location.pathname) return;
     forget();
     if (!due) return;
@@ -69,13 +69,15 @@ document.addEventListener("DOMContentLoaded", () => {
 
   // A page of the log-in itself leaves things alone; every other page takes back what is its own, or throws it away.
   if (document.body.classList.contains("bare") && location.pathname.startsWith("/accounts/")) {
-    sessionStorage.setItem(LOGGING_IN, "1");
+    sessionStorage.setItem(COMING_BACK, "1");
     return;
   }
   restore();
   addEventListener("pagehide", keep);
   addEventListener("pageshow", (event) => event.persisted && forget());
   addEventListener("submit", (event) => {
+    // What stands in the page's other forms is not lost by sending this one.
+    if (event.target.matches("[data-keeps-others]")) sessionStorage.setItem(COMING_BACK, "1");
     // Who logs out leaves nothing behind.
     if (event.target.getAttribute("action") === "/accounts/logout/") {
       leaving = true;

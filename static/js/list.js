@@ -74,16 +74,26 @@ document.addEventListener("DOMContentLoaded", () => {
   };
 
   const address = (query) => `${location.pathname}${query}`;
+  const numbers = () => document.querySelector("#numbers"); // asks for the counts under the filters of the list that it stands in
+  const filtersIn = (query) => {
+    const asked = [...new URLSearchParams(query)].filter(([name, value]) => value && !["part", "upto", "after"].includes(name));
+    return JSON.stringify(asked.sort());
+  };
+  // What was counted is not what is shown any more: nothing is selected, and it is counted anew.
+  const countAnew = () => {
+    changed.hidden = false;
+    numbers()?.dispatchEvent(new Event("recount"));
+    document.body.dispatchEvent(new Event("poll"));
+  };
   // All that match, as far as they were counted on this page: what came since then was not shown.
   const all = async ({ dataset }) => {
     changed.hidden = true;
+    if (numbers() && filtersIn(dataset.all) !== filtersIn(new URL(numbers().getAttribute("hx-get"), location).search)) return countAnew();
     const asking = picks.ask(address(dataset.all));
     update();
     const ids = ((await asking) ?? "").split(",").filter(Boolean);
-    if (ids.length > Number(dataset.number || Infinity)) {
-      changed.hidden = false;
-      document.body.dispatchEvent(new Event("poll"));
-    } else for (const id of ids) picks.add(id);
+    if (ids.length > Number(dataset.number || Infinity)) countAnew();
+    else for (const id of ids) picks.add(id);
     keep();
   };
   // What was selected and is not in the list any more may have been sent or taken out by somebody else.

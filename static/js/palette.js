@@ -5,6 +5,7 @@ document.addEventListener("DOMContentLoaded", () => {
   const field = palette.querySelector("#palette-field");
   const list = palette.querySelector("#palette-list");
   const options = () => [...list.querySelectorAll("[role=option]")];
+  let [current, entered] = [true, false];
   const marked = () => list.querySelector("[aria-selected=true]");
 
   const mark = (option) => {
@@ -38,13 +39,21 @@ document.addEventListener("DOMContentLoaded", () => {
     }
     if (event.key === "Enter") {
       event.preventDefault();
-      marked()?.click();
+      if (current) marked()?.click();
+      else entered = true;
     }
+  });
+  // What is listed belongs to what was typed before, until the answer has come: Enter waits for it.
+  field.addEventListener("input", () => {
+    [current, entered] = [false, false];
   });
   list.addEventListener("mousemove", ({ target }) => mark(target.closest("[role=option]") ?? marked()));
   // A click beside the palette closes it, as Esc does.
   palette.addEventListener("click", ({ target }) => target === palette && palette.close());
   document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
-    if (ctx.sourceElement === field) mark(options()[0]);
+    if (ctx.sourceElement !== field) return;
+    mark(options()[0]);
+    if (entered) marked()?.click();
+    [current, entered] = [true, false];
   });
 });

@@ -215,8 +215,9 @@ document.addEventListener("DOMContentLoaded", () => {
     markAll();
   });
   document.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape" || event.target.matches("input[type=search]")) return;
-    if (!document.querySelector("dialog[open]")) clear();
+    const typing = event.target.matches("input:not([type=checkbox]), select, textarea");
+    if (event.key !== "Escape" || typing) return;
+    if (!document.querySelector("dialog[open], :popover-open")) clear();
   });
 
   // What is sent is the selection, not the boxes: a search may hide what was selected.

@@ -29,7 +29,7 @@ def test_250_of_more_are_found_some_picked_previewed_and_ingested(visit, product
     page.locator("summary").filter(has_text="Patterns").click()
     page.get_by_label("Exclude").fill("/releases/")
     page.get_by_role("button", name="Crawl", exact=True).click()
-    expect(page.get_by_text("of more found: the limit of 250 was reached")).to_be_visible(
+    expect(page.get_by_text("found, and there are more: the limit of 250 was reached")).to_be_visible(
         timeout=paths.PATIENCE
     )
     is_whole(page)

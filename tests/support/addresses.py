@@ -26,6 +26,8 @@ class Address:
     rule: Permission | Rule
     path: str
     arguments: tuple[tuple[str, str], ...]
+# The runs whose pages are looked at: a run of each kind leads on to another page.
+RUNS = ("last", "failed", "deleted", "going", "discover", "crawl")
 
 
 class Unfilled(Exception):
@@ -76,7 +78,7 @@ def values(of: Furnished, person: User) -> dict[str, list[object]]:
         "slug": [of.slug],
         "provider": ["zendesk"],
         "fini_id": [f"{of.slug}-source-1"],
-        "run.number": [of.runs[name].number for name in ("last", "failed", "deleted", "going")],
+        "run.number": [of.runs[name].number for name in RUNS],
         "run_steer.number": [of.runs["going"].number],
         "run_retry.number": [of.runs["failed"].number],
         "run_register_again.number": [of.runs["deleted"].number],

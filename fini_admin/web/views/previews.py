@@ -220,6 +220,7 @@ def _preview_page(
         "buttons": _buttons(found, total, choose=_may_choose_ingest(request, found)),
         "calls": plan.calls(SHOWN),
         "number_of_calls": plan.number,
+        "more_calls": max(0, plan.number - SHOWN),
         "opened": opened,
         "body": _indented_body(planned_calls.request_of(found, opened)) if opened else "",
     }

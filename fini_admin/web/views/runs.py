@@ -17,6 +17,7 @@ from fini_admin.web.forms.runs import RunFilters
 from fini_admin.web.pages import redirect_to, render_page
 from fini_admin.web.permissions import WorkspaceRequest, requires
 from fini_admin.web.views import previews
+from fini_admin.web.views.home import url_if_allowed
 from fini_admin.web.wording import runs as wording
 from fini_admin.workspaces.permissions import Permission, permission_of
 
@@ -45,7 +46,7 @@ def index(request: WorkspaceRequest) -> HttpResponse:
 def run(request: WorkspaceRequest, number: int) -> HttpResponse:
     """A run: its outcomes, which add up to the total, the reasons of failures, each ID, and the run's calls."""
     found = _run_or_404(request, number)
-    outcome, now = request.GET.get("outcome", ""), run_now(found)
+    outcome, now, next_page = request.GET.get("outcome", ""), run_now(found), _next_page(found)
     items = page(
         queries.items_of_run(found, outcome),
         cursor=request.GET.get("after"),
@@ -61,7 +62,7 @@ def run(request: WorkspaceRequest, number: int) -> HttpResponse:
         "page": items,
         "calls": now.calls,
         "waits": now.waits,
-        "next": _next_page(found),
+        "next": next_page if url_if_allowed(request, next_page) else "",
         "may_steer": Permission.RUNS_STEER in request.permissions,
         "may_read_activity": Permission.ACTIVITY_READ in request.permissions,
         "truncated": web.truncated(found),
@@ -90,7 +91,7 @@ def _retry_context(request: WorkspaceRequest, run: Run) -> dict[str, object]:
         "reasons": found[:REASONS],
         "more_reasons": max(0, len(found) - REASONS),
         "retryable": sum(reason.retryable for reason in found),
-        "bad": sum(reason.total for reason in found),
+        "unread": 0 if found else bad,
         "may_retry": may and ended,
         "why_no_retry": "" if may else "Your role does not allow a retry of this run",
         "retries": list(run.retries.order_by("number")) if ended else [],

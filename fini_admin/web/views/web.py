@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpResponse, HttpResponseBadRequest
@@ -132,7 +131,9 @@ def _crawl(request: WorkspaceRequest) -> HttpResponse:
     form = CrawlForm(request.POST)
     if not form.is_valid():
         if "token" in form.errors:
-            messages.warning(request, "The form was incomplete, and nothing was started. Press Crawl again.")
+            form.add_error(None, "The form was incomplete, and nothing was started. Press Crawl again.")
+        if request.htmx:
+            return render(request, f"{PAGE}#crawl", {"wish": form}, status=422)
         context = _page_context(request, _crawl_of(request), wish=form)
         return render(request, PAGE, context, status=422)
     run = web.start_crawl(by=request.by, workspace=request.workspace, **form.cleaned_data)

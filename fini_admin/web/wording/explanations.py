@@ -104,8 +104,8 @@ EXPLANATIONS = {
         " Archiving stops its calls and schedules and keeps its audit trail; it can be restored."
     ),
     "people": (
-        "Everyone who has an account here, with their workspaces. Deactivating somebody ends their sessions"
-        " at once and keeps what they did in the audit trail."
+        "Everyone who has an account here. Whoever is switched off is logged out everywhere at once; what they"
+        " did stays in the audit trail."
     ),
     "styleguide": "Each part of the pages in each of its states, to look at when something is changed.",
     "preferences": (

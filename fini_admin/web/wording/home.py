@@ -131,7 +131,7 @@ def attention_items(
 
 
 def needs_of_work(facts: HomeFacts, *, worker: bool) -> list[AttentionItem]:
-    """Why work has stopped, or may stop soon: worker, list, keys."""
+    """Why work has stopped, or may stop soon: worker, hold, list, keys."""
     found = []
     if not worker:
         found.append(
@@ -139,6 +139,8 @@ def needs_of_work(facts: HomeFacts, *, worker: bool) -> list[AttentionItem]:
                 "No worker is running: nothing continues until you start manage.py run_worker.", "runs"
             )
         )
+    if facts.held_by:
+        found.append(AttentionItem(f"{facts.held_by} holds everything: nothing is sent to Fini.", "runs"))
     if not facts.key_opens:
         found.append(AttentionItem(NO_KEY_OPENS, "keys"))
     if facts.listless:

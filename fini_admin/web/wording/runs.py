@@ -49,6 +49,8 @@ def title(run: Run) -> str:
     what = f"{what}, then ingest," if run.then_ingest else what
     if run.kind == RunKind.CRAWL:
         return f"{what} {_seeds(run)}"
+    if run.kind == RunKind.SYNC and run.state != RunState.ENDED:
+        return what  # nobody knows how many
     if run.kind == RunKind.WEB:
         return f"{what} {run.total:,} web address{'' if run.total == 1 else 'es'}"
     thing = "resource" if run.kind == RunKind.REGISTER else "source"

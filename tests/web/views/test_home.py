@@ -229,7 +229,7 @@ def test_the_menus_numbers_and_the_foot_are_asked_for_without_the_page(
     told = " ".join(answer.split())
     assert '<hx-partial hx-target="#note-queue"' in told
     assert '<span class="side-note" id="note-queue">2</span>' in told
-    assert '<span class="side-note" id="note-runs">1 running</span>' in told
+    assert '<span class="side-note" id="note-runs">1 going on</span>' in told
     assert "calls this minute" in told
     assert "worker running" in told
     assert "<main" not in told

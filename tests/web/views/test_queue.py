@@ -270,7 +270,7 @@ def test_an_empty_queue_says_so_and_sends_nothing(editor: Client) -> None:
     assert "Nothing waits in this lane" in editor.get(PAGE).content.decode()
     counts = editor.get(f"{PAGE}?part=counts", headers=HTMX).content.decode()
     assert re.search(
-        r"disabled\s+title=\"Nothing of what is shown waits to be sent\">\s*Nothing to send\s*<", counts
+        r"disabled\s+title=\"Nothing of what is shown waits to be sent\">\s*Send 0 to ingestion", counts
     )
     assert "Nothing of this can be sent now: nothing waits" in said(post(editor, "send-all", []))
 

@@ -149,7 +149,7 @@ def test_a_run_says_what_did_not_end_well_by_reason_and_retries_one_or_all(
     slow = page.index("<strong>3 × <bdi>The page did not answer Fini in time</bdi>.</strong>")
     assert slow < page.index("<bdi>timed out</bdi>") < page.index("<strong>1 × <bdi>The page needs a log-in")
     assert page.count('name="reason"') == 2  # what is usable by now is not offered
-    assert "retried already" in page
+    assert "nothing left to retry" in page
     assert re.search(r'id="retry-all">Retry 4<', page)
     one = preview_after(editor.post(RETRY, {"reason": "timed  out"}))
     assert held(one) == [sources[0].pk, sources[2].pk, sources[3].pk]

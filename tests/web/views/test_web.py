@@ -173,8 +173,8 @@ def test_that_the_limit_was_reached_is_said(connected: Workspace, editor: Client
     run = crawl(editor, connected, DJANGO)
     assert run.total == 250
     text = " ".join(page(editor).split())
-    assert "<strong>250</strong> of more found: the limit of 250 was reached" in text
-    assert "250 of more found" in page(editor, f"/w/acme/runs/{run.number}/")
+    assert "<strong>250</strong> found, and there are more: the limit of 250 was reached" in text
+    assert "250 found, and there are more" in page(editor, f"/w/acme/runs/{run.number}/")
     assert page(editor, f"{PAGE}?after=49").count("data-pick") == 50
 
 

@@ -49,7 +49,8 @@ def test_a_run_is_named_by_what_it_does():
     assert title(run(kind="register", total=1200)) == "Register 1,200 resources"
     assert title(run(kind="register", then_ingest=True)) == "Register, then ingest, 100 resources"
     assert title(run(kind="discover")) == "Discover Notion"
-    assert title(run(kind="sync")) == "Sync 100 sources"
+    assert title(run(kind="sync", state="ended")) == "Sync 100 sources"
+    assert title(run(kind="sync", total=0)) == "Sync"
     assert all(title(run(kind=kind)) for kind in RunKind)
 
 

@@ -26,25 +26,31 @@ def may_be_repeated(route: str) -> bool:
     return REPEATABLE.get(route, False)
 
 
-def pause_before_retry(error: FiniError, *, tries: int, route: str) -> float | None:
+def is_doubt(error: FiniError, route: str) -> bool:
+    """Whether nobody knows if the request was done. A gateway that says that Fini is away is waited out instead."""
+    return error.outcome is Outcome.UNKNOWN and not _is_away(error, route)
+
+
+def pause_before_retry(error: FiniError, *, tries: int, doubts: int, route: str) -> float | None:
     """Seconds until the same request may go out again; None means never.
 
-    `tries` counts the calls made so far, from 1. A refused request is never repeated. One that was not done always may
-    be, and after an unknown outcome only a repeatable route's, UNKNOWN_TRIES times, or AWAY_TRIES times where a gateway
-    says that Fini is away (T3). `Retry-After` is obeyed (T7).
+    `tries` counts the calls made so far, from 1, and `doubts` those of them that are in doubt (is_doubt). A refused
+    request is never repeated. One that was not done always may be, and after an unknown outcome only a repeatable
+    route's: until UNKNOWN_TRIES are in doubt, or AWAY_TRIES were made where a gateway says that Fini is away (T3).
+    `Retry-After` is obeyed (T7).
     """
     if error.outcome is Outcome.REFUSED:
         return None
-    if error.outcome is Outcome.UNKNOWN and (
-        not may_be_repeated(route) or tries >= _unknown_tries(error, route)
-    ):
+    if error.outcome is Outcome.UNKNOWN and not may_be_repeated(route):
         return None
-    if tries >= NOT_DONE_TRIES:
+    if _is_away(error, route) and tries >= AWAY_TRIES[route]:
+        return None
+    if tries >= NOT_DONE_TRIES or (is_doubt(error, route) and doubts >= UNKNOWN_TRIES):
         return None
     pause: float = min(LONGEST_PAUSE, 2.0 ** min(tries - 1, 10))
     return max(pause, error.retry_after or 0.0)
 
 
-def _unknown_tries(error: FiniError, route: str) -> int:
-    """How often a repeatable request goes out while it is unknown what became of it."""
-    return AWAY_TRIES.get(route, UNKNOWN_TRIES) if error.status in AWAY else UNKNOWN_TRIES
+def _is_away(error: FiniError, route: str) -> bool:
+    """Whether a gateway says that Fini is away, of a route that waits for it."""
+    return error.outcome is Outcome.UNKNOWN and error.status in AWAY and route in AWAY_TRIES

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from fini_admin.audit.names import By
 from fini_admin.fini.providers import PROVIDERS
-from fini_admin.fini.routes import InvalidRequest, Resource
+from fini_admin.fini.routes import InvalidRequest, Resource, check_resource
 from fini_admin.ingestion import chosen
 from fini_admin.ingestion.chosen import Chosen
 from fini_admin.ingestion.models import ItemOutcome, Preview, Run, RunKind, RunState
@@ -61,12 +61,12 @@ def _deleted(run: Run) -> Iterator[Chosen]:
 
 def _registered_again(source: Source, *, present: bool) -> Chosen:
     resource = Resource(source.external_id, source.title, source.original_url, source.mime_type, source.kind)
-    try:
-        body = resource.body() if source.provider in PROVIDERS else None
-    except InvalidRequest:
-        body = None
     if present:
         return Chosen(ItemPlan(Action.NOTHING, "It is in Fini again"), source.provider)
-    if body is None:
+    if source.provider not in PROVIDERS:
         return Chosen(ItemPlan(Action.NOTHING, "It cannot be registered by the API"), source.provider)
-    return Chosen(ItemPlan(Action.REGISTER), source.provider, resource=body)
+    try:
+        check_resource(resource.body())
+    except InvalidRequest as error:
+        return Chosen(ItemPlan(Action.NOTHING, f"It cannot be registered: {error}"), source.provider)
+    return Chosen(ItemPlan(Action.REGISTER), source.provider, resource=resource.body())

@@ -19,7 +19,7 @@ _FIELDS = ("budget__no_key_until", "budget__held_by", "watch__error", "watch__er
 
 @dataclass(frozen=True, slots=True)
 class HomeFacts:
-    """`keys` that are not off. `held_by`: who holds all work, empty for nobody. `listless`: why the list cannot be read.
+    """`keys` that are not off. `held_by`: who holds all work. `listless`: why the list cannot be read.
 
     `sendable`: what can be sent of the lane *add*.
     `listed`: something was discovered; `registered`: something is or was in the queue; `sent`: something was sent.

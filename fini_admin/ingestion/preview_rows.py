@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import Max, Min, Q
 
 from fini_admin.fini.routes import Resource
+from fini_admin.ingestion.chosen import is_chosen
 from fini_admin.ingestion.comparison import COMPARED, Comparison
 from fini_admin.ingestion.models import Preview, PreviewRow, RowGroupName, RunKind
 from fini_admin.ingestion.preview_answers import LET_IN, PICKED, PostedAnswer
@@ -225,7 +226,7 @@ class ChosenRows:
 
 def chosen_rows(preview: Preview, start: int = 0) -> ChosenRows:
     """A page's worth of what was chosen, from `start` on, in the order of sending."""
-    name = RowGroupName.ENTRY if preview.kind == RunKind.INGEST else RowGroupName.CHOSEN
+    name = RowGroupName.CHOSEN if is_chosen(preview) else RowGroupName.ENTRY
     total = preview.summary["groups"].get(name, 0)
     kept = preview.rows.filter(group=name, number__gte=start, number__lt=start + SHOWN).order_by("number")
     rows = [

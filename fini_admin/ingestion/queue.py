@@ -248,6 +248,13 @@ def release_entries(run: Run, sources: Collection[int]) -> None:
         settle_states(alone, Observation("", datetime.now(UTC), run.number))
 
 
+def release_all_entries(run: Run) -> None:
+    """What a run that ended still has waits again: an entry may belong to a source that no ID of the run came to."""
+    left = QueueEntry.objects.filter(run=run, closed_at=None).values_list("source_id", flat=True)
+    for part in chunks(list(left), CHUNK):
+        release_entries(run, part)
+
+
 def hold_for_run(run: Run, sources: Sequence[Source], lanes: Mapping[int, str]) -> None:
     """Have a run hold these sources: it takes their waiting entries, and opens one where none waits.
 

@@ -11,7 +11,7 @@ from fini_admin.ingestion.causes import Cause, cause_of
 from fini_admin.ingestion.chosen import Chosen
 from fini_admin.ingestion.holding import holders
 from fini_admin.ingestion.models import Item, Preview, Run, RunKind, RunState
-from fini_admin.ingestion.plans import RETRIED, Action, plan_for_item, plan_for_source
+from fini_admin.ingestion.plans import RETRIED, Action, ItemPlan, plan_for_item, plan_for_source
 from fini_admin.ingestion.runs import NothingToDo
 from fini_admin.ingestion.web import WEB, is_same, pages_in_fini
 from fini_admin.lib.paging import CHUNK, chunks
@@ -19,6 +19,8 @@ from fini_admin.sources.models import Source
 from fini_admin.sources.queries import by_resource
 from fini_admin.sources.states import State
 from fini_admin.workspaces.models import Workspace
+
+TWIN = "Another ID of the run came to the same source, which is tried again once"
 
 
 def freeze_run(*, by: By, run: Run, reason: str | None = None) -> Preview:
@@ -34,7 +36,7 @@ def freeze_run(*, by: By, run: Run, reason: str | None = None) -> Preview:
         what = "nothing to retry" if reason is None else "nothing to retry for this reason"
         raise NothingToDo(f"Run {run.number} has {what}")
     return chosen.freeze(
-        RunKind(run.kind),
+        RunKind.WEB if run.kind == RunKind.CRAWL else RunKind(run.kind),  # what it found is not crawled anew
         _choose_items(run, list(items.order_by("position").values_list("pk", flat=True))),
         by=by,
         workspace=run.workspace,
@@ -95,7 +97,11 @@ def _under_their_address(
 
 
 def _choose_items(run: Run, keys: Sequence[int]) -> Iterator[Chosen]:
-    """What a retry does about each of these items; one without a source may have one by now."""
+    """What a retry does about each of these items; one without a source may have one by now.
+
+    Two IDs may have come to one source (two spellings of a page): it is tried again once.
+    """
+    met: set[int] = set()
     for part in chunks(keys, CHUNK):
         items = list(Item.objects.filter(pk__in=part).select_related("source").order_by("position"))
         nameless = [(item.provider, item.external_id) for item in items if item.source is None]
@@ -106,6 +112,9 @@ def _choose_items(run: Run, keys: Sequence[int]) -> Iterator[Chosen]:
             source = item.source or present.get((item.provider, item.external_id))
             plan = plan_for_item(run, item.outcome, source, item.resource, held)
             key = source.pk if source else None
+            if key in met and plan.way != Action.NOTHING:
+                plan = ItemPlan(Action.NOTHING, TWIN)
+            met |= {key} if key and plan.way != Action.NOTHING else set()
             sent = item.resource
             if plan.way == Action.WEB:
                 sent = {"originalUrl": item.external_id, "title": item.external_id}

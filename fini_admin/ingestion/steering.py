@@ -17,6 +17,7 @@ from django.db.models import Q, QuerySet
 
 from fini_admin.audit import chain
 from fini_admin.audit.names import Activity, By
+from fini_admin.ingestion import queue
 from fini_admin.ingestion.budget import lock_budget
 from fini_admin.ingestion.models import (
     NOT_ENDED,
@@ -29,9 +30,10 @@ from fini_admin.ingestion.models import (
     Stage,
     Step,
     StepState,
+    Watch,
 )
 from fini_admin.ingestion.runs import finish_and_release
-from fini_admin.ingestion.steps import CARRIED
+from fini_admin.ingestion.steps import BEFORE, CARRIED
 from fini_admin.ingestion.wakeup import wake
 from fini_admin.lib import lease
 from fini_admin.workspaces.models import Workspace
@@ -130,16 +132,30 @@ def held_by(workspace: Workspace) -> str:
 def end_finished_runs(workspace: Workspace) -> None:
     """End each run without an open item or step, then record the head of the audit trail.
 
-    Of a run that is being stopped, what was not sent ends first, PORTION at a time.
+    Of a run that is being stopped, what was not sent ends first, PORTION at a time. What the others are to send and no
+    step carries is cut into steps when the walk over the list ends: without a walk under way, one is ended now.
     """
-    ended = 0
+    ended, going = 0, []
     for run in Run.objects.filter(workspace=workspace, state__in=NOT_ENDED):
         if run.state == RunState.STOPPING:
             _skip_portion(run)
-        if not _any_open(run) and not Step.objects.filter(run=run).exclude(state=StepState.DONE).exists():
-            ended += Run.objects.filter(pk=run.pk).update(state=RunState.ENDED, ended_at=datetime.now(UTC))
+        if _any_open(run) or Step.objects.filter(run=run).exclude(state=StepState.DONE).exists():
+            going.append(run)
+        elif Run.objects.filter(pk=run.pk).update(state=RunState.ENDED, ended_at=datetime.now(UTC)):
+            queue.release_all_entries(run)
+            ended += 1
     if ended:
         chain.record_head_on_commit(str(workspace.pk))
+    resting = Watch.objects.filter(workspace=workspace, next_at=None)
+    if going and resting.exists() and any(_is_stranded(run) for run in going):
+        resting.update(next_at=datetime.now(UTC))
+
+
+def _is_stranded(run: Run) -> bool:
+    """Whether no step carries what a run is to send, and nothing more is to come that would fill one."""
+    if run.state == RunState.STOPPING or Item.objects.filter(run=run, stage__in=BEFORE).exists():
+        return False
+    return Item.objects.filter(run=run, stage__in=CARRIED, step=None).exists()
 
 
 def finish_stops() -> None:

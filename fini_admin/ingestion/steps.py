@@ -92,12 +92,25 @@ def _alike(item: Item) -> tuple[str, str]:
 
 
 def add_step(
-    run: Run, kind: RunKind, provider: str, items: Sequence[Item], *, root: Step | None = None, tries: int = 0
+    run: Run,
+    kind: RunKind,
+    provider: str,
+    items: Sequence[Item],
+    *,
+    root: Step | None = None,
+    after: Step | None = None,
 ) -> Step:
-    """Add a ready step that carries these items."""
+    """Add a ready step that carries these items; `after`: that step's call was not done, and this one repeats it."""
     number = (Step.objects.filter(run=run).aggregate(Max("number"))["number__max"] or 0) + 1
     step = Step.objects.create(
-        run=run, number=number, kind=kind, provider=provider, due_at=datetime.now(UTC), root=root, tries=tries
+        run=run,
+        number=number,
+        kind=kind,
+        provider=provider,
+        due_at=datetime.now(UTC),
+        root=root,
+        tries=after.tries if after else 0,
+        doubts=after.doubts if after else 0,
     )
     Item.objects.filter(pk__in=[item.pk for item in items]).update(step=step)
     return step

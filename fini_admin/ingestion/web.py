@@ -95,8 +95,9 @@ def truncated(run: Run) -> bool:
 
 
 def crawls(workspace: Workspace) -> QuerySet[Run]:
-    """A workspace's crawls, the latest first."""
-    return Run.objects.filter(workspace=workspace, kind=RunKind.CRAWL).order_by("-number")
+    """A workspace's crawls, the latest first; a retry of one, of an older version, crawls nothing."""
+    found = Run.objects.filter(workspace=workspace, kind=RunKind.CRAWL, crawl__isnull=False)
+    return found.order_by("-number")
 
 
 def crawl_of(workspace: Workspace, number: int) -> Run | None:

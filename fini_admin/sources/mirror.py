@@ -258,9 +258,15 @@ def ensure_sources(
 
 
 def store_listing(workspace: Workspace, provider: str, tree: list[Node], run: int) -> int:
-    """Store what discovery lists and keep what it no longer lists; returns the number of leaves."""
+    """Store what discovery lists and keep what it no longer lists; returns the number of leaves.
+
+    Where a later run has listed meanwhile, an older one's late answer changes nothing.
+    """
     now = datetime.now(UTC)
     rows = list(_resource_rows(workspace, provider, tree, run, now))
+    listed = DiscoveredResource.objects.filter(workspace=workspace, provider=provider, listed_run__gt=run)
+    if listed.exists():
+        return sum(row.leaf for row in rows)
     DiscoveredResource.objects.bulk_create(
         rows,
         batch_size=CHUNK,

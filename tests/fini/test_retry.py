@@ -7,13 +7,14 @@ from fini_admin.fini.retry import (
     AWAY_TRIES,
     NOT_DONE_TRIES,
     UNKNOWN_TRIES,
+    is_doubt,
     may_be_repeated,
     pause_before_retry,
 )
 
 FAILED, THROTTLED = errors.FiniFailed(status=500), errors.Throttled(status=429)
 TABLE = [
-    # error, tries, route, pause
+    # error, tries (each of them in doubt), route, pause
     (errors.BadRequest(status=400), 1, "register", None),
     (errors.KeyRefused(status=401), 1, "register", None),
     (errors.ScopeMissing(status=403), 1, "register", None),
@@ -52,7 +53,30 @@ TABLE = [
 
 @pytest.mark.parametrize(("error", "tries", "route", "pause"), TABLE)
 def test_the_pause_before_a_retry(error, tries, route, pause):
-    assert pause_before_retry(error, tries=tries, route=route) == pause
+    assert pause_before_retry(error, tries=tries, doubts=tries, route=route) == pause
+
+
+MIXED = [
+    # error, tries, those of them in doubt, route, pause
+    (FAILED, 14, 1, "register", 60.0),  # Fini was away before, and nothing was done
+    (errors.TimedOut(), 14, UNKNOWN_TRIES - 1, "register", 60.0),
+    (errors.TimedOut(), 14, UNKNOWN_TRIES, "register", None),
+    (errors.FiniFailed(status=503), 14, UNKNOWN_TRIES, "register", 60.0),
+    (THROTTLED, 14, UNKNOWN_TRIES, "register", 60.0),
+    (FAILED, 14, 1, "ingest", None),
+]
+
+
+@pytest.mark.parametrize(("error", "tries", "doubts", "route", "pause"), MIXED)
+def test_what_was_not_done_uses_up_nothing_of_what_may_be_in_doubt(error, tries, doubts, route, pause):
+    assert pause_before_retry(error, tries=tries, doubts=doubts, route=route) == pause
+
+
+def test_a_gateway_that_says_that_fini_is_away_leaves_no_doubt_where_that_is_waited_out():
+    away = errors.FiniFailed(status=503)
+    assert [is_doubt(away, route) for route in ("register", "ingest", "list")] == [False, True, True]
+    assert is_doubt(FAILED, "register")
+    assert not is_doubt(THROTTLED, "register")
 
 
 def test_a_route_that_nobody_knows_is_not_repeated():

@@ -16,7 +16,7 @@ from fini_admin.audit.models import Entry
 from fini_admin.cli.management.commands.discover import Command
 from fini_admin.ingestion import budget, planned_calls, previews, runs
 from fini_admin.ingestion.engine import loop
-from fini_admin.ingestion.models import Budget, Preview, Run, Slot, Step, StepState
+from fini_admin.ingestion.models import Budget, Preview, Run, Slot, Step, StepState, Watch
 from fini_admin.ingestion.now import now_in
 from fini_admin.ingestion.steps import batch_size
 from fini_admin.sources.models import Source
@@ -285,10 +285,14 @@ def test_the_walk_of_an_archived_workspace_waits_too_and_nothing_in_it_gets_stuc
     before = len(sandbox.log())
     exhaust(acme)
     assert len(sandbox.log()) == before
-    Source.objects.update(sent_at=datetime.now(UTC) - timedelta(hours=25))
+    long_ago = datetime.now(UTC) - timedelta(hours=25)
+    Source.objects.update(sent_at=long_ago, read_at=long_ago)
+    Watch.objects.update(whole_at=long_ago)
     loop.mark_stuck()
-    assert ends(run) == {}
     restore_workspace(by=WHO, workspace=acme)
+    loop.mark_stuck()
+    assert ends(run) == {}  # nobody has looked since
+    Source.objects.update(read_at=datetime.now(UTC))
     loop.mark_stuck()
     assert Source.objects.get(provider="notion").state == State.STUCK
 

@@ -274,3 +274,10 @@ def queries(act: Callable[[], object]) -> int:
     with CaptureQueriesContext(connection) as asked:
         act()
     return len(asked)
+
+
+def test_an_older_discovery_that_answers_late_changes_nothing(acme: Workspace) -> None:
+    scope = listed(acme, help_centre(), run=2)
+    listed(acme, [leaf("7")], run=1)
+    assert set(DiscoveredResource.objects.values_list("listed_run", flat=True)) == {2}
+    assert tree.read(scope, {}).number.new == 6

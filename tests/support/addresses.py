@@ -26,6 +26,8 @@ class Address:
     rule: Permission | Rule
     path: str
     arguments: tuple[tuple[str, str], ...]
+
+
 # The runs whose pages are looked at: a run of each kind leads on to another page.
 RUNS = ("last", "failed", "deleted", "going", "discover", "crawl")
 

@@ -239,6 +239,19 @@ def sources_gone(sources: Sequence[Source], origin: Observation, note: str) -> N
             add_due_steps(run)
 
 
+def give_up_on(workspace: Workspace, sources: Sequence[Source], reason: str) -> None:
+    """Nothing more will be known of these records: what follows, reads back or waits for them ends unknown."""
+    read_back = Q(stage__in=CARRIED, step__state=StepState.CHECK)
+    waiting = read_back | Q(stage__in=(*FOLLOWED, Stage.READ, Stage.PAIR))
+    by_run: dict[Run, list[Item]] = {}
+    for item in Item.objects.filter(waiting, source__in=[one.pk for one in sources]).select_related("run"):
+        by_run.setdefault(item.run, []).append(item)
+    for run, items in by_run.items():
+        finish_and_release(run, items, ItemOutcome.UNKNOWN, reason)
+    resolve_checks(workspace)
+    end_finished_runs(workspace)
+
+
 def _end_when_gone(item: Item) -> tuple[ItemOutcome, str]:
     """What an item comes to whose source is not in Fini: that is what a delete is for."""
     if item.stage != Stage.DELETE:
@@ -310,9 +323,9 @@ def _settle_not_done(step: Step, items: list[Item]) -> None:
         split.split_step(step, items, step.refusal)
         return
     lease.give_back(Step.objects.filter(pk=step.pk), state=StepState.DONE)
-    if items and step.tries >= SENDS[step.kind]:
+    if items and step.doubts >= SENDS[step.kind]:
         finish_and_release(
-            step.run, items, ItemOutcome.FAILED, f"Sent {step.tries} times, and Fini never took it"
+            step.run, items, ItemOutcome.FAILED, f"Sent {step.doubts} times, and Fini never took it"
         )
     elif items:
-        add_step(step.run, RunKind(step.kind), step.provider, items, tries=step.tries)
+        add_step(step.run, RunKind(step.kind), step.provider, items, after=step)

@@ -11,13 +11,17 @@ from fini_admin.fini.wire import Document, ListPage
 from fini_admin.ingestion import queue
 from fini_admin.ingestion.engine import follow, web
 from fini_admin.ingestion.models import PAGE, Budget
+from fini_admin.ingestion.reads import FIRST_GAP, watch_from
 from fini_admin.sources import mirror
+from fini_admin.sources.models import Source
+from fini_admin.sources.states import State
 from fini_admin.workspaces.models import Workspace
 
 LIGHT = 4 * 1024 * 1024
 # What Fini says when it takes no page of this size is not stated: a validation's answers may mean that, no others.
 ABOUT_LIMIT = (400, 422)
 LIMITED = timedelta(minutes=10)
+JOB_STATES = (State.SENT, State.RUNNING)
 
 
 def page_request(workspace: Workspace, cursor: str, *, source: str = "") -> Request[ListPage]:
@@ -32,7 +36,17 @@ def take_over(workspace: Workspace, documents: Sequence[Document], origin: mirro
     found = mirror.observe(workspace, documents, origin, queued=queue.queued_ids(ids, workspace.pk))
     follow.act_on_records(workspace, found.sources)
     web.find_records(workspace, documents)
+    _follow_jobs_of_others(workspace, found.sources)
     return found.changed
+
+
+def _follow_jobs_of_others(workspace: Workspace, sources: Sequence[Source]) -> None:
+    """Follow jobs that others started: until they end, nothing can be sent about these sources."""
+    now = datetime.now(UTC)
+    busy = [source.pk for source in sources if source.state in JOB_STATES and source.sent_at is None]
+    mine = Source.objects.filter(pk__in=busy, state__in=JOB_STATES, sent_at=None)
+    if busy and mine.update(sent_at=now, before_job="", before_status="", before_updated=""):
+        watch_from(workspace, now + timedelta(seconds=FIRST_GAP))
 
 
 def grow(held: Budget, done: Exchange[ListPage], *, head: bool) -> None:

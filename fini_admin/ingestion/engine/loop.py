@@ -15,13 +15,10 @@ from fini_admin.audit import recording
 from fini_admin.audit.models import Head, OpenCall
 from fini_admin.audit.names import Origin
 from fini_admin.ingestion import budget, verifications
-from fini_admin.ingestion.engine import key_check, send, walk
+from fini_admin.ingestion.engine import follow, key_check, send, walk
 from fini_admin.ingestion.engine.credentials import NoKey
-from fini_admin.ingestion.items import FOLLOWED
 from fini_admin.ingestion.models import (
     Budget,
-    Item,
-    ItemOutcome,
     RunKind,
     Step,
     StepState,
@@ -29,8 +26,8 @@ from fini_admin.ingestion.models import (
     Watch,
     Worker,
 )
-from fini_admin.ingestion.runs import finish_and_release
-from fini_admin.ingestion.steering import end_finished_runs, sendable
+from fini_admin.ingestion.reads import watch_from
+from fini_admin.ingestion.steering import sendable
 from fini_admin.lib import lease
 from fini_admin.lib.keyring import UnknownKey
 from fini_admin.lib.outage import outage_of
@@ -47,6 +44,9 @@ PATIENT = timedelta(seconds=5)
 PAUSE = timedelta(seconds=10)
 LATER = timedelta(minutes=1)
 FORGOTTEN = timedelta(days=1)
+PORTION = 500  # sources a transaction
+NO_END = "No end after 24 hours"
+NEVER_SHOWN = "For a day neither Fini's list nor its ID told of its record"
 # What a person waits for: a crawl, or a discovery that no schedule started.
 WAITED_FOR = Q(kind__in=send.URGENT) & ~Q(run__origin=Origin.SCHEDULE)
 # What can wait for all else in its workspace: a page of a sync moves nothing.
@@ -321,28 +321,46 @@ def forget_dead(owner: str) -> None:
 def mark_stuck() -> None:
     """A job that did not end in 24 hours is stuck: its item ends unknown, its source is looked at rarely.
 
-    Nobody looked in an archived workspace: its work waits as it is.
+    Somebody has to have looked after that time: at the record, or at the whole list. While no worker was there, no key
+    or an archived workspace, nobody did.
     """
     old = Source.objects.filter(sent_at__lt=datetime.now(UTC) - walk.STUCK_AFTER, state__in=BUSY)
-    old = old.filter(workspace__archived_at=None)
-    for workspace in workspaces_of(old):
+    over = F("sent_at") + walk.STUCK_AFTER
+    looked = Q(read_at__gte=over) | Q(workspace__watch__whole_at__gte=over)
+    old = old.filter(looked, workspace__archived_at=None)
+    _in_each_workspace(old, _mark_stuck)
+
+
+def _mark_stuck(workspace: Workspace, stuck: list[Source]) -> None:
+    mirror.move_all(stuck, State.STUCK, mirror.Observation("", datetime.now(UTC)), NO_END)
+    follow.give_up_on(workspace, stuck, NO_END)
+
+
+def stop_waiting() -> None:
+    """A record of which neither the list nor its ID told, though both were asked for a day, is not waited for."""
+    since = datetime.now(UTC) - walk.STUCK_AFTER
+    unseen = Source.objects.filter(wanted_since__lt=since, missed_walks__gte=walk.MANY_WALKS)
+    _in_each_workspace(unseen, _stop_waiting)
+
+
+def _stop_waiting(workspace: Workspace, unseen: list[Source]) -> None:
+    mine = Source.objects.filter(pk__in=[source.pk for source in unseen])
+    mine.update(wanted_since=None, missed_walks=0)
+    follow.give_up_on(workspace, unseen, NEVER_SHOWN)
+    watch_from(workspace, datetime.now(UTC))
+
+
+def _in_each_workspace(sources: QuerySet[Source], act: Callable[[Workspace, list[Source]], None]) -> None:
+    """Act on each workspace's own of these sources, at most PORTION at once, in a transaction that holds its budget."""
+    for workspace in workspaces_of(sources):
         try:
-            mark_stuck_in(workspace, old)
+            with transaction.atomic():
+                budget.lock_budget(workspace)
+                act(workspace, list(sources.filter(workspace=workspace)[:PORTION]))
         except Exception as error:  # a fault in one workspace must not stop the others
             if outage_of(error):
                 raise
-            log.exception("what is stuck in %s", workspace)
-
-
-@transaction.atomic
-def mark_stuck_in(workspace: Workspace, old: QuerySet[Source]) -> None:
-    """Those of these sources that are a workspace's, at most 500 at once."""
-    budget.lock_budget(workspace)
-    stuck = list(old.filter(workspace=workspace)[:500])
-    mirror.move_all(stuck, State.STUCK, mirror.Observation("", datetime.now(UTC)), "No end after 24 hours")
-    for item in Item.objects.filter(source__in=stuck, stage__in=FOLLOWED).select_related("run"):
-        finish_and_release(item.run, [item], ItemOutcome.UNKNOWN, "No end after 24 hours")
-    end_finished_runs(workspace)
+            log.exception("sources in %s", workspace)
 
 
 def workspaces_of(sources: QuerySet[Source]) -> Iterable[Workspace]:

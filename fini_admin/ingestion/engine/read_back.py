@@ -56,7 +56,7 @@ def _is_old(run: Run, page: ListPage) -> bool:
 
 
 def _go_on(step: Step, place: Place) -> None:
-    Step.objects.filter(pk=step.pk).update(place=place.store())
+    Step.objects.filter(pk=step.pk).update(place=place.store(), tries=0, doubts=0)
     if place.is_lost:
         _give_up(step, LOST)
     elif place.done or not web.is_waited_for(step.run):
@@ -69,7 +69,7 @@ def _go_on(step: Step, place: Place) -> None:
 def settle_failed(step: Step, error: FiniError) -> None:
     """Go on after a failed call: elsewhere in the list, with smaller pages, or later (T6, T10)."""
     held, place = Budget.objects.get(pk=step.run.workspace_id), Place.load(step.place)
-    pause = pause_before_retry(error, tries=step.tries, route="list")
+    pause = pause_before_retry(error, tries=step.tries, doubts=step.doubts, route="list")
     if isinstance(error, KeyRefused):
         _again(step, 0)
     elif place.cursor and type(error) in (BadRequest, NotFound):

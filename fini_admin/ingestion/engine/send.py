@@ -18,7 +18,7 @@ from fini_admin.audit.transport import Exchange, exchange
 from fini_admin.fini import routes
 from fini_admin.fini.client import Request
 from fini_admin.fini.errors import FiniError
-from fini_admin.fini.retry import may_be_repeated
+from fini_admin.fini.retry import is_doubt, may_be_repeated
 from fini_admin.fini.routes import InvalidRequest
 from fini_admin.ingestion import budget
 from fini_admin.ingestion.eligibility import TAKEN, why_not, why_not_deleted, why_not_refreshed
@@ -243,7 +243,7 @@ def _settle_step(step: Step, items: list[Item], done: Exchange[Any]) -> None:
     credentials.settle(step.run.workspace, done, reads=reads)
     if not Step.objects.filter(pk=step.pk, state=StepState.SENT, call=done.call).exists():
         raise Superseded(done.call)
-    step.refresh_from_db(fields=["tries", "state"])
+    step.refresh_from_db(fields=["tries", "doubts", "state"])
     if reader_failed:
         settle.retry_later(step, 0)
     elif done.error:
@@ -258,6 +258,8 @@ def _settle_step(step: Step, items: list[Item], done: Exchange[Any]) -> None:
 
 
 def _settle_failed(step: Step, items: list[Item], error: FiniError, call: str) -> None:
+    if is_doubt(error, "list" if step.kind == RunKind.SYNC else step.kind):
+        settle.note_doubt(step)
     if step.kind == RunKind.SYNC and not sync.is_sync(step):
         read_back.settle_failed(step, error)
     elif step.kind == RunKind.SYNC:

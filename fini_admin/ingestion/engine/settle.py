@@ -139,6 +139,7 @@ def delete_accepted(step: Step, items: list[Item], deleted: Deleted, origin: Obs
 def _check_left_out(step: Step, left: list[Item], origin: Observation) -> None:
     """What the answer does not name is read back; where it names all, the step is done with."""
     if left:
+        note_doubt(step)
         note = "Fini's answer left it out"
         _check_by_reading(step, left, settle_after=_work_over_at(), note=note, call=origin.call)
     else:
@@ -157,7 +158,7 @@ def _work_over_at() -> datetime:
 
 def settle_failed(step: Step, items: list[Item], error: FiniError, *, call: str) -> None:
     """Retry, read back, split or give up after a failed call, as its outcome allows."""
-    pause = pause_before_retry(error, tries=step.tries, route=step.kind)
+    pause = pause_before_retry(error, tries=step.tries, doubts=step.doubts, route=step.kind)
     if isinstance(error, KeyRefused):
         retry_later(step, 0)
     elif pause is not None:
@@ -168,6 +169,12 @@ def settle_failed(step: Step, items: list[Item], error: FiniError, *, call: str)
         _check_by_reading(step, items, settle_after=_work_over_at(), note=str(error), call=call)
     else:
         _give_up(step, items, error)
+
+
+def note_doubt(step: Step) -> None:
+    """Count a call after which nobody knows whether Fini did it, or did all of it."""
+    step.doubts += 1
+    Step.objects.filter(pk=step.pk).update(doubts=step.doubts)
 
 
 def retry_later(step: Step, pause: float, *, in_doubt: bool = False) -> None:

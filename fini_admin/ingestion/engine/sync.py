@@ -3,7 +3,7 @@
 A source is *gone* only when it was absent from two passes over the list and Fini answers 404 for its ID.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db.models import Exists, F, OuterRef, QuerySet
@@ -27,7 +27,7 @@ from fini_admin.ingestion.engine.sync_walk import Place, after_page, one_more_pa
 from fini_admin.ingestion.engine.walk import WALKS_BEFORE_GET
 from fini_admin.ingestion.items import finish_items
 from fini_admin.ingestion.models import Budget, Item, ItemOutcome, Run, RunKind, Stage, Step, StepState
-from fini_admin.ingestion.reads import FIRST_GAP, request_read, watch_from
+from fini_admin.ingestion.reads import request_read
 from fini_admin.lib import lease
 from fini_admin.lib.paging import CHUNK, chunks
 from fini_admin.sources.mirror import Observation
@@ -97,7 +97,6 @@ def _take_over_page(run: Run, documents: list[Document], origin: Observation) ->
     for reason, sources in by_reason.items():
         _add_items(run, sources)
         finish_items(run.pk, Item.objects.filter(run=run, stage=Stage.ASK), ItemOutcome.DONE, reason)
-    _follow_busy(run, mine)
 
 
 def _add_items(run: Run, sources: list[Source]) -> None:
@@ -117,14 +116,6 @@ def _add_items(run: Run, sources: list[Source]) -> None:
     Run.objects.filter(pk=run.pk).update(total=F("total") + len(sources))
 
 
-def _follow_busy(run: Run, sources: QuerySet[Source]) -> None:
-    """Follow jobs that others started: until they end, nothing can be sent about these sources."""
-    now = datetime.now(UTC)
-    busy = sources.filter(state__in=(State.SENT, State.RUNNING), sent_at=None)
-    if busy.update(sent_at=now, before_job="", before_status="", before_updated=""):
-        watch_from(run.workspace, now + timedelta(seconds=FIRST_GAP))
-
-
 def _go_on(step: Step, place: Place) -> None:
     """Store the place, and end the step if nothing is left."""
     if place.is_lost:
@@ -136,7 +127,7 @@ def _go_on(step: Step, place: Place) -> None:
     elif place.done:
         for sources in chunks(list(missing.only("provider", "external_id")), CHUNK):
             _add_items(step.run, sources)
-    Step.objects.filter(pk=step.pk).update(place=place.store(), tries=0)
+    Step.objects.filter(pk=step.pk).update(place=place.store(), tries=0, doubts=0)
     if place.done:
         _ask_or_end(step)
     else:
@@ -146,7 +137,7 @@ def _go_on(step: Step, place: Place) -> None:
 def _ask_or_end(step: Step) -> None:
     """Ask for the next record by its ID; end the step if none is left."""
     if _asked(step.run).exists():
-        Step.objects.filter(pk=step.pk).update(tries=0)
+        Step.objects.filter(pk=step.pk).update(tries=0, doubts=0)
         settle.retry_later(step, 0)
     else:
         lease.give_back(Step.objects.filter(pk=step.pk), state=StepState.DONE)
@@ -206,7 +197,7 @@ def _have_read_by_id(workspace: Workspace, fini_id: str) -> None:
 
 
 def _wait_or_give_up(step: Step, error: FiniError, *, asked: bool) -> None:
-    pause = pause_before_retry(error, tries=step.tries, route="list")
+    pause = pause_before_retry(error, tries=step.tries, doubts=step.doubts, route="list")
     if pause is not None:
         settle.retry_later(step, pause)
     elif asked:

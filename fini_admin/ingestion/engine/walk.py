@@ -48,7 +48,7 @@ QUIET = timedelta(seconds=60)
 WHOLE_EVERY = timedelta(minutes=5)
 STUCK_AFTER = timedelta(hours=24)
 STUCK_EVERY = timedelta(hours=1)
-STUCK_UNTIL = timedelta(hours=48)
+LOOKED_AT_STUCK = timedelta(hours=24)
 FEW = 3
 WALKS_BEFORE_GET = 2
 MANY_WALKS = 6
@@ -64,7 +64,8 @@ def take(workspace_id: UUID, owner: str) -> bool:
 
 
 def release(workspace_id: UUID, owner: str) -> None:
-    lease.give_back(Watch.objects.filter(workspace_id=workspace_id, owner=owner), call="")
+    # One with a call is another seat's of this process, which took the watch since; or its call is closed by `recover`.
+    lease.give_back(Watch.objects.filter(workspace_id=workspace_id, owner=owner, call=""))
 
 
 def advance(workspace_id: UUID, owner: str) -> None:
@@ -180,9 +181,14 @@ def _origin_of(watch: Watch, done: Exchange[Any]) -> mirror.Observation:
 def _must_be_seen(watch: Watch, *, everything: bool = False) -> QuerySet[Source]:
     """The sources whose record this walk has to show: all followed ones, and those whose read is requested by now."""
     now = datetime.now(UTC)
-    followed = Q(sent_at__gt=now - STUCK_UNTIL)
+    followed = Q(sent_at__isnull=False) & (~Q(state=State.STUCK) | _stuck_lately(now))
     wanted = Q(wanted_since__isnull=False) if everything else Q(wanted_since__lte=now)
     return Source.objects.filter(workspace=watch.workspace).filter(followed | wanted)
+
+
+def _stuck_lately(now: datetime) -> Q:
+    """Condition: stuck for less than a day, in which it is looked at once an hour."""
+    return Q(state=State.STUCK, state_since__gt=now - LOOKED_AT_STUCK)
 
 
 def _read_in_walk(watch: Watch) -> Q:
@@ -298,7 +304,7 @@ def _next_walk(watch: Watch, now: datetime) -> datetime | None:
         times.append(max(wanted, now + timedelta(seconds=watch.gap if wanted <= now else 0)))
     if mine.filter(sent_at__isnull=False).exclude(state=State.STUCK).exists():
         times.append(now + timedelta(seconds=watch.gap))
-    elif mine.filter(state=State.STUCK, sent_at__gt=now - STUCK_UNTIL).exists():
+    elif mine.filter(_stuck_lately(now), sent_at__isnull=False).exists():
         times.append(now + STUCK_EVERY)
     if _hidden_from_walks(watch).exists():
         times.append(now)

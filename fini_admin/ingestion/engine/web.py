@@ -345,13 +345,13 @@ def _settle_rest(step: Step, left: list[Item], ids: Sequence[str] | None) -> Non
         split.split_step(step, left, step.refusal)
     elif step.items.filter(source__isnull=False).exists():
         _end_unknown(step, left, HALF_DONE)
-    elif step.tries >= SENDS:
-        reason = f"Sent {step.tries} times, and Fini never took it"
+    elif step.doubts >= SENDS:
+        reason = f"Sent {step.doubts} times, and Fini never took it"
         finish_and_release(step.run, left, ItemOutcome.FAILED, reason)
         _close(step)
     else:
         _close(step)
-        add_step(step.run, RunKind.WEB, WEB, left, tries=step.tries)
+        add_step(step.run, RunKind.WEB, WEB, left, after=step)
 
 
 def _end_unknown(step: Step, items: list[Item], reason: str) -> None:

@@ -160,13 +160,14 @@ class Run(models.Model):
 class Step(models.Model):
     """The part of a run that one call carries. The lease says which process has it, and until when (P4).
 
-    `root` is the step that this one was cut from after a refusal, `splits` how many calls that cost so far, kept
-    at the root (T4). `refusal` is what Fini said when it refused the step. `in_doubt`: a call of it had no known
-    outcome, and it may be repeated. A read asked at or after `settle_after` settles a step in *check* even if it shows
-    no trace. `deleted` is what Fini said it deleted: lists of `id` and `title` under `sources` and `articles`. A sync
-    has one step, which goes out again and again: `place` is where it is in the list (engine/sync_walk.py). Of a step
-    *web* it holds what was known before the send, and the IDs that Fini answered. A step that reads back keeps in
-    `settle_after` when it began at the head.
+    `tries` counts its calls, `doubts` those of them after which nobody knew whether Fini had done it; of a list that is
+    read page by page those since the last page. `root` is the step that this one was cut from after a refusal, `splits`
+    how many calls that cost so far, kept at the root (T4). `refusal` is what Fini said when it refused the step.
+    `in_doubt`: a call of it had no known outcome, and it may be repeated. A read asked at or after `settle_after`
+    settles a step in *check* even if it shows no trace. `deleted` is what Fini said it deleted: lists of `id` and
+    `title` under `sources` and `articles`. A sync has one step, which goes out again and again: `place` is where it is
+    in the list (engine/sync_walk.py). Of a step *web* it holds what was known before the send, and the IDs that Fini
+    answered. A step that reads back keeps in `settle_after` when it began at the head.
     """
 
     run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="steps")
@@ -176,6 +177,7 @@ class Step(models.Model):
     state = models.CharField(max_length=6, choices=StepState.choices, default=StepState.READY)
     due_at = models.DateTimeField()
     tries = models.PositiveIntegerField(default=0)
+    doubts = models.PositiveIntegerField(default=0)
     call = models.CharField(max_length=36, blank=True)
     owner = models.CharField(max_length=36, blank=True)
     lease_until = models.DateTimeField(null=True)

@@ -14,6 +14,7 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from fini_admin.fini.client import Request
+from fini_admin.fini.routes import InvalidRequest
 from fini_admin.ingestion import planned_calls, preview_store, previews
 from fini_admin.ingestion.chosen import is_chosen
 from fini_admin.ingestion.effort import efforts_of
@@ -222,16 +223,12 @@ def _preview_page(
         "number_of_calls": plan.number,
         "more_calls": max(0, plan.number - SHOWN),
         "opened": opened,
-        "body": _indented_body(planned_calls.request_of(found, opened)) if opened else "",
+        "body": _body_of(found, opened) if opened else "",
     }
     context |= _effort_context(request, found, plan, total)
-    if found.kind == RunKind.INGEST:
+    if is_chosen(found) or found.kind == RunKind.INGEST:
         context["chosen"] = chosen_rows(found, _number_in(request.GET, "from"))
-    elif is_chosen(found):
-        context |= {
-            "chosen": chosen_rows(found, _number_in(request.GET, "from")),
-            "doings": _counts_by_way(found),
-        }
+        context["doings"] = _counts_by_way(found) if is_chosen(found) else []
     elif found.kind in WITH_GROUPS:
         context |= _group_context(found, request.GET, answer)
     status = 422 if form.is_bound else 200
@@ -300,6 +297,14 @@ def _button_of_chosen(found: Preview, total: int) -> ConfirmButton:
         return ConfirmButton("retry", "Retry {n}", total, look)
     words = {RunKind.DELETE: "Delete {n}", RunKind.REGISTER: "Register {n} again"}
     return ConfirmButton(str(found.kind), words.get(RunKind(found.kind), "Refresh {n}"), total, look)
+
+
+def _body_of(found: Preview, opened: planned_calls.PlannedCall) -> str:
+    """A planned call's body, or what Fini would refuse about it."""
+    try:
+        return _indented_body(planned_calls.request_of(found, opened))
+    except InvalidRequest as error:
+        return f"What cannot be sent together is left out or refused by the run: {error}"
 
 
 def _indented_body(call: Request[Any] | None) -> str:

@@ -145,12 +145,20 @@ def _remove_selected(request: WorkspaceRequest, form: QueueFilters) -> HttpRespo
 
 def _undo_removal(request: WorkspaceRequest, form: QueueFilters) -> HttpResponse:
     """Put back what one removal took out, less what went on meanwhile."""
-    at = parse_datetime(request.POST.get("at", ""))
+    at = _time_in(request.POST.get("at", ""))
     sources = removed_at(request.workspace, at) if at and at.tzinfo else []
     if not sources:
         raise NothingToDo("There is nothing to put back")
     moved = put_sources_back(by=request.by, workspace=request.workspace, sources=sources)
     return _report_moved(request, moved, "put back into the queue")
+
+
+def _time_in(text: str) -> datetime | None:
+    """The time that a text names; None for one that names none, as 30 February."""
+    try:
+        return parse_datetime(text)
+    except ValueError:
+        return None
 
 
 def _put_back_selected(request: WorkspaceRequest, form: QueueFilters) -> HttpResponse:

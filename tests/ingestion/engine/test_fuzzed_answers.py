@@ -313,6 +313,7 @@ def work_to_the_end(scene: Scene, run: Run) -> None:
             Source.objects.filter(workspace=scene.workspace, sent_at__isnull=False).update(
                 sent_at=datetime.now(UTC) - timedelta(hours=25)
             )
+            Watch.objects.filter(workspace=scene.workspace).update(whole_at=datetime.now(UTC))
             loop.mark_stuck()
 
 

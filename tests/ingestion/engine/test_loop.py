@@ -188,7 +188,9 @@ def test_what_cannot_be_marked_stuck_stops_no_other_workspace(monkeypatch: pytes
             workspace, "notion", [str(UUID(int=7))], Observation("call", datetime.now(UTC))
         )
         long_ago = datetime.now(UTC) - timedelta(hours=25)
-        Source.objects.filter(pk=source.pk).update(state="running", sent_at=long_ago)
+        Source.objects.filter(pk=source.pk).update(
+            state="running", sent_at=long_ago, read_at=datetime.now(UTC)
+        )
     plain = budget.lock_budget
     monkeypatch.setattr(budget, "lock_budget", lambda one: 1 / 0 if one == faulty else plain(one))
     loop.mark_stuck()

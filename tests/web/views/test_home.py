@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from fini_admin.ingestion import runs
+from fini_admin.ingestion import runs, steering
 from fini_admin.ingestion.models import QueueEntry, Run, Worker
 from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import ApiKey, Workspace
@@ -186,6 +186,22 @@ def test_what_needs_a_person_is_said(
     assert [re.sub(r" .*", "", need) for need in needs(client)] == ["No", "Fini", "1", "1", "2"]
     ApiKey.objects.all().delete()
     assert "The workspace has no live key: nothing can be asked of Fini." in needs(client)
+
+
+def test_that_somebody_holds_all_work_is_said_on_home_and_on_an_open_list_of_runs(
+    acme: Workspace, client: Client, at_work: None
+) -> None:
+    client.force_login(people.member(acme, "admin"))
+    runs = client.get("/w/acme/runs/").content.decode()
+    assert "Hold everything</button>" in runs
+    steering.hold(by=by("bob@example.com"), workspace=acme)
+    assert needs(client) == ["bob@example.com holds everything: nothing is sent to Fini."]
+    mark = re.findall(r'data-mark="([^"]*)"', runs)[0]
+    told = client.get("/w/acme/runs/", headers={"HX-Request": "true", "X-Seen": f"{mark} list"})
+    assert '<hx-partial hx-target="#hold"' in told.content.decode()
+    assert "Let everything go on</button>" in told.content.decode()
+    steering.release(by=by("bob@example.com"), workspace=acme)
+    assert needs(client) == []
 
 
 def test_what_was_taken_out_of_the_queue_leads_to_its_lane(

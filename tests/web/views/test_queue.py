@@ -325,3 +325,8 @@ def test_25_000_are_counted_exactly_and_all_of_them_sent(editor: Client, acme: W
     answer = editor.post(PAGE, {"do": "send", "id": select_all(editor)}, headers=HTMX)
     assert "Send 25,000 to ingestion" in answer.content.decode()
     assert contents(Preview.objects.get())["entries"] == pks(bulk)
+
+
+@pytest.mark.parametrize("at", ["", "yesterday", "2026-02-30T00:00:00+00:00", "2026-11-28T10:00:00", "\x00"])
+def test_an_undo_of_no_time_puts_nothing_back_and_says_so(editor: Client, at: str) -> None:
+    assert "There is nothing to put back" in said(editor.post(PAGE, {"do": "undo", "at": at}, follow=True))

@@ -258,3 +258,57 @@ def test_a_sorted_list_goes_on_page_by_page(editor: Client, acme: Workspace, sor
     values = [(row.title if sort == "title" else row.state_since, row.pk) for row in rows]
     assert values == sorted(values, reverse=names == "desc")
     assert f"sort={sort}" in said(editor, f"{SOURCES}?sort={sort}")
+
+
+def test_the_preview_of_a_retry_that_ingests_shows_what_it_holds(editor: Client, acme: Workspace) -> None:
+    never = [known(acme, name, state="registered", job_id="", job_status="") for name in "ab"]
+    again = failed(acme, "c")
+    ended_run(acme, "ingest", [(source, "refused", "bad ID") for source in [*never, again]])
+    preview = preview_after(editor.post(RETRY))
+    assert preview.kind == RunKind.INGEST
+    page = said(editor, f"/w/acme/previews/{preview.token}/")
+    assert "<strong>3</strong> in the order of sending" in page
+    assert all(f"Title {name}" in page for name in "abc")
+    assert "3</span> IDs: 2 will be ingested for the first time, 1 will be refreshed </strong>" in page
+
+
+def test_two_ids_that_came_to_one_source_are_one_retry(editor: Client, acme: Workspace) -> None:
+    one, other = failed(acme, "a"), failed(acme, "b")
+    ended_run(acme, "web", [(one, "failed", "why"), (one, "failed", "why"), (other, "failed", "why")])
+    preview = preview_after(editor.post(RETRY))
+    assert held(preview) == [one.pk, other.pk]
+    assert preview.summary["skipped"] == {
+        "Another ID of the run came to the same source, which is tried again once": 1
+    }
+
+
+def test_a_run_with_many_failures_does_not_say_that_there_are_none(editor: Client, acme: Workspace) -> None:
+    run = ended_run(acme, "refresh", [(failed(acme, "a"), "failed", "why")], state="running", ended_at=None)
+    assert "<bdi>why</bdi>" in said(editor, "/w/acme/runs/41/")
+    Run.objects.filter(pk=run.pk).update(failed=101)
+    page = said(editor, "/w/acme/runs/41/")
+    assert "101 of this run. Their reasons are listed here as soon as it has ended." in page
+    assert "Nothing so far" not in page
+
+
+def test_a_run_that_did_not_succeed_does_not_say_that_nothing_needs_attention(
+    editor: Client, acme: Workspace
+) -> None:
+    run = ended_run(acme, "sync", [], error="It was stopped")
+    part = said(editor, "/w/acme/runs/41/?part=list", headers=HTMX)
+    assert "Nothing needs attention" not in part
+    Run.objects.filter(pk=run.pk).update(error="")
+    assert "Nothing needs attention" in said(editor, "/w/acme/runs/41/?part=list", headers=HTMX)
+
+
+def test_what_cannot_be_registered_again_is_left_out_and_says_why(admin: Client, acme: Workspace) -> None:
+    gone = {"state": "gone"}
+    whole, typeless = known(acme, "a", **gone), known(acme, "b", mime_type="", **gone)
+    ended_run(acme, "delete", [(whole, "done", ""), (typeless, "done", "")])
+    preview = preview_after(admin.post("/w/acme/runs/41/register-again/"))
+    assert preview.summary["skipped"] == {"It cannot be registered: mimeType is missing": 1}
+    row = preview.rows.get()
+    row.content["resource"]["title"] = ""
+    row.save()
+    page = said(admin, f"/w/acme/previews/{preview.token}/?call=1")
+    assert "What cannot be sent together is left out or refused by the run: title is missing" in page

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from fini_admin.ingestion import web
+from fini_admin.ingestion import previews, retries, web
 from fini_admin.ingestion.models import Preview, Run, RunKind
 from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import Workspace
@@ -246,3 +246,22 @@ def test_a_runs_page_says_under_which_address_fini_keeps_a_page(
     shown = page(editor, "/w/acme/runs/1/")
     assert "Fini keeps it under" in shown
     assert f"{SITE}/new" in shown
+
+
+def test_a_retry_of_a_crawl_that_ingested_sends_its_addresses_and_the_page_shows_the_crawl(
+    connected: Workspace, editor: Client, sandbox: Sandbox
+) -> None:
+    found = crawl(editor, connected, SITE)
+    address = web.kept(found).earliest("position").external_id
+    sandbox.settings(outcomes={address: "failed"})
+    whole = web.start_crawl(by=by("ada@example.com"), workspace=connected, links=[SITE], then_ingest=True)
+    drive(connected)
+    sandbox.settings(outcomes={})
+    preview = retries.freeze_run(by=by("ada@example.com"), run=Run.objects.get(pk=whole.pk))
+    again = previews.confirm(by=by("ada@example.com"), preview=preview)
+    assert again.kind == "web"
+    drive(connected)
+    assert ends(again) == {"done": 1}
+    assert f'href="/w/acme/runs/{whole.number}/"' in page(editor)
+    Run.objects.filter(pk=again.pk).update(kind="crawl", crawl=None)  # as an older version started it
+    assert f'href="/w/acme/runs/{whole.number}/"' in page(editor)

@@ -7,15 +7,19 @@ from django.core.management.base import CommandParser
 from fini_admin.cli import base as commands
 from fini_admin.cli.runs import RunCommand
 from fini_admin.fini.providers import PROVIDERS
+from fini_admin.ingestion.discovery import start
 from fini_admin.ingestion.models import Run
-from fini_admin.ingestion.runs import start_discover
+from fini_admin.ingestion.preview_store import new_token
 from fini_admin.workspaces.models import Workspace
 
 
 class Command(RunCommand):
     """Start a discovery."""
 
-    help = "List what can be imported from a connected provider; prints the run's number."
+    help = (
+        "List what can be imported from a connected provider; prints the run's number. While that is going on, the"
+        " same run."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
@@ -24,4 +28,4 @@ class Command(RunCommand):
         )
 
     def start(self, workspace: Workspace, *, provider: str = "", **_: Any) -> Run:
-        return start_discover(by=commands.by(), workspace=workspace, provider=provider)
+        return start(by=commands.by(), workspace=workspace, provider=provider, token=new_token())

@@ -150,6 +150,7 @@ def sweep() -> None:
     previews.delete_expired()
     loop.forget_dead(Process.owner)
     loop.mark_stuck()
+    loop.stop_waiting()
     steering.finish_stops()
     loop.reopen_calls()
     end_fallbacks()

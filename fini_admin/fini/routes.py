@@ -200,12 +200,14 @@ def _distinct(entries: Sequence[str]) -> list[str]:
 
 
 def is_url(value: str) -> bool:
-    """Whether a text is an http(s) URL with a host, without white space."""
+    """Whether a text is an http(s) URL with a host and, if any, a port, without white space."""
     try:
         parts = urlsplit(value)
-    except ValueError:
+        named = (
+            parts.scheme in ("http", "https") and bool((parts.hostname or "").strip(".")) and parts.port != 0
+        )
+    except ValueError:  # its port may be no number, or too large a one
         return False
-    named = parts.scheme in ("http", "https") and bool(parts.hostname)
     return named and not re.search(r"\s", value) and is_sendable(value)
 
 

@@ -37,6 +37,14 @@ _KNOWN: tuple[tuple[str, Cause], ...] = (
         ),
     ),
     (
+        r"^The API key may not do this.*another workspace",
+        Cause(
+            "It belongs to another workspace of Fini",
+            "Look on Keys which Fini workspace the live key opens, and take out what is not in it.",
+            helps=False,
+        ),
+    ),
+    (
         r"^The API key may not do this|required scopes?",
         Cause(
             "The API key lacks a scope",

@@ -66,9 +66,11 @@ def _batches(plan: CallPlan, ids: int) -> int:
 
 
 def _writes(plan: CallPlan, ids: int, *, then_ingest: bool) -> int:
-    """Only a register's IDs are ticked, and they have one provider; each of its batches may be ingested as well."""
-    if plan.preview.kind != RunKind.REGISTER or plan.preview.summary.get("ways"):
+    """A register's IDs and addresses are ticked, and have one provider; what is registered may be ingested as well."""
+    if plan.preview.kind not in (RunKind.REGISTER, RunKind.WEB) or plan.preview.summary.get("ways"):
         return plan.number
+    if plan.preview.kind == RunKind.WEB:
+        return _batches(plan, ids)
     return _batches(plan, ids) * (2 if then_ingest else 1)
 
 

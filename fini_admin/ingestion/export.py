@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 
 from fini_admin.audit.chain import utc_text
 from fini_admin.sources.models import DiscoveredResource, Source
 from fini_admin.sources.queries import with_lane
-from fini_admin.sources.states import ever_ingested
+from fini_admin.sources.selection import has_own_type
+from fini_admin.sources.states import State, ever_ingested
 from fini_admin.workspaces.models import Workspace
 
 PAGE = 1000
@@ -65,19 +66,24 @@ def _row_of(source: Any) -> dict[str, Any]:
 
 
 def resources(workspace: Workspace, provider: str) -> Iterator[dict[str, str]]:
-    """What discovery listed of a provider, each resource once, as `register` takes it."""
-    listed = DiscoveredResource.objects.filter(workspace=workspace, provider=provider, leaf=True).order_by(
-        "position", "pk"
-    )
-    seen: set[str] = set()
-    for resource in listed.iterator(1000):
-        if resource.external_id in seen:
+    """What discovery listed of a provider, as `register` takes it: each resource once, as the latest listing has it.
+
+    Of what the latest discovery left out, only what is in Fini: anything else the provider removed. A type that is the
+    provider's default was not stated.
+    """
+    leaves = DiscoveredResource.objects.filter(workspace=workspace, provider=provider, leaf=True)
+    newest = dict(leaves.order_by().values_list("external_id").annotate(Max("listed_run")))
+    latest = max(newest.values(), default=0)
+    same = Source.objects.filter(workspace=workspace, provider=provider, id_key=OuterRef("id_key"))
+    known = leaves.filter(Q(listed_run=latest) | Exists(same.exclude(state=State.GONE)))
+    for resource in known.order_by("position", "pk").iterator(1000):
+        if newest.get(resource.external_id) != resource.listed_run:
             continue
-        seen.add(resource.external_id)
+        del newest[resource.external_id]
         yield {
             "originalUrl": resource.original_url,
             "title": resource.title,
             "externalId": resource.external_id,
-            "mimeType": resource.mime_type,
+            "mimeType": resource.mime_type if has_own_type(resource) else "",
             "object": resource.object,
         }

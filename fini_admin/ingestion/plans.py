@@ -88,6 +88,8 @@ def plan_for_item(
     registers = run.kind == RunKind.REGISTER and not run.then_ingest
     if source is None or registers:
         return ItemPlan(Action.REGISTER) if resource else ItemPlan(Action.NOTHING, NOTHING_KNOWN)
+    if run.kind == RunKind.REFRESH and outcome != ItemOutcome.UNKNOWN:
+        return plan_refresh(source, holders)  # usable as it may be: that is what was to be refreshed
     return plan_for_source(source, holders, read_first=outcome == ItemOutcome.UNKNOWN)
 
 

@@ -67,6 +67,8 @@ def read_answer(
         if row.position is None or not (row.content or {}).get("untitled"):
             continue
         name = title_field(row.position)
+        if name not in fields:  # its number was written another way, which no page does
+            continue
         title = titles[row.position] = strip_unseen(fields[name][-1])
         if answer.sends(row.group, row.position) and (said := about_key(name) or title_fault(title)):
             faults[row.position] = said

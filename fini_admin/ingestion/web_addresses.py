@@ -15,6 +15,7 @@ ANY = "*"
 NOT_INCLUDED = "No include pattern matches"
 _UUID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
 _WORD = re.compile(r"[\w-]+")
+_BETWEEN = re.compile(r"\s+|[,;]+(?=https?://)")  # a comma belongs to an address, unless another one follows
 
 
 @dataclass(slots=True)
@@ -31,11 +32,11 @@ class PastedAddresses:
 
 
 def read_addresses(text: str) -> PastedAddresses:
-    """The addresses in a text, one a line or with blanks between; one that stands there again is left out."""
+    """The addresses in a text, one a line or with blanks or commas between; one that stands there again is left out."""
     found = PastedAddresses()
     first: dict[str, int] = {}
     for number, line in enumerate(text.splitlines(), 1):
-        for written in line.split():
+        for written in _BETWEEN.split(line):
             address = strip_unseen(written).rstrip(",;")
             if not address:
                 continue

@@ -19,6 +19,7 @@ from fini_admin.people import letters, mail, trail
 from fini_admin.people.access import lock_people
 from fini_admin.people.models import LinkRequest
 from fini_admin.workspaces.models import User
+from fini_admin.workspaces.workspaces import lock_installation
 
 GONE = "This log-in is no longer asked for. Look at the page again."
 TAKEN = "This log-in is linked to {email} already."
@@ -37,6 +38,7 @@ def link_first(request: HttpRequest, login: SocialLogin) -> bool:
     """
     account = login.account
     with transaction.atomic():
+        lock_installation()  # before the person's row, as in all acts on people
         person = User.objects.select_for_update(no_key=True).get(pk=login.user.pk)
         if not SocialAccount.objects.filter(user=person, provider=account.provider).exists():
             login.connect(request, person)

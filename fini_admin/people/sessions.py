@@ -20,6 +20,7 @@ from fini_admin.audit.names import Activity, By
 from fini_admin.people import trail
 from fini_admin.people.allauth_internals import client_ip
 from fini_admin.workspaces.models import User
+from fini_admin.workspaces.workspaces import lock_installation
 
 BEGUN, USED = "begun", "used"
 TOO_OLD, UNUSED = "begun too long ago", "not used too long"
@@ -85,9 +86,11 @@ def close(keys: list[str]) -> int:
 
 
 def close_all(user: User, *, but: str | None = None) -> int:
-    """End all of a person's sessions but the one with this key; returns how many there were."""
+    """End all of a person's sessions but the one with this key; returns how many of them had not timed out."""
     rows = UserSession.objects.filter(user=user).exclude(session_key=but or "")
-    return close(list(rows.values_list("session_key", flat=True)))
+    still_open = open_sessions(user).exclude(session_key=but or "").count()
+    close(list(rows.values_list("session_key", flat=True)))
+    return still_open
 
 
 def clear() -> int:
@@ -106,6 +109,7 @@ def clear() -> int:
 @transaction.atomic
 def end_session(*, by: By, session: UserSession) -> None:
     """End one session, with its row in the trail."""
+    lock_installation()
     if close([session.session_key]):
         trail.write(Activity.SESSIONS_ENDED, by, email=session.user.email, sessions=1)
 
@@ -113,6 +117,7 @@ def end_session(*, by: By, session: UserSession) -> None:
 @transaction.atomic
 def end_other_sessions(*, by: By, user: User, but: str | None) -> int:
     """End all of a person's sessions but the one with this key, with a row in the trail; returns how many."""
+    lock_installation()
     ended = close_all(user, but=but)
     if ended:
         trail.write(Activity.SESSIONS_ENDED, by, email=user.email, sessions=ended)

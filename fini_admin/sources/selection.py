@@ -132,10 +132,10 @@ def to_register(
 
 
 def _type_of(row: DiscoveredResource, mime_type: str) -> str:
-    return row.mime_type if _has_own_type(row) else mime_type
+    return row.mime_type if has_own_type(row) else mime_type
 
 
-def _has_own_type(row: DiscoveredResource) -> bool:
+def has_own_type(row: DiscoveredResource) -> bool:
     """Whether discovery stated the type: for Zendesk and Confluence the provider's default counts as not stated."""
     return bool(row.mime_type) and (
         row.provider == "notion" or row.mime_type != PROVIDERS[row.provider].mime_type

@@ -40,9 +40,9 @@ def save(
 
 @transaction.atomic
 def remove(*, by: By, search: SavedSearch) -> None:
-    """Remove a saved search."""
-    search.delete()
-    if search.shared:
+    """Remove a saved search. Safe to repeat."""
+    gone, _ = search.delete()
+    if gone and search.shared:
         _record(by, search, Activity.SEARCH_WITHDRAWN)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command, get_commands, load_command_class
-from django.db import OperationalError
+from django.db import OperationalError, connection
 
 from fini_admin.audit.names import By, Origin
 from fini_admin.cli import base
@@ -245,3 +245,20 @@ def test_a_failed_command_exits_1_with_one_line_as_a_process(tmp_path):
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1), done.stderr
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nobody_is_kept_from_writing_while_a_password_is_typed(said, monkeypatch):
+    class Slow(io.StringIO):
+        def read(self, *given):
+            assert not connection.in_atomic_block
+            return super().read(*given)
+
+        def readline(self, *given):
+            assert not connection.in_atomic_block
+            return super().readline(*given)
+
+    people.workspace()
+    monkeypatch.setattr(sys, "stdin", Slow(people.PASSWORD))
+    assert said("add_user", "ada@example.com", "--role", "viewer", "--workspace", "acme")[0] == 0
+    assert Membership.objects.get().user.check_password(people.PASSWORD)

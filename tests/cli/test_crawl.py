@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from fini_admin.cli.management.commands.crawl import Command
 from fini_admin.ingestion.models import Run
+from fini_admin.ingestion.steering import STOPPED
 from fini_admin.workspaces.models import Workspace
 from tests.support.sandbox import Sandbox
 from tests.support.work import drive, ends
@@ -58,3 +60,11 @@ def test_what_fini_would_refuse_is_not_handed_over(acme: Workspace, arguments: l
 def test_an_address_where_an_id_belongs_is_named_so(acme: Workspace, command: str) -> None:
     with pytest.raises(CommandError, match="is an address"):
         call_command(command, "acme", f"{SITE}/1")
+
+
+def test_a_crawl_that_was_stopped_before_all_was_sent_did_not_succeed(connected: Workspace) -> None:
+    run = crawl(connected, SITE, "--ingest", "--exclude", "*/1")
+    assert Command().follow(run)
+    left_out = run.items.filter(outcome="skipped")
+    assert left_out.update(reason=STOPPED)
+    assert not Command().follow(run)

@@ -9,6 +9,10 @@ from fini_admin.ingestion.steering import IN_DOUBT, STOPPED
 from fini_admin.sandbox import jobs
 
 KNOWN = [
+    (
+        "The API key may not do this: The record belongs to another workspace",
+        "It belongs to another workspace of Fini",
+    ),
     ("Fini failed on it: Failed to fetch content: the page answered 404", "The page is not there"),
     ("Fini failed on it: Failed to fetch content: the page answered 403", "The page needs a log-in"),
     (

@@ -111,3 +111,11 @@ def test_what_another_run_has_is_named() -> None:
 )
 def test_what_was_read_first_goes_on_as_its_record_says(held: Source, plan: ItemPlan) -> None:
     assert after_reading(held) == plan
+
+
+@pytest.mark.parametrize("outcome", ["refused", "failed"])
+def test_a_refresh_that_was_not_done_is_tried_again_though_the_source_is_usable(outcome: str) -> None:
+    plan = plan_for_item(run("refresh"), outcome, source("usable"), None, {})
+    assert plan == ItemPlan(Action.REFRESH)
+    assert plan_for_item(run("ingest"), outcome, source("usable"), None, {}).way == Action.NOTHING
+    assert plan_for_item(run("refresh"), "unknown", source("usable"), None, {}).way == Action.READ

@@ -137,3 +137,17 @@ def test_hosts_with_and_without_www_are_the_same_only_loosely() -> None:
     one, other = "https://acme.example/a/", "https://www.acme.example/a/index.html"
     assert address_key(one) != address_key(other)
     assert loose_key(one) == loose_key(other)
+
+
+@pytest.mark.parametrize("between", [",", ";", ", ", ",\n", " "])
+def test_two_addresses_on_one_line_are_two(between: str) -> None:
+    found = read_addresses(f"https://a.example/x{between}https://a.example/y,")
+    assert found.addresses == ["https://a.example/x", "https://a.example/y"]
+    assert read_addresses("https://a.example/x,y").addresses == ["https://a.example/x,y"]
+
+
+@pytest.mark.parametrize(
+    "address", ["https://a.b:abc/", "https://a.b:99999/", "https://../x", "https://a.b:0/"]
+)
+def test_an_address_that_leads_nowhere_is_named(address: str) -> None:
+    assert "is not an http(s) address" in address_fault(address)

@@ -1,6 +1,7 @@
 """Own sessions: listed, ended, timed out."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from allauth.usersessions.models import UserSession
@@ -9,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from fini_admin.people import access, sessions
 from fini_admin.people.browsers import name as browser_name
@@ -333,3 +335,15 @@ class TestSwitchedOff:
         assert signed_in(client)
         detail = {"email": ADDRESS, "sessions_ended": 1}
         assert trail("second_factor.removed") == [("second_factor.removed", root.email, detail)]
+
+
+def test_ending_others_counts_those_that_the_page_lists(client, ada):
+    another()
+    another()
+    idle = UserSession.objects.earliest("pk")
+    UserSession.objects.filter(pk=idle.pk).update(last_seen_at=timezone.now() - timedelta(hours=2))
+    log_in(client)
+    assert len(numbers(client)) == 1
+    kept = client.session.session_key
+    assert sessions.end_other_sessions(by=by(ADDRESS), user=ada, but=kept) == 1
+    assert list(UserSession.objects.values_list("session_key", flat=True)) == [kept]

@@ -9,6 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from fini_admin.fini.providers import Node
+from fini_admin.ingestion import export
 from fini_admin.lib import paging
 from fini_admin.sources import selection, tree
 from fini_admin.sources.mirror import Observation, move_all
@@ -281,3 +282,12 @@ def test_an_older_discovery_that_answers_late_changes_nothing(acme: Workspace) -
     listed(acme, [leaf("7")], run=1)
     assert set(DiscoveredResource.objects.values_list("listed_run", flat=True)) == {2}
     assert tree.read(scope, {}).number.new == 6
+
+
+def test_an_export_has_each_page_as_the_latest_discovery_lists_it(acme: Workspace) -> None:
+    listed(acme, [branch("old", leaf("1", title="Before")), leaf("2"), leaf("3")], run=1)
+    source(acme, "3", "usable")
+    listed(acme, [branch("new", replace(leaf("1", title="After"), mime_type="text/html"))], run=2)
+    rows = {row["externalId"]: row for row in export.resources(acme, "zendesk")}
+    assert set(rows) == {"1", "3"}  # what is gone from the list and not in Fini was removed by the provider
+    assert (rows["1"]["title"], rows["1"]["mimeType"]) == ("After", "")

@@ -32,6 +32,8 @@ _READ_IN_VAIN = 50_000_000
 
 # Columns that nobody asked for may be long, a page's whole text for instance. The limit is one for the process.
 csv.field_size_limit(2**31 - 1)
+# Columns that our own export of sources has, and hardly any other file.
+_OF_EXPORTS = {"first_seen", "last_seen"}
 
 
 def read_csv(text: str) -> FileRows:
@@ -64,12 +66,21 @@ def read_csv(text: str) -> FileRows:
     return _rows(records, columns, separator)
 
 
+def as_meant(text: str, *, exported: bool) -> str:
+    """A text without the apostrophe that an export sets before a formula.
+
+    Somebody else's file may begin a title with a quotation: '@mention' in comments.
+    """
+    return unescape_formula(text) if exported or "'" not in text[1:] else text
+
+
 def _rows(records: Iterator[FileRow], columns: Sequence[str], separator: str) -> FileRows:
+    exported = set(columns) >= _OF_EXPORTS
     for record in records:
         if record.problem:
             yield record
             continue
-        values = [unescape_formula(value) for value in record.values]
+        values = [as_meant(value, exported=exported) for value in record.values]
         surplus = any(strip_unseen(value) for value in values[len(columns) :])
         problem = (
             f"it has {len(values)} values and the header {len(columns)} columns: put a value that holds a"

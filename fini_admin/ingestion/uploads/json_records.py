@@ -319,7 +319,9 @@ def kind_of(value: Any) -> str:
         return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
-    names = {str: "a text", int: "a number", float: "a number", list: "a list", dict: "an object"}
+    if isinstance(value, dict):
+        return "an object"
+    names = {str: "a text", int: "a number", float: "a number", list: "a list"}
     return names[type(value)]
 
 

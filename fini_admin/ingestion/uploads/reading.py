@@ -16,6 +16,7 @@ from fini_admin.ingestion.uploads.delimited import read_csv
 from fini_admin.ingestion.uploads.json_records import is_json, kind_of, read_json
 from fini_admin.ingestion.uploads.rows import FileRow, FileRows, Unreadable, check_number
 from fini_admin.ingestion.uploads.workbook import read_workbook
+from fini_admin.sources.states import State
 
 # Which of these external IDs are those of sources, letter for letter.
 Known = Callable[[Collection[str]], Collection[str]]
@@ -185,6 +186,8 @@ def _problem(row: FileRow, provider: str) -> str:
     if isinstance(other, str) and other in SOURCES and other != provider:
         todo = "register it there" if other in PROVIDERS else "Fini takes it by other ways, take the line out"
         return f"its source is {other}, not {provider}: {todo}"
+    if row.values.get("state") == State.GONE:  # as an export says it
+        return "is no longer in Fini: to register it again, take its state out"
     said = {wire: _wrong_type(row, wire) for wire in FIELDS}
     said |= {wire: fault(own, _text(row.values.get(wire))) for wire, own in FIELDS.items() if not said[wire]}
     return "; ".join(f"{wire} {problem}" for wire, problem in said.items() if problem)

@@ -13,9 +13,9 @@ import openpyxl
 from openpyxl.worksheet.worksheet import Worksheet
 
 from fini_admin.fini.external_ids import SPREADSHEET_DIGITS, SPREADSHEET_ERRORS
-from fini_admin.ingestion.uploads.delimited import columns_of
+from fini_admin.ingestion.resource_rules import FIELDS
+from fini_admin.ingestion.uploads.delimited import as_meant, columns_of
 from fini_admin.ingestion.uploads.rows import FileRow, FileRows, Unreadable, excerpt
-from fini_admin.lib.download import unescape_formula
 
 # A workbook is packed: a small file may hold very much.
 MOST_UNPACKED = 64 * 1024 * 1024
@@ -100,7 +100,9 @@ def _rows(sheet: Worksheet) -> FileRows:
         values = dict(zip(columns, map(_plain, cells), strict=False))
         surplus = any(value is not None for value in cells[len(columns) :])
         problem = "it has a value in a column that the header does not name" if surplus else ""
-        wrong = next((said for name, value in values.items() if (said := _fault(name, value))), "")
+        wrong = next(
+            (said for name, value in values.items() if name in FIELDS and (said := _fault(name, value))), ""
+        )
         yield FileRow(line, values, shown, problem or wrong, from_workbook=True)
 
 
@@ -134,7 +136,7 @@ def _plain(value: Any) -> Any:
     """A cell's value as JSON would have it: whole numbers without .0, texts without an export's apostrophe."""
     if isinstance(value, float) and value.is_integer() and abs(value) < 10**SPREADSHEET_DIGITS:
         return int(value)
-    return unescape_formula(value) if isinstance(value, str) else value
+    return as_meant(value, exported=False) if isinstance(value, str) else value
 
 
 def _fault(name: str, value: Any) -> str:

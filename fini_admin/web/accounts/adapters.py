@@ -32,6 +32,7 @@ from fini_admin.people.allauth_internals import (
     person_logging_in,
 )
 from fini_admin.workspaces.models import User
+from fini_admin.workspaces.workspaces import lock_installation
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +81,15 @@ class AccountAdapter(CountedByAddress, DefaultAccountAdapter):  # type: ignore[m
             messages.info(request, BEGIN_ANEW)
             raise ImmediateHttpResponse(redirect("account_login"))
         super().login(request, user)
+
+    @sensitive_variables("password")
+    def set_password(self, user: User, password: str) -> None:
+        """As allauth's, but of the password alone: whoever is switched off meanwhile stays so. In a transaction."""
+        lock_installation()
+        if not User.objects.filter(pk=user.pk, is_active=True).exists():
+            raise ImmediateHttpResponse(redirect("account_inactive"))
+        user.set_password(password)
+        user.save(update_fields=["password"])
 
     @sensitive_variables("credentials")
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:

@@ -41,6 +41,7 @@ from fini_admin.web.key_guard import as_typed
 from fini_admin.web.pages import redirect_to
 from fini_admin.web.permissions import SignedInRequest, View, superuser_only
 from fini_admin.workspaces.models import User
+from fini_admin.workspaces.workspaces import lock_installation
 
 log = logging.getLogger(__name__)
 
@@ -102,6 +103,7 @@ class SetUp(NextRedirectMixin, ActivateTOTPView):  # type: ignore[misc]  # allau
 
     @transaction.atomic
     def form_valid(self, form: Form) -> HttpResponse:
+        lock_installation()
         answer: HttpResponse = super().form_valid(form)
         second_factor.end_set_up(self.request.session)
         trail.write(Activity.SECOND_FACTOR_ADDED, self.request.by)
@@ -113,6 +115,7 @@ class TakeAway(DeactivateTOTPView):  # type: ignore[misc]  # allauth has no type
 
     @transaction.atomic
     def form_valid(self, form: Form) -> HttpResponse:
+        lock_installation()
         answer: HttpResponse = super().form_valid(form)
         trail.write(Activity.SECOND_FACTOR_REMOVED, self.request.by)
         return answer
@@ -142,6 +145,7 @@ class NewCodes(GenerateRecoveryCodesView):  # type: ignore[misc]  # allauth has 
 
     @transaction.atomic
     def form_valid(self, form: Form) -> HttpResponse:
+        lock_installation()
         answer: HttpResponse = super().form_valid(form)
         trail.write(Activity.RECOVERY_CODES_RENEWED, self.request.by)
         return answer

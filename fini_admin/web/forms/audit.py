@@ -141,6 +141,8 @@ class TrailFilters(Filters):
             if name not in NO_KEYS and value not in ("", None):
                 self._take(name, value)
         wrong = []
+        if "who" not in self.fields and self.data.get("who"):
+            wrong.append("the person is left out, for only admins search by person.")
         for term in search.parse(self.cleaned_data.get("q") or ""):
             try:
                 self._take_term(term)

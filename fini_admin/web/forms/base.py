@@ -77,6 +77,8 @@ class TimeField(forms.DateTimeField):
         """As Django's, but an hour that clocks repeat is read as the first, and one that they skip is invalid."""
         with timezone.override(PLAIN_ZONE):
             at: datetime | None = super().to_python(value)
+        if at is not None and not EARLIEST <= at.year <= LATEST:  # before a zone moves it out of the calendar
+            raise ValidationError(f"Enter a year from {EARLIEST} on.")
         if at is None or at.tzinfo is not PLAIN_ZONE:  # the text names a zone
             return at
         zone = timezone.get_current_timezone()
@@ -85,12 +87,6 @@ class TimeField(forms.DateTimeField):
         if instant.astimezone(zone) != local:  # an hour that clocks skip
             raise ValidationError(self.error_messages["invalid"], code="invalid")
         return instant
-
-    def clean(self, value: Any) -> datetime | None:
-        at: datetime | None = super().clean(value)
-        if at and not EARLIEST <= at.year <= LATEST:
-            raise ValidationError(f"Enter a year from {EARLIEST} on.")
-        return at
 
 
 class YesNoField(TypedChoice):

@@ -21,6 +21,7 @@ WIDTHS = tuple(
     for minutes in (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1_440, 10_080, 43_200, 525_600)
 )
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
 _SENT = {str(kind): name for name, kind in KINDS.items()}
 
 
@@ -109,30 +110,30 @@ def _facets(links: SearchLinks, calls: Sequence[CallFacts]) -> Iterable[Facet]:
     for key, value_of in FACETS.items():
         if key not in links.fields:
             continue
-        counted = Counter(filter(None, map(value_of, calls)))
+        counted = Counter(value for call in calls for value in value_of(call) if value)
         for value, number in counted.most_common(MOST_FACETS):
             if number < len(calls):
                 said = value if key != "run" else f"run {value}"
                 yield Facet(said, intcomma(number), links.with_terms({key: value}))
 
 
-def _outcome(call: CallFacts) -> str:
-    """What went wrong; empty for *done*, which most calls are."""
-    return "" if call.error is None else _SENT.get(call.kind, call.outcome)
+def _outcomes(call: CallFacts) -> tuple[str, ...]:
+    """What went wrong, as a search finds it: a lost call is *unknown* as well; nothing for *done*, which most are."""
+    return () if call.error is None else (call.outcome, _SENT.get(call.kind, ""))
 
 
 def _status_class(call: CallFacts) -> str:
     return "" if call.status is None or call.status < 300 else f"{call.status // 100}xx"
 
 
-FACETS: dict[str, Callable[[CallFacts], str]] = {
-    "outcome": _outcome,
-    "status": _status_class,
-    "method": lambda call: call.method,
-    "route": lambda call: call.route,
-    "who": lambda call: call.actor,
-    "key": lambda call: call.key,
-    "run": lambda call: str(call.run or ""),
+FACETS: dict[str, Callable[[CallFacts], tuple[str, ...]]] = {
+    "outcome": _outcomes,
+    "status": lambda call: (_status_class(call),),
+    "method": lambda call: (call.method,),
+    "route": lambda call: (call.route,),
+    "who": lambda call: (call.actor,),
+    "key": lambda call: (call.key,),
+    "run": lambda call: (str(call.run or ""),),
 }
 
 
@@ -154,7 +155,9 @@ def _pieces(
 
 
 def _beginning(at: datetime, width: timedelta) -> datetime:
-    return EPOCH + (at - EPOCH) // width * width
+    """Where the stretch of a time begins: of days at midnight in the viewer's zone, as it is now."""
+    epoch = EPOCH - (timezone.localtime().utcoffset() or timedelta(0)) if width >= DAY else EPOCH
+    return epoch + (at - epoch) // width * width
 
 
 def _rate(pieces: dict[datetime, list[CallFacts]], width: timedelta) -> str:
@@ -216,9 +219,10 @@ def _milliseconds(value: float | None) -> str:
 
 
 def _moment(at: datetime, width: timedelta) -> str:
-    local = timezone.localtime(at)
+    # Where clocks changed since, midnight is an hour off: the day is the one that most of the stretch lies in.
+    local = timezone.localtime(at + timedelta(hours=2) if width >= DAY else at)
     day = f"{local.day} {local:%b}"
-    return day if width >= timedelta(days=1) else f"{day} {local:%H:%M}"
+    return day if width >= DAY else f"{day} {local:%H:%M}"
 
 
 def _width_in_words(width: timedelta) -> str:

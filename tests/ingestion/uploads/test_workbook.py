@@ -229,3 +229,9 @@ def test_a_workbook_with_endless_formats_is_refused_before_they_are_read() -> No
     content = rewritten(book(HEADER), "xl/styles.xml", "</cellXfs>", "<xf/>" * 300_000 + "</cellXfs>")
     with pytest.raises(Unreadable, match="far too many formats or names"):
         read_bytes(content, "zendesk")
+
+
+def test_what_stands_in_other_columns_is_passed_over() -> None:
+    content = book([*HEADER, "Updated", "Owner"], ["1", "One", address(1), date(2026, 11, 24), "#N/A"])
+    found = read_bytes(content, "zendesk")
+    assert ([one.external_id for one in found.resources], found.problems) == (["1"], [])

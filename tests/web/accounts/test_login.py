@@ -3,17 +3,20 @@ import re
 import pytest
 from allauth.account.adapter import get_adapter
 from allauth.account.models import EmailAddress
+from allauth.core.exceptions import ImmediateHttpResponse
 from django.core import mail
 from django.core.cache import cache
 from django.core.cache.backends.db import DatabaseCache
 from django.test import Client
 from django.utils.module_loading import import_string
 
+from fini_admin.people import access
 from fini_admin.people import mail as post
 from fini_admin.people.signals import _login_failed
 from fini_admin.workspaces.models import User
 from tests.support import people
 from tests.support.log_ins import ADDRESS, log_in
+from tests.support.who import by
 
 LIMIT = 5
 
@@ -208,3 +211,17 @@ def test_too_many_tries_from_one_place_get_a_page_of_ours(client, db, settings):
     answer = log_in(client, password="wrong")
     assert answer.status_code == 429
     assert "Wait a few minutes" in answer.content.decode()
+
+
+def test_a_password_that_is_being_changed_switches_nobody_on_again(ada, rf):
+    being_changed = User.objects.get(pk=ada.pk)
+    access.switch_off_user(by=by("bob@example.com"), user=ada)
+    with pytest.raises(ImmediateHttpResponse):
+        get_adapter().set_password(being_changed, "another long phrase")
+    ada.refresh_from_db()
+    assert (ada.is_active, ada.check_password("another long phrase")) == (False, False)
+    access.switch_on_user(by=by("bob@example.com"), user=ada)
+    User.objects.filter(pk=ada.pk).update(name="Ada, renamed meanwhile")
+    get_adapter().set_password(being_changed, "another long phrase")
+    ada.refresh_from_db()
+    assert (ada.name, ada.check_password("another long phrase")) == ("Ada, renamed meanwhile", True)

@@ -136,3 +136,18 @@ def test_nothing_in_an_address_breaks_the_filters(values):
     query.update(values)
     CallFilters(query, actors=lambda: ACTORS).wanted()
     ActivityFilters(query, actors=lambda: ACTORS).values()
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York", "UTC"])
+@pytest.mark.parametrize("at", ["0001-01-01T00:00", "9999-12-31T23:59", "1999-12-31T23:59"])
+def test_a_time_at_the_ends_of_the_calendar_is_said_in_every_zone(zone, at):
+    with timezone.override(ZoneInfo(zone)):
+        wrong = form(f"since={at}&until={at}&q=since:{at}")
+        assert wrong.wanted() == TrailFilter()
+        assert {"since", "until"} <= set(wrong.errors)
+
+
+def test_who_may_not_search_by_person_is_told_that_the_person_is_left_out():
+    told = CallFilters(QueryDict("who=ada@example.com&outcome=lost"))
+    assert told.wanted() == TrailFilter(outcome="lost")
+    assert told.errors == {"q": ["the person is left out, for only admins search by person."]}

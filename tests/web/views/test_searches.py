@@ -2,8 +2,10 @@
 
 import pytest
 
+from fini_admin.workspaces import searches
 from fini_admin.workspaces.models import SavedSearch
 from tests.support import people
+from tests.support.who import by
 
 URL, CALLS = "/w/acme/searches/", "/w/acme/audit/"
 
@@ -107,3 +109,11 @@ def test_another_workspaces_searches_are_not_there(as_role, client):
     assert "Ours" not in client.get("/w/other/searches/").content.decode()
     ours = SavedSearch.objects.get().pk
     assert client.post("/w/other/searches/", {"do": "remove", "search": ours}).status_code == 404
+
+
+def test_a_shared_search_that_is_removed_twice_is_withdrawn_once(as_role, acme):
+    save(as_role("admin"), shared="on")
+    first, second = SavedSearch.objects.get(), SavedSearch.objects.get()
+    for search in (first, second):
+        searches.remove(by=by("ada@example.com"), search=search)
+    assert [kind for kind, *_ in people.trail(acme)].count("search.withdrawn") == 1

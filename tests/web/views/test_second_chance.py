@@ -308,7 +308,7 @@ def test_what_cannot_be_registered_again_is_left_out_and_says_why(admin: Client,
     preview = preview_after(admin.post("/w/acme/runs/41/register-again/"))
     assert preview.summary["skipped"] == {"It cannot be registered: mimeType is missing": 1}
     row = preview.rows.get()
-    row.content["resource"]["title"] = ""
+    row.content = {"resource": dict.fromkeys(("originalUrl", "externalId", "mimeType"), "x") | {"title": ""}}
     row.save()
     page = said(admin, f"/w/acme/previews/{preview.token}/?call=1")
     assert "What cannot be sent together is left out or refused by the run: title is missing" in page

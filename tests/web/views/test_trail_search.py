@@ -2,17 +2,20 @@
 
 import re
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from fini_admin.audit import chain, matching, newest
 from fini_admin.audit.names import Activity
 from fini_admin.fini import routes
 from fini_admin.sources import mirror
 from fini_admin.sources.mirror import Observation
+from fini_admin.web.wording import audit_summary
 from tests.support import people, rows
 from tests.support.who import by
 
@@ -106,14 +109,17 @@ def test_what_is_counted_loads_after_the_page_and_each_count_narrows_the_search(
     rows.answered(context, rows.REGISTER, status=500, said="Out of order")
     for _ in range(3):
         rows.answered(context)
+    rows.lost(context)
+    rows.unsent(context, rows.REGISTER)
     client = as_role("admin")
     assert "part=summary" in client.get(CALLS).content.decode()
     part = client.get(CALLS, {"part": "summary", "q": "method:GET -run:9"})
     assert "of all that match" in text(client.get(CALLS, {"part": "summary"}))
-    assert "<b>3</b> calls" in text(part)
+    assert "<b>4</b> calls" in text(part)
     whole = client.get(CALLS, {"part": "summary"}).content.decode()
     facets = re.findall(r'<a class="facet"\s+href="([^"]*)"><span[^>]*>(.*?)</span> <b>(\d+)</b></a>', whole)
-    assert {("?q=route%3Alist", "list", "3"), ("?q=status%3A5xx", "5xx", "1")} <= set(facets)
+    assert {("?q=route%3Alist", "list", "4"), ("?q=status%3A5xx", "5xx", "1")} <= set(facets)
+    assert {name for _, name, _ in facets} >= {"unknown", "lost", "unsent"}
     for address, _, number in facets:
         assert str(len(found(client.get(CALLS + address.replace("&amp;", "&"))))) == number
 
@@ -253,3 +259,12 @@ def test_p7_a_page_takes_no_more_queries_for_two_conditions(as_role, context):
             with CaptureQueriesContext(connection) as seen:
                 client.get(CALLS, {"q": typed} | after, **HTMX)
             assert len(seen) <= 8, (typed, after)
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo", "UTC"])
+def test_a_day_is_the_viewers_day_in_its_bar(zone):
+    with timezone.override(ZoneInfo(zone)):
+        noon = timezone.localtime().replace(hour=12, minute=0, second=0, microsecond=0)
+        for at in (noon, noon - timedelta(hours=11), noon + timedelta(hours=11), noon - timedelta(days=200)):
+            start = audit_summary._beginning(at.astimezone(UTC), audit_summary.DAY)
+            assert audit_summary._moment(start, audit_summary.DAY) == f"{at.day} {at:%b}"

@@ -28,11 +28,13 @@ class Command(commands.Command):
         )
         parser.add_argument("--name", default="", help="the person's name")
 
-    @transaction.atomic
     def handle(
         self, *, email: str, role: str | None, workspace: str | None, superuser: bool, **options: Any
     ) -> None:
-        """Add person and membership in one transaction."""
+        """Add person and membership in one transaction, which begins when the password is known.
+
+        On SQLite a transaction keeps everyone else from writing, and somebody may think about a password for long.
+        """
         if bool(role) != bool(workspace):
             raise CommandError("--role and --workspace go together")
         if not (workspace or superuser):
@@ -41,17 +43,11 @@ class Command(commands.Command):
         user = User.objects.filter(email=validators.email_address(email)).first()
         if user and superuser and not user.is_superuser:
             raise CommandError(f"{user} is known already; --superuser is for a new address")
-        user = user or self.added(email, name=options["name"], superuser=superuser)
-        if place and role:
-            add_member(by=commands.by(), workspace=place, user=user, role=role)
+        password = "" if user else commands.read_secret_from_stdin("Password")
+        with transaction.atomic():
+            user = user or add_user(
+                by=commands.by(), email=email, password=password, name=options["name"], superuser=superuser
+            )
+            if place and role:
+                add_member(by=commands.by(), workspace=place, user=user, role=role)
         self.stdout.write(f"{user} is {role} of {place}." if place else f"{user} is a superuser.")
-
-    def added(self, email: str, *, name: str, superuser: bool) -> User:
-        """Create the person, with the password from standard input."""
-        return add_user(
-            by=commands.by(),
-            email=email,
-            password=commands.read_secret_from_stdin("Password"),
-            name=name,
-            superuser=superuser,
-        )

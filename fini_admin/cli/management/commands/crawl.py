@@ -8,7 +8,8 @@ from django.core.management.base import CommandParser
 from fini_admin.cli import base as commands
 from fini_admin.cli.runs import RunCommand
 from fini_admin.ingestion import web
-from fini_admin.ingestion.models import Run
+from fini_admin.ingestion.models import ItemOutcome, Run
+from fini_admin.ingestion.steering import STOPPED
 from fini_admin.workspaces.models import Workspace
 from fini_admin.workspaces.preferences import preferences
 
@@ -66,4 +67,5 @@ class Command(RunCommand):
         super().follow(run)
         if web.truncated(run):
             self.stderr.write(f"{run.total:,} of more found: the limit is {(run.crawl or {})['limit']:,}")
-        return not run.error and run.done + run.skipped == run.total
+        stopped = run.items.filter(outcome=ItemOutcome.SKIPPED, reason=STOPPED).exists()
+        return not (run.error or stopped) and run.done + run.skipped == run.total

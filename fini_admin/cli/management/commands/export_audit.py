@@ -97,5 +97,7 @@ def _utc_text(value: str) -> str:
         moment = datetime.fromisoformat(value)
     except ValueError as error:
         raise CommandError(f"{value!r} is not a time like 2026-11-24T09:30") from error
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return chain.utc_text(moment)
+    try:
+        return chain.utc_text(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    except OverflowError as error:
+        raise CommandError(f"{value!r} is out of the calendar") from error

@@ -10,7 +10,7 @@ from fini_admin.ingestion import chosen
 from fini_admin.ingestion.causes import Cause, cause_of
 from fini_admin.ingestion.chosen import Chosen
 from fini_admin.ingestion.holding import holders
-from fini_admin.ingestion.models import Item, Preview, Run, RunKind, RunState
+from fini_admin.ingestion.models import Item, ItemOutcome, Preview, Run, RunKind, RunState
 from fini_admin.ingestion.plans import RETRIED, Action, ItemPlan, plan_for_item, plan_for_source
 from fini_admin.ingestion.runs import NothingToDo
 from fini_admin.ingestion.web import WEB, is_same, pages_in_fini
@@ -75,6 +75,9 @@ def reasons(run: Run) -> list[Reason]:
     again = ~Q(source__state__in=(State.GONE, State.USABLE))
     if run.kind == RunKind.DELETE:
         again = ~Q(source__state=State.GONE)
+    if run.kind == RunKind.REFRESH:  # a usable source was to be refreshed
+        not_done = Q(outcome__in=(ItemOutcome.REFUSED, ItemOutcome.FAILED))
+        again = ~Q(source__state=State.GONE) & (not_done | ~Q(source__state=State.USABLE))
     known = Q(source__isnull=False) | Q(resource__isnull=False) | Q(provider=WEB)
     counted = Count("pk", filter=known & (Q(source=None) | again))
     found = _retried(run).order_by().values("reason").annotate(total=Count("pk"), retryable=counted)

@@ -312,3 +312,15 @@ def test_what_cannot_be_registered_again_is_left_out_and_says_why(admin: Client,
     row.save()
     page = said(admin, f"/w/acme/previews/{preview.token}/?call=1")
     assert "What cannot be sent together is left out or refused by the run: title is missing" in page
+
+
+def test_a_refresh_that_fini_refused_is_tried_again(editor: Client, acme: Workspace) -> None:
+    source = known(acme, "a")
+    ended_run(acme, "refresh", [(source, "refused", "The API key may not do this")])
+    assert 'id="retry-all">Retry 1<' in said(editor, "/w/acme/runs/41/")
+    preview = preview_after(editor.post(RETRY))
+    assert (preview.kind, held(preview), preview.summary["ways"]) == (
+        RunKind.REFRESH,
+        [source.pk],
+        ["refresh"],
+    )

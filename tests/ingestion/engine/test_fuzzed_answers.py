@@ -7,6 +7,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -141,7 +142,7 @@ def edited(body: bytes, edits: tuple[tuple[int, str, Any], ...]) -> bytes:
         if not places:
             break
         parent, key = places[place % len(places)]
-        change(parent, key, turn, junk)
+        change(parent, key, turn, deepcopy(junk))  # a further edit may change it, and it is used again
     return json.dumps(root[0] if root else None).encode()
 
 

@@ -151,17 +151,18 @@ def of_open_calls(chain: str, wanted: TrailFilter) -> Q:
 class Walk(NamedTuple):
     """Rows that an index yields in order, and the conditions it answers.
 
-    `cut`: whether older rows are left out of a walk that is short; None for one that may be long.
+    A walk that is `short` may leave out what is older than row `oldest`, of which the span of time may hold none.
     """
 
     rows: QuerySet[Entry]
     used: frozenset[str] = frozenset()
-    cut: bool | None = None
+    short: bool = False
+    oldest: int | None = None
 
 
 def _looked_through(walk: Walk, rest: Sequence[Q]) -> Matches:
     """What of a walk meets the rest of the conditions, among its first MOST_LOOKED_AT rows."""
-    if not rest and not walk.cut:
+    if not rest and walk.oldest is None:
         return Matches(walk.rows)
     floor = _floor(walk)
     found = walk.rows.filter(*rest)
@@ -170,10 +171,10 @@ def _looked_through(walk: Walk, rest: Sequence[Q]) -> Matches:
 
 def _floor(walk: Walk) -> int | None:
     """The number of the last row of a walk that is looked at; None where it is looked through to its end."""
+    if walk.short:
+        return walk.oldest
     numbers = walk.rows.values_list("seq", flat=True)
-    if walk.cut is None:
-        return numbers.order_by("-seq")[MOST_LOOKED_AT - 1 : MOST_LOOKED_AT].first()
-    return numbers.order_by("seq").first() if walk.cut else None
+    return numbers.order_by("-seq")[MOST_LOOKED_AT - 1 : MOST_LOOKED_AT].first()
 
 
 def _walk(chain: str, rows: QuerySet[Entry], given: dict[str, Any], before: int) -> Walk:
@@ -194,8 +195,16 @@ def _of_one_thing(chain: str, rows: QuerySet[Entry], given: dict[str, Any], befo
         named = call_names.newest_calls(chain, names, below=_newest_below(chain, before))
         found = rows.filter(IsOutcome("kind"), call__in=[*named, *names])
         used = frozenset({"names"} if len(given["names"]) == 1 else ())
-        return Walk(found, used, cut=len(named) == call_names.MOST_NAMED)
+        return Walk(found, used, short=True, oldest=_oldest_of(chain, named, before))
     return Walk(rows.filter(run=given["run"]), frozenset({"run"})) if "run" in given else None
+
+
+def _oldest_of(chain: str, named: Sequence[str], before: int) -> int | None:
+    """The oldest row below `before` of these calls, if there may be more of them than were named; else None."""
+    if len(named) < call_names.MOST_NAMED:
+        return None
+    ended = Entry.objects.filter(HAS_OUTCOME, chain=chain, call__in=named, seq__lt=before)
+    return ended.order_by("seq").values_list("seq", flat=True).first()
 
 
 def _of_rare_values(rows: QuerySet[Entry], given: dict[str, Any]) -> Walk | None:

@@ -15,7 +15,7 @@ ANY = "*"
 NOT_INCLUDED = "No include pattern matches"
 _UUID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
 _WORD = re.compile(r"[\w-]+")
-_BETWEEN = re.compile(r"\s+|[,;]+(?=https?://)")  # a comma belongs to an address, unless another one follows
+_BETWEEN = re.compile(r"\s|[,;](?=https?://)")  # a comma belongs to an address, unless another one follows
 
 
 @dataclass(slots=True)

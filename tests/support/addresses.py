@@ -28,10 +28,6 @@ class Address:
     arguments: tuple[tuple[str, str], ...]
 
 
-# The runs whose pages are looked at: a run of each kind leads on to another page.
-RUNS = ("last", "failed", "deleted", "going", "discover", "crawl")
-
-
 class Unfilled(Exception):
     """There is nothing to fill an argument of a route with."""
 
@@ -80,7 +76,7 @@ def values(of: Furnished, person: User) -> dict[str, list[object]]:
         "slug": [of.slug],
         "provider": ["zendesk"],
         "fini_id": [f"{of.slug}-source-1"],
-        "run.number": [of.runs[name].number for name in RUNS],
+        "run.number": [of.runs[name].number for name in ("last", "failed", "deleted", "going")],
         "run_steer.number": [of.runs["going"].number],
         "run_retry.number": [of.runs["failed"].number],
         "run_register_again.number": [of.runs["deleted"].number],

@@ -392,31 +392,3 @@ def test_the_id_in_an_articles_address_decides_between_two_readings_of_a_line() 
     assert [one.external_id for one in found.resources] == ["74000"]
     found = read_text(as_csv('T,"74,000",https://acme.example/v74/74000'), "zendesk")
     assert found.problems[0].said.startswith("externalId may be 74 or 74000")
-
-
-def test_what_an_export_says_is_gone_is_not_brought_in_again_by_itself() -> None:
-    line = {"externalId": "1", "title": "One", "originalUrl": "https://a.example/1", "state": "gone"}
-    found = read_text(
-        f"{json.dumps(line)}\n{json.dumps(line | {'externalId': '2', 'state': 'usable'})}", "zendesk"
-    )
-    assert [one.external_id for one in found.resources] == ["2"]
-    assert [problem.said for problem in found.problems] == [
-        "is no longer in Fini: to register it again, take its state out"
-    ]
-
-
-def test_a_title_that_begins_with_a_quotation_is_kept_whole() -> None:
-    header, row = "originalUrl,title,externalId", "https://a.example/1,{},1"
-    for title in ("'@mention' in comments", "'-' and '+' in searches"):
-        found = read_text(f"{header}\n{row.format(title)}", "zendesk")
-        assert [one.title for one in found.resources] == [title]
-    ours = read_text(
-        f"{header},first_seen,last_seen\n{row.format(chr(39) + chr(39) + '@x' + chr(39))},,", "zendesk"
-    )
-    assert [one.title for one in ours.resources] == ["'@x'"]
-
-
-def test_a_field_that_is_an_object_which_names_something_twice_is_named() -> None:
-    text = '[{"originalUrl":"https://a.example/1","externalId":"1","title":{"a":1,"a":2}}]'
-    found = read_text(text, "zendesk")
-    assert [problem.said for problem in found.problems] == ["title is an object, not a text"]

@@ -265,3 +265,13 @@ def test_a_retry_of_a_crawl_that_ingested_sends_its_addresses_and_the_page_shows
     assert f'href="/w/acme/runs/{whole.number}/"' in page(editor)
     Run.objects.filter(pk=again.pk).update(kind="crawl", crawl=None)  # as an older version started it
     assert f'href="/w/acme/runs/{whole.number}/"' in page(editor)
+
+
+def test_who_may_not_crawl_is_not_led_to_the_page_that_refuses_them(
+    connected: Workspace, editor: Client, client: Client
+) -> None:
+    run = crawl(editor, connected, SITE)
+    address = f"/w/acme/runs/{run.number}/"
+    assert "Pick what to ingest" in page(editor, address)
+    client.force_login(people.member(connected, "viewer"))
+    assert "Pick what to ingest" not in page(client, address)

@@ -1,5 +1,6 @@
-// What was typed when a log-in, or another form of the page, came in between comes back afterwards, to the same person; and the server learns which
-// requests a person made by hand, so that a page that keeps itself up to date does not keep a session alive.
+// What was typed when a log-in, or another form of the page, came in between comes back afterwards, to the same person;
+// and the server learns which requests a person made by hand, so that a page that keeps itself up to date does not keep
+// a session alive.
 const KEPT = "kept";
 const COMING_BACK = "coming back";
 const LONGEST = 15 * 60 * 1000;
@@ -32,11 +33,13 @@ document.addEventListener("DOMContentLoaded", () => {
   const nameOf = (form) => form.dataset.keep || new URL(form.getAttribute("action") ?? "", location).pathname;
 
   let leaving = false;
+  let sent = null; // a form whose answer may lead on, while the page's others are still being filled in
   const keep = () => {
     const typed = forms()
       .map((form) => ({ form: nameOf(form), fields: fields(form).filter(changed).map(said(form)) }))
       .filter((one) => one.fields.length);
     if (leaving || !typed.length) return;
+    if (sent) sessionStorage.setItem(COMING_BACK, "1");
     try {
       sessionStorage.setItem(KEPT, JSON.stringify({ person, path: location.pathname, at: Date.now(), typed }));
     } catch {
@@ -75,9 +78,12 @@ document.addEventListener("DOMContentLoaded", () => {
   restore();
   addEventListener("pagehide", keep);
   addEventListener("pageshow", (event) => event.persisted && forget());
+  document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
+    if (ctx.sourceElement === sent) sent = null; // it was refused, and the page stays
+  });
   addEventListener("submit", (event) => {
     // What stands in the page's other forms is not lost by sending this one.
-    if (event.target.matches("[data-keeps-others]")) sessionStorage.setItem(COMING_BACK, "1");
+    if (event.target.matches("[data-keeps-others]")) sent = event.target;
     // Who logs out leaves nothing behind.
     if (event.target.getAttribute("action") === "/accounts/logout/") {
       leaving = true;

@@ -139,6 +139,12 @@ def test_a_crawl_leaves_what_was_pasted_as_it_is(visit, product: Product):
     crawl.click()
     expect(page.locator("#crawl-form .wrong, #crawl-form [role=alert]").first).to_be_visible()
     expect(pasted).to_have_value(re.compile("help.acme.example/2"))
+    # Refused, it leads on to nothing: what is left behind then stays behind.
+    page.goto(place.at("sources/"))
+    page.goto(place.at("web/"))
+    expect(pasted).to_have_value("")
+    pasted.fill("https://help.acme.example/1\nhttps://help.acme.example/2")
+    page.get_by_label("Begin at").fill("https://help.acme.example")
     page.get_by_label("Limit").fill("3")
     crawl.click()
     page.wait_for_url(re.compile(r"crawl=\d+"))

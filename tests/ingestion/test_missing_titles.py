@@ -163,3 +163,13 @@ def test_the_untitled_stand_at_the_head_and_an_error_in_a_later_row_is_shown(
     assert fields(answer) == typed | {"title-120": ""}
     assert editor.post(preview, typed | {"do": "register"}).status_code == 303
     assert {sent()[str(position + 1)] for position in range(60, 130)} == set(typed.values())
+
+
+def test_a_title_for_a_row_that_is_written_another_way_is_passed_over(
+    acme: Workspace, editor: Client
+) -> None:
+    preview = offered(acme, editor, "", "One", "")
+    answer = editor.post(preview, {"title-00": "Not of this page", "title-2": "Second", "do": "register"})
+    assert answer.status_code in (303, 422)
+    sent = [item.resource for run in acme.run_set.all() for item in run.items.all() if item.resource]
+    assert "Not of this page" not in str(sent)

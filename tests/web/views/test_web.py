@@ -93,6 +93,20 @@ def test_known_addresses_are_named_with_their_twin_and_stay_out_unless_let_in(
     assert set(run.items.values_list("external_id", flat=True)) == {spelt, f"{SITE}/new"}
 
 
+def test_the_calls_of_a_preview_follow_what_is_let_in(
+    connected: Workspace, editor: Client, settings: Any
+) -> None:
+    settings.FINI_BATCH_SIZE = 1
+    brought_in(connected, f"{SITE}/page")
+    answer = paste(editor, f"{SITE}/page/?utm_source=x", f"{SITE}/new")
+    assert "1 call that writes" in page(editor, answer["Location"])
+    let = Preview.objects.get().rows.get(content__resource__originalUrl=f"{SITE}/page/?utm_source=x").position
+    part = editor.post(f"{answer['Location']}?part=effort", {"let": let}, headers=HTMX).content.decode()
+    assert "2 calls that write" in part
+    confirmed(editor, connected, let=let)
+    assert len(bodies(connected, "ingest")[-2:]) == 2
+
+
 def test_a_preview_that_is_confirmed_twice_leads_to_one_run(connected: Workspace, editor: Client) -> None:
     paste(editor, f"{SITE}/1")
     found = Preview.objects.get()

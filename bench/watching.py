@@ -22,6 +22,10 @@ from tests.support.sandbox import Sandbox
 
 PEOPLE, SECONDS, SOURCES = 50, 60, 3_000
 TICK, PATIENCE = 3.0, 20  # a page asks as often while a run goes on (live.js)
+HELD, SELDOM = (
+    "data-hold",
+    15,
+)  # rows that came stay away from what is shown, and are asked for seldom (live.js)
 NICE = ("nice", "-n", "5")  # as the Procfile starts it
 PAGES = (f"/w/{SLUG}/runs/1/", f"/w/{SLUG}/sources/", f"/w/{SLUG}/")
 EMAIL = "watcher@fini.example"
@@ -48,11 +52,18 @@ class Watcher:
         mark = re.findall(r'data-mark="([^"]*)"', page)[0]
         parts = ",".join(dict.fromkeys(re.findall(r'data-live="(\w+)"', page)))
         stopping.wait(after)
+        rows: dict[str, str] = {}
+        seldom = 0.0
         while not stopping.wait(TICK):
-            seen = f"{mark} {parts} {','.join(self.digests.values())}"
-            text, mark = self.ask(own | {"HX-Request": "true", "X-Seen": seen}, mark)
+            asked = parts if time.monotonic() >= seldom else ""
+            digests = ",".join([*self.digests.values(), *rows.values()])
+            text, mark = self.ask(own | {"HX-Request": "true", "X-Seen": f"{mark} {asked} {digests}"}, mark)
             self.digests |= dict(PIECE.findall(text))
-            self.digests |= {name: digest for digest, name in ROW.findall(text)}
+            came = {name: digest for digest, name in ROW.findall(text)}
+            if rows and came and not rows.keys() & came.keys() and HELD in page:
+                seldom = time.monotonic() + SELDOM
+            else:
+                rows |= came
 
     def ask(self, headers: dict[str, str], mark: str) -> tuple[str, str]:
         """The news, and the mark of what is shown then. By hand, for the machine is the server's as well."""

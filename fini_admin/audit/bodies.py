@@ -10,6 +10,8 @@ from django.db.models import OuterRef, Subquery
 from fini_admin.audit.models import Body
 from fini_admin.fini.client import Answer
 from fini_admin.lib.key_text import without_keys
+from fini_admin.lib.prepared import prepared
+from fini_admin.lib.rows import insert_rows
 
 MOST = 1024 * 1024
 LARGEST = 16 * MOST  # 1 MiB of characters, each at most 4 bytes, and escaped
@@ -80,9 +82,14 @@ def store_text(chain: str, text: str) -> str | None:
         return None
     raw = text.encode("utf-8", "replace")
     sha256 = hashlib.sha256(raw).hexdigest()
-    if not Body.objects.filter(chain=chain, sha256=sha256).exists():
-        Body.objects.create(chain=chain, sha256=sha256, content=zlib.compress(raw, 6))
+    if not _STORED(chain, sha256):
+        insert_rows([Body(chain=chain, sha256=sha256, content=zlib.compress(raw, 6))])
     return sha256
+
+
+_STORED = prepared(
+    lambda _, chain, sha256: Body.objects.filter(chain=chain, sha256=sha256).values_list("pk")[:1]
+)
 
 
 def load_text(chain: str, sha256: str) -> str | None:

@@ -22,6 +22,8 @@ from fini_admin.audit.names import HEAD_BROKEN, HEAD_RECORDED, OF_MEMBERS_AND_KE
 from fini_admin.fini.wire import clean_values
 from fini_admin.lib import keyring
 from fini_admin.lib.outage import outage_of
+from fini_admin.lib.prepared import prepared, prepared_update
+from fini_admin.lib.rows import insert_rows
 
 log = logging.getLogger(__name__)
 INSTALLATION = names.INSTALLATION
@@ -96,6 +98,16 @@ def start_chain(chain: str) -> None:
         append_recorded_head(head.chain, head.seq, head.hash)
 
 
+def lock_head(chain: str) -> Head:
+    """A chain's head, locked until the transaction ends. Raises Head.DoesNotExist."""
+    for head in _HEAD(chain):
+        return head  # type: ignore[no-any-return]  # a prepared query's rows have no type
+    raise Head.DoesNotExist(chain)
+
+
+_HEAD = prepared(lambda _, chain: Head.objects.select_for_update().filter(chain=chain))
+
+
 def append(chain: str, values: dict[str, Any]) -> int:
     """Append one row and move the head, inside the caller's transaction; returns the row's number.
 
@@ -109,7 +121,7 @@ def append(chain: str, values: dict[str, Any]) -> int:
         raise transaction.TransactionManagementError(
             "a trail row belongs to the transaction of what it records"
         )
-    head = Head.objects.select_for_update().get(chain=chain)
+    head = lock_head(chain)
     if not is_head_authentic(head):
         _check_signing_key(head.mac)  # wrong ENCRYPTION_KEYS are not tampering
         head = _append_row(
@@ -124,9 +136,20 @@ def _append_row(head: Head, values: dict[str, Any]) -> Head:
     row |= {"chain": head.chain, "seq": head.seq + 1, "at": _time_after(head), "prev": head.hash}
     head.seq, head.hash = head.seq + 1, row_hash(row)
     head.mac = head_mac(head.chain, head.seq, head.hash)
-    Entry.objects.create(**row, hash=head.hash)
-    Head.objects.filter(chain=head.chain).update(seq=head.seq, hash=head.hash, mac=head.mac)
+    insert_rows([Entry(**row, hash=head.hash)])
+    _MOVE_HEAD(head.chain, head.seq, head.hash, head.mac)
     return head
+
+
+_MOVE_HEAD = prepared_update(
+    lambda _, chain, seq, hash_, mac: (
+        Head.objects.filter(chain=chain),
+        {"seq": seq, "hash": hash_, "mac": mac},
+    )
+)
+_TIME_OF_ROW = prepared(
+    lambda _, chain, seq: Entry.objects.filter(chain=chain, seq=seq).values_list("at", flat=True)
+)
 
 
 def _time_after(head: Head) -> str:
@@ -136,7 +159,7 @@ def _time_after(head: Head) -> str:
     """
     now = utc_now_text()
     try:
-        before = Entry.objects.filter(chain=head.chain, seq=head.seq).values_list("at", flat=True).first()
+        before = next(iter(_TIME_OF_ROW(head.chain, head.seq)), None)
     except DatabaseError:
         return now
     return max(now, before) if isinstance(before, str) and _TIME.fullmatch(before) else now

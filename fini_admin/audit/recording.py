@@ -22,6 +22,7 @@ from fini_admin.fini.client import Request
 from fini_admin.fini.errors import FiniError, Outcome
 from fini_admin.lib import lease
 from fini_admin.lib.key_text import without_keys
+from fini_admin.lib.rows import insert_rows
 
 NOBODY = "nobody"  # owner of an open call that was deleted by hand and put back
 SENDER_ENDED = "The process that sent this ended: outcome unknown, may not have been sent"
@@ -63,7 +64,7 @@ class Superseded(Exception):
 
 def write_asked(call: str, request: Request[Any], context: Context) -> None:
     """Write the *asked* row and the open call, inside the caller's transaction."""
-    Head.objects.select_for_update().get(chain=context.chain)
+    chain.lock_head(context.chain)
     payload = request.payload
     values = _shared_columns(call, request, context) | {
         "kind": str(CallKind.ASKED),
@@ -72,7 +73,7 @@ def write_asked(call: str, request: Request[Any], context: Context) -> None:
         ),
     }
     held = {"owner": context.owner, "lease_until": lease.until(context.lease)}
-    OpenCall.objects.create(call=call, chain=context.chain, **held)
+    insert_rows([OpenCall(call=call, chain=context.chain, **held)])
     call_names.write(context.chain, call, call_names.of_request(request.route, request.target, request.body))
     chain.append(context.chain, values)
 
@@ -93,7 +94,7 @@ def write_outcome(
     Raises Superseded when the call has an outcome already.
     """
     _close_open_call(call)
-    Head.objects.select_for_update().get(chain=context.chain)
+    chain.lock_head(context.chain)
     values = _shared_columns(call, request, context) | {
         "kind": str(kind),
         "status": status,

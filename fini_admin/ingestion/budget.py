@@ -6,12 +6,14 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 from uuid import UUID
 
-from django.db.models import F, Max, QuerySet, Subquery
+from django.db.models import F, Max, Subquery
 
 from fini_admin.audit.transport import LONGEST_DELAY
 from fini_admin.fini.errors import Throttled
 from fini_admin.fini.retry import LONGEST_PAUSE
 from fini_admin.ingestion.models import Budget, Slot, Watch
+from fini_admin.lib.prepared import prepared, prepared_update
+from fini_admin.lib.rows import insert_rows
 from fini_admin.workspaces.models import Workspace
 from fini_admin.workspaces.preferences import preferences, preferences_as_read
 from fini_admin.workspaces.queries import facts
@@ -39,12 +41,18 @@ def lock_budget(workspace: Workspace) -> Budget:
     Whoever writes runs, steps, sources or the queue of a workspace takes this lock first, which rules out deadlocks.
     Moving the version takes the lock, so that pages see what is written under it as news (now.py).
     """
-    mine = Budget.objects.filter(workspace=workspace)
-    if not mine.update(version=F("version") + 1):
+    if not _MOVE_VERSION(workspace.pk):
         Budget.objects.bulk_create([Budget(workspace=workspace)], ignore_conflicts=True)
         Watch.objects.bulk_create([Watch(workspace=workspace)], ignore_conflicts=True)
-        mine.update(version=F("version") + 1)
-    return mine.get()
+        _MOVE_VERSION(workspace.pk)
+    [held] = _BUDGET(workspace.pk)
+    return held  # type: ignore[no-any-return]  # a prepared query's rows have no type
+
+
+_MOVE_VERSION = prepared_update(
+    lambda _, workspace: (Budget.objects.filter(workspace=workspace), {"version": F("version") + 1})
+)
+_BUDGET = prepared(lambda _, workspace: Budget.objects.filter(workspace=workspace))
 
 
 def share(limit: int, *, urgent: bool) -> int:
@@ -66,11 +74,19 @@ def take(budget: Budget, call: str, *, urgent: bool) -> None:
     earlier = before.aggregate(Max("sent_at"))["sent_at__max"]
     if earlier and earlier + WINDOW > now:
         raise Spent(earlier + WINDOW)
-    Slot.objects.create(
-        workspace_id=budget.workspace_id, number=number, call=call, sent_at=now + AT_THE_LATEST
+    insert_rows(
+        [Slot(workspace_id=budget.workspace_id, number=number, call=call, sent_at=now + AT_THE_LATEST)]
     )
     slots.filter(number__lt=number - limit - KEPT).delete()
-    Budget.objects.filter(pk=budget.pk).update(number=number, served_at=now, no_key_until=None)
+    _SERVED(budget.pk, number)
+
+
+_SERVED = prepared_update(
+    lambda now, workspace, number: (
+        Budget.objects.filter(pk=workspace),
+        {"number": number, "served_at": now, "no_key_until": None},
+    )
+)
 
 
 def budget_as_read(workspace: Workspace) -> Budget:
@@ -82,7 +98,7 @@ def budget_as_read(workspace: Workspace) -> Budget:
 class BudgetWait:
     """When more calls can have been sent: once `slot` left the window, and `minutes` full windows later."""
 
-    slot: QuerySet[Slot]
+    slot: int
     minutes: int
 
     def seconds(self, sent_at: datetime | None) -> float:
@@ -96,7 +112,12 @@ def wait_for(budget: Budget, calls: int, limit: int) -> BudgetWait:
     limit = share(limit, urgent=False)
     minutes, place = divmod(max(calls, 1) - 1, limit)
     number = budget.number + place + 1 - limit
-    return BudgetWait(Slot.objects.filter(workspace_id=budget.workspace_id, number=number), minutes)
+    return BudgetWait(number, minutes)
+
+
+def sent_at(workspace: UUID, slot: int) -> Subquery:
+    """When the call of a slot was sent, as a value within another query."""
+    return Subquery(Slot.objects.filter(workspace=workspace, number=slot).values("sent_at")[:1])
 
 
 def seconds_until_sent(workspace: Workspace, calls: Mapping[K, int]) -> dict[K, float]:
@@ -106,7 +127,7 @@ def seconds_until_sent(workspace: Workspace, calls: Mapping[K, int]) -> dict[K, 
     """
     limit = preferences_as_read(workspace).calls_per_minute
     waits = [wait_for(budget_as_read(workspace), number, limit) for number in calls.values()]
-    slots = {f"slot{at}": Subquery(wait.slot.values("sent_at")[:1]) for at, wait in enumerate(waits)}
+    slots = {f"slot{at}": sent_at(workspace.pk, wait.slot) for at, wait in enumerate(waits)}
     freed = facts(workspace.pk, **slots).values()
     return {key: wait.seconds(at) for key, wait, at in zip(calls, waits, freed, strict=True)}
 
@@ -122,10 +143,13 @@ def reopen(workspace: Workspace) -> None:
     Budget.objects.filter(pk=workspace.pk).update(spent_until=None)
 
 
+_SENT = prepared_update(lambda _, call, at: (Slot.objects.filter(call=call), {"sent_at": at}))
+
+
 def settle(budget: Budget, call: str, sent_at: datetime, error: Exception | None) -> None:
     """Note when a call was really sent, and until when Fini asked the workspace to slow down."""
     now = datetime.now(UTC)
-    Slot.objects.filter(call=call).update(sent_at=sent_at)
+    _SENT(call, sent_at)
     if isinstance(error, Throttled):
         throttled = budget.throttled + 1
         pause = max(error.retry_after or 0.0, min(LONGEST_PAUSE, 2.0 ** min(throttled, 10)))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from django.db import transaction
 from django.db.models import Q, Subquery
@@ -120,7 +121,7 @@ class DiscoveryNow:
 def discovery_now(found: Discovery, scope: Scope) -> DiscoveryNow:
     """By one query."""
     run = found.run if found.running else None
-    asked = tree.questions(scope) | (standstill.questions(run) if run else {})
+    asked = tree.questions(scope) | (standstill.questions(run, datetime.now(UTC)) if run else {})
     now = facts(scope.workspace.pk, *standstill.FIELDS, "settings__mime_types", **asked)
     return DiscoveryNow(
         standstill.reason_by(run, now) if run else "",

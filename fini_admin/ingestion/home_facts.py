@@ -1,17 +1,20 @@
 """What Home tells of a workspace's keys, list and queue: by two queries, for it is polled (P7)."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
 
-from django.db.models import Exists, Subquery
+from django.db.models import Exists, QuerySet, Subquery
 
 from fini_admin.ingestion.models import Lane, QueueEntry
 from fini_admin.ingestion.queries import no_key_opens, why_list_unreadable
 from fini_admin.ingestion.queue import QueueCounts, selectable, taken_out
 from fini_admin.lib.paging import RowCount, counted_text
+from fini_admin.lib.prepared import prepared
 from fini_admin.sources.models import DiscoveredResource
 from fini_admin.workspaces.models import ApiKey, KeyState, Workspace
-from fini_admin.workspaces.queries import facts
+from fini_admin.workspaces.queries import facts_query
 
 WAITS_LONG = timedelta(days=1)
 _FIELDS = ("budget__no_key_until", "budget__held_by", "watch__error", "watch__error_kind")
@@ -38,18 +41,7 @@ class HomeFacts:
 
 
 def home_facts(workspace: Workspace) -> HomeFacts:
-    entries = QueueEntry.objects.filter(workspace=workspace)
-    before = datetime.now(UTC) - WAITS_LONG
-    sendable = selectable(workspace, Lane.ADD)
-    found = facts(
-        workspace.pk,
-        *_FIELDS,
-        waiting_long=RowCount(entries.filter(closed_at=None, run=None, opened_at__lt=before)),
-        taken_out=RowCount(taken_out(workspace)),
-        sendable=RowCount(sendable),
-        newest=Subquery(sendable.order_by("-pk").values("pk")[:1]),
-        **steps_taken(workspace),
-    )
+    [found] = _FACTS(workspace.pk)
     return HomeFacts(
         keys=list(ApiKey.objects.filter(workspace=workspace).exclude(state=KeyState.OFF)),
         key_opens=not no_key_opens(found["budget__no_key_until"]),
@@ -62,6 +54,24 @@ def home_facts(workspace: Workspace) -> HomeFacts:
         registered=found["registered"],
         sent=found["sent"],
     )
+
+
+def _facts(now: datetime, key: UUID) -> QuerySet[Workspace, dict[str, Any]]:
+    workspace = Workspace(pk=key)
+    waiting = QueueEntry.objects.filter(workspace=key, closed_at=None, run=None)
+    sendable = selectable(workspace, Lane.ADD)
+    return facts_query(
+        key,
+        *_FIELDS,
+        waiting_long=RowCount(waiting.filter(opened_at__lt=now - WAITS_LONG)),
+        taken_out=RowCount(taken_out(workspace)),
+        sendable=RowCount(sendable),
+        newest=Subquery(sendable.order_by("-pk").values("pk")[:1]),
+        **steps_taken(workspace),
+    )
+
+
+_FACTS = prepared(_facts)
 
 
 def steps_taken(workspace: Workspace) -> dict[str, Exists]:

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from django.db.models import Q, QuerySet, Subquery
 
@@ -22,7 +23,8 @@ from fini_admin.ingestion.models import (
     Step,
     Worker,
 )
-from fini_admin.lib.paging import RowCount
+from fini_admin.lib.paging import DIGITS, RowCount
+from fini_admin.lib.prepared import prepared
 from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import Workspace
 
@@ -42,29 +44,50 @@ _TRIED = timedelta(minutes=1)
 
 def worker_alive() -> bool:
     """Whether a worker is at work."""
-    return living_workers().exists()
+    return living_workers(datetime.now(UTC)).exists()
 
 
-def living_workers() -> QuerySet[Worker]:
+def living_workers(now: datetime) -> QuerySet[Worker]:
     """The workers that reported within the last 15 s; hosts' clocks may differ by a minute."""
-    now = datetime.now(UTC)
     return Worker.objects.filter(seen_at__gt=now - ALIVE, seen_at__lt=now + MARGIN)
 
 
 def run_of(workspace: Workspace, number: int) -> Run | None:
     """A workspace's run by its number."""
+    if number >= 10**DIGITS:  # no column holds it
+        return None
+    return next(iter(_RUN(workspace.pk, number)), None)
+
+
+def _run(_: datetime, workspace: UUID, number: int) -> QuerySet[Run]:
     known = ("preview", "retry_of", "workspace__budget", "workspace__settings")
-    return Run.objects.filter(workspace=workspace, number=number).select_related(*known).first()
+    return Run.objects.filter(workspace=workspace, number=number).select_related(*known)
+
+
+_RUN = prepared(_run)
 
 
 def latest_runs(workspace: Workspace) -> list[Run]:
     """The ten latest runs, newest first."""
-    return list(Run.objects.filter(workspace=workspace).order_by("-number")[:10])
+    return _LATEST(workspace.pk)
+
+
+_LATEST = prepared(lambda _, workspace: Run.objects.filter(workspace=workspace).order_by("-number")[:10])
 
 
 def running(workspace: Workspace) -> QuerySet[Run]:
     """Runs that have not ended, oldest first."""
     return Run.objects.filter(workspace=workspace, state__in=NOT_ENDED).order_by("number")
+
+
+def oldest_running(workspace: Workspace) -> Run | None:
+    """The oldest run that has not ended."""
+    return next(iter(_OLDEST(workspace.pk)), None)
+
+
+_OLDEST = prepared(
+    lambda _, workspace: Run.objects.filter(workspace=workspace, state__in=NOT_ENDED).order_by("number")[:1]
+)
 
 
 def calls_of_run(run: Run) -> QuerySet[Entry]:

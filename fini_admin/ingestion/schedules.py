@@ -4,6 +4,7 @@ import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -16,6 +17,7 @@ from fini_admin.ingestion.budget import lock_budget
 from fini_admin.ingestion.models import MOST_HOURS, Run, Schedule
 from fini_admin.lib.keyring import UnknownKey
 from fini_admin.lib.outage import outage_of
+from fini_admin.lib.prepared import prepared
 from fini_admin.workspaces.models import Membership, User, Workspace
 from fini_admin.workspaces.queries import usable_key
 from fini_admin.workspaces.workspaces import record_activity
@@ -58,13 +60,7 @@ def schedule_statuses(
 
     `may_discover`: roles that may discover.
     """
-    people = User.objects.filter(email=OuterRef("set_by"))
-    roles = Membership.objects.filter(user__email=OuterRef("set_by"), workspace=OuterRef("workspace"))
-    found = Schedule.objects.filter(workspace=workspace, provider__in=PROVIDERS).annotate(
-        active=Subquery(people.values("is_active")),
-        superuser=Subquery(people.values("is_superuser")),
-        role=Subquery(roles.values("role")),
-    )
+    found = _WITH_RUNS(workspace.pk) if with_runs else _ALONE(workspace.pk)
     return [
         ScheduleStatus(
             one,
@@ -72,8 +68,24 @@ def schedule_statuses(
                 active=one.active, role="" if one.superuser else one.role, may_discover=may_discover
             ),
         )
-        for one in (found.select_related("last_run") if with_runs else found).order_by("provider")
+        for one in found
     ]
+
+
+def _with_owners(_: datetime, workspace: UUID) -> QuerySet[Schedule]:
+    """A workspace's schedules, each with what its owner is now."""
+    people = User.objects.filter(email=OuterRef("set_by"))
+    roles = Membership.objects.filter(user__email=OuterRef("set_by"), workspace=OuterRef("workspace"))
+    found = Schedule.objects.filter(workspace=workspace, provider__in=PROVIDERS).order_by("provider")
+    return found.annotate(
+        active=Subquery(people.values("is_active")),
+        superuser=Subquery(people.values("is_superuser")),
+        role=Subquery(roles.values("role")),
+    )
+
+
+_ALONE = prepared(_with_owners)
+_WITH_RUNS = prepared(lambda now, workspace: _with_owners(now, workspace).select_related("last_run"))
 
 
 def _why_owner_cannot(*, active: bool | None, role: str | None, may_discover: Collection[str]) -> str:

@@ -104,7 +104,7 @@ def why_it_stands_still(run: Run) -> str:
     """What keeps a run waiting now, in one line; empty if nothing does. By one query."""
     if run.state == RunState.ENDED:
         return ""
-    return reason_by(run, facts(run.workspace_id, *FIELDS, **questions(run)))
+    return reason_by(run, facts(run.workspace_id, *FIELDS, **questions(run, datetime.now(UTC))))
 
 
 # What is asked of the workspace, besides the questions about the run.
@@ -120,14 +120,14 @@ FIELDS = (
 )
 
 
-def questions(run: Run) -> dict[str, Subquery]:
-    """What is asked about a run, for `workspaces.queries.facts`."""
-    mine = Step.objects.filter(run=run)
+def questions(run: Run, now: datetime) -> dict[str, Subquery]:
+    """What is asked about a run, of which only the keys count, for `workspaces.queries.facts`."""
+    mine = Step.objects.filter(run=run.pk)
     return {
-        "worker": Exists(living_workers()),
+        "worker": Exists(living_workers(now)),
         "key": usable_key("pk"),
         "at_work": Exists(mine.filter(state=StepState.SENT)),
-        "first": Subquery(_runs_before(run).values("run__number")[:1]),
+        "first": Subquery(_runs_before(run, now).values("run__number")[:1]),
         **_about_trouble(run, mine),
     }
 
@@ -145,12 +145,12 @@ def _about_trouble(run: Run, mine: QuerySet[Step]) -> dict[str, Subquery]:
     }
 
 
-def _runs_before(run: Run) -> QuerySet[Step]:
+def _runs_before(run: Run, now: datetime) -> QuerySet[Step]:
     """The steps of other runs of the same workspace that go before this one's next."""
-    soon = datetime.now(UTC) + timedelta(seconds=1)
+    soon = now + timedelta(seconds=1)
     waiting = sendable(Step.objects.filter(state=StepState.READY, due_at__lte=soon)).order_by("due_at", "pk")
-    next_at = Subquery(waiting.filter(run=run).values("due_at")[:1])
-    return waiting.filter(run__workspace=run.workspace_id, due_at__lt=next_at).exclude(run=run)
+    next_at = Subquery(waiting.filter(run=run.pk).values("due_at")[:1])
+    return waiting.filter(run__workspace=run.workspace_id, due_at__lt=next_at).exclude(run=run.pk)
 
 
 def reason_by(run: Run, found: dict[str, Any]) -> str:

@@ -36,6 +36,7 @@ from fini_admin.ingestion.runs import finish_and_release
 from fini_admin.ingestion.steps import BEFORE, CARRIED
 from fini_admin.ingestion.wakeup import wake
 from fini_admin.lib import lease
+from fini_admin.lib.prepared import prepared
 from fini_admin.workspaces.models import Workspace
 
 PORTION = 5000  # IDs a transaction: everyone else who writes waits for it
@@ -63,7 +64,10 @@ def sendable(steps: QuerySet[Step]) -> QuerySet[Step]:
 
 def may_send(step: Step) -> bool:
     """The same of one step, under the lock of its workspace's budget."""
-    return sendable(Step.objects.filter(pk=step.pk)).exists()
+    return bool(_SENDABLE(step.pk))
+
+
+_SENDABLE = prepared(lambda _, step: sendable(Step.objects.filter(pk=step)).values_list("pk"))
 
 
 def pause(*, by: By, run: Run) -> None:
@@ -136,10 +140,10 @@ def end_finished_runs(workspace: Workspace) -> None:
     step carries is cut into steps when the walk over the list ends: without a walk under way, one is ended now.
     """
     ended, going = 0, []
-    for run in Run.objects.filter(workspace=workspace, state__in=NOT_ENDED):
+    for run in _GOING_ON(workspace.pk):
         if run.state == RunState.STOPPING:
             _skip_portion(run)
-        if _any_open(run) or Step.objects.filter(run=run).exclude(state=StepState.DONE).exists():
+        if _OPEN_ITEM(run.pk) or _OPEN_STEP(run.pk):
             going.append(run)
         elif Run.objects.filter(pk=run.pk).update(state=RunState.ENDED, ended_at=datetime.now(UTC)):
             queue.release_all_entries(run)
@@ -149,6 +153,14 @@ def end_finished_runs(workspace: Workspace) -> None:
     resting = Watch.objects.filter(workspace=workspace, next_at=None)
     if going and resting.exists() and any(_is_stranded(run) for run in going):
         resting.update(next_at=datetime.now(UTC))
+
+
+_GOING_ON = prepared(lambda _, workspace: Run.objects.filter(workspace=workspace, state__in=NOT_ENDED))
+# One index lookup for each open stage.
+_OPEN_ITEM = prepared(lambda _, run: Item.objects.filter(run=run, stage__in=OPEN).values_list("pk")[:1])
+_OPEN_STEP = prepared(
+    lambda _, run: Step.objects.filter(run=run).exclude(state=StepState.DONE).values_list("pk")[:1]
+)
 
 
 def _is_stranded(run: Run) -> bool:
@@ -170,11 +182,6 @@ def _end_what_was_not_sent(run: Run) -> None:
             lock_budget(run.workspace)
             end_finished_runs(run.workspace)
     run.refresh_from_db(fields=["state"])
-
-
-def _any_open(run: Run) -> bool:
-    """Whether an item of the run has no outcome yet: one index lookup for each open stage."""
-    return Item.objects.filter(run=run, stage__in=OPEN).exists()
 
 
 def _ready_steps(run: Run) -> QuerySet[Step]:

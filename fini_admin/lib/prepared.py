@@ -1,52 +1,176 @@
-"""Queries that a worker asks several times a second: written once, and asked with the moment put in.
+"""Statements that are executed many times a second: written once, then executed with the moment and the keys put in.
 
-Django takes longer to write such a query than the database to answer it.
+Django takes longer to write such a statement than the database to execute it.
 """
 
-from collections.abc import Callable
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
+from uuid import UUID
 
 from django.db import connection
 from django.db.models import QuerySet
+from django.db.models.sql import UpdateQuery
 
+Key = UUID | int | str | datetime
+Filler = Callable[[datetime, Sequence[Key]], Any]
+Change = tuple[QuerySet[Any, Any], dict[str, Any]]
+W = TypeVar("W")
 MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
-_AROUND = timedelta(days=1)
+_AROUND = timedelta(days=2)
+# What stands for a key while a query is written, by the key's type and place. No query names such a value itself.
+_STAND_INS: dict[type, Callable[[int], Key]] = {
+    UUID: lambda place: UUID(int=0x5CA1AB1E << 96 | place),
+    int: lambda place: 2_000_000_000 + place,
+    str: lambda place: f"stands for key {place}",
+    datetime: lambda place: datetime(1900, 1, 1 + place, tzinfo=UTC),
+}
 
 
-def prepared(build: Callable[[datetime], QuerySet[Any, Any]]) -> Callable[[], list[tuple[Any, ...]]]:
-    """What asks the query that `build` makes of a moment, of the moment at which it is asked.
+def prepared(build: Callable[..., QuerySet[Any, Any]]) -> Callable[..., list[Any]]:
+    """What asks the query that `build` makes of a moment and of keys, of now and of the keys it is given.
 
-    The query may depend on nothing else that changes, and compare with times within a day of the moment. The rows are
-    as the database's driver gives them.
+    It returns what the query set would: objects, dictionaries or tuples. The query may depend on nothing else that
+    changes: times are within two days of the moment, and each key stands in it as it is. Raises ValueError for another
+    query, when it is first asked.
     """
 
+    def write(*keys: Key) -> _Read:
+        found = build(MOMENT, *keys)
+        compiler = found.query.get_compiler(using=found.db)
+        return _Read(*_template(compiler, keys), found, compiler)
+
+    written = _written_once(write)
+    return lambda *keys: written(keys).rows(keys)
+
+
+def prepared_update(build: Callable[..., Change]) -> Callable[..., int]:
+    """The same for an update: `build` makes the rows and their new values; returns how many rows there were."""
+
+    def write(*keys: Key) -> _Statement:
+        found, values = build(MOMENT, *keys)
+        query: Any = found.query.chain(UpdateQuery)  # as QuerySet.update does
+        query.add_update_values(values)
+        return _Statement(*_template(query.get_compiler(using=found.db), keys))
+
+    written = _written_once(write)
+    return lambda *keys: written(keys).execute(keys)
+
+
+def _written_once(write: Callable[..., W]) -> Callable[[Sequence[Key]], W]:
+    """What `write` makes of stand-ins for keys, once for each combination of their types."""
+
     @cache
-    def written() -> tuple[str, list[Any]]:
-        sql, values = build(MOMENT).query.sql_with_params()
-        return sql, [_distance(value) for value in values]
+    def written(kinds: tuple[type, ...]) -> W:
+        return write(*(_STAND_INS[kind](place) for place, kind in enumerate(kinds)))
 
-    def ask() -> list[tuple[Any, ...]]:
-        sql, values = written()
-        now, adapt = datetime.now(UTC), connection.ops.adapt_datetimefield_value
+    return lambda keys: written(tuple(map(_kind, keys)))
+
+
+def _kind(key: Key) -> type:
+    return next(kind for kind in _STAND_INS if isinstance(key, kind))
+
+
+def _template(compiler: Any, keys: Sequence[Key]) -> tuple[str, list[Filler]]:
+    """A statement, and what makes each of its values."""
+    sql, values = compiler.as_sql()
+    stand_ins = {form(key): (form, place) for place, key in enumerate(keys) for form in _forms(key)}
+    found = [value for value in values if isinstance(value, Key) and value in stand_ins]
+    if missing := [key for key in keys if not any(form(key) in found for form in _forms(key))]:
+        raise ValueError(f"a key is not in the statement as it is: {missing}")
+    return sql, [_filler(value, stand_ins) for value in values]
+
+
+def _forms(key: Key) -> list[Callable[[Any], Any]]:
+    """How a key may stand among a statement's values: SQLite has no type for a UUID and a time."""
+    if isinstance(key, UUID):
+        return [str, lambda held: held.hex, lambda held: held]
+    return [_adapted] if isinstance(key, datetime) else [lambda held: held]
+
+
+@dataclass(frozen=True)
+class _Statement:
+    """A statement; of each value what makes it of the moment and the keys."""
+
+    sql: str
+    fillers: list[Filler]
+
+    def values(self, keys: Sequence[Key]) -> tuple[Any, ...]:
+        now = datetime.now(UTC)
+        return tuple(fill(now, keys) for fill in self.fillers)
+
+    def execute(self, keys: Sequence[Key]) -> int:
         with connection.cursor() as cursor:
-            cursor.execute(
-                sql, [adapt(now + value) if isinstance(value, timedelta) else value for value in values]
-            )
-            rows: list[tuple[Any, ...]] = cursor.fetchall()
-        return rows
-
-    return ask
+            cursor.execute(self.sql, self.values(keys))
+            return int(cursor.rowcount)
 
 
-def _distance(value: Any) -> Any:
-    """How far a time is from MOMENT; any other value as it is. SQLite has times as texts."""
-    at = value
+@dataclass(frozen=True)
+class _Read(_Statement):
+    """The statement of a query set."""
+
+    found: QuerySet[Any, Any]
+    compiler: Any
+
+    def rows(self, keys: Sequence[Key]) -> list[Any]:
+        compiler, values = copy.copy(self.compiler), self.values(keys)
+        compiler.connection = connection
+        compiler.as_sql = lambda *_, **__: (self.sql, values)
+        asked: Any = _Asked(self.found, _Query(self.found.query, compiler))
+        rows: Any = self.found._iterable_class(asked)  # noqa: SLF001 - what iterating a query set does
+        return list(rows)
+
+
+class _Query:
+    """A query as what reads its rows takes it, with the statement that was written."""
+
+    def __init__(self, query: Any, compiler: Any) -> None:
+        self._query, self._compiler = query, compiler
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._query, name)
+
+    def get_compiler(self, using: str) -> Any:
+        """The written statement, whatever the database's name."""
+        return self._compiler
+
+
+class _Asked:
+    """A query set as what reads its rows takes it."""
+
+    def __init__(self, found: QuerySet[Any, Any], query: _Query) -> None:
+        self._found, self.query = found, query
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._found, name)
+
+
+def _filler(value: Any, stand_ins: dict[Any, tuple[Any, int]]) -> Filler:
+    """What makes a value of the moment and the keys. Raises ValueError for a time of its own."""
+    if not isinstance(value, bool) and isinstance(value, Key) and value in stand_ins:
+        form, place = stand_ins[value]
+        return lambda _, keys: form(keys[place])
+    at = _time(value)
+    if at and abs(at - MOMENT) < _AROUND:
+        distance = at - MOMENT
+        return lambda now, _: _adapted(now + distance)
+    if at and abs(at - datetime.now(UTC)) < _AROUND:
+        raise ValueError(f"the statement has looked at the clock: {value}")
+    return lambda *_: value
+
+
+def _adapted(at: datetime) -> Any:
+    return connection.ops.adapt_datetimefield_value(at)
+
+
+def _time(value: Any) -> datetime | None:
+    """The time that a value is; SQLite has times as texts."""
     if isinstance(value, str):
         try:
-            at = datetime.fromisoformat(value).replace(tzinfo=UTC)
+            return datetime.fromisoformat(value).replace(tzinfo=UTC)
         except ValueError:
-            return value
-    near = isinstance(at, datetime) and abs(at - MOMENT) < _AROUND
-    return at - MOMENT if near else value
+            return None
+    return value if isinstance(value, datetime) else None

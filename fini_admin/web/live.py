@@ -33,6 +33,7 @@ _PARTIAL = re.compile(r'<hx-partial\s+hx-target="([^"]+)"\s+hx-swap="(\w+)">(.*?
 _MARKED = re.compile(r'<!--piece hx-target="([^"]+)"-->(.*?)<!--/piece-->', re.DOTALL)
 _ROW = re.compile(r'<tr\s+id="([^"]+)".*?</tr>', re.DOTALL)
 _VERSION = re.compile(r"<!--cells (\S+)-->")
+_LEFT_OUT = re.compile(r"<!--cells \S+-->\s*</tr>")
 # The name in a template's context of the digests that the page has.
 KNOWN = "known_cells"
 # What the page itself keeps right of a time (live.js).
@@ -101,7 +102,7 @@ def _part(request: HttpRequest, part: str, context: dict[str, Any], known: froze
     """The text of a part, without the cells of rows that the page has unless the part's shape is new."""
     text: str = render_to_string(part, context | {KNOWN: known}, request)
     target = f"#{part.partition('#')[2]}"
-    if _VERSION.search(text) and _shape(target, _PARTIAL.sub("", text)).digest not in known:
+    if _LEFT_OUT.search(text) and _shape(target, _PARTIAL.sub("", text)).digest not in known:
         text = render_to_string(part, context | {KNOWN: frozenset()}, request)
     return text
 

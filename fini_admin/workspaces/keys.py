@@ -7,10 +7,13 @@ do. Locks are taken in one order, so that nobody waits crosswise: the workspace,
 import logging
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
@@ -18,6 +21,7 @@ from fini_admin.audit import chain
 from fini_admin.audit.names import Activity, By, Origin
 from fini_admin.lib.keyring import UnknownKey
 from fini_admin.lib.outage import outage_of
+from fini_admin.lib.prepared import prepared_update
 from fini_admin.workspaces import preferences, queries, validators, vault
 from fini_admin.workspaces.models import ApiKey, KeyState, Workspace
 from fini_admin.workspaces.workspaces import lock_installation, lock_workspace, record_activity
@@ -215,8 +219,14 @@ def mark_refused(workspace: Workspace, key_id: str, reason: str) -> None:
 
 def note_use(key_id: str, at: datetime) -> None:
     """Note when a key was last used, at most once a minute."""
-    key = ApiKey.objects.filter(pk=key_id).exclude(last_used_at__gt=at - timedelta(minutes=1))
-    key.update(last_used_at=at)
+    _NOTE_USE(UUID(key_id), at - timedelta(minutes=1), at)
+
+
+def _use(_: datetime, key: UUID, before: datetime, at: datetime) -> tuple[QuerySet[ApiKey], dict[str, Any]]:
+    return ApiKey.objects.filter(pk=key).exclude(last_used_at__gt=before), {"last_used_at": at}
+
+
+_NOTE_USE = prepared_update(_use)
 
 
 @transaction.atomic

@@ -13,6 +13,7 @@ from django.core.exceptions import ValidationError
 
 from fini_admin.fini.providers import MIME_TYPE, PROVIDERS
 from fini_admin.lib.key_text import looks_like_key
+from fini_admin.lib.prepared import prepared
 from fini_admin.workspaces.models import Workspace, WorkspaceSettings
 
 Value = int | bool | str | None
@@ -204,7 +205,11 @@ class Preferences:
 
 def preferences(workspace: Workspace | UUID) -> Preferences:
     """The values that hold in a workspace now. Always read anew, for they may change while a worker runs."""
-    return preferences_by(WorkspaceSettings.objects.filter(workspace=workspace).first())
+    key = workspace.pk if isinstance(workspace, Workspace) else workspace
+    return preferences_by(next(iter(_SETTINGS(key)), None))
+
+
+_SETTINGS = prepared(lambda _, workspace: WorkspaceSettings.objects.filter(workspace=workspace))
 
 
 def preferences_as_read(workspace: Workspace) -> Preferences:

@@ -1,5 +1,6 @@
 """Reads of workspaces: who may see them, their members, their keys."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -8,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.views.decorators.debug import sensitive_variables
 
+from fini_admin.lib.prepared import prepared
 from fini_admin.workspaces import preferences, validators, vault
 from fini_admin.workspaces.models import (
     ApiKey,
@@ -45,14 +47,28 @@ def place_of(user: Visitor, slug: str) -> tuple[Workspace, Role] | None:
     if user.is_superuser:
         workspace = workspaces_of(user).filter(slug=slug).first()
         return (workspace, Role.ADMIN) if workspace else None
-    theirs = Membership.objects.filter(user=user, workspace__slug=slug, workspace__archived_at=None)
-    membership = theirs.select_related("workspace").first()
-    return (membership.workspace, Role(membership.role)) if membership else None
+    return next(((held.workspace, Role(held.role)) for held in _MEMBERSHIP(user.pk, slug)), None)
+
+
+def _membership(_: datetime, person: int, slug: str) -> QuerySet[Membership]:
+    theirs = Membership.objects.filter(user=person, workspace__slug=slug, workspace__archived_at=None)
+    return theirs.select_related("workspace").order_by("pk")[:1]
+
+
+_MEMBERSHIP = prepared(_membership)
 
 
 def facts(workspace_id: UUID, *fields: str, **questions: Subquery) -> dict[str, Any]:
     """Fields of a workspace and of the rows it has one of, and the answers to questions, each a value: by one query."""
-    found: dict[str, Any] = Workspace.objects.filter(pk=workspace_id).values(*fields, **questions).get()
+    return facts_query(workspace_id, *fields, **questions).get()
+
+
+def facts_query(
+    workspace_id: UUID, *fields: str, **questions: Subquery
+) -> QuerySet[Workspace, dict[str, Any]]:
+    """The query of `facts`."""
+    found: QuerySet[Workspace, dict[str, Any]]
+    found = Workspace.objects.filter(pk=workspace_id).values(*fields, **questions)
     return found
 
 
@@ -80,7 +96,12 @@ def admins(workspace: Workspace) -> QuerySet[Membership]:
 
 def live_key(workspace: Workspace) -> ApiKey | None:
     """The key that calls go out with, None when the workspace has none."""
-    return ApiKey.objects.filter(workspace=workspace, state=KeyState.LIVE).first()
+    return next(iter(_LIVE_KEY(workspace.pk)), None)
+
+
+_LIVE_KEY = prepared(
+    lambda _, workspace: ApiKey.objects.filter(workspace=workspace, state=KeyState.LIVE).order_by("pk")[:1]
+)
 
 
 def read_key(workspace: Workspace) -> ApiKey | None:
@@ -88,10 +109,17 @@ def read_key(workspace: Workspace) -> ApiKey | None:
 
     Of several the one verified last. None without one: reads then go out with the live key.
     """
+    return next(iter(_READ_KEY(workspace.pk)), None)
+
+
+def _read_key(_: datetime, workspace: UUID) -> QuerySet[ApiKey]:
     reading = ApiKey.objects.filter(
         workspace=workspace, state=KeyState.WAITING, scopes="read", refused_at=None
     )
-    return reading.filter(same_workspace=True).order_by("-verified_at").first()
+    return reading.filter(same_workspace=True).order_by("-verified_at")[:1]
+
+
+_READ_KEY = prepared(_read_key)
 
 
 def keys(workspace: Workspace) -> QuerySet[ApiKey]:

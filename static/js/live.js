@@ -68,6 +68,8 @@ document.addEventListener("DOMContentLoaded", () => {
     if (fresh.length) offer(fragment, fresh.length);
     return true;
   };
+  // What is shown stays as it is until the new is asked for, so there is little to ask for: in seconds.
+  const SELDOM = 15;
   const offer = (list, number) => {
     list.querySelector("#fresh")?.remove();
     const said = document.createElement("p");
@@ -101,8 +103,9 @@ document.addEventListener("DOMContentLoaded", () => {
     }
     if (ctx.response.status >= 400) return;
     for (const task of [...tasks]) {
-      const held = task.target.matches?.("[data-hold]") && !holdBack(task.target, task.fragment);
-      if (held) tasks.splice(tasks.indexOf(task), 1);
+      if (!task.target.matches?.("[data-hold]") || holdBack(task.target, task.fragment)) continue;
+      tasks.splice(tasks.indexOf(task), 1);
+      task.target.querySelector("[data-live]").dataset.every = SELDOM;
     }
     const seen = ctx.response.headers.get("X-Seen");
     if (!seen) return;

@@ -1,7 +1,7 @@
 """Pages that change by themselves leave alone what a person is at; what is pressed twice happens once."""
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Request, expect
 
 from tests.browser import paths
 from tests.browser.product import PEOPLE, Place, Product, Row
@@ -85,6 +85,31 @@ def test_new_rows_wait_behind_a_button_while_a_dialog_is_open(visit, place: Plac
     expect(first).to_be_checked()
     expect(page.locator("#show-fresh")).to_have_count(0)
     assert ingests(place) == (0, 0)
+
+
+def test_where_all_is_new_the_list_is_asked_for_seldom(visit, place: Place):
+    page = visit("editor")
+    page.goto(place.at("queue/"))
+    place.work(register=[resources(*(f"Page {number}" for number in range(60)))])
+    expect(page.locator("#show-fresh")).to_have_text("50+ new")
+    asked: list[list[str]] = []
+
+    def note(request: Request) -> None:
+        if seen := request.headers.get("x-seen"):
+            asked.append(seen.split(" ")[1].split(","))
+
+    page.on("request", note)
+    page.wait_for_timeout(9_000)
+    assert len(asked) >= 2
+    assert not [parts for parts in asked if "list" in parts]
+    expect(page.get_by_role("link", name="First page")).to_be_visible()
+
+    page.locator("#show-fresh").click()
+    expect(page.get_by_role("link", name="Page 59")).to_be_visible()
+    asked.clear()
+    place.work(register=[resources("One more")])
+    expect(page.locator("#show-fresh")).to_have_text("1 new")
+    assert "list" in asked[-1]
 
 
 def test_what_is_picked_and_open_in_the_tree_stays_while_states_change(visit, product: Product):

@@ -12,6 +12,7 @@ from fini_admin.ingestion import queue
 from fini_admin.ingestion.engine import follow, web
 from fini_admin.ingestion.models import PAGE, Budget
 from fini_admin.ingestion.reads import FIRST_GAP, watch_from
+from fini_admin.lib.prepared import prepared
 from fini_admin.sources import mirror
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import State
@@ -26,8 +27,13 @@ JOB_STATES = (State.SENT, State.RUNNING)
 
 def page_request(workspace: Workspace, cursor: str, *, source: str = "") -> Request[ListPage]:
     """The page after the cursor's record, of the size that answers in bounds; with `source` of that kind alone."""
-    size = Budget.objects.values_list("page_size", flat=True).get(workspace=workspace)
+    [size] = _PAGE_SIZE(workspace.pk)
     return routes.list_sources(limit=size, cursor=cursor, source=source)
+
+
+_PAGE_SIZE = prepared(
+    lambda _, workspace: Budget.objects.filter(workspace=workspace).values_list("page_size", flat=True)
+)
 
 
 def take_over(workspace: Workspace, documents: Sequence[Document], origin: mirror.Observation) -> set[str]:

@@ -120,7 +120,7 @@ def due_workspaces() -> list[UUID]:
     First where a person waits for a verification of a key, then where one waits for a discovery or a crawl; among
     equals the one served longest ago.
     """
-    return [UUID(str(found)) for (found,) in _IN_TURN()]
+    return [found for (found,) in _IN_TURN()]
 
 
 def anything_due() -> bool:
@@ -147,6 +147,24 @@ _IN_TURN = prepared(_in_turn)
 _ANY = prepared(lambda now: _due(now).values_list("pk")[:1])
 
 
+def _next_step(now: datetime, workspace: UUID) -> QuerySet[Step]:
+    """The workspace's due steps, the next one first."""
+    mine = due_steps(now).filter(run__workspace_id=workspace)
+    return mine.order_by(Case(When(WAITED_FOR, then=0), default=1), "due_at", "pk")
+
+
+def _first(found: QuerySet[Any]) -> QuerySet[Any, Any]:
+    return found.values_list("pk", flat=True)[:1]
+
+
+_VERIFICATION = prepared(
+    lambda now, workspace: _first(verifications.due(now).filter(key__workspace_id=workspace))
+)
+_STEP = prepared(lambda now, workspace: _first(_next_step(now, workspace).exclude(SYNCS)))
+_ANY_STEP = prepared(lambda now, workspace: _first(_next_step(now, workspace)))
+_WATCH = prepared(lambda now, workspace: _first(due_watches(now).filter(workspace_id=workspace)))
+
+
 def work(owner: str, stopping: threading.Event) -> bool:
     """Do the one piece of work whose turn it is; False when nothing is due, or nothing may go out.
 
@@ -157,19 +175,15 @@ def work(owner: str, stopping: threading.Event) -> bool:
 
 def work_once(workspace_id: UUID, owner: str) -> bool:
     """One piece of work in a workspace; False when nothing is due, or nothing may go out."""
-    now = datetime.now(UTC)
-    verification = verifications.due().filter(key__workspace_id=workspace_id).first()
-    if verification:
-        return do_verification(verification.pk, owner)
-    mine = due_steps(now).filter(run__workspace_id=workspace_id)
-    in_order = mine.order_by(Case(When(WAITED_FOR, then=0), default=1), "due_at", "pk")
+    for key in _VERIFICATION(workspace_id):
+        return do_verification(key, owner)
     try:
-        if step := in_order.exclude(SYNCS).first():
-            return do_step(step.pk, owner)
-        if due_watches(now).filter(workspace_id=workspace_id).exists() and walk.take(workspace_id, owner):
+        for step in _STEP(workspace_id):
+            return do_step(step, owner)
+        if _WATCH(workspace_id) and walk.take(workspace_id, owner):
             return do_watch(workspace_id, owner)
-        if step := in_order.first():
-            return do_step(step.pk, owner)
+        for step in _ANY_STEP(workspace_id):
+            return do_step(step, owner)
     except budget.Spent as spent:
         Budget.objects.filter(pk=workspace_id).update(spent_until=spent.until)
     except (NoKey, UnknownKey) as error:

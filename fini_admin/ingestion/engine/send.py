@@ -30,6 +30,7 @@ from fini_admin.ingestion.runs import finish_and_release
 from fini_admin.ingestion.steering import end_finished_runs, may_send
 from fini_admin.ingestion.steps import CARRIED
 from fini_admin.lib import lease
+from fini_admin.lib.prepared import prepared
 from fini_admin.sources.mirror import Observation
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import BUSY, State
@@ -57,7 +58,7 @@ def release(step_id: int, owner: str) -> None:
 
 def perform(step_id: int, owner: str) -> None:
     """Send a step that this process holds, and settle the outcome. Raises budget.Spent and NoKey before any call."""
-    step = Step.objects.select_related("run__workspace", "root").get(pk=step_id)
+    [step] = _STEP(step_id)
     items = _without_ineligible(step, _items_of(step))
     if not items and step.kind not in WITHOUT_ITEMS:
         _close_empty(step)
@@ -82,8 +83,20 @@ def perform(step_id: int, owner: str) -> None:
 
 def _items_of(step: Step) -> list[Item]:
     """What a step's call carries, in the order in which it was given."""
-    carried = step.items.filter(stage__in=CARRIED)
-    return list(carried.select_related("source").order_by("position"))
+    return _ITEMS(step.pk)
+
+
+_STEP = prepared(lambda _, step: Step.objects.select_related("run__workspace", "root").filter(pk=step))
+_ITEMS = prepared(
+    lambda _, step: (
+        Item.objects.filter(step=step, stage__in=CARRIED).select_related("source").order_by("position")
+    )
+)
+_SENT = prepared(
+    lambda _, step, call: Step.objects.filter(pk=step, state=StepState.SENT, call=call).values_list(
+        "tries", "doubts"
+    )
+)
 
 
 def request_of(step: Step, items: list[Item]) -> Request[Any]:
@@ -241,9 +254,11 @@ def _settle_step(step: Step, items: list[Item], done: Exchange[Any]) -> None:
     reads = step.kind in READS and not sync.is_of_one(step)
     reader_failed = reads and credentials.cannot_read(step.run.workspace, done)
     credentials.settle(step.run.workspace, done, reads=reads)
-    if not Step.objects.filter(pk=step.pk, state=StepState.SENT, call=done.call).exists():
+    sent = _SENT(step.pk, done.call)
+    if not sent:
         raise Superseded(done.call)
-    step.refresh_from_db(fields=["tries", "doubts", "state"])
+    [(step.tries, step.doubts)] = sent
+    step.state = StepState.SENT
     if reader_failed:
         settle.retry_later(step, 0)
     elif done.error:

@@ -31,7 +31,7 @@ from fini_admin.ingestion.models import (
 from fini_admin.ingestion.reads import request_read
 from fini_admin.ingestion.runs import add_due_steps, finish_and_release
 from fini_admin.lib import lease
-from fini_admin.lib.paging import CHUNK
+from fini_admin.lib.rows import insert_rows
 from fini_admin.sources import mirror
 from fini_admin.sources.mirror import Observation
 from fini_admin.sources.models import Source
@@ -83,12 +83,9 @@ def discover_accepted(step: Step, listing: Any) -> None:
     mirror.store_listing(run.workspace, step.provider, listing.nodes, run.number)
     leaves = {leaf.external_id: leaf.title for leaf in listing.leaves()}
     ended = {"stage": Stage.ENDED, "outcome": ItemOutcome.DONE, "provider": step.provider}
-    Item.objects.bulk_create(
-        (
-            Item(run=run, position=n, external_id=external_id, resource={"title": title}, **ended)
-            for n, (external_id, title) in enumerate(sorted(leaves.items()))
-        ),
-        batch_size=CHUNK,
+    insert_rows(
+        Item(run=run, position=n, external_id=external_id, resource={"title": title}, **ended)
+        for n, (external_id, title) in enumerate(sorted(leaves.items()))
     )
     Run.objects.filter(pk=run.pk).update(
         total=len(leaves), done=len(leaves), left_out=discovery_remarks.remarks_to_store(listing.remarks)
@@ -120,7 +117,7 @@ def jobs_accepted(step: Step, items: list[Item], ids: list[str], origin: Observa
         if item.source and (item.source.fini_id in named or item.source.original_url in urls)
     ]
     follow_jobs(step.run, took, origin)
-    _check_left_out(step, [item for item in items if item not in took], origin)
+    _check_left_out(step, items, took, origin)
 
 
 def delete_accepted(step: Step, items: list[Item], deleted: Deleted, origin: Observation) -> None:
@@ -133,12 +130,13 @@ def delete_accepted(step: Step, items: list[Item], deleted: Deleted, origin: Obs
     going = [item for item in items if item.source and item.source.fini_id in named]
     note = f"Deleted in run {step.run.number}"
     sources_gone([item.source for item in going if item.source], origin, note)
-    _check_left_out(step, [item for item in items if item not in going], origin)
+    _check_left_out(step, items, going, origin)
 
 
-def _check_left_out(step: Step, left: list[Item], origin: Observation) -> None:
+def _check_left_out(step: Step, items: list[Item], named: list[Item], origin: Observation) -> None:
     """What the answer does not name is read back; where it names all, the step is done with."""
-    if left:
+    done = {item.pk for item in named}
+    if left := [item for item in items if item.pk not in done]:
         note_doubt(step)
         note = "Fini's answer left it out"
         _check_by_reading(step, left, settle_after=_work_over_at(), note=note, call=origin.call)

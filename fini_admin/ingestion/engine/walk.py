@@ -33,10 +33,11 @@ from fini_admin.ingestion.engine.list_pages import (
     take_over,
 )
 from fini_admin.ingestion.models import PAGE, Budget, Item, Stage, StepState, Watch
-from fini_admin.ingestion.queries import running
+from fini_admin.ingestion.queries import oldest_running
 from fini_admin.ingestion.reads import FIRST_GAP
 from fini_admin.ingestion.steering import end_finished_runs
 from fini_admin.lib import lease
+from fini_admin.lib.prepared import prepared
 from fini_admin.sources import counts, mirror
 from fini_admin.sources.counts import Counted
 from fini_admin.sources.models import Source
@@ -70,7 +71,7 @@ def release(workspace_id: UUID, owner: str) -> None:
 
 def advance(workspace_id: UUID, owner: str) -> None:
     """Make one call of a watch that this process holds. Raises budget.Spent and NoKey before any call."""
-    watch = Watch.objects.select_related("workspace").get(workspace_id=workspace_id)
+    [watch] = _WATCH(workspace_id)
     wanted = _asked_by_id(watch)
     claim = partial(_claim_watch, watch, owner)
     try:
@@ -88,7 +89,7 @@ def advance(workspace_id: UUID, owner: str) -> None:
                 claim=claim,
                 settle=partial(_settle_page_after, watch, newest),
             )
-        elif _must_be_seen(watch, everything=True).exists():
+        elif _TO_BE_SEEN(watch.workspace_id):
             exchange(
                 page_request(watch.workspace, watch.cursor),
                 _call_context(watch, owner),
@@ -111,7 +112,7 @@ def _stop_walking(watch: Watch) -> None:
 
 def _call_context(watch: Watch, owner: str) -> Context:
     """The context of the next call; it is made for the oldest run that is going on."""
-    run = running(watch.workspace).first()
+    run = oldest_running(watch.workspace)
     by = By(run.actor, Origin.WORKER) if run else keys.BY
     number = run.number if run else None
     return context(
@@ -174,16 +175,30 @@ def _begin_walk(watch: Watch, asked_at: datetime) -> None:
 
 def _origin_of(watch: Watch, done: Exchange[Any]) -> mirror.Observation:
     """What told of a record: this call, made for the oldest run that is going on."""
-    number = running(watch.workspace).values_list("number", flat=True).first()
-    return mirror.Observation(done.call, done.asked_at, number)
+    run = oldest_running(watch.workspace)
+    return mirror.Observation(done.call, done.asked_at, run.number if run else None)
 
 
-def _must_be_seen(watch: Watch, *, everything: bool = False) -> QuerySet[Source]:
+def _must_be_seen(watch: Watch) -> QuerySet[Source]:
     """The sources whose record this walk has to show: all followed ones, and those whose read is requested by now."""
     now = datetime.now(UTC)
-    followed = Q(sent_at__isnull=False) & (~Q(state=State.STUCK) | _stuck_lately(now))
-    wanted = Q(wanted_since__isnull=False) if everything else Q(wanted_since__lte=now)
-    return Source.objects.filter(workspace=watch.workspace).filter(followed | wanted)
+    return Source.objects.filter(_followed(now) | Q(wanted_since__lte=now), workspace=watch.workspace_id)
+
+
+def _followed(now: datetime) -> Q:
+    return Q(sent_at__isnull=False) & (~Q(state=State.STUCK) | _stuck_lately(now))
+
+
+def _to_be_seen(now: datetime, workspace: UUID) -> QuerySet[Source, Any]:
+    """A source whose record a walk has to show, now or later."""
+    found = Source.objects.filter(_followed(now) | Q(wanted_since__isnull=False), workspace=workspace)
+    return found.values_list("pk")[:1]
+
+
+_TO_BE_SEEN = prepared(_to_be_seen)
+_WATCH = prepared(
+    lambda _, workspace: Watch.objects.select_related("workspace").filter(workspace_id=workspace)
+)
 
 
 def _stuck_lately(now: datetime) -> Q:

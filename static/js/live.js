@@ -105,7 +105,7 @@ document.addEventListener("DOMContentLoaded", () => {
     for (const task of [...tasks]) {
       if (!task.target.matches?.("[data-hold]") || holdBack(task.target, task.fragment)) continue;
       tasks.splice(tasks.indexOf(task), 1);
-      task.target.querySelector("[data-live]").dataset.every = SELDOM;
+      for (const part of task.target.querySelectorAll("[data-live=list]")) part.dataset.every = SELDOM;
     }
     const seen = ctx.response.headers.get("X-Seen");
     if (!seen) return;

@@ -38,6 +38,7 @@ _LEFT_OUT = re.compile(r"<!--cells \S+-->\s*</tr>")
 KNOWN = "known_cells"
 # What the page itself keeps right of a time (live.js).
 _KEPT = r"(?:just now|\d+ min ago|for \d+ (?:s|min))"
+_WORDS_KEPT = re.compile(_KEPT)
 # What differs each time, and what the page keeps right, are no part of a digest.
 _VOLATILE = re.compile(rf'(name="(?:csrfmiddlewaretoken|token)" value=")[^"]*|(>){_KEPT}(?=</time>)')
 
@@ -118,14 +119,20 @@ def _told(value: object) -> object:
     A time that moves on is news once a minute, as its words are; what the page keeps right of them is none.
     """
     if isinstance(value, Model):
-        return {name: _of_time(held) for name, held in vars(value).items() if name != "_state"}
-    return re.sub(rf"^{_KEPT}$", "", value) if isinstance(value, str) else _of_time(value)
+        held = vars(value)
+        return [
+            _of_time(held[name]) if isinstance(held[name], datetime) else held[name]
+            for name in held
+            if name != "_state"
+        ]
+    if isinstance(value, str):
+        return "" if _WORDS_KEPT.fullmatch(value) else value
+    return _of_time(value) if isinstance(value, datetime) else value
 
 
-def _of_time(value: object) -> object:
-    if not isinstance(value, datetime):
-        return value
-    return value.replace(second=0, microsecond=0), re.sub(_KEPT, "", moment(value))
+def _of_time(at: datetime) -> tuple[datetime, str]:
+    words = moment(at)
+    return at.replace(second=0, microsecond=0), "" if _WORDS_KEPT.fullmatch(words) else words
 
 
 def _digest(text: str) -> str:

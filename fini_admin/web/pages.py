@@ -1,7 +1,7 @@
 """Helpers shared by all pages, and the pages outside any workspace: the root, the workspace switch, the probes."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,6 +10,7 @@ from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.functional import SimpleLazyObject
 from django_htmx.http import HttpResponseClientRedirect
 
 from fini_admin.audit import chain
@@ -167,10 +168,16 @@ def frame(request: HttpRequest) -> dict[str, object]:
     if not entries:
         return found
     now: Now = request.now  # type: ignore[attr-defined]  # set by permissions.requires, as the workspace
-    menu = [_menu_line(entry, request, workspace) for entry in entries]
+    menu = SimpleLazyObject(partial(_menu, request, workspace, entries))
     # A page that is refused has no news.
     mark = partial(live.mark_of, now) if hasattr(request, "seen") else ""
     return found | {"menu": menu, "foot": now, "mark": mark, "keep": f"?in={workspace.slug}"}
+
+
+def _menu(
+    request: HttpRequest, workspace: Workspace, entries: Iterable[MenuEntry]
+) -> list[dict[str, object]]:
+    return [_menu_line(entry, request, workspace) for entry in entries]
 
 
 def _menu_line(entry: MenuEntry, request: HttpRequest, workspace: Workspace) -> dict[str, object]:

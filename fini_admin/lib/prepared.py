@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any, TypeVar
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.db.models.sql import UpdateQuery
 
@@ -35,13 +35,15 @@ def prepared(build: Callable[..., QuerySet[Any, Any]]) -> Callable[..., list[Any
 
     It returns what the query set would: objects, dictionaries or tuples. The query may depend on nothing else that
     changes: times are within two days of the moment, and each key stands in it as it is. Raises ValueError for another
-    query, when it is first asked.
+    query when it is first asked, and TypeError for what cannot be a key.
     """
 
     def write(*keys: Key) -> _Read:
         found = build(MOMENT, *keys)
         compiler = found.query.get_compiler(using=found.db)
-        return _Read(*_template(compiler, keys), found, compiler)
+        template = _template(compiler, keys)
+        compiler.connection = connection  # each thread's own
+        return _Read(*template, found, compiler)
 
     written = _written_once(write)
     return lambda *keys: written(keys).rows(keys)
@@ -71,7 +73,10 @@ def _written_once(write: Callable[..., W]) -> Callable[[Sequence[Key]], W]:
 
 
 def _kind(key: Key) -> type:
-    return next(kind for kind in _STAND_INS if isinstance(key, kind))
+    for kind in _STAND_INS:
+        if isinstance(key, kind):
+            return kind
+    raise TypeError(f"{key!r} cannot be a key")
 
 
 def _template(compiler: Any, keys: Sequence[Key]) -> tuple[str, list[Filler]]:
@@ -103,7 +108,7 @@ class _Statement:
         return tuple(fill(now, keys) for fill in self.fillers)
 
     def execute(self, keys: Sequence[Key]) -> int:
-        with connection.cursor() as cursor:
+        with transaction.mark_for_rollback_on_error(using="default"), connection.cursor() as cursor:
             cursor.execute(self.sql, self.values(keys))
             return int(cursor.rowcount)
 
@@ -117,7 +122,6 @@ class _Read(_Statement):
 
     def rows(self, keys: Sequence[Key]) -> list[Any]:
         compiler, values = copy.copy(self.compiler), self.values(keys)
-        compiler.connection = connection
         compiler.as_sql = lambda *_, **__: (self.sql, values)
         asked: Any = _Asked(self.found, _Query(self.found.query, compiler))
         rows: Any = self.found._iterable_class(asked)  # noqa: SLF001 - what iterating a query set does

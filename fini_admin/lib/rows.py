@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Model
 
 
@@ -23,8 +23,7 @@ def insert_rows(rows: Iterable[Model], *, ignore_conflicts: bool = False) -> Non
     sql += " ON CONFLICT DO NOTHING" if ignore_conflicts else ""
     for row in given:  # a row that it points to may have got its key since
         row._prepare_related_fields_for_save(operation_name="insert_rows")  # type: ignore[attr-defined]  # noqa: SLF001 - as bulk_create does
-    with connection.cursor() as cursor:
-        cursor.executemany(sql, [_stored(row, fields, add=True) for row in given])
+    _execute(sql, [_stored(row, fields, add=True) for row in given])
 
 
 def _stored(row: Model, fields: Collection[Any], *, add: bool) -> list[Any]:
@@ -43,5 +42,10 @@ def update_rows(rows: Sequence[Model], names: Collection[str]) -> None:
     fields: list[Any] = [*map(meta.get_field, names), meta.pk]
     columns = [f"{quote(field.column)} = %s" for field in fields]
     sql = f"UPDATE {quote(meta.db_table)} SET {', '.join(columns[:-1])} WHERE {columns[-1]}"  # noqa: S608 - our own names
-    with connection.cursor() as cursor:
-        cursor.executemany(sql, [_stored(row, fields, add=False) for row in rows])
+    _execute(sql, [_stored(row, fields, add=False) for row in rows])
+
+
+def _execute(sql: str, values: Sequence[Sequence[Any]]) -> None:
+    """Execute a statement for each of these, all or none."""
+    with transaction.atomic(savepoint=False), connection.cursor() as cursor:
+        cursor.executemany(sql, values)

@@ -9,9 +9,11 @@ document.addEventListener("DOMContentLoaded", () => {
   let [markedAt, newsAt] = [Date.now(), 0];
   const digests = new Map(); // by the place of a piece: of what the server sent for it; a row has its own in the page
   const askedAt = new Map(); // by the name of a part that is not asked for on each tick
+  const shownAt = new Map(); // by the name of a part: the mark up to which it was asked for
 
   const QUICK = 3000;
   const CALM = 4000;
+  const state = (shown) => shown.slice(0, shown.lastIndexOf("."));
   const runsGoOn = () => mark.split(".").at(-2) !== "0";
   let next = 0;
   const tick = () => {
@@ -26,9 +28,9 @@ document.addEventListener("DOMContentLoaded", () => {
 
   // They are sent when pieces are likely to come: while there is news, and when the server looks again by itself.
   const [HOT, AGE] = [30_000, 50_000];
-  const known = () => {
+  const known = (behind) => {
     const now = Date.now();
-    if (now - newsAt > HOT && now - markedAt < AGE) return "";
+    if (!behind && now - newsAt > HOT && now - markedAt < AGE) return "";
     return [...digests.values(), ...[...document.querySelectorAll("tr[data-d]")].map((row) => row.dataset.d)].join();
   };
 
@@ -39,13 +41,16 @@ document.addEventListener("DOMContentLoaded", () => {
     if (ctx.sourceElement !== clock) return;
     const named = parts();
     for (const name of named) askedAt.set(name, Date.now());
+    // A part that was left out meanwhile asks for what came since, though the page as a whole has it.
+    const behind = named.map((name) => shownAt.get(name)).find((shown) => shown && state(shown) !== state(mark));
+    ctx.named = named;
     ctx.address = location.href;
     ctx.request.action = location.pathname + location.search;
     // Only what the server reads of it: these headers are most of what an idle page costs.
     ctx.request.headers = {
       "HX-Request": "true",
       "HX-Current-URL": location.href,
-      "X-Seen": `${mark} ${named.join()} ${known()}`,
+      "X-Seen": `${behind ?? mark} ${named.join()} ${known(behind)}`,
     };
   });
 
@@ -112,6 +117,7 @@ document.addEventListener("DOMContentLoaded", () => {
     const before = runsGoOn();
     mark = seen;
     markedAt = Date.now();
+    for (const name of ctx.named) shownAt.set(name, mark);
     if (ctx.response.status === 200) newsAt = markedAt;
     for (const [, place, digest] of ctx.text.matchAll(/hx-target="([^"]+)"[^>]* data-d="([^"]+)"/g)) digests.set(place, digest);
     if (before !== runsGoOn()) tick();

@@ -112,6 +112,32 @@ def test_where_all_is_new_the_list_is_asked_for_seldom(visit, place: Place):
     assert "list" in asked[-1]
 
 
+# All of the queue but what was there first goes.
+TAKE_OUT = """
+from fini_admin.audit.names import By, Origin
+from fini_admin.ingestion.models import QueueEntry
+from fini_admin.ingestion.queue_moves import remove_entries
+from fini_admin.workspaces.models import Workspace
+workspace = Workspace.objects.get(slug=slug)
+keys = QueueEntry.objects.filter(workspace=workspace, source__title__startswith="Page ").values_list("pk", flat=True)
+remove_entries(by=By("ada@example.com", Origin.BROWSER), workspace=workspace, entries=list(keys))
+result = None
+"""
+
+
+def test_what_came_and_went_while_the_list_was_held_back_is_no_longer_offered(visit, place: Place):
+    """The news came on a tick that did not ask for the list; nothing happens afterwards."""
+    page = visit("editor")
+    page.goto(place.at("queue/"))
+    place.work(register=[resources(*(f"Page {number}" for number in range(60)))])
+    expect(page.locator("#show-fresh")).to_have_text("50+ new")
+    page.wait_for_timeout(4_500)
+    place.product.console.run(TAKE_OUT, slug=place.slug)
+    expect(page.get_by_role("navigation").get_by_role("link", name="Queue 3")).to_be_visible()
+    expect(page.locator("#show-fresh")).to_have_count(0, timeout=20_000)
+    expect(page.get_by_role("link", name="First page")).to_be_visible()
+
+
 def test_what_is_picked_and_open_in_the_tree_stays_while_states_change(visit, product: Product):
     place = product.place("tree", discover=["zendesk"])
     page = visit("editor")

@@ -77,3 +77,11 @@ def test_no_new_rows_ask_the_database_nothing(acme: Workspace) -> None:
     with CaptureQueriesContext(connection) as captured:
         insert_rows([])
     assert captured.captured_queries == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_where_one_row_is_refused_none_is_stored() -> None:
+    names = [CallName(chain="a", name="a", call=call) for call in ("1", "2", "1")]
+    with pytest.raises(IntegrityError):
+        insert_rows(names)
+    assert not CallName.objects.exists()

@@ -38,10 +38,12 @@ document.addEventListener("DOMContentLoaded", () => {
   });
 
   document.addEventListener("htmx:after:swap", (event) => {
+    const ctx = event.detail.ctx;
     openFilled();
-    if (trouble) trouble.hidden = true;
+    // What was refused stays said until a person goes on: pages ask by themselves every few seconds.
+    if (trouble && (lost || ctx?.sourceEvent?.isTrusted)) trouble.hidden = true;
     if (lost) comeBack();
-    if (event.detail.ctx?.request?.method === "POST") focusFirstError();
+    if (ctx?.request?.method === "POST" && ctx.response?.status === 422) focusFirstError();
   });
 
   // What went wrong with a request is said in the dialog that sent it, above its buttons, else at the page's head.
@@ -60,10 +62,12 @@ document.addEventListener("DOMContentLoaded", () => {
     else within.append(said);
     said.scrollIntoView({ block: "nearest" });
   };
-  const refusal = (status) => {
+  const refusal = (status, method) => {
     if (status === 404 || status === 403) return "This is no longer there for you. Load the page again.";
     if (status === 413) return "What was sent is too large. Nothing was changed: shorten what you typed, then send it again.";
     if (status === 429) return "Too many requests. Wait a few minutes, then try again.";
+    // A proxy may have given up on what was done.
+    if (method === "POST" && status >= 500) return `The server answered ${status}. It may have been done: look before you repeat it.`;
     return `The server answered ${status}. Nothing was changed here; load the page again.`;
   };
   const isPage = (text) => /^\s*<!doctype/i.test(text ?? "");
@@ -85,7 +89,7 @@ document.addEventListener("DOMContentLoaded", () => {
   };
 
   document.addEventListener("htmx:before:request", ({ detail: { ctx } }) => {
-    said.remove();
+    if (ctx.sourceElement?.closest?.("dialog")) said.remove();
     ctx.began = Date.now();
   });
   document.addEventListener("htmx:error", ({ detail: { ctx, error } }) => {
@@ -102,7 +106,7 @@ document.addEventListener("DOMContentLoaded", () => {
   document.addEventListener("htmx:response:error", ({ detail: { ctx } }) => {
     const status = ctx?.response?.status;
     if (status === 422 && !isPage(ctx.text)) return;
-    say(ctx?.sourceElement, refusal(status));
+    say(ctx?.sourceElement, refusal(status, ctx?.request?.method));
   });
   // A whole page has no place in a part of another one: what it refuses is said instead.
   document.addEventListener("htmx:before:swap", (event) => {

@@ -14,8 +14,10 @@ document.addEventListener("DOMContentLoaded", () => {
   const person = document.body.dataset.person ?? "";
   const forms = () => [...document.querySelectorAll("form[data-keep]")];
   // Never what is secret, and nothing that the server put there itself: one-time tokens would be old.
-  const SECRET = "[type=password], [autocomplete$=password], [type=hidden], [type=file], [type=submit], [autocomplete=off], [autocomplete=one-time-code]";
-  const fields = (form) => [...form.elements].filter((field) => field.name && !field.disabled && !field.matches(SECRET));
+  const SECRET = "[type=password], [autocomplete$=password], [type=hidden], [type=file], [type=submit], [autocomplete=one-time-code]";
+  // A password that is shown is one as well.
+  const secret = (field) => field.matches(SECRET) || Boolean(field.id && document.querySelector(`[data-shows="${field.id}"]`));
+  const fields = (form) => [...form.elements].filter((field) => field.name && !field.disabled && !secret(field));
   const chosen = (field) => field.type === "checkbox" || field.type === "radio";
   const changed = (field) => {
     if (chosen(field)) return field.checked !== field.defaultChecked;
@@ -52,11 +54,18 @@ document.addEventListener("DOMContentLoaded", () => {
   };
   const put = (form, { name, place, value, values, checked }) => {
     const field = called(form, name)[place];
-    if (!field) return;
+    if (!field) return false;
     if (checked !== undefined) field.checked = checked;
     else if (values) for (const option of field.options) option.selected = values.includes(option.value);
     else field.value = value;
     for (const type of ["input", "change"]) field.dispatchEvent(new Event(type, { bubbles: true }));
+    return true;
+  };
+  const tell = (text) => {
+    const trouble = document.querySelector("#trouble");
+    if (!trouble) return;
+    trouble.textContent = text;
+    trouble.hidden = false;
   };
   const restore = () => {
     const kept = JSON.parse(sessionStorage.getItem(KEPT) ?? "null");
@@ -64,10 +73,12 @@ document.addEventListener("DOMContentLoaded", () => {
     if (due && kept.path !== location.pathname) return;
     forget();
     if (!due) return;
+    let all = true;
     for (const { form: name, fields: typed } of kept.typed) {
       const form = forms().find((one) => nameOf(one) === name);
-      if (form) for (const one of typed) put(form, one);
+      for (const one of typed) all = Boolean(form && put(form, one)) && all;
     }
+    if (!all) tell("Some of what you typed has no place here any more, and is not back. Look through the page before you send it.");
   };
 
   // A page of the log-in itself leaves things alone; every other page takes back what is its own, or throws it away.
@@ -84,6 +95,9 @@ document.addEventListener("DOMContentLoaded", () => {
   addEventListener("submit", (event) => {
     // What stands in the page's other forms is not lost by sending this one.
     if (event.target.matches("[data-keeps-others]")) sent = event.target;
+    // Filters may have changed since the page came.
+    const next = event.target.querySelector("[name=next][data-here]");
+    if (next) next.value = location.pathname + location.search;
     // Who logs out leaves nothing behind.
     if (event.target.getAttribute("action") === "/accounts/logout/") {
       leaving = true;

@@ -93,6 +93,7 @@ document.addEventListener("DOMContentLoaded", () => {
     const address = location.pathname + location.search;
     await htmx.ajax("GET", address, { target: "#list", swap: "innerMorph", sourceEvent: { isTrusted: true } });
     document.querySelector("#list tbody a")?.focus();
+    document.querySelector("#summary")?.dispatchEvent(new Event("recount"));
   });
 
   document.addEventListener("htmx:before:swap", (event) => {

@@ -8,6 +8,7 @@ class Picks {
   // Each ID with where it stands: the branches above it, outermost first ("5.17"); several places with blanks between.
   places = new Map();
   waiting = 0;
+  confirmation = null; // the form in the dialog that was sent last
 
   // `form` sends it; `kind` tells apart what cannot be selected together on one page.
   constructor(form, kind = "") {
@@ -16,7 +17,9 @@ class Picks {
     this.read();
     document.addEventListener("htmx:after:request", ({ detail: { ctx } }) => this.#acted(ctx));
     document.addEventListener("submit", ({ target }) => {
-      if (target.closest("#dialog")) sessionStorage.setItem(Picks.CONFIRMED, this.name);
+      if (!target.closest("#dialog")) return;
+      this.confirmation = target;
+      sessionStorage.setItem(Picks.CONFIRMED, this.name);
     });
   }
 
@@ -93,6 +96,8 @@ class Picks {
 
   // What the form did with the selection leads back to its page; a log-in that comes in between does not.
   #acted({ request, hx, sourceElement }) {
+    // What was refused in the dialog is not sent.
+    if (sourceElement === this.confirmation && !hx?.redirect) sessionStorage.removeItem(Picks.CONFIRMED);
     if (request.method !== "POST" || sourceElement !== this.form || !hx?.redirect) return;
     if (new URL(hx.redirect, location.href).pathname === location.pathname) this.clear();
   }

@@ -87,7 +87,9 @@ def list_sources(
 
 def get_source(source_id: str) -> Request[Document]:
     _checked_ids([source_id])
-    return Request("get", "GET", f"{ROOT}/{quote(source_id, safe='')}", Document.parse)
+    return Request(
+        "get", "GET", f"{ROOT}/{quote(source_id, safe='')}", partial(Document.parse_that, source_id)
+    )
 
 
 def discover(provider: str) -> Request[Listing]:

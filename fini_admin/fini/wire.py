@@ -167,6 +167,14 @@ class Document:
             content=Content.of(_strings(record.get("paragraphs"))),
         )
 
+    @classmethod
+    def parse_that(cls, identity: str, value: Json) -> "Document":
+        """Read the record of this ID. Raises NotUnderstood, for another record as well."""
+        record = cls.parse(value)
+        if record.id != identity:
+            raise NotUnderstood("the record of another ID")
+        return record
+
 
 @dataclass(frozen=True, slots=True)
 class ListPage:

@@ -1,7 +1,7 @@
 """Wishes for a read: which records the walk over Fini's list has to show, and from when on."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from django.db.models import Q
 
@@ -11,6 +11,8 @@ from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import Workspace
 
 FIRST_GAP = 2.0
+# Longer than any pause between two walks, or after an error.
+LONG_REST = timedelta(minutes=2)
 
 
 def request_read(workspace: Workspace, sources: Sequence[Source], since: datetime) -> None:
@@ -26,3 +28,10 @@ def watch_from(workspace: Workspace, at: datetime) -> None:
     watch = Watch.objects.filter(workspace=workspace)
     watch.update(gap=FIRST_GAP, news_at=datetime.now(UTC))
     watch.filter(Q(next_at=None) | Q(next_at__gt=at)).update(next_at=at, tries=0)
+
+
+def wake_watch(workspace: Workspace) -> None:
+    """Walk the list now if nothing is followed; what is stuck is looked at once an hour, and is not waited for."""
+    now = datetime.now(UTC)
+    resting = Q(next_at=None) | Q(next_at__gt=now + LONG_REST)
+    Watch.objects.filter(resting, workspace=workspace).update(next_at=now)

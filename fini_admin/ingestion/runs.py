@@ -24,8 +24,8 @@ from fini_admin.ingestion.models import (
     RunKind,
     Stage,
     Step,
-    Watch,
 )
+from fini_admin.ingestion.reads import wake_watch
 from fini_admin.ingestion.steps import ItemWriter, add_step, batch_size, due_batches
 from fini_admin.ingestion.wakeup import wake
 from fini_admin.lib.paging import CHUNK, chunks
@@ -172,7 +172,7 @@ def start_ingest(
             raise NothingToDo(EMPTY)
         run.skipped = writer.skipped
         run.save(update_fields=["skipped"])
-        Watch.objects.filter(workspace=workspace, next_at=None).update(next_at=datetime.now(UTC))
+        wake_watch(workspace)
     return run
 
 

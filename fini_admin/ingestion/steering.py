@@ -30,8 +30,8 @@ from fini_admin.ingestion.models import (
     Stage,
     Step,
     StepState,
-    Watch,
 )
+from fini_admin.ingestion.reads import wake_watch
 from fini_admin.ingestion.runs import finish_and_release
 from fini_admin.ingestion.steps import BEFORE, CARRIED
 from fini_admin.ingestion.wakeup import wake
@@ -150,9 +150,8 @@ def end_finished_runs(workspace: Workspace) -> None:
             ended += 1
     if ended:
         chain.record_head_on_commit(str(workspace.pk))
-    resting = Watch.objects.filter(workspace=workspace, next_at=None)
-    if going and resting.exists() and any(_is_stranded(run) for run in going):
-        resting.update(next_at=datetime.now(UTC))
+    if going and any(_is_stranded(run) for run in going):
+        wake_watch(workspace)
 
 
 _GOING_ON = prepared(lambda _, workspace: Run.objects.filter(workspace=workspace, state__in=NOT_ENDED))

@@ -237,3 +237,9 @@ def test_what_is_read_as_text_is_what_every_database_holds(value):
     text = wire.field_text(value)
     assert "\x00" not in text
     assert text.encode().decode() == text
+
+
+def test_the_record_of_another_id_is_none_of_the_one_that_was_asked_for():
+    assert read("get", {"id": ID}).id == ID
+    with pytest.raises(NotUnderstood, match="another ID"):
+        read("get", {"id": ID.upper()})

@@ -308,8 +308,16 @@ def _read_late_enough(source: Source | None, step: Step) -> bool:
     return step.settle_after <= source.read_at <= datetime.now(UTC)
 
 
+def _lost_what_was_gone(step: Step) -> bool:
+    """Whether a refused call named what Fini does not have any more: the others may not be to blame for it."""
+    return bool(step.refusal) and step.items.filter(stage=Stage.ENDED, source__state=State.GONE).exists()
+
+
 def _settle_not_done(step: Step, items: list[Item]) -> None:
-    """Handle items without a trace: halve a refused batch, send any other again, at most SENDS times."""
+    """Handle items without a trace: halve a refused batch, send any other again, at most SENDS times.
+
+    So is what is left of a refused batch that named what is gone by now.
+    """
     sources = [item.source for item in items if item.source]
     origin = Observation(step.call, datetime.now(UTC), step.run.number)
     if step.kind == RunKind.DELETE:
@@ -319,7 +327,7 @@ def _settle_not_done(step: Step, items: list[Item]) -> None:
         for source in sources:
             source.sent_at = None
         queue.settle_states(sources, origin, "No trace of the call: it was not done")
-    if items and step.refusal:
+    if items and step.refusal and not _lost_what_was_gone(step):
         split.split_step(step, items, step.refusal)
         return
     lease.give_back(Step.objects.filter(pk=step.pk), state=StepState.DONE)
@@ -328,4 +336,5 @@ def _settle_not_done(step: Step, items: list[Item]) -> None:
             step.run, items, ItemOutcome.FAILED, f"Sent {step.doubts} times, and Fini never took it"
         )
     elif items:
-        add_step(step.run, RunKind(step.kind), step.provider, items, after=step)
+        root = step.root if step.refusal else None
+        add_step(step.run, RunKind(step.kind), step.provider, items, root=root, after=step)

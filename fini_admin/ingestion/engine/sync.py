@@ -48,6 +48,7 @@ def request_of(step: Step) -> Request[Any]:
     """The next call: a page of the list, or once that was read a record by its ID."""
     asked = _asked(step.run).first()
     if asked and asked.source:
+        step.asks = asked.pk
         return routes.get_source(asked.source.fini_id)
     return page_request(step.run.workspace, Place.load(step.place).cursor)
 
@@ -59,7 +60,12 @@ def is_sync(step: Step) -> bool:
 
 def is_of_one(step: Step) -> bool:
     """Whether the next call is about one record: its 403 may mean another workspace's record, not a missing scope."""
-    return step.kind == RunKind.SYNC and _asked(step.run).exists()
+    return step.kind == RunKind.SYNC and _asks_for_one(step)
+
+
+def _asks_for_one(step: Step) -> bool:
+    """Whether a call is about one record. What it asks for may have its end by the time of the answer."""
+    return step.asks is not None or _asked(step.run).exists()
 
 
 def _asked(run: Run) -> QuerySet[Item]:
@@ -159,8 +165,9 @@ def _record_read(step: Step, record: Document, origin: Observation) -> None:
 
 
 def _end_asked(step: Step, outcome: ItemOutcome, reason: str) -> Source | None:
-    """Give the ID that was asked for its outcome, and go on with the next one."""
-    item = _asked(step.run).first()
+    """Give the ID that was asked for its outcome, unless it has one, and go on with the next one."""
+    left = _asked(step.run)
+    item = (left if step.asks is None else left.filter(pk=step.asks)).first()
     if item:
         finish_items(step.run_id, Item.objects.filter(pk=item.pk), outcome, reason)
     _ask_or_end(step)
@@ -170,7 +177,7 @@ def _end_asked(step: Step, outcome: ItemOutcome, reason: str) -> Source | None:
 def settle_failed(step: Step, error: FiniError, origin: Observation) -> None:
     """Go on after a failed call: elsewhere in the list, with smaller pages, later, or without the ID (T6, T10)."""
     held, place = Budget.objects.get(pk=step.run.workspace_id), Place.load(step.place)
-    asked = _asked(step.run).exists()
+    asked = _asks_for_one(step)
     if asked and isinstance(error, NotFound):
         source = _end_asked(step, ItemOutcome.DONE, IS_GONE)
         if source:

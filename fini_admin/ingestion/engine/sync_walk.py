@@ -33,7 +33,8 @@ class Place:
     """Where a sync stands between two calls.
 
     `anchors`: records to go on after, the last one first tried. `mark`: the head of the list when the pass before
-    began; None in the first pass. `top`: the same of this pass. `pages`: how many this pass has read.
+    began; None in the first pass. `top`: the same of this pass. `pages`: how many this pass has read. `empty_after`:
+    after which record a page was empty.
     """
 
     anchors: tuple[SeenRecord, ...] = ()
@@ -42,6 +43,7 @@ class Place:
     passes: int = 0
     pages: int = 0
     restarts: int = 0
+    empty_after: str = ""
     done: bool = field(default=False)
 
     @classmethod
@@ -70,6 +72,8 @@ class Place:
 
 def after_page(place: Place, documents: Sequence[Document], *, has_more: bool) -> Place:
     """Where to go on after a page was read."""
+    if place.anchors and not documents:
+        return _after_nothing(replace(place, pages=place.pages + 1))
     if place.anchors and _is_elsewhere(place.anchors[-1], documents):
         return without_cursor(replace(place, pages=place.pages + 1))
     seen = [SeenRecord(document.id, document.updated_at) for document in documents]
@@ -78,6 +82,16 @@ def after_page(place: Place, documents: Sequence[Document], *, has_more: bool) -
     if not has_more or not seen or _reaches(seen, place.mark):
         return _next_pass(read)
     return replace(read, anchors=(place.anchors + _anchors_of(seen))[-ANCHORS:])
+
+
+def _after_nothing(place: Place) -> Place:
+    """Nothing follows the cursor's record: Fini does not know it, or the list ends there although more was announced.
+
+    The page before tells: where it leads to the same record again, that is the end.
+    """
+    if place.empty_after == place.cursor:
+        return _next_pass(place)
+    return without_cursor(replace(place, empty_after=place.cursor))
 
 
 def without_cursor(place: Place) -> Place:
@@ -94,8 +108,8 @@ def one_more_pass(place: Place) -> Place:
 
 
 def _is_elsewhere(cursor: SeenRecord, documents: Sequence[Document]) -> bool:
-    """Whether a page does not follow the cursor's record where that was: it moved up, or Fini does not know it."""
-    return not documents or documents[0].updated_at > cursor.updated_at
+    """Whether a page does not follow the cursor's record where that was: that moved up, or Fini did not look at it."""
+    return documents[0].updated_at > cursor.updated_at or cursor.id in {one.id for one in documents}
 
 
 def _reaches(seen: Sequence[SeenRecord], mark: SeenRecord | None) -> bool:

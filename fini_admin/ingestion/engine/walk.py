@@ -19,7 +19,7 @@ from fini_admin.audit.names import By, Origin
 from fini_admin.audit.recording import ERROR_LIMIT, Context, Superseded
 from fini_admin.audit.transport import Exchange, exchange
 from fini_admin.fini import routes
-from fini_admin.fini.errors import BadRequest, FiniError, KeyRefused, NotFound, Throttled
+from fini_admin.fini.errors import BadRequest, FiniError, KeyRefused, NotFound, Throttled, Unreachable
 from fini_admin.fini.wire import Document, ListPage
 from fini_admin.ingestion import budget
 from fini_admin.ingestion.engine import credentials, follow, web
@@ -382,5 +382,13 @@ def _settle_record(watch: Watch, source: Source, done: Exchange[Document]) -> No
     elif isinstance(done.error, KeyRefused):
         _pause_watch(watch, 0.0)
     else:
-        Source.objects.filter(pk=source.pk).update(missed_walks=0)
+        _not_shown(source, done.error or FiniError())
         _pause_watch(watch, watch.gap)
+
+
+def _not_shown(source: Source, error: FiniError) -> None:
+    """A record that its ID did not show either: one that was asked for a day is not waited for (loop.stop_waiting)."""
+    long_since = datetime.now(UTC) - STUCK_AFTER
+    told = not isinstance(error, Throttled | Unreachable)
+    in_vain = told and source.wanted_since is not None and source.wanted_since < long_since
+    Source.objects.filter(pk=source.pk).update(missed_walks=MANY_WALKS if in_vain else 0)

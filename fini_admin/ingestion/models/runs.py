@@ -188,6 +188,8 @@ class Step(models.Model):
     settle_after = models.DateTimeField(null=True)
     deleted = models.JSONField(null=True)
     place = models.JSONField(null=True)
+    # The item whose record the call asks for that this object was read for, if it asks for one; it is not stored.
+    asks: int | None = None
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=["run", "number"], name="one_step_per_number"),)

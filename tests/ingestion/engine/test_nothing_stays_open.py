@@ -1,11 +1,12 @@
 """What once kept a run, an entry or a source open for ever, or ended it too soon."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from fini_admin.ingestion import queue
+from fini_admin.ingestion import queue, steering
 from fini_admin.ingestion.engine import loop, walk
 from fini_admin.ingestion.models import Budget, Item, QueueEntry, Run, Step, StepState, Watch
 from fini_admin.ingestion.reads import request_read
@@ -13,6 +14,8 @@ from fini_admin.sources import mirror
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import State
 from fini_admin.workspaces.models import Workspace
+from tests.ingestion.engine.test_delete import delete
+from tests.ingestion.engine.test_refresh import refresh
 from tests.ingestion.engine.test_retry import retry, start_elsewhere
 from tests.ingestion.engine.test_trouble import reach_ingest
 from tests.support.sandbox import Sandbox
@@ -205,3 +208,49 @@ def test_a_seat_frees_no_watch_in_which_another_seat_of_its_process_calls(acme: 
     Watch.objects.update(call="")
     walk.release(acme.pk, OWNER)
     assert Watch.objects.get().owner == ""
+
+
+@pytest.mark.parametrize(("start", "expected"), [(refresh, {"failed": 1, "done": 1}), (delete, {"done": 2})])
+def test_what_is_left_of_a_refused_batch_is_not_blamed_for_what_is_gone(
+    acme: Workspace,
+    sandbox: Sandbox,
+    register: Start,
+    start: Callable[[Workspace, list[int]], Run],
+    expected: dict[str, int],
+) -> None:
+    register(resources(2), then_ingest=True)
+    drive(acme)
+    going, staying = Source.objects.filter(external_id__startswith="n-").order_by("pk")
+    run = start(acme, [going.pk, staying.pk])
+    sandbox.remove([going.fini_id])
+    drive(acme)
+    assert ends(run) == expected
+
+
+def test_a_record_that_fini_keeps_refusing_by_its_id_keeps_no_run_open_beyond_a_day(
+    acme: Workspace, sandbox: Sandbox, register: Start
+) -> None:
+    run = register(resources(3), then_ingest=True)
+    assert loop.work_once(acme.pk, OWNER)
+    (hidden, *_) = Source.objects.order_by("pk")
+    sandbox.remove([hidden.fini_id])
+    sandbox.fault(method="GET", path=f"public/{hidden.fini_id}", status=403, count=None)
+    for _ in range(12):
+        hurry(acme)
+        loop.work_once(acme.pk, OWNER)
+        loop.stop_waiting()
+    assert Run.objects.get(pk=run.pk).state == "running"
+    Source.objects.filter(pk=hidden.pk).update(wanted_since=ago(25))
+    drive(acme, between=loop.stop_waiting)
+    assert ends(run) == {"done": 2, "unknown": 1}
+
+
+def test_what_only_a_stuck_source_would_be_waited_for_goes_out_now(acme: Workspace, register: Start) -> None:
+    """No step carries what is to be sent, and the next walk is for what is looked at once an hour."""
+    run = register(resources(2), then_ingest=True)
+    run.items.update(stage="ingest", step=None)
+    Step.objects.update(state=StepState.DONE)
+    for rest, woken in ((walk.STUCK_EVERY, True), (timedelta(seconds=30), False)):
+        Watch.objects.update(next_at=datetime.now(UTC) + rest)
+        steering.end_finished_runs(acme)
+        assert Watch.objects.filter(next_at__lte=datetime.now(UTC)).exists() is woken

@@ -8,15 +8,22 @@ from datetime import UTC, datetime, timedelta
 from math import ceil
 
 import pytest
+from django.db import transaction
 from hypothesis import HealthCheck, given
 from hypothesis import settings as bounds
 from hypothesis import strategies as st
 
+from fini_admin.fini.errors import NotFound
+from fini_admin.fini.wire import Document
 from fini_admin.ingestion import steering
 from fini_admin.ingestion.budget import lock_budget
 from fini_admin.ingestion.engine import loop
-from fini_admin.ingestion.models import Budget, Item, Run, RunState, Step
+from fini_admin.ingestion.engine.sync import request_of, settle_failed
+from fini_admin.ingestion.engine.sync_walk import Place, after_page
+from fini_admin.ingestion.items import finish_items
+from fini_admin.ingestion.models import Budget, Item, ItemOutcome, Run, RunState, Stage, Step
 from fini_admin.ingestion.syncs import last_synced_at, start_sync
+from fini_admin.sources.mirror import Observation
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import State
 from fini_admin.workspaces.models import ApiKey, Workspace
@@ -307,3 +314,67 @@ def change(sandbox: Sandbox, what: str, chance: random.Random) -> int:
     else:
         sandbox.change(chance.choice(there), title=f"t {chance.random()}")
     return 1
+
+
+def test_an_answer_counts_for_the_record_that_was_asked_for_though_that_has_its_end_meanwhile(
+    acme: Workspace, sandbox: Sandbox
+) -> None:
+    sync(acme)
+    ids = sandbox.seed(count=35)
+    sync(acme)
+    small_pages()
+    sandbox.remove(ids[:2])
+    run = start_sync(by=by("ada@example.com"), workspace=acme)
+    while Item.objects.filter(run=run, stage=Stage.ASK).count() < 2:
+        hurry(acme)
+        assert loop.work_once(acme.pk, OWNER)
+    step = Step.objects.select_related("run__workspace").get(run=run)
+    request_of(step)
+    asked, other = Item.objects.filter(run=run, stage=Stage.ASK).order_by("position")
+    with transaction.atomic():
+        lock_budget(acme)
+        # Another seat's answer ends what was asked for; then ours comes.
+        finish_items(run.pk, Item.objects.filter(pk=asked.pk), ItemOutcome.DONE, "")
+        settle_failed(step, NotFound("gone"), Observation("call", datetime.now(UTC), run.number))
+    other.refresh_from_db()
+    assert other.outcome is None
+    assert not Source.objects.filter(state=State.GONE).exists()
+    drive(acme)
+    assert ends(run) == {"done": run.items.count()}
+    assert list(Source.objects.filter(state=State.GONE)) == [other.source]
+
+
+def listed(number: int, *, dated: bool = True) -> list[Document]:
+    """Records as a list shows them, the newest first."""
+    return [
+        Document.parse({"id": f"id-{n}", "updatedAt": f"2026-01-{number - n:02}" if dated else None})
+        for n in range(number)
+    ]
+
+
+def walked(
+    records: list[Document], *, cursor_counts: bool = True, size: int = 3
+) -> tuple[Place, int, set[str]]:
+    """A walk over a list that always says that there is more: where it ends, its pages, and what it showed."""
+    place, pages, shown = Place(), 0, set[str]()
+    while not place.done and not place.is_lost and pages < 500:
+        known = [record.id for record in records]
+        start = known.index(place.cursor) + 1 if place.cursor and cursor_counts else 0
+        page = records[start : start + size]
+        shown |= {record.id for record in page}
+        place, pages = after_page(place, page, has_more=True), pages + 1
+    return place, pages, shown
+
+
+@pytest.mark.parametrize("number", [1, 3, 6, 7, 20])
+def test_a_list_that_always_announces_more_is_read_to_its_end(number: int) -> None:
+    place, pages, shown = walked(listed(number))
+    assert (place.done, place.is_lost, len(shown)) == (True, False, number)
+    assert pages <= number + 8
+
+
+def test_a_list_that_ignores_where_to_go_on_is_given_up() -> None:
+    for dated in (True, False):
+        place, pages, _ = walked(listed(7, dated=dated), cursor_counts=False)
+        assert place.is_lost
+        assert pages < 100

@@ -310,7 +310,7 @@ def _read_late_enough(source: Source | None, step: Step) -> bool:
 
 def _lost_what_was_gone(step: Step) -> bool:
     """Whether a refused call named what Fini does not have any more: the others may not be to blame for it."""
-    return bool(step.refusal) and step.items.filter(stage=Stage.ENDED, source__state=State.GONE).exists()
+    return step.items.filter(stage=Stage.ENDED, source__state=State.GONE).exists()
 
 
 def _settle_not_done(step: Step, items: list[Item]) -> None:

@@ -175,15 +175,15 @@ def work(owner: str, stopping: threading.Event) -> bool:
 
 def work_once(workspace_id: UUID, owner: str) -> bool:
     """One piece of work in a workspace; False when nothing is due, or nothing may go out."""
-    for key in _VERIFICATION(workspace_id):
-        return do_verification(key, owner)
+    if found := _VERIFICATION(workspace_id):
+        return do_verification(found[0], owner)
     try:
-        for step in _STEP(workspace_id):
-            return do_step(step, owner)
+        if found := _STEP(workspace_id):
+            return do_step(found[0], owner)
         if _WATCH(workspace_id) and walk.take(workspace_id, owner):
             return do_watch(workspace_id, owner)
-        for step in _ANY_STEP(workspace_id):
-            return do_step(step, owner)
+        if found := _ANY_STEP(workspace_id):
+            return do_step(found[0], owner)
     except budget.Spent as spent:
         Budget.objects.filter(pk=workspace_id).update(spent_until=spent.until)
     except (NoKey, UnknownKey) as error:

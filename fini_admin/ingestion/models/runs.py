@@ -188,7 +188,7 @@ class Step(models.Model):
     settle_after = models.DateTimeField(null=True)
     deleted = models.JSONField(null=True)
     place = models.JSONField(null=True)
-    # The item whose record the call asks for that this object was read for, if it asks for one; it is not stored.
+    # Of the object that a call is made for, and not stored: the item whose record the call asks for by its ID.
     asks: int | None = None
 
     class Meta:

@@ -22,10 +22,8 @@ from tests.support.sandbox import Sandbox
 
 PEOPLE, SECONDS, SOURCES = 50, 60, 3_000
 TICK, PATIENCE = 3.0, 20  # a page asks as often while a run goes on (live.js)
-HELD, SELDOM = (
-    "data-hold",
-    15,
-)  # rows that came stay away from what is shown, and are asked for seldom (live.js)
+# A list of which nothing is on the first page any more is held back, and asked for seldom (live.js).
+HELD, SELDOM = "data-hold", 15
 NICE = ("nice", "-n", "5")  # as the Procfile starts it
 PAGES = (f"/w/{SLUG}/runs/1/", f"/w/{SLUG}/sources/", f"/w/{SLUG}/")
 EMAIL = "watcher@fini.example"

@@ -11,7 +11,6 @@ from fini_admin.audit.models import Body
 from fini_admin.fini.client import Answer
 from fini_admin.lib.key_text import without_keys
 from fini_admin.lib.prepared import prepared
-from fini_admin.lib.rows import insert_rows
 
 MOST = 1024 * 1024
 LARGEST = 16 * MOST  # 1 MiB of characters, each at most 4 bytes, and escaped
@@ -83,7 +82,7 @@ def store_text(chain: str, text: str) -> str | None:
     raw = text.encode("utf-8", "replace")
     sha256 = hashlib.sha256(raw).hexdigest()
     if not _STORED(chain, sha256):
-        insert_rows([Body(chain=chain, sha256=sha256, content=zlib.compress(raw, 6))])
+        Body.objects.create(chain=chain, sha256=sha256, content=zlib.compress(raw, 6))
     return sha256
 
 

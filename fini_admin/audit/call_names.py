@@ -13,7 +13,7 @@ from django.db.models import Max, QuerySet
 
 from fini_admin.audit.models import CallName
 from fini_admin.fini.routes import ROOT
-from fini_admin.lib.rows import insert_rows
+from fini_admin.lib.paging import CHUNK
 
 # So many names are looked through for a page of calls.
 MOST_NAMED = 2_000
@@ -58,7 +58,8 @@ def _list(value: Any) -> list[Any]:
 def write(chain: str, call: str, names: Iterable[str]) -> None:
     """Store names of a call; those that it has already are left alone."""
     keys = sorted({key_of(name) for name in names if name})
-    insert_rows((CallName(chain=chain, name=key, call=call) for key in keys if call), ignore_conflicts=True)
+    rows = [CallName(chain=chain, name=key, call=call) for key in keys if call]
+    CallName.objects.bulk_create(rows, batch_size=CHUNK, ignore_conflicts=True)
 
 
 def newest_calls(chain: str, names: Collection[str], *, below: QuerySet[Any, Any] | None = None) -> list[str]:

@@ -23,7 +23,6 @@ from fini_admin.fini.wire import clean_values
 from fini_admin.lib import keyring
 from fini_admin.lib.outage import outage_of
 from fini_admin.lib.prepared import prepared, prepared_update
-from fini_admin.lib.rows import insert_rows
 
 log = logging.getLogger(__name__)
 INSTALLATION = names.INSTALLATION
@@ -100,9 +99,10 @@ def start_chain(chain: str) -> None:
 
 def lock_head(chain: str) -> Head:
     """A chain's head, locked until the transaction ends. Raises Head.DoesNotExist."""
-    for head in _HEAD(chain):
-        return head  # type: ignore[no-any-return]  # a prepared query's rows have no type
-    raise Head.DoesNotExist(chain)
+    found: list[Head] = _HEAD(chain)
+    if not found:
+        raise Head.DoesNotExist(chain)
+    return found[0]
 
 
 _HEAD = prepared(lambda _, chain: Head.objects.select_for_update().filter(chain=chain))
@@ -136,7 +136,7 @@ def _append_row(head: Head, values: dict[str, Any]) -> Head:
     row |= {"chain": head.chain, "seq": head.seq + 1, "at": _time_after(head), "prev": head.hash}
     head.seq, head.hash = head.seq + 1, row_hash(row)
     head.mac = head_mac(head.chain, head.seq, head.hash)
-    insert_rows([Entry(**row, hash=head.hash)])
+    Entry.objects.create(**row, hash=head.hash)
     _MOVE_HEAD(head.chain, head.seq, head.hash, head.mac)
     return head
 

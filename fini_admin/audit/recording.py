@@ -22,7 +22,6 @@ from fini_admin.fini.client import Request
 from fini_admin.fini.errors import FiniError, Outcome
 from fini_admin.lib import lease
 from fini_admin.lib.key_text import without_keys
-from fini_admin.lib.rows import insert_rows
 
 NOBODY = "nobody"  # owner of an open call that was deleted by hand and put back
 SENDER_ENDED = "The process that sent this ended: outcome unknown, may not have been sent"
@@ -73,7 +72,7 @@ def write_asked(call: str, request: Request[Any], context: Context) -> None:
         ),
     }
     held = {"owner": context.owner, "lease_until": lease.until(context.lease)}
-    insert_rows([OpenCall(call=call, chain=context.chain, **held)])
+    OpenCall.objects.create(call=call, chain=context.chain, **held)
     call_names.write(context.chain, call, call_names.of_request(request.route, request.target, request.body))
     chain.append(context.chain, values)
 

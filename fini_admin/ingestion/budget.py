@@ -13,7 +13,6 @@ from fini_admin.fini.errors import Throttled
 from fini_admin.fini.retry import LONGEST_PAUSE
 from fini_admin.ingestion.models import Budget, Slot, Watch
 from fini_admin.lib.prepared import prepared, prepared_update
-from fini_admin.lib.rows import insert_rows
 from fini_admin.workspaces.models import Workspace
 from fini_admin.workspaces.preferences import preferences, preferences_as_read
 from fini_admin.workspaces.queries import facts
@@ -45,8 +44,8 @@ def lock_budget(workspace: Workspace) -> Budget:
         Budget.objects.bulk_create([Budget(workspace=workspace)], ignore_conflicts=True)
         Watch.objects.bulk_create([Watch(workspace=workspace)], ignore_conflicts=True)
         _MOVE_VERSION(workspace.pk)
-    [held] = _BUDGET(workspace.pk)
-    return held  # type: ignore[no-any-return]  # a prepared query's rows have no type
+    held: Budget = _BUDGET(workspace.pk)[0]
+    return held
 
 
 _MOVE_VERSION = prepared_update(
@@ -74,8 +73,8 @@ def take(budget: Budget, call: str, *, urgent: bool) -> None:
     earlier = before.aggregate(Max("sent_at"))["sent_at__max"]
     if earlier and earlier + WINDOW > now:
         raise Spent(earlier + WINDOW)
-    insert_rows(
-        [Slot(workspace_id=budget.workspace_id, number=number, call=call, sent_at=now + AT_THE_LATEST)]
+    Slot.objects.create(
+        workspace_id=budget.workspace_id, number=number, call=call, sent_at=now + AT_THE_LATEST
     )
     slots.filter(number__lt=number - limit - KEPT).delete()
     _SERVED(budget.pk, number)

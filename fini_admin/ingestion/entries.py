@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from fini_admin.ingestion.models import Lane, QueueEntry
-from fini_admin.lib.rows import insert_rows
+from fini_admin.lib.paging import CHUNK
 from fini_admin.sources import counts
 from fini_admin.sources.counts import Counted
 from fini_admin.sources.models import Source
@@ -21,8 +21,7 @@ def open_entries_of(sources: Iterable[Source]) -> QuerySet[QueueEntry]:
 
 def open_entries(entries: Iterable[QueueEntry]) -> None:
     """Store new entries."""
-    opened = list(entries)
-    insert_rows(opened)
+    opened = QueueEntry.objects.bulk_create(entries, batch_size=CHUNK)
     counts.move(Counted.ENTRIES, Counter((entry.workspace_id, entry.lane) for entry in opened))
 
 

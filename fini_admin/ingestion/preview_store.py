@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 
 from fini_admin.ingestion.models import Preview, PreviewRow, PreviewState
 from fini_admin.lib.paging import chunks
-from fini_admin.lib.rows import insert_rows
 
 _PORTION = 2000  # rows a transaction: everyone else who writes waits for it
 
@@ -26,7 +25,7 @@ def store_preview(preview: Preview, rows: Iterable[PreviewRow]) -> Preview:
         for row in part:
             row.preview = preview
             groups[str(row.group)] += 1
-        insert_rows(part)
+        PreviewRow.objects.bulk_create(part)
     preview.summary["groups"] = dict(groups)
     preview.state = PreviewState.OPEN
     preview.save(update_fields=["summary", "state"])

@@ -8,7 +8,6 @@ from django.db.models import Max
 
 from fini_admin.ingestion.models import Budget, Item, ItemOutcome, Run, RunKind, Stage, Step
 from fini_admin.lib.paging import CHUNK, chunks
-from fini_admin.lib.rows import insert_rows
 from fini_admin.workspaces.preferences import Preferences, preferences
 
 # The stages in which a step carries an item, with the step's kind.
@@ -83,7 +82,7 @@ class ItemWriter:
                 self._tails.append(step.pk)
             for item in batch:
                 item.step_id = step.pk
-        insert_rows([*chain.from_iterable(self._batches), *self._others])
+        Item.objects.bulk_create([*chain.from_iterable(self._batches), *self._others], batch_size=CHUNK)
         self._batches, self._others = [], []
 
 

@@ -10,7 +10,7 @@ from fini_admin.audit import call_names
 from fini_admin.fini.providers import Node
 from fini_admin.fini.wire import Document
 from fini_admin.lib.paging import CHUNK, chunks
-from fini_admin.lib.rows import insert_rows, update_rows
+from fini_admin.lib.rows import update_rows
 from fini_admin.sources import counts
 from fini_admin.sources.counts import Counted
 from fini_admin.sources.models import DiscoveredResource, Source, StateChange
@@ -207,7 +207,7 @@ def add_notes(sources: Iterable[Source], origin: Observation, note: str) -> None
 
 def _store_changes(history: list[StateChange]) -> None:
     """Store changes, and let each source's calls be found by its ID."""
-    insert_rows(history)
+    StateChange.objects.bulk_create(history)
     shown: dict[tuple[UUID, str], list[str]] = {}
     for change in history:
         shown.setdefault((change.source.workspace_id, change.call), []).append(change.source.fini_id)
@@ -218,22 +218,9 @@ def _store_changes(history: list[StateChange]) -> None:
 def _save(sources: Sequence[Source], fields: Collection[str], history: list[StateChange]) -> None:
     """Store sources that are new, these fields of those that are not, and their history."""
     new, old = [s for s in sources if s.pk is None], [s for s in sources if s.pk is not None]
-    _store_new(new)
+    Source.objects.bulk_create(new)
     update_rows(old, fields)
     _store_history(history)
-
-
-def _store_new(sources: Sequence[Source]) -> None:
-    """Store sources of one workspace, and give each its key."""
-    insert_rows(sources)
-    mine = Source.objects.filter(fini_id__in=[source.fini_id for source in sources])
-    keys = dict(
-        mine.filter(workspace__in=[source.workspace_id for source in sources[:1]]).values_list(
-            "fini_id", "pk"
-        )
-    )
-    for source in sources:
-        source.pk, source._state.adding = keys[source.fini_id], False  # noqa: SLF001 - as bulk_create does
 
 
 def _mark_read(sources: Sequence[Source], asked_at: datetime, now: datetime) -> None:

@@ -161,6 +161,20 @@ def test_what_is_unticked_is_counted_and_left_out(page_of: Page, product):
     assert items.all_inner_texts() == ["u0", "u2", "u3"]
 
 
+def test_a_count_that_is_brought_up_to_date_leaves_the_focus_where_it_is(page_of: Page, product):
+    """Also while a title is still marked as wrong: only an answer to what was sent leads there."""
+    product.manage("shell", "-c", KNOWN)
+    import_of(page_of, HEADER + f"Renamed,u1,{ARTICLE.format(1)}\nNew,n1,{ARTICLE.format(9001)}\n")
+    dialog = page_of.get_by_role("dialog")
+    dialog.locator("[name=reason]").evaluate("field => { field.ariaInvalid = 'true' }")
+    tick = dialog.get_by_role("checkbox", name="Renamed")
+    tick.focus()
+    with page_of.expect_response(re.compile("part=effort")):
+        page_of.keyboard.press("Space")
+    expect(dialog.get_by_text("Register: 1 call that writes")).to_be_visible()
+    expect(tick).to_be_focused()
+
+
 def test_calls_follow_what_is_unticked(page_of: Page, product):
     product.manage("shell", "-c", KNOWN)
     rows = "".join(f"Row {number},e{number},{ARTICLE.format(7000 + number)}\n" for number in range(100))

@@ -49,19 +49,20 @@ def test_what_was_refused_stays_said_until_a_person_goes_on(troubled: Page, plac
     tick(page, "One")
     page.route("**/queue/**", lambda route: answered(route, 403))
     paths.button(page, "Send 1 to ingestion").click()
-    said = page.get_by_text("This is no longer there for you")
-    expect(said).to_be_visible()
-    page.wait_for_timeout(A_TICK)
-    expect(said).to_be_visible()
+    stays(page.get_by_text("This is no longer there for you"))
     page.unroute_all()
 
     paths.button(page, "Send 1 to ingestion").click()
     dialog = page.get_by_role("dialog")
     page.route("**/previews/**", lambda route: answered(route, 504))
     paths.button(dialog, "Send 1 to ingestion").click()
-    said = dialog.get_by_text("It may have been done: look before you repeat it.")
+    stays(dialog.get_by_text("It may have been done: look before you repeat it."))
+
+
+def stays(said: Locator) -> None:
+    """It is there, and still is after the page has asked for news."""
     expect(said).to_be_visible()
-    page.wait_for_timeout(A_TICK)
+    said.page.wait_for_timeout(A_TICK)
     expect(said).to_be_visible()
 
 

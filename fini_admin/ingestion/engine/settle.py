@@ -31,7 +31,7 @@ from fini_admin.ingestion.models import (
 from fini_admin.ingestion.reads import request_read
 from fini_admin.ingestion.runs import add_due_steps, finish_and_release
 from fini_admin.lib import lease
-from fini_admin.lib.rows import insert_rows
+from fini_admin.lib.paging import CHUNK
 from fini_admin.sources import mirror
 from fini_admin.sources.mirror import Observation
 from fini_admin.sources.models import Source
@@ -83,9 +83,12 @@ def discover_accepted(step: Step, listing: Any) -> None:
     mirror.store_listing(run.workspace, step.provider, listing.nodes, run.number)
     leaves = {leaf.external_id: leaf.title for leaf in listing.leaves()}
     ended = {"stage": Stage.ENDED, "outcome": ItemOutcome.DONE, "provider": step.provider}
-    insert_rows(
-        Item(run=run, position=n, external_id=external_id, resource={"title": title}, **ended)
-        for n, (external_id, title) in enumerate(sorted(leaves.items()))
+    Item.objects.bulk_create(
+        (
+            Item(run=run, position=n, external_id=external_id, resource={"title": title}, **ended)
+            for n, (external_id, title) in enumerate(sorted(leaves.items()))
+        ),
+        batch_size=CHUNK,
     )
     Run.objects.filter(pk=run.pk).update(
         total=len(leaves), done=len(leaves), left_out=discovery_remarks.remarks_to_store(listing.remarks)

@@ -30,7 +30,6 @@ from fini_admin.ingestion.models import Budget, Item, ItemOutcome, Run, RunKind,
 from fini_admin.ingestion.reads import request_read
 from fini_admin.lib import lease
 from fini_admin.lib.paging import CHUNK, chunks
-from fini_admin.lib.rows import insert_rows
 from fini_admin.sources.mirror import Observation
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import State
@@ -109,7 +108,7 @@ def _take_over_page(run: Run, documents: list[Document], origin: Observation) ->
 def _add_items(run: Run, sources: list[Source]) -> None:
     """Make sources IDs of the run, after those that it has."""
     first = Run.objects.values_list("total", flat=True).get(pk=run.pk)
-    insert_rows(
+    Item.objects.bulk_create(
         Item(
             run=run,
             position=first + number,

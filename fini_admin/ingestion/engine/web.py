@@ -40,7 +40,6 @@ from fini_admin.ingestion.web import (
 from fini_admin.ingestion.web_addresses import address_fault, loose_key, twins_among, why_left_out
 from fini_admin.lib import lease
 from fini_admin.lib.paging import CHUNK
-from fini_admin.lib.rows import insert_rows
 from fini_admin.sources import mirror
 from fini_admin.sources.mirror import Observation
 from fini_admin.sources.models import Source
@@ -103,17 +102,20 @@ def crawl_accepted(step: Step, found: Sequence[str]) -> None:
     addresses = list(dict.fromkeys(shortened(address, ADDRESS) for address in found))
     said = _why_not_kept(run, addresses)
     kept = Item(stage=Stage.WEB) if run.then_ingest else Item(stage=Stage.ENDED, outcome=ItemOutcome.DONE)
-    insert_rows(
-        Item(
-            run=run,
-            position=number,
-            provider=WEB,
-            external_id=address,
-            stage=Stage.ENDED if said.get(address) else kept.stage,
-            outcome=ItemOutcome.SKIPPED if said.get(address) else kept.outcome,
-            reason=said.get(address, ""),
-        )
-        for number, address in enumerate(addresses)
+    Item.objects.bulk_create(
+        (
+            Item(
+                run=run,
+                position=number,
+                provider=WEB,
+                external_id=address,
+                stage=Stage.ENDED if said.get(address) else kept.stage,
+                outcome=ItemOutcome.SKIPPED if said.get(address) else kept.outcome,
+                reason=said.get(address, ""),
+            )
+            for number, address in enumerate(addresses)
+        ),
+        batch_size=CHUNK,
     )
     left = sum(map(bool, said.values()))
     Run.objects.filter(pk=run.pk).update(

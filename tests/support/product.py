@@ -12,6 +12,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -28,6 +29,8 @@ ROOT = Path(__file__).resolve().parents[2]
 POSTGRES = os.environ.get("TEST_POSTGRES_URL", "")
 SLUG = "demo"
 PAUSE = 0.1
+# Threads that begin at once would each make a template, with secrets of its own.
+ONE_TEMPLATE = threading.Lock()
 LOADED = 3
 Row = dict[str, Any]
 Worker = subprocess.Popen[bytes]
@@ -217,13 +220,15 @@ def installation_secrets() -> dict[str, str]:
 
 def copy_of_template(folder: Path) -> str:
     """A migrated, empty database of its own, with the wake-ups' file in `var`; returns its address."""
+    with ONE_TEMPLATE:
+        origin = template()
     if not POSTGRES:
-        shutil.copy(template(), folder / "db.sqlite3")
+        shutil.copy(origin, folder / "db.sqlite3")
         (folder / "var").mkdir(exist_ok=True)
-        shutil.copy(Path(template()).parent / "var" / "huey.sqlite3", folder / "var")
+        shutil.copy(Path(origin).parent / "var" / "huey.sqlite3", folder / "var")
         return f"sqlite:///{folder / 'db.sqlite3'}"
     name = new_name()
-    create(name, name_in(template()))
+    create(name, name_in(origin))
     return address(name)
 
 

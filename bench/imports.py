@@ -13,9 +13,10 @@ from fini_admin.audit.names import By, Origin
 from fini_admin.audit.queries import calls_within
 from fini_admin.fini.routes import Resource
 from fini_admin.ingestion import previews
-from fini_admin.ingestion.effort import effort_of
+from fini_admin.ingestion.kinds import registrations
 from fini_admin.ingestion.models import Run
-from fini_admin.ingestion.planned_calls import call_plan
+from fini_admin.ingestion.planning.effort import effort_of
+from fini_admin.ingestion.planning.planned_calls import call_plan
 from fini_admin.workspaces.models import Workspace
 
 IMPORTS = 20
@@ -28,8 +29,11 @@ def one(workspace: Workspace, number: int, size: int) -> dict[str, float | int |
         Resource(f"i{number}-{n}", f"Page {n}", f"https://docs.example/{number}/{n}", "text/html")
         for n in range(size)
     ]
-    preview = previews.freeze_register(
-        actor="bench", workspace=workspace, provider="notion", resources=given, then_ingest=True
+    preview = registrations.freeze_register(
+        workspace=workspace,
+        provider="notion",
+        resources=given,
+        then_ingest=True,
     )
     said = effort_of(call_plan(preview), size, then_ingest=True)
     run = previews.confirm(by=By("bench", Origin.COMMAND_LINE), preview=preview)

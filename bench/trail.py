@@ -148,7 +148,7 @@ def measured(client: Client, path: str, query: dict[str, str]) -> tuple[float, i
 
 
 def main(sizes: list[int]) -> None:
-    user = User.objects.create_user("bench@example.com")
+    user = User.objects.create(email="bench@example.com")
     client = Client(SERVER_NAME="127.0.0.1")
     client.force_login(user)
     made = {}

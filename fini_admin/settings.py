@@ -1,5 +1,6 @@
 """Django's settings, all from the environment (`.env.example` lists what there is)."""
 
+import logging
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,14 @@ from huey.serializer import SignedSerializer
 
 from fini_admin.lib.environment import (
     all_or_none,
+    database,
     encryption_keys,
     env,
     flag,
     folder,
     https_url,
     is_read_only,
+    mail_server,
     number,
     origin,
     origins,
@@ -23,6 +26,7 @@ from fini_admin.lib.environment import (
     secret,
     slug_of_url,
     text,
+    url,
     words,
 )
 
@@ -49,7 +53,7 @@ elif missing:
 
 VAR_DIR = folder("VAR_DIR", BASE_DIR / "var")
 
-DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'fini_admin.sqlite3'}")}
+DATABASES = {"default": database("DATABASE_URL", f"sqlite:///{VAR_DIR / 'fini_admin.sqlite3'}")}
 POSTGRES = DATABASES["default"]["ENGINE"].endswith("postgresql")
 DATABASES["default"].update({"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True})
 # What stands behind the address's question mark counts before these; times are in seconds.
@@ -71,12 +75,13 @@ if not POSTGRES and is_read_only(DATABASES["default"]):
 
 FINI_API_BASE_URL = https_url("FINI_API_BASE_URL", "https://api-prod.usefini.com")
 FINI_CALLS_PER_MINUTE = number("FINI_CALLS_PER_MINUTE", 90)
-FINI_BATCH_SIZE = number("FINI_BATCH_SIZE", 100)
+MOST_BATCH_SIZE = 500  # where a workspace sets its own as well
+FINI_BATCH_SIZE = number("FINI_BATCH_SIZE", 100, most=MOST_BATCH_SIZE)
 FINI_TIMEOUT = number("FINI_TIMEOUT", 30)
-FINI_PROXY = text("FINI_PROXY")
+FINI_PROXY = url("FINI_PROXY")
 
 ALLOWED_HOSTS = words("ALLOWED_HOSTS")
-CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS")
+CSRF_TRUSTED_ORIGINS = origins("CSRF_TRUSTED_ORIGINS", words("CSRF_TRUSTED_ORIGINS"))
 TRUSTED_PROXIES = number("TRUSTED_PROXIES", 0, least=0)
 
 INSTALLED_APPS = [
@@ -107,19 +112,20 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "fini_admin.web.key_guard.KeyGuard",
     "django.middleware.security.SecurityMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "fini_admin.web.middleware.Compress",
     "csp.middleware.CSPMiddleware",
     "fini_admin.web.middleware.Answers",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
+    "fini_admin.web.middleware.Common",
     "fini_admin.web.accounts.authentication.Authentication",
     "allauth.account.middleware.AccountMiddleware",
     "fini_admin.web.permissions.LoginRequired",
+    "fini_admin.web.key_guard.FieldGuard",
+    "django.middleware.csrf.CsrfViewMiddleware",
     "fini_admin.web.permissions.SecondFactorRequired",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "fini_admin.web.viewer.Viewer",
 ]
@@ -187,9 +193,10 @@ ACCOUNT_REAUTHENTICATION_TIMEOUT = 10 * 60
 ACCOUNT_SESSION_REMEMBER = False
 # Known and unknown addresses are counted alike. What counts per key is the address, or the person of a code. All ways
 # to guess one person's password are fewer than 100 tries an hour together.
+LOCKED_MINUTES = 5  # an address with too many failed log-ins
 ACCOUNT_RATE_LIMITS = {
     "login": "30/m/ip",
-    "login_failed": "10/m/ip,5/5m/key",
+    "login_failed": f"10/m/ip,5/{LOCKED_MINUTES}m/key",
     "second_factor": "30/d/key",
     "provider": "30/m/ip",
     "reauthenticate": "10/m/user,20/h/user",
@@ -232,7 +239,7 @@ SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = False
 
 LOGIN_REDIRECT_URL = "/"
 LOGIN_URL = "account_login"
-EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
+EMAIL_CONFIG = mail_server("EMAIL_URL")
 vars().update(EMAIL_CONFIG)
 DEFAULT_FROM_EMAIL = text("DEFAULT_FROM_EMAIL", "fini-admin@localhost")
 # The log-in limits live here: every process must see one count. Past MAX_ENTRIES a part is thrown away,
@@ -260,7 +267,6 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "fini_admin.web.static_bundles.BundledStorage"},
 }
-MEDIA_URL = "/media/"
 if DEBUG:
     WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = True
     STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
@@ -289,6 +295,7 @@ PLAIN_HTTP = DEBUG or flag("PLAIN_HTTP_ON_LOOPBACK")
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not PLAIN_HTTP
 if not PLAIN_HTTP:  # a browser takes such a cookie only from this very host, over TLS, for all of its paths
     SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
+# The probes: asked over plain HTTP, and by the machine's address (web.middleware.Common).
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 SECURE_HSTS_SECONDS = 0 if PLAIN_HTTP else 365 * 24 * 60 * 60
 # Subdomains and preload bind hosts that are not ours: the operator's decision (docs/security.md).
@@ -321,6 +328,7 @@ else:
         "timeout": 5,
     }
 
+logging.captureWarnings(capture=True)  # so that they are searched for keys as well
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -10,12 +10,14 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.wsgi import get_wsgi_application
 
 from fini_admin.lib.redaction import print_unhandled
+from fini_admin.web.content_type import Utf8Request
 
 NOT_STARTED = 3  # gunicorn then starts no further process in its place
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fini_admin.settings")
 try:
     application = get_wsgi_application()
+    application.request_class = Utf8Request
     import_module(settings.ROOT_URLCONF)
 except ImproperlyConfigured as error:
     print_unhandled(type(error), error, error.__traceback__)

@@ -15,7 +15,7 @@ from fini_admin.audit.triggers import install
 from fini_admin.workspaces.models import Workspace
 from fini_admin.workspaces.vault import Secret
 from tests.support import people
-from tests.support.log_ins import ada, later, provider, provider_process
+from tests.support.log_ins import ada, enrolled, later, provider, provider_process
 from tests.support.triggers import drop
 from tests.support.who import by
 from tests.support.work import (
@@ -36,6 +36,7 @@ __all__ = [
     "admin",
     "connected",
     "editor",
+    "enrolled",
     "impatient",
     "ingest",
     "later",

@@ -17,7 +17,18 @@ FILE_LIMIT, FUNCTION_LIMIT = 400, 40
 NETWORK = {"requests", "urllib3", "urllib.request", "http.client", "socket", "httpx", "aiohttp"}
 MAY_REACH_OUT = ("audit/transport.py", "sandbox/")
 
-SETTING_READERS = {"flag", "text", "words", "number", "secret", "folder", "https_url", "db_url", "email_url"}
+SETTING_READERS = {
+    "flag",
+    "text",
+    "words",
+    "number",
+    "secret",
+    "folder",
+    "https_url",
+    "url",
+    "database",
+    "mail_server",
+}
 # Read outside the settings: by the Procfile and by the tests.
 OTHER_VARIABLES = {"PORT", "TEST_POSTGRES_URL"}
 
@@ -135,9 +146,9 @@ def patterns(path: str, text: str) -> Iterator[str]:
             yield from (str(one.value) for one in node.args[:1] if isinstance(one, ast.Constant))
 
 
-def begins_anywhere(pattern: str | Any) -> bool:
+def begins_anywhere(pattern: str | bytes | Any) -> bool:
     """Whether it, or one of its alternatives, begins with an endless repetition that something must follow."""
-    items = list(parse(pattern) if isinstance(pattern, str) else pattern)
+    items = list(parse(pattern) if isinstance(pattern, str | bytes) else pattern)
     if not items:
         return False
     (kind, value), behind = items[0], items[1:]

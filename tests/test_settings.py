@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.people import KEY
+
 ROOT = Path(__file__).resolve().parent.parent
 GOOD = {"SECRET_KEY": "a secret of the test", "ENCRYPTION_KEYS": base64.urlsafe_b64encode(bytes(32)).decode()}
 PRINT = "import django; django.setup(); from django.conf import settings; print(settings.{})"
@@ -70,6 +72,13 @@ def test_a_secret_may_come_from_a_file(tmp_path):
     assert done.stdout == "a secret in a file\n"
 
 
+def test_a_warning_is_a_line_of_the_log_and_searched_for_keys(tmp_path):
+    code = f"import django; django.setup(); import warnings; warnings.warn('here is {KEY}')"
+    done = started(tmp_path, ["-c", code], **GOOD)
+    assert "UserWarning: here is [key removed]" in done.stderr
+    assert KEY not in done.stderr
+
+
 def test_collectstatic_needs_no_secret(tmp_path):
     done = started(tmp_path, ["manage.py", "collectstatic", "--noinput"])
     assert done.returncode == 0, done.stderr
@@ -83,6 +92,7 @@ def test_collectstatic_needs_no_secret(tmp_path):
         ("ENCRYPTION_KEYS", "too-short"),
         ("ENCRYPTION_KEYS", f"{GOOD['ENCRYPTION_KEYS']},{GOOD['ENCRYPTION_KEYS']}"),
         ("FINI_CALLS_PER_MINUTE", "0"),
+        ("FINI_BATCH_SIZE", "501"),
         ("FINI_TIMEOUT", "30s"),
         ("FINI_API_BASE_URL", "http://api.example"),
         ("TRUSTED_PROXIES", "-1"),
@@ -94,6 +104,30 @@ def test_a_value_that_cannot_be_meant_is_an_error_that_names_it(tmp_path, name, 
     assert name in done.stderr.strip().splitlines()[-1]
     if name == "ENCRYPTION_KEYS":
         assert value not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE_URL", "nonsense"),
+        ("DATABASE_URL", "mysql://fini:SECRETpart@db/fini"),
+        ("DATABASE_URL", "//fini:SECRETpart@db/fini"),
+        ("DATABASE_URL", "postgres://fini:SECRETpart/rest@db/fini"),
+        ("EMAIL_URL", "nonsense"),
+        ("EMAIL_URL", "smtp://me:SECRETpart/rest@mail:25"),
+        ("FINI_API_BASE_URL", "https://[::1"),
+        ("FINI_API_BASE_URL", "https://a.example:x"),
+        ("FINI_API_BASE_URL", "https://a.example:99999"),
+        ("FINI_PROXY", "http://me:SECRETpart/rest@proxy:3128"),
+        ("CSRF_TRUSTED_ORIGINS", "https://[::1"),
+        ("CSRF_TRUSTED_ORIGINS", "https://a.example:x"),
+    ],
+)
+def test_a_wrong_address_is_one_line_that_names_it_without_its_secret(tmp_path, name, value):
+    done = started(tmp_path, ["manage.py", "help", "add_key"], **GOOD | {name: value})
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1), done.stderr
+    assert name in done.stderr
+    assert "SECRETpart" not in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -91,10 +91,14 @@ _STORED = prepared(
 )
 
 
-def load_text(chain: str, sha256: str) -> str | None:
-    """A stored text; None when it is missing. Raises zlib.error when it is damaged."""
+class BodyDamaged(Exception):
+    """A body that a row of the trail names is missing, or damaged beyond reading."""
+
+
+def load_text(chain: str, sha256: str) -> str:
+    """A stored text. Raises BodyDamaged."""
     body = Body.objects.filter(chain=chain, sha256=sha256).first()
-    return text_of(body.content) if body else None
+    return text_of(body.content if body else None)
 
 
 def content_of(column: str) -> Subquery:
@@ -103,6 +107,11 @@ def content_of(column: str) -> Subquery:
     return Subquery(named.values("content")[:1])
 
 
-def text_of(content: bytes | memoryview) -> str:
-    """The text of a stored content. Raises zlib.error when it is damaged."""
-    return zlib.decompress(content).decode("utf-8", "replace")
+def text_of(content: bytes | memoryview | None) -> str:
+    """The text of a stored content. Raises BodyDamaged, also for None."""
+    if content is None:
+        raise BodyDamaged
+    try:
+        return zlib.decompress(content).decode("utf-8", "replace")
+    except (zlib.error, TypeError) as error:
+        raise BodyDamaged from error

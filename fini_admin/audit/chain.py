@@ -10,11 +10,13 @@ import hashlib
 import json
 import logging
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import DatabaseError, transaction
+from django.db.models import QuerySet
 
 from fini_admin.audit import heads, names
 from fini_admin.audit.models import Entry, Head
@@ -27,6 +29,8 @@ from fini_admin.lib.prepared import prepared, prepared_update
 log = logging.getLogger(__name__)
 INSTALLATION = names.INSTALLATION
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
+_KEY_NUMBER = re.compile(r"[0-9a-f]{8}", re.ASCII)
+PAGE = 1_000
 FIRST_PREV = "0" * 64
 MAC_PURPOSE = "audit head"
 COLUMNS = tuple(field.name for field in Entry._meta.concrete_fields if field.name not in ("pk", "hash"))
@@ -39,7 +43,15 @@ def utc_now_text() -> str:
 
 def utc_text(at: datetime) -> str:
     """Format an aware time as the trail stores times."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+
+
+def time_of(text: object) -> datetime | None:
+    """The time that `utc_text` wrote; None where a row was tampered with."""
+    try:
+        return datetime.fromisoformat(str(text)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def canonical_json(values: dict[str, Any]) -> str:
@@ -61,8 +73,11 @@ def head_mac(chain: str, seq: int, hash_: str) -> str:
 
 
 def is_head_authentic(head: Head) -> bool:
-    """Whether a head's HMAC was made with one of ENCRYPTION_KEYS."""
-    return keyring.is_signed(_head_message(head.chain, head.seq, head.hash), MAC_PURPOSE, head.mac)
+    """Whether a head's HMAC was made with one of ENCRYPTION_KEYS. A column of another type was tampered with."""
+    try:
+        return keyring.is_signed(_head_message(head.chain, head.seq, head.hash), MAC_PURPOSE, head.mac)
+    except (AttributeError, TypeError):
+        return False
 
 
 def check_head_key(chain: str) -> None:
@@ -73,11 +88,8 @@ def check_head_key(chain: str) -> None:
 
 def _check_signing_key(mac: str) -> None:
     """Raise keyring.UnknownKey for a key number that ENCRYPTION_KEYS lacks; a malformed MAC passes."""
-    try:
-        named = bytes.fromhex(mac[:8])
-    except ValueError:
-        return
-    keyring.by_number(named)
+    if isinstance(mac, str) and _KEY_NUMBER.match(mac):
+        keyring.by_number(bytes.fromhex(mac[:8]))
 
 
 def _head_message(chain: str, seq: int, hash_: str) -> bytes:
@@ -108,12 +120,37 @@ def lock_head(chain: str) -> Head:
 _HEAD = prepared(lambda _, chain: Head.objects.select_for_update().filter(chain=chain))
 
 
+_NEWEST = prepared(
+    lambda _, chain: Entry.objects.filter(chain=chain).order_by("-seq").values_list("seq", "hash", "at")[:1]
+)
+
+
+class NewestRow(NamedTuple):
+    """A chain's newest row. What was tampered with in it is left out here; `verify` reports it."""
+
+    seq: int = 0
+    hash: str = FIRST_PREV
+    at: str = ""
+
+
+def _newest_row(chain: str) -> NewestRow:
+    try:
+        found = next(iter(_NEWEST(chain)), None)
+    except DatabaseError:
+        return NewestRow()
+    if not found or not isinstance(found[0], int):
+        return NewestRow()
+    seq, hash_, at = found
+    readable = isinstance(at, str) and _TIME.fullmatch(at)
+    return NewestRow(seq, hash_ if isinstance(hash_, str) else FIRST_PREV, at if readable else "")
+
+
 def append(chain: str, values: dict[str, Any]) -> int:
     """Append one row and move the head, inside the caller's transaction; returns the row's number.
 
-    A wrong HMAC means that somebody changed the head, perhaps to hide missing rows. A `head_broken` row is then
-    written first, because the new head would make the chain look whole again. Raises keyring.UnknownKey when
-    ENCRYPTION_KEYS lacks the key that the head was signed with.
+    A head with a wrong HMAC, or behind the newest row, was changed or put back, perhaps to hide missing rows. A
+    `head_broken` row is then written first, because the new head would make the chain look whole again. Raises
+    keyring.UnknownKey when ENCRYPTION_KEYS lacks the key that the head was signed with.
 
     The head stays locked until the transaction ends, so append last, and never before a call to Fini.
     """
@@ -122,18 +159,28 @@ def append(chain: str, values: dict[str, Any]) -> int:
             "a trail row belongs to the transaction of what it records"
         )
     head = lock_head(chain)
-    if not is_head_authentic(head):
+    newest = _newest_row(chain)
+    at = _time_after(newest)
+    broken = not is_head_authentic(head)
+    if broken:
         _check_signing_key(head.mac)  # wrong ENCRYPTION_KEYS are not tampering
-        head = _append_row(
-            head, {"kind": HEAD_BROKEN, "detail": canonical_json({"seq": head.seq, "hash": head.hash})}
-        )
-    return _append_row(head, values).seq
+    if broken or newest.seq > head.seq:
+        told = canonical_json({"seq": head.seq, "hash": str(head.hash)})
+        head = _append_row(_from_newest(head, newest), {"kind": HEAD_BROKEN, "detail": told}, at)
+    return _append_row(head, values, at).seq
 
 
-def _append_row(head: Head, values: dict[str, Any]) -> Head:
+def _from_newest(head: Head, newest: NewestRow) -> Head:
+    """The head from which the chain goes on: the newest row's, unless the head names a later one, which is missing."""
+    if not isinstance(head.seq, int) or not isinstance(head.hash, str) or newest.seq >= head.seq:
+        head.seq, head.hash = newest.seq, newest.hash
+    return head
+
+
+def _append_row(head: Head, values: dict[str, Any], at: str) -> Head:
     """Insert the row behind a locked head; returns the head as it is then."""
     row = dict.fromkeys(COLUMNS) | clean_values(values)
-    row |= {"chain": head.chain, "seq": head.seq + 1, "at": _time_after(head), "prev": head.hash}
+    row |= {"chain": head.chain, "seq": head.seq + 1, "at": at, "prev": head.hash}
     head.seq, head.hash = head.seq + 1, row_hash(row)
     head.mac = head_mac(head.chain, head.seq, head.hash)
     Entry.objects.create(**row, hash=head.hash)
@@ -147,22 +194,21 @@ _MOVE_HEAD = prepared_update(
         {"seq": seq, "hash": hash_, "mac": mac},
     )
 )
-_TIME_OF_ROW = prepared(
-    lambda _, chain, seq: Entry.objects.filter(chain=chain, seq=seq).values_list("at", flat=True)
-)
 
 
-def _time_after(head: Head) -> str:
-    """The time of the next row: now, but never before the newest row's time, should the clock have been set back.
+def _time_after(newest: NewestRow) -> str:
+    """The time of the next row: now, but never before the newest row's time, should the clock have been set back."""
+    return max(utc_now_text(), newest.at)
 
-    A newest row whose time was tampered with is ignored here; `verify` reports it.
-    """
-    now = utc_now_text()
-    try:
-        before = next(iter(_TIME_OF_ROW(head.chain, head.seq)), None)
-    except DatabaseError:
-        return now
-    return max(now, before) if isinstance(before, str) and _TIME.fullmatch(before) else now
+
+def in_pages(rows: QuerySet[Entry], after: int, *columns: str) -> Iterator[dict[str, Any]]:
+    """These columns of a chain's rows behind number `after`, in order, PAGE rows a query; `seq` is among them."""
+    while True:
+        page = list(rows.filter(seq__gt=after).order_by("seq").values(*columns)[:PAGE])
+        yield from page
+        if len(page) < PAGE:
+            return
+        after = page[-1]["seq"]
 
 
 def record(
@@ -203,7 +249,7 @@ def record_head(name: str) -> None:
     if not _unrecorded_head(name):
         return
     with transaction.atomic(durable=True):
-        Head.objects.select_for_update().get(chain=INSTALLATION)
+        lock_head(INSTALLATION)
         head = _unrecorded_head(name)
         if head:
             append_recorded_head(head.chain, head.seq, head.hash)

@@ -35,7 +35,7 @@ MOST_MESSAGES = 20
 FEW = 100  # rows of a page
 IN_FLIGHT, ERROR = "in flight", "error"
 KINDS = {"lost": CallKind.LOST, "unsent": CallKind.UNSENT}
-# Rows are in the order of writing, and clocks of several machines differ: a time is looked for this much around.
+# Rows of older versions have the time of each machine's own clock: a time is looked for this much around.
 CLOCKS_DIFFER = timedelta(minutes=10)
 BEYOND = 2**63 - 1
 NOTHING = Q(pk__in=[])
@@ -161,7 +161,7 @@ class Walk(NamedTuple):
 
 
 def _looked_through(walk: Walk, rest: Sequence[Q]) -> Matches:
-    """What of a walk meets the rest of the conditions, among its first MOST_LOOKED_AT rows."""
+    """The rows of a walk that meet the rest of the conditions, among its first MOST_LOOKED_AT."""
     if not rest and walk.oldest is None:
         return Matches(walk.rows)
     floor = _floor(walk)
@@ -287,7 +287,7 @@ def _says(chain: str, text: str) -> Q:
 
 
 def _exception(chain: str, unwanted: TrailFilter) -> Q:
-    """That none of these conditions holds."""
+    """The condition that an excluded one does not hold."""
     [(name, value)] = unwanted.given().items()
     held = _aside(chain, name, value)
     if held is NOTHING:

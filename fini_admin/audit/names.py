@@ -81,6 +81,7 @@ OF_NO_WORKSPACE = frozenset(
         Activity.SECOND_FACTOR_REMOVED,
         Activity.RECOVERY_CODES_RENEWED,
         Activity.SESSIONS_ENDED,
+        Activity.ENCRYPTION_ROTATED,
     }
 )
 # After each of these the workspace's head is recorded in the installation's chain (chain.record_head).
@@ -113,6 +114,11 @@ class By:
 
     actor: str
     origin: Origin
+
+    @classmethod
+    def in_browser(cls, email: str) -> "By":
+        """The person with this address, on a page."""
+        return cls(email, Origin.BROWSER)
 
 
 def where_from(origin: str | None) -> str:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from fini_admin.audit import matching
+from fini_admin.audit.chain import time_of
 from fini_admin.audit.matching import TrailFilter
 
 MOST_COUNTED = 10_000
@@ -51,11 +52,12 @@ class ErrorGroup:
 
 
 def newest_calls(chain: str, wanted: TrailFilter) -> NewestCalls:
-    """The newest MOST_COUNTED calls that match."""
+    """The newest MOST_COUNTED calls that match, less those whose time was tampered with."""
     found = matching.calls(chain, wanted, most=MOST_COUNTED + 1)
-    rows = found.rows.order_by("-seq").values_list(*CallFacts._fields)[: MOST_COUNTED + 1]
-    calls = [CallFacts._make(row) for row in rows]
-    return NewestCalls(calls[:MOST_COUNTED], len(calls) > MOST_COUNTED or found.floor is not None)
+    rows = list(found.rows.order_by("-seq").values_list(*CallFacts._fields)[: MOST_COUNTED + 1])
+    calls = [CallFacts._make(row) for row in rows[:MOST_COUNTED]]
+    cut = len(rows) > MOST_COUNTED or found.floor is not None
+    return NewestCalls([call for call in calls if time_of(call.at)], cut)
 
 
 def cause_of_error(error: str) -> str:

@@ -5,7 +5,7 @@ batches from the first on, then bodies that no row names.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -64,7 +64,9 @@ def _covered_rows(name: str, before: str) -> Plan | None:
     newest = Head.objects.get(chain=name).seq
     open_calls: set[str | None] = set()
     first, last = None, None
-    for row in _row_summaries(name):
+    rows = Entry.objects.filter(chain=name)
+    for columns in chain.in_pages(rows, 0, "seq", "at", "kind", "call", "hash"):
+        row = RowSummary(**columns)
         if row.at >= before or row.seq >= newest:
             break
         first = first or row
@@ -76,24 +78,13 @@ def _covered_rows(name: str, before: str) -> Plan | None:
     return Plan(first.seq, last.seq, first.at, last.at, last.hash) if first and last else None
 
 
-def _row_summaries(name: str) -> Iterator[RowSummary]:
-    after = 0
-    while True:
-        rows = Entry.objects.filter(chain=name, seq__gt=after).order_by("seq")
-        page = [RowSummary(*row) for row in rows.values_list("seq", "at", "kind", "call", "hash")[:BATCH]]
-        yield from page
-        if len(page) < BATCH:
-            return
-        after = page[-1].seq
-
-
 def commit_anchor(name: str, wanted: Plan, *, days: int, by: By) -> None:
     """Write the anchor for these rows and commit it, unless an earlier anchor covers them.
 
     Raises ChainBroken when the head was changed since the chain was verified.
     """
     with transaction.atomic(durable=True):
-        Head.objects.select_for_update().get(chain=name)
+        chain.lock_head(name)
         authentic_head(name)
         earlier = anchors.newest_row(name)
         if not earlier or earlier["covers"] < wanted.last:
@@ -119,7 +110,8 @@ def write_anchor(name: str, wanted: Plan, *, days: int, by: By) -> None:
 def _restate_recorded_heads(last: int) -> None:
     """Record again the newest recorded head of each chain whose record is about to be deleted.
 
-    Otherwise a chain that did not move for as long would be recorded nowhere, and could be removed unnoticed.
+    Otherwise no head of a chain that was idle for the whole retention period would be recorded, and the chain could be
+    removed unnoticed.
     """
     for name in sorted(heads.recorded_chains()):
         told = heads.newest_recorded(name)
@@ -160,7 +152,7 @@ def _remove_unreferenced(name: str, after: str, upto: str) -> int:
     (bodies.store_text).
     """
     with transaction.atomic(durable=True):
-        Head.objects.select_for_update().get(chain=name)
+        chain.lock_head(name)
         return _unreferenced_bodies(name, after, upto).delete()[0]
 
 

@@ -3,8 +3,7 @@
 The list of calls is made of outcome rows, which repeat what was asked; calls in flight are read separately.
 """
 
-import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -56,13 +55,7 @@ class RecordedCall:
         sha256 = request if side == "request" else answer
         if sha256 is None:
             return ""
-        content = self.kept.get(side)
-        if content is None:
-            raise BodyDamaged(sha256)
-        try:
-            return bodies.text_of(content)
-        except zlib.error as error:
-            raise BodyDamaged(sha256) from error
+        return bodies.text_of(self.kept.get(side))
 
 
 def calls_page(chain: str, wanted: TrailFilter, *, cursor: str | None, size: int = SIZE) -> Page[Entry]:
@@ -161,10 +154,6 @@ def calls_beside(entry: Entry) -> tuple[Entry | None, Entry | None]:
     return found.get(False), found.get(True)
 
 
-class BodyDamaged(Exception):
-    """A body that is missing or cannot be decompressed."""
-
-
 def attempts(entry: Entry) -> list[Entry]:
     """The calls that sent the same request for the same run, oldest first, at most the newest 50.
 
@@ -188,3 +177,12 @@ def _newest_row_per_call(rows: Iterable[Entry]) -> list[Entry]:
     for row in rows:
         told.setdefault(row.call, row)
     return sorted(told.values(), key=lambda row: row.seq)
+
+
+def latest_call_rows(chain: str, ids: Collection[str]) -> list[Entry]:
+    """The newest row of each of these calls, newest first."""
+    rows = Entry.objects.filter(chain=chain, call__in=set(ids))
+    # Each has an index of its own.
+    asked, ended = rows.filter(kind=CallKind.ASKED), rows.filter(IsOutcome("kind"))
+    newest_first = sorted(asked.union(ended, all=True), key=lambda row: -row.seq)
+    return _newest_row_per_call(newest_first)[::-1]

@@ -176,7 +176,7 @@ def restore_open_calls(name: str, after: int = 0) -> int:
     if not all(one.open for one in found):
         with transaction.atomic():
             # Outcomes are written under this lock: a call that just got its outcome is not put back.
-            Head.objects.select_for_update().get(chain=name)
+            chain.lock_head(name)
             for one in calls_without_outcome(name, after):
                 if not one.open:
                     _restore_open_call(name, one.call)

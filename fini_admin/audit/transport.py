@@ -1,7 +1,8 @@
 """Sending a request to Fini. `exchange` is the only way, and it records (P1).
 
 asked      one short transaction: what the caller claims (lease, step, budget), and the *asked* row
-network    no transaction; nothing is sent when more than 5 s have passed since that commit (P4)
+network    no transaction; nothing is sent when more than 5 s have passed since that commit, nor, once connected, after
+           the lease of the call has run out (P4)
 outcome    one transaction: what the caller stores of the answer, and the *outcome* row (P3)
 """
 
@@ -32,6 +33,7 @@ from fini_admin.audit.names import CallKind
 from fini_admin.audit.recording import Context, write_asked, write_outcome
 from fini_admin.fini.client import Answer, Request, T
 from fini_admin.fini.errors import Dropped, FiniError, NotUnderstood, TimedOut, Unreachable
+from fini_admin.lib import lease
 
 LONGEST_DELAY = 5.0
 CHUNK = 64 * 1024
@@ -87,6 +89,7 @@ def exchange(
     call, asked_at = str(uuid4()), datetime.now(UTC)
     with transaction.atomic(durable=True):
         claim(call)
+        _threads.leaves_by = time.monotonic() + lease.LENGTH.total_seconds()
         write_asked(call, request, context)
         claimed = time.monotonic()
     sent_at, started = datetime.now(UTC), time.monotonic()
@@ -288,13 +291,27 @@ class _DeadlineResponse(HTTPResponse):
         self.fp = io.BufferedReader(_DeadlineReader(self.fp.detach(), sock))
 
 
-class _PlainConnection(HTTPConnection):
+class _InTime(HTTPConnection):
+    """A connection that sends no request once others may have taken its call for lost (P4).
+
+    Finding the host, connecting and TLS may take long, and a process may be frozen meanwhile.
+    """
+
+    def endheaders(self, *args: Any, **kwargs: Any) -> None:
+        if self.sock is None:
+            self.connect()
+        if time.monotonic() > _threads.leaves_by:
+            raise NotSent
+        super().endheaders(*args, **kwargs)
+
+
+class _PlainConnection(_InTime):
     """An HTTP connection with that response."""
 
     response_class = _DeadlineResponse
 
 
-class _TlsConnection(HTTPSConnection):
+class _TlsConnection(_InTime, HTTPSConnection):
     """An HTTPS connection with that response."""
 
     response_class = _DeadlineResponse

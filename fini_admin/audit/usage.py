@@ -25,6 +25,12 @@ FROM (
 """
 
 
+def share_in_words(part: int, whole: int) -> str:
+    """A percentage; what is not nothing never reads as 0."""
+    share = part / whole
+    return f"{share:.1%}" if share >= 0.001 or not part else "under 0.1%"
+
+
 @dataclass(slots=True)
 class KeyUse:
     """A key's calls in 24 hours, 7 and 30 days; `errors` and `who` (the busiest first) are of the 30 days.
@@ -44,10 +50,7 @@ class KeyUse:
     @property
     def share(self) -> str:
         """The percentage of calls that failed."""
-        if not self.calls[-1]:
-            return "none made"
-        share = self.errors / self.calls[-1]
-        return f"{share:.1%}" if share >= 0.001 or not self.errors else "under 0.1%"
+        return share_in_words(self.errors, self.calls[-1]) if self.calls[-1] else "none made"
 
 
 def by_key(chain: str, now: datetime) -> dict[str, KeyUse]:

@@ -212,11 +212,7 @@ def authentic_head(name: str) -> Head:
         raise ChainBroken("the head cannot be read") from error
     if head is None:
         raise ChainBroken("the head is missing")
-    try:
-        ours = chain.is_head_authentic(head)
-    except (AttributeError, TypeError, ValueError):
-        ours = False
-    if not ours:
+    if not chain.is_head_authentic(head):
         raise ChainBroken(
             "the head was changed, or ENCRYPTION_KEYS does not hold the key that it was written with"
         )

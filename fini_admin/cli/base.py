@@ -33,7 +33,7 @@ class Command(BaseCommand):
         return parser
 
     def run_from_argv(self, argv: list[str]) -> None:
-        """As Django's, but a parser's error exits with 1 and one line too."""
+        """Run as Django does, but print one line and exit with 1 after an error of usage as well."""
         try:
             super().run_from_argv(argv)
         except CommandError as error:

@@ -9,9 +9,11 @@ from django.core.management.base import CommandError, CommandParser
 
 from fini_admin.cli import base as commands
 from fini_admin.fini.routes import is_url
-from fini_admin.ingestion import discovery_remarks, previews
+from fini_admin.ingestion import previews
+from fini_admin.ingestion.kinds import discovery_remarks
 from fini_admin.ingestion.models import Preview, Run, RunState
-from fini_admin.ingestion.runs import NothingToDo
+from fini_admin.ingestion.runs.starting import CannotStart
+from fini_admin.lib.key_text import without_keys
 from fini_admin.sources.queries import keys_by_id
 from fini_admin.workspaces.models import Workspace
 from fini_admin.workspaces.preferences import preferences
@@ -35,14 +37,14 @@ class RunCommand(commands.Command):
         )
 
     def start(self, workspace: Workspace, **options: Any) -> Run:
-        """Create the run; raises NothingToDo."""
+        """Create the run; raises CannotStart."""
         raise NotImplementedError
 
     def handle(self, *, slug: str, wait: bool, **options: Any) -> None:
         workspace = commands.workspace_or_error(slug)
         try:
             run = self.start(workspace, **options)
-        except NothingToDo as error:
+        except CannotStart as error:
             raise CommandError(str(error)) from error
         self.stdout.write(str(run.number))
         self.stdout.flush()
@@ -89,7 +91,9 @@ def keys_or_error(workspace: Workspace, ids: Sequence[str]) -> list[int]:
     """The keys of the sources of these IDs, in their order; a CommandError names those that the workspace has not."""
     for one in ids:
         if is_url(one):
-            raise CommandError(f"{commands.one_line(one)[:80]!r} is an address, and IDs are wanted here")
+            raise CommandError(
+                f"{commands.one_line(without_keys(one))[:80]!r} is an address, and IDs are wanted here"
+            )
     found = keys_by_id(workspace, ids)
     unknown = [one for one in dict.fromkeys(ids) if one not in found]
     if unknown:

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Generic, TypeVar
 from urllib.parse import urlencode
 
-from fini_admin.fini.errors import FiniError, NotUnderstood, for_status
+from fini_admin.fini.errors import FiniError, FiniFailed, NotUnderstood, for_status
 from fini_admin.fini.retry import may_be_repeated
 from fini_admin.fini.wire import Json, error_message
 from fini_admin.lib.key_text import keyless, without_keys
@@ -87,8 +87,15 @@ class Request(Generic[T]):
 
     def read(self, answer: Answer) -> T:
         """The answer's value; raises the FiniError that fits."""
+        # One that is not JSON is a gateway's, while Fini is away: it says nothing of a record.
+        if answer.status == 404 and answer.fault:
+            raise FiniFailed("a 404 that is not Fini's own", status=404)
+        said = error_message(answer.value)
+        # Nor does one about the route, as from another service behind the same address: each record has this one.
+        if answer.status == 404 and said.startswith("Cannot GET /"):
+            raise FiniFailed(said, status=404)
         if not 200 <= answer.status < 300:
-            raise for_status(answer.status, error_message(answer.value), answer.retry_after)
+            raise for_status(answer.status, said, answer.retry_after)
         if answer.fault:
             raise NotUnderstood(answer.fault, status=answer.status)
         try:

@@ -7,7 +7,7 @@
     │   └── NotFound        404                                             refused
     ├── Throttled           429                                             not done
     ├── Unreachable         refused connection, DNS, TLS, proxy             not done
-    ├── FiniFailed          5xx                                             unknown
+    ├── FiniFailed          5xx, a 404 that is about no record              unknown
     ├── TimedOut            no whole answer in time                         unknown
     ├── Dropped             the connection ended before the answer did      unknown
     └── NotUnderstood       an answer that cannot be read                   unknown

@@ -5,7 +5,6 @@ accepts every name that a key could have, and any list of objects in a node as i
 left out and reported: a Listing is a tree and its remarks.
 """
 
-import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -14,7 +13,8 @@ from enum import StrEnum
 from fini_admin.fini import external_ids
 from fini_admin.fini.errors import NotUnderstood
 from fini_admin.fini.external_ids import AmbiguousId, strip_unseen
-from fini_admin.fini.wire import ADDRESS, IDENTITY, TITLE, WORD, Json, clean, field_text
+from fini_admin.fini.wire import ADDRESS, IDENTITY, TITLE, WORD, Json, clean, field_text, json_text
+from fini_admin.lib.key_text import without_keys
 
 IDS = ("externalId", "id", "key", "spaceKey", "pageId", "articleId", "sectionId", "categoryId")
 TITLES = ("title", "name")
@@ -62,7 +62,6 @@ class Node:
     original_url: str
     mime_type: str
     object: str
-    icon: str = ""
     children: list["Node"] = field(default_factory=list)
     leaf: bool = True
 
@@ -115,7 +114,7 @@ class Provider:
         found: list[Node] = []
         for item in items:
             if not isinstance(item, dict):
-                shown = clean(json.dumps(item, ensure_ascii=False)[:EXCERPT])
+                shown = clean(without_keys(json_text(item))[:EXCERPT])
                 remarks.append(Remark(Why.NO_OBJECT, shown))
             elif depth > DEEPEST:
                 remarks.append(
@@ -148,7 +147,6 @@ class Provider:
             original_url=address,
             mime_type=_field_text(value.get("mimeType")) or (self.mime_type if leaf else ""),
             object=stated or self.kinds[min(depth, len(self.kinds) - 1)],
-            icon=_field_text(value.get("iconLink"), ADDRESS),
             children=children,
             leaf=leaf,
         )
@@ -162,7 +160,7 @@ class Provider:
             if (held.title, held.original_url) != (leaf.title, leaf.original_url):
                 remark = Remark(Why.SAME_ID, leaf.title or leaf.original_url, leaf.external_id, held.title)
                 listing.remarks.append(remark)
-            for name in ("external_id", "title", "original_url", "mime_type", "object", "icon"):
+            for name in ("external_id", "title", "original_url", "mime_type", "object"):
                 setattr(leaf, name, getattr(held, name))
 
     def is_leaf(self, depth: int, stated: str, *, holds: bool) -> bool:
@@ -225,8 +223,3 @@ def provider_label(name: str) -> str:
     """A provider's name for people, also of one that cannot be discovered."""
     known = PROVIDERS.get(name)
     return known.label if known else {"googledrive": "Google Drive"}.get(name, name.capitalize())
-
-
-def provider_of(name: str) -> Provider:
-    """The adapter of a provider; raises KeyError."""
-    return PROVIDERS[name]

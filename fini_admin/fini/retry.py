@@ -28,29 +28,37 @@ def may_be_repeated(route: str) -> bool:
 
 def is_doubt(error: FiniError, route: str) -> bool:
     """Whether nobody knows if the request was done. A gateway that says that Fini is away is waited out instead."""
-    return error.outcome is Outcome.UNKNOWN and not _is_away(error, route)
+    return error.outcome is Outcome.UNKNOWN and not is_away(error, route)
 
 
-def pause_before_retry(error: FiniError, *, tries: int, doubts: int, route: str) -> float | None:
+def pause_before_retry(
+    error: FiniError, *, tries: int, doubts: int, route: str, aways: int = 0
+) -> float | None:
     """Seconds until the same request may go out again; None means never.
 
-    `tries` counts the calls made so far, from 1, and `doubts` those of them that are in doubt (is_doubt). A refused
-    request is never repeated. One that was not done always may be, and after an unknown outcome only a repeatable
-    route's: until UNKNOWN_TRIES are in doubt, or AWAY_TRIES were made where a gateway says that Fini is away (T3).
+    `tries` counts the calls made so far, from 1, `doubts` those of them that are in doubt (is_doubt), and `aways` those
+    to which a gateway said that Fini is away (is_away). A refused request is never repeated. One that was not done
+    always may be, and after an unknown outcome only a repeatable route's: until UNKNOWN_TRIES are in doubt, or to
+    AWAY_TRIES a gateway said that Fini is away (T3).
     `Retry-After` is obeyed (T7).
     """
     if error.outcome is Outcome.REFUSED:
         return None
     if error.outcome is Outcome.UNKNOWN and not may_be_repeated(route):
         return None
-    if _is_away(error, route) and tries >= AWAY_TRIES[route]:
+    if is_away(error, route) and aways >= AWAY_TRIES[route]:
         return None
     if tries >= NOT_DONE_TRIES or (is_doubt(error, route) and doubts >= UNKNOWN_TRIES):
         return None
-    pause: float = min(LONGEST_PAUSE, 2.0 ** min(tries - 1, 10))
-    return max(pause, error.retry_after or 0.0)
+    return max(backoff(tries - 1), error.retry_after or 0.0)
 
 
-def _is_away(error: FiniError, route: str) -> bool:
+def backoff(times: int) -> float:
+    """Seconds to pause after that many tries in vain: twice as long each time, at most LONGEST_PAUSE."""
+    pause: float = 2.0 ** min(times, 10)
+    return min(LONGEST_PAUSE, pause)
+
+
+def is_away(error: FiniError, route: str) -> bool:
     """Whether a gateway says that Fini is away, of a route that waits for it."""
     return error.outcome is Outcome.UNKNOWN and error.status in AWAY and route in AWAY_TRIES

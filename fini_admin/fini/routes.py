@@ -18,13 +18,16 @@ from urllib.parse import quote, urlsplit
 
 from fini_admin.fini import wire
 from fini_admin.fini.client import MIB, Request
-from fini_admin.fini.providers import PROVIDERS, Listing, provider_of
+from fini_admin.fini.providers import PROVIDERS, Listing
 from fini_admin.fini.wire import SOURCE_ID, Deleted, Document, IdLists, Json, ListPage, is_shortened
 
 ROOT = "/v2/documents/public"
 REFRESH = f"{ROOT}/refresh"
-INGESTIBLE = ("web", "googledrive", "notion", "zendesk", "confluence")
-SOURCES = ("web", "files", "googledrive", "zendesk", "notion", "confluence")
+CRAWL = f"{ROOT}/deep-crawl/links"
+CRAWL_LIMIT = 250  # Fini's own, where none is named
+WEB = "web"
+INGESTIBLE = (WEB, "googledrive", "notion", "zendesk", "confluence")
+SOURCES = (WEB, "files", "googledrive", "zendesk", "notion", "confluence")
 
 
 REQUIRED_NAMES = ("originalUrl", "title", "externalId", "mimeType")
@@ -71,17 +74,13 @@ def check_resource(body: Mapping[str, str]) -> None:
             raise InvalidRequest(f"{name} holds half of a character, which UTF-8 cannot write")
 
 
-def list_sources(
-    *, limit: int, cursor: str = "", source: str = "", changed: bool | None = None
-) -> Request[ListPage]:
+def list_sources(*, limit: int, cursor: str = "", source: str = "") -> Request[ListPage]:
     """A page of the list, newest first; `cursor` is the last ID of the page before."""
     query = {"limit": str(limit)}
     if cursor:
         query |= {"cursor": cursor, "direction": "next"}
     if source:
         query["source"] = source
-    if changed is not None:
-        query["changed"] = str(changed).lower()
     return Request("list", "GET", ROOT, partial(ListPage.parse, limit=limit), query=query)
 
 
@@ -94,8 +93,9 @@ def get_source(source_id: str) -> Request[Document]:
 
 def discover(provider: str) -> Request[Listing]:
     """What can be imported from a connected provider, as one tree."""
-    adapter = provider_of(provider)
-    return Request("discover", "GET", f"{ROOT}/resources/{provider}", adapter.listing, most=64 * MIB)
+    return Request(
+        "discover", "GET", f"{ROOT}/resources/{provider}", PROVIDERS[provider].listing, most=64 * MIB
+    )
 
 
 def register_path(provider: str) -> str:
@@ -137,7 +137,7 @@ def ingest(
     if not add and not refresh:
         raise InvalidRequest("nothing to ingest")
     entries = [*add, *refresh]
-    _checked_urls(entries) if source == "web" else _checked_ids(entries)
+    _checked_urls(entries) if source == WEB else _checked_ids(entries)
     body: dict[str, Json] = {
         "source": source,
         "documentIdsToAdd": list(add),
@@ -160,18 +160,16 @@ def delete(source_ids: Sequence[str], *, with_articles: bool = False) -> Request
     return Request("delete", "DELETE", ROOT, partial(Deleted.parse, asked=len(source_ids)), body=body)
 
 
-def crawl(urls: Sequence[str], *, limit: int = 250) -> Request[list[str]]:
+def crawl(urls: Sequence[str], *, limit: int = CRAWL_LIMIT) -> Request[list[str]]:
     """Collect the URLs below these, `limit` at most. Stores nothing."""
     body = {"links": _checked_urls(urls), "limit": limit}
     parse = partial(wire.parse_crawled, limit=limit)
-    return Request("crawl", "POST", f"{ROOT}/deep-crawl/links", parse, body=body)
+    return Request("crawl", "POST", CRAWL, parse, body=body)
 
 
 def write_probe() -> Request[list[str]]:
     """A crawl without URLs. A key that may write gets 400, one that may not 403; nothing is stored."""
-    return Request(
-        "crawl", "POST", f"{ROOT}/deep-crawl/links", partial(wire.parse_crawled, limit=0), body={"links": []}
-    )
+    return Request("crawl", "POST", CRAWL, partial(wire.parse_crawled, limit=0), body={"links": []})
 
 
 def _checked_ids(entries: Sequence[str]) -> list[str]:

@@ -8,10 +8,12 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from fini_admin.fini import external_ids
 from fini_admin.fini.errors import NotUnderstood
+from fini_admin.lib.key_text import without_keys
 
 EXCERPT = 300
 # Longest stored text per kind of field, in characters (`shortened`).
@@ -49,7 +51,8 @@ def shortened(value: str, most: int) -> str:
     if len(value) <= most:
         return value
     digest = hashlib.sha256(value.encode("utf-8", "replace")).hexdigest()[:DIGEST]
-    return f"{value[: most - len(SHORTENED_MARK) - DIGEST]}{SHORTENED_MARK}{digest}"
+    # A key through which the cut goes would not be known for one after it.
+    return f"{without_keys(value)[: most - len(SHORTENED_MARK) - DIGEST]}{SHORTENED_MARK}{digest}"
 
 
 def is_shortened(value: str) -> bool:
@@ -61,7 +64,20 @@ def field_text(value: Json, most: int = WORD) -> str:
     """A field as text of at most `most` characters: null is empty, a number is its digits."""
     if value is None:
         return ""
-    return shortened(clean(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)), most)
+    return shortened(clean(value if isinstance(value, str) else json_text(value)), most)
+
+
+def json_text(value: Json) -> str:
+    """A value as JSON; empty for one that is nested too deeply to be written, though it could be read."""
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except RecursionError:
+        return ""
+
+
+def time_text(at: datetime) -> str:
+    """A time as Fini's records write it: such texts sort as the times do."""
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
 
 
 def _check_count(found: int, asked: int, what: str) -> None:

@@ -1,0 +1,1 @@
+"""Bringing content into Fini: previews, the queue, runs, and the engine that a worker runs."""

@@ -10,7 +10,7 @@ from django.db.models import F, Max, Subquery
 
 from fini_admin.audit.transport import LONGEST_DELAY
 from fini_admin.fini.errors import Throttled
-from fini_admin.fini.retry import LONGEST_PAUSE
+from fini_admin.fini.retry import backoff
 from fini_admin.ingestion.models import Budget, Slot, Watch
 from fini_admin.lib.prepared import prepared, prepared_update
 from fini_admin.workspaces.models import Workspace
@@ -56,7 +56,7 @@ _BUDGET = prepared(lambda _, workspace: Budget.objects.filter(workspace=workspac
 
 def share(limit: int, *, urgent: bool) -> int:
     """How many of `limit` calls a minute may be used: all if urgent, else a tenth less."""
-    return limit if urgent else max(1, limit - max(1, limit // 10) if limit > 1 else 1)
+    return limit if urgent else max(1, limit - max(1, limit // 10))
 
 
 def take(budget: Budget, call: str, *, urgent: bool) -> None:
@@ -151,7 +151,7 @@ def settle(budget: Budget, call: str, sent_at: datetime, error: Exception | None
     _SENT(call, sent_at)
     if isinstance(error, Throttled):
         throttled = budget.throttled + 1
-        pause = max(error.retry_after or 0.0, min(LONGEST_PAUSE, 2.0 ** min(throttled, 10)))
+        pause = max(error.retry_after or 0.0, backoff(throttled))
         until = max(now + timedelta(seconds=pause), budget.blocked_until or now)
         Budget.objects.filter(pk=budget.pk).update(throttled=throttled, blocked_until=until)
     elif budget.throttled and error is None and (budget.blocked_until or now) <= now:

@@ -6,30 +6,59 @@ A reason that nothing here knows is shown as it came; pages mark it, so that new
 import re
 from dataclasses import dataclass
 
+from fini_admin.ingestion import reasons
 from fini_admin.ingestion.eligibility import GONE, NO_ROUTE, TAKEN
-from fini_admin.ingestion.steering import IN_DOUBT, NOT_ALL_READ, NOT_ASKED, STOPPED
+from fini_admin.ingestion.runs.steering import IN_DOUBT, NOT_ALL_READ, NOT_ASKED, STOPPED
+from fini_admin.workspaces.keys import NEW_KEY
 
-LOOKED_AT = 2_000  # a refusal may be as long as an answer
 SAFE = "A retry is safe"
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why something did not end well; `helps`: whether a retry can change it before somebody changes something."""
+    """Why something did not end well, and what to do about it."""
 
     what: str
     todo: str
-    helps: bool = True
+
+
+def _begins(*texts: str) -> str:
+    """The pattern of what begins with one of these texts."""
+    return "|".join(f"^{re.escape(text)}" for text in texts)
 
 
 _NO_ACCESS = Cause(
-    "The page needs a log-in, or refuses Fini",
-    "Share it with Fini's integration, then retry: that is safe.",
-    helps=False,
+    "The page needs a log-in, or refuses Fini", "Share it with Fini's integration, then retry: that is safe."
 )
-_BUSY = Cause("The provider had no time for Fini", f"{SAFE} and usually helps a little later.")
+_BUSY = Cause("The provider was too busy to answer Fini", f"{SAFE} and usually helps a little later.")
 # The first that is found counts: what is said of the key or the connection comes before what a page answered.
 _KNOWN: tuple[tuple[str, Cause], ...] = (
+    # These quote a refusal or addresses, in which a later pattern may find its words.
+    (
+        _begins(reasons.IN_DOUBT_AND_REFUSED.format("")),
+        Cause(
+            "It is not known whether Fini registered it: no answer came, and the repeat was refused",
+            "Correct what the refusal names, then retry: registering again updates what is there.",
+        ),
+    ),
+    (
+        r"^One of \d+ was refused and was not found",
+        Cause(
+            "One ID of the batch was refused, and it is not known which", f"{SAFE}, and looks for it again."
+        ),
+    ),
+    (
+        _begins(reasons.JOINED, reasons.OTHERS, reasons.MAYBE_OTHERS, reasons.ANOTHER_ID, reasons.HALF_DONE),
+        Cause(
+            "It is not known which record came of this address",
+            "Look in Sources whether the page is there under another address. If it is not, a retry brings it in; if it"
+            " is, a retry has Fini process it twice.",
+        ),
+    ),
+    (
+        _begins(reasons.NOT_READ, reasons.LIST_LOST),
+        Cause("What became of it could not be read", "Sync, then retry what is not in Sources."),
+    ),
     (
         r"^Fini refused the API key",
         Cause(
@@ -40,16 +69,14 @@ _KNOWN: tuple[tuple[str, Cause], ...] = (
         r"^The API key may not do this.*another workspace",
         Cause(
             "It belongs to another workspace of Fini",
-            "Look on Keys which Fini workspace the live key opens, and take out what is not in it.",
-            helps=False,
+            "Check on Keys which Fini workspace the live key opens, and take out what is not in it.",
         ),
     ),
     (
         r"^The API key may not do this|required scopes?",
         Cause(
             "The API key lacks a scope",
-            "Make a key with the scopes read and write in Fini and switch to it; a retry is safe then.",
-            helps=False,
+            f"{NEW_KEY} A retry is safe then.",
         ),
     ),
     (
@@ -66,16 +93,13 @@ _KNOWN: tuple[tuple[str, Cause], ...] = (
     ),
     (
         r"must (already |first )?be connected|not (yet |currently )?connected|disconnected|unsupported provider",
-        Cause(
-            "The provider is not connected in Fini", "An admin connects it in Fini, then retry.", helps=False
-        ),
+        Cause("The provider is not connected in Fini", "An admin connects it in Fini, then retry."),
     ),
     (
-        r"found nothing usable",
+        _begins(reasons.NOTHING_USABLE),
         Cause(
             "Completed with nothing usable",
-            "Look whether the page has a text of its own. A retry is safe, and helps once it has.",
-            helps=False,
+            "Check whether the page has any text of its own. A retry is safe, and helps once it has.",
         ),
     ),
     (
@@ -83,7 +107,6 @@ _KNOWN: tuple[tuple[str, Cause], ...] = (
         Cause(
             "The page is not there",
             "It was moved or deleted. A retry is safe, and helps only after it is back.",
-            helps=False,
         ),
     ),
     (
@@ -95,7 +118,7 @@ _KNOWN: tuple[tuple[str, Cause], ...] = (
         r"timed out|time-?out",
         Cause(
             "The page did not answer Fini in time",
-            f"{SAFE}. If it fails again, look whether the page is slow.",
+            f"{SAFE}. If it fails again, check whether the page loads slowly.",
         ),
     ),
     (
@@ -103,16 +126,11 @@ _KNOWN: tuple[tuple[str, Cause], ...] = (
         Cause(
             "Fini cannot read content of this type",
             "Bring it in as a page, a PDF or text. A retry is safe and changes nothing.",
-            helps=False,
         ),
     ),
     (
         r"too (large|big|long)|exceeds|maximum size",
-        Cause(
-            "It is too large for Fini",
-            "Divide it, then register the parts. A retry changes nothing.",
-            helps=False,
-        ),
+        Cause("It is too large for Fini", "Divide it, then register the parts. A retry changes nothing."),
     ),
     (
         r"could not resolve|name or service|ENOTFOUND|certificate|\bssl\b|\btls\b",
@@ -126,43 +144,27 @@ _KNOWN: tuple[tuple[str, Cause], ...] = (
         Cause(
             "What was to be sent is not valid",
             "Correct the field that is named and register it again; a retry sends the same.",
-            helps=False,
         ),
     ),
     (
-        r"^No end after 24 hours",
+        _begins(reasons.NO_END),
         Cause("Fini had not finished after 24 hours", f"{SAFE}: its record is read first."),
+    ),
+    (
+        _begins(reasons.NEVER_SHOWN),
+        Cause("Fini did not tell of its record for a day", f"{SAFE}: its record is read first."),
     ),
     (
         r"^Sent \d+ times, and Fini never took it",
         Cause("Fini never took it", f"{SAFE}. If it goes on, ask Fini with the IDs of the calls."),
     ),
     (
-        r"no record with this external ID was found$",
+        _begins(reasons.NO_RECORD),
         Cause(
             "Registered, and its record was not found", f"{SAFE}: registering again updates what is there."
         ),
     ),
-    (
-        r"^Fini took the call and (has no record|keeps this page)|^No answer came",
-        Cause(
-            "It is not known which record came of this address",
-            "Look in Sources whether the page is there under another address. If it is not, a retry brings it in; if it"
-            " is, a retry has Fini process it twice.",
-            helps=False,
-        ),
-    ),
-    (
-        r"^What became of this address could not be read|^Fini's list does not get on",
-        Cause("What became of it could not be read", "Sync, then retry what is not in Sources."),
-    ),
-    (r"did not say why$", Cause("Fini failed on it and did not say why", f"{SAFE}.")),
-    (
-        r"^One of [\d,]+ was refused and was not found",
-        Cause(
-            "One ID of the batch was refused, and it was not found which", f"{SAFE}, and looks for it again."
-        ),
-    ),
+    (_begins(reasons.NOT_SAID_WHY), Cause(reasons.NOT_SAID_WHY, f"{SAFE}.")),
 )
 _PATTERNS = tuple((re.compile(pattern, re.IGNORECASE), cause) for pattern, cause in _KNOWN)
 # What we say ourselves, word for word.
@@ -171,12 +173,9 @@ _OWN: dict[str, Cause] = {
     IN_DOUBT: Cause(IN_DOUBT, f"{SAFE}: registering again updates what is there."),
     NOT_ASKED: Cause(NOT_ASKED, "Discover again."),
     NOT_ALL_READ: Cause(NOT_ALL_READ, "Sync again."),
-    GONE: Cause(GONE, "Register it again if it should come back.", helps=False),
-    TAKEN: Cause(TAKEN, "Send it from the queue if it still waits there.", helps=False),
-    **{
-        said: Cause(said, "It needs a newer Fini; a retry changes nothing.", helps=False)
-        for said in NO_ROUTE.values()
-    },
+    GONE: Cause(GONE, "Register it again if it should come back."),
+    TAKEN: Cause(TAKEN, "Send it from the queue if it still waits there."),
+    **{said: Cause(said, "It needs a newer Fini; a retry changes nothing.") for said in NO_ROUTE.values()},
 }
 
 
@@ -184,5 +183,5 @@ def cause_of(reason: str) -> Cause | None:
     """The cause behind a reason as it is stored with an ID; None for words that nothing here knows."""
     if reason in _OWN:
         return _OWN[reason]
-    said = reason[:LOOKED_AT]
+    said = reason[: reasons.LOOKED_AT]
     return next((cause for pattern, cause in _PATTERNS if pattern.search(said)), None)

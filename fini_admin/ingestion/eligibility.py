@@ -33,9 +33,9 @@ def why_not(source: Source | None, queued: Collection[int], holders: Mapping[int
     """Why a source may not be ingested now; empty when it may.
 
     `queued` are the keys of the sources whose queue entry may be sent, `holders` the numbers of the other runs that
-    have sources, by the source's key (holding.holders).
+    have sources, by the source's key (runs.items.holders).
     """
-    if said := _occupied(source, holders or {}):
+    if said := why_not_sent(source, holders or {}):
         return said
     if source is None or source.pk not in queued:
         return TAKEN
@@ -49,7 +49,7 @@ def why_not(source: Source | None, queued: Collection[int], holders: Mapping[int
 
 def why_not_refreshed(source: Source | None, holders: Mapping[int, int]) -> str:
     """Why a source may not be refreshed now; empty when it may."""
-    if said := _occupied(source, holders):
+    if said := why_not_sent(source, holders):
         return said
     if source is None or source.provider == "files":
         return "Raw files cannot be refreshed; delete it, and upload the file again in Fini"
@@ -58,23 +58,23 @@ def why_not_refreshed(source: Source | None, holders: Mapping[int, int]) -> str:
     return "" if ever_ingested(source) else "It was never ingested: send it from the queue"
 
 
-def why_not_deleted(source: Source | None, holders: Mapping[int, int]) -> str:
-    """Why a source may not be deleted now; empty when it may."""
-    return _occupied(source, holders)
+def why_not_sent(source: Source | None, holders: Mapping[int, int]) -> str:
+    """Why nothing at all may be sent about a source now, nor may it be deleted; empty when it may."""
+    if source and source.state in BUSY and source.pk not in holders:
+        return f"Its last job has not ended: it is {source.state}"
+    return why_not_read(source, holders)
 
 
-def _occupied(source: Source | None, holders: Mapping[int, int]) -> str:
-    """Why nothing at all may be sent about a source now."""
+def why_not_read(source: Source | None, holders: Mapping[int, int]) -> str:
+    """Why a run may not even have a source's record read; empty when it may."""
     if source is None or source.state == State.GONE:
         return GONE
-    if source.pk in holders:
-        return held_by(holders[source.pk])
-    return f"Its last job has not ended: it is {source.state}" if source.state in BUSY else ""
+    return held_by(holders[source.pk]) if source.pk in holders else ""
 
 
 def unaddressed(source: Source, addresses: set[str]) -> str:
     """Why a `web` source cannot be sent in a batch with these addresses (T8); empty adds its own address to them."""
-    if source.provider != "web":
+    if source.provider != routes.WEB:
         return ""
     if not routes.is_url(source.original_url):
         return "Its address is not an http(s) address, and Fini ingests the web by addresses"

@@ -6,10 +6,11 @@ from typing import Any
 from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 
 from fini_admin.audit.chain import utc_text
+from fini_admin.ingestion.entries import lane_of
 from fini_admin.sources.models import DiscoveredResource, Source
 from fini_admin.sources.queries import with_lane
 from fini_admin.sources.selection import has_own_type
-from fini_admin.sources.states import State, ever_ingested
+from fini_admin.sources.states import State
 from fini_admin.workspaces.models import Workspace
 
 PAGE = 1000
@@ -33,7 +34,7 @@ NAMES = [
 def all_sources(workspace: Workspace) -> Iterator[dict[str, Any]]:
     """Every source of a workspace as `export_sources` prints it, oldest first."""
     mirrored = with_lane(Source.objects.filter(workspace=workspace)).order_by("pk")
-    return map(_row_of, mirrored.iterator(1000))
+    return map(_row_of, mirrored.iterator(PAGE))
 
 
 def sources_newest_first(found: QuerySet[Source]) -> Iterator[dict[str, Any]]:
@@ -47,7 +48,7 @@ def sources_newest_first(found: QuerySet[Source]) -> Iterator[dict[str, Any]]:
 
 def _row_of(source: Any) -> dict[str, Any]:
     """A source with its `lane` by the names of the export; one whose record was not read yet, by what is known."""
-    lane = source.lane or (None if source.lane is None else "refresh" if ever_ingested(source) else "add")
+    lane = source.lane or (None if source.lane is None else lane_of(source))
     return {
         "id": source.fini_id,
         "source": source.provider,
@@ -76,7 +77,7 @@ def resources(workspace: Workspace, provider: str) -> Iterator[dict[str, str]]:
     latest = max(newest.values(), default=0)
     same = Source.objects.filter(workspace=workspace, provider=provider, id_key=OuterRef("id_key"))
     known = leaves.filter(Q(listed_run=latest) | Exists(same.exclude(state=State.GONE)))
-    for resource in known.order_by("position", "pk").iterator(1000):
+    for resource in known.order_by("position", "pk").iterator(PAGE):
         if newest.get(resource.external_id) != resource.listed_run:
             continue
         del newest[resource.external_id]

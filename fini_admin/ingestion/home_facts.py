@@ -8,8 +8,8 @@ from uuid import UUID
 from django.db.models import Exists, QuerySet, Subquery
 
 from fini_admin.ingestion.models import Lane, QueueEntry
-from fini_admin.ingestion.queries import no_key_opens, why_list_unreadable
 from fini_admin.ingestion.queue import QueueCounts, selectable, taken_out
+from fini_admin.ingestion.runs.standstill import no_key_opens, why_list_unreadable
 from fini_admin.lib.paging import RowCount, counted_text
 from fini_admin.lib.prepared import prepared
 from fini_admin.sources.models import DiscoveredResource

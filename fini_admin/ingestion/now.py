@@ -7,7 +7,7 @@ from django.contrib.humanize.templatetags.humanize import intcomma
 from django.db import connection
 
 from fini_admin.ingestion.models import NOT_ENDED
-from fini_admin.ingestion.queries import ALIVE, MARGIN
+from fini_admin.ingestion.runs.queries import ALIVE, MARGIN
 from fini_admin.sources.counts import Counted
 from fini_admin.sources.states import State
 from fini_admin.workspaces.models import KeyState, Workspace

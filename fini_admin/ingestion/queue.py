@@ -1,48 +1,38 @@
-"""The queue: source IDs that await ingestion, one open entry each (P4), in two lanes. Its page's reads, and writes."""
+"""The queue: source IDs that await ingestion, one open entry each (P4), in two lanes. What is read of it."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypedDict, Unpack
-from uuid import UUID
+from typing import Any, NamedTuple, TypedDict, Unpack
 
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
-from fini_admin.ingestion.entries import close_entries, open_entries, open_entries_of, put_in_lane
-from fini_admin.ingestion.models import Item, Lane, QueueEntry, Run, Stage
-from fini_admin.lib.paging import CHUNK, COUNTED, chunks, count
-from fini_admin.sources import counts, mirror
+from fini_admin.ingestion.models import Lane, QueueEntry
+from fini_admin.lib.paging import CHUNK, COUNTED, chunks, count, exact, newest_key
+from fini_admin.sources import counts
 from fini_admin.sources.counts import Counted
-from fini_admin.sources.mirror import Observation
 from fini_admin.sources.models import Source, StateChange
 from fini_admin.sources.search import search
-from fini_admin.sources.states import State, ever_ingested
+from fini_admin.sources.states import State
 from fini_admin.workspaces.models import Workspace
-
-# What a source's state and lane are decided by, and what names it.
-DECISIVE = (
-    "workspace_id",
-    "fini_id",
-    "state",
-    "read_at",
-    "sent_at",
-    "job_id",
-    "job_status",
-    "success",
-    "error",
-    "updated_at",
-    "paragraphs",
-    "before_job",
-    "before_status",
-    "before_updated",
-)
 
 UNREAD = "unread"
 OUT = "out"
 # What the page's tabs show, by their names in the address.
 LANES: dict[str, str] = {Lane.ADD: "Add", Lane.REFRESH: "Refresh", UNREAD: "Not read yet", OUT: "Taken out"}
 WAITING = tuple(name for name in LANES if name != OUT)
+# What is read of a queue entry to send it: a source's other columns are many.
+COLUMNS_TO_SEND = (
+    "lane",
+    "closed_at",
+    "run_id",
+    "source_id",
+    *(
+        f"source__{name}"
+        for name in ("provider", "external_id", "fini_id", "original_url", "state", "workspace_id")
+    ),
+)
 
 
 class QueueCriteria(TypedDict, total=False):
@@ -87,12 +77,12 @@ def taken_out(workspace: Workspace, **filters: Unpack[QueueCriteria]) -> QuerySe
     return found
 
 
-def _matching(workspace: Workspace, filters: QueueCriteria, way: str = "") -> Q:
-    """Condition on the source; `way` is the path to it."""
+def _matching(workspace: Workspace, filters: QueueCriteria, prefix: str = "") -> Q:
+    """Condition on the source; `prefix` is the path to it."""
     wanted = Q()
     if provider := filters.get("provider"):
-        wanted &= Q(**{f"{way}provider": provider})
-    return wanted & search(workspace.pk, filters.get("q", ""), way)
+        wanted &= Q(**{f"{prefix}provider": provider})
+    return wanted & search(workspace.pk, filters.get("q", ""), prefix)
 
 
 def _of_latest_entry(name: str) -> Subquery:
@@ -100,8 +90,8 @@ def _of_latest_entry(name: str) -> Subquery:
     return Subquery(QueueEntry.objects.filter(source=OuterRef("pk")).order_by("-pk").values(name)[:1])
 
 
-def rows_for_page(found: QuerySet[Source]) -> QuerySet[Source]:
-    """Add what the list of those taken out shows: who registered it, how its wait ended, the latest note."""
+def with_latest_entry(found: QuerySet[Source]) -> QuerySet[Source]:
+    """Annotate sources with `opened_by` and `closed_how` of their latest entries, and with their latest `note`."""
     note = StateChange.objects.filter(source=OuterRef("pk")).order_by("-pk").values("note")[:1]
     return found.annotate(
         opened_by=_of_latest_entry("opened_by"),
@@ -130,7 +120,7 @@ class QueueCounts:
     @property
     def exact(self) -> str:
         """How many can be selected, in digits; empty if counting stopped at 10,000."""
-        return "" if self.select.endswith("+") else self.select.replace(",", "")
+        return exact(self.select)
 
 
 def queue_counts(workspace: Workspace, lane: str, **filters: Unpack[QueueCriteria]) -> QueueCounts:
@@ -138,12 +128,7 @@ def queue_counts(workspace: Workspace, lane: str, **filters: Unpack[QueueCriteri
     lanes = _lanes_matching(workspace, **filters) if any(filters.values()) else _lanes_kept(workspace)
     lanes[OUT] = count(taken_out(workspace, **filters))
     here = selectable(workspace, lane, **filters)
-    return QueueCounts(lanes, lanes[OUT] if lane == OUT else count(here), _newest(here))
-
-
-def _newest(found: QuerySet[Any]) -> int:
-    """The key of the newest of these rows; 0 of none."""
-    return found.order_by("-pk").values_list("pk", flat=True).first() or 0
+    return QueueCounts(lanes, lanes[OUT] if lane == OUT else count(here), newest_key(here))
 
 
 def _lanes_kept(workspace: Workspace) -> dict[str, str]:
@@ -168,6 +153,14 @@ def selectable(
         else entries_in_lane(workspace, lane, **filters).filter(run=None)
     )
     return found if upto is None else found.filter(pk__lte=upto)
+
+
+def selectable_keys(
+    workspace: Workspace, lane: str, upto: int | None, **filters: Unpack[QueueCriteria]
+) -> list[int]:
+    """The keys of what can be selected, in the queue's order."""
+    found = selectable(workspace, lane, upto, **filters)
+    return list(found.order_by("pk").values_list("pk", flat=True))
 
 
 def still_selectable(workspace: Workspace, lane: str, numbers: Iterable[int]) -> list[int]:
@@ -197,91 +190,43 @@ def entries_in_queue_order(workspace: Workspace, numbers: Iterable[int]) -> list
     return found
 
 
-def enqueue(sources: list[Source], run: Run) -> None:
-    """Open an entry for each source without one. Its lane is empty until the record was read (T2)."""
-    waiting = set(open_entries_of(sources).values_list("source_id", flat=True))
-    now = datetime.now(UTC)
-    open_entries(
-        QueueEntry(
-            workspace_id=source.workspace_id,
-            source=source,
-            opened_at=now,
-            opened_by=run.actor,
-            opened_run=run.number,
-            run=run if run.then_ingest else None,
-        )
-        for source in sources
-        if source.pk not in waiting
-    )
-    if run.then_ingest:
-        open_entries_of(sources).filter(run=None).update(run=run)
+class EntryForRun(NamedTuple):
+    """A queue entry with what a run's item holds of it."""
+
+    pk: int
+    closed_at: datetime | None
+    run_id: int | None
+    source_id: int
+    lane: str
+    provider: str
+    external_id: str
 
 
-def queued_ids(fini_ids: list[str], workspace_id: UUID) -> set[str]:
-    """Which of these IDs have an open entry; the sources first, so that no database walks the whole queue (P7)."""
-    named = Source.objects.filter(workspace=workspace_id, fini_id__in=fini_ids)
-    by_key = dict(named.values_list("pk", "fini_id"))
-    waiting = QueueEntry.objects.filter(source__in=list(by_key), closed_at=None)
-    return {by_key[key] for key in waiting.values_list("source_id", flat=True)}
+COLUMNS_FOR_RUN = (
+    "pk",
+    "closed_at",
+    "run_id",
+    "source_id",
+    "lane",
+    "source__provider",
+    "source__external_id",
+)
 
 
-def set_lanes(sources: Collection[Source]) -> None:
-    """Set the lane of open entries and items by the record: was it ever ingested (T2)."""
-    for lane, again in ((Lane.ADD, False), (Lane.REFRESH, True)):
-        matching = [source for source in sources if ever_ingested(source) is again]
-        put_in_lane(open_entries_of(matching), lane)
-        Item.objects.filter(source__in=matching, stage__in=(Stage.PAIR, Stage.READ, Stage.INGEST)).update(
-            lane=lane
-        )
+def entries_in_given_order(workspace: Workspace, numbers: Sequence[int]) -> list[QueueEntry]:
+    """The entries of these keys in the order given, whether or not they still wait, with COLUMNS_TO_SEND."""
+    found: dict[int, QueueEntry] = {}
+    for batch in chunks(numbers, CHUNK):
+        entries = QueueEntry.objects.filter(workspace=workspace, pk__in=batch).select_related("source")
+        found |= {entry.pk: entry for entry in entries.only(*COLUMNS_TO_SEND)}
+    return [found[number] for number in dict.fromkeys(numbers) if number in found]
 
 
-def release_entries(run: Run, sources: Collection[int]) -> None:
-    """What the run had taken and did not send waits again, for whoever sends it next: sources by their numbers.
-
-    What the run opened for itself alone is closed.
-    """
-    mine = QueueEntry.objects.filter(source__in=sources, closed_at=None, run=run)
-    alone = [entry.source for entry in mine.filter(for_run_alone=True).select_related("source")]
-    mine.filter(for_run_alone=False).update(run=None)
-    if alone:
-        close_entries(open_entries_of(alone), "not sent")
-        settle_states(alone, Observation("", datetime.now(UTC), run.number))
+def is_waiting(entry: QueueEntry | EntryForRun) -> bool:
+    """Whether an entry is open and no run has taken it."""
+    return entry.closed_at is None and entry.run_id is None
 
 
-def release_all_entries(run: Run) -> None:
-    """What a run that ended still has waits again: an entry may belong to a source that no ID of the run came to."""
-    left = QueueEntry.objects.filter(run=run, closed_at=None).values_list("source_id", flat=True)
-    for part in chunks(list(left), CHUNK):
-        release_entries(run, part)
-
-
-def hold_for_run(run: Run, sources: Sequence[Source], lanes: Mapping[int, str]) -> None:
-    """Have a run hold these sources: it takes their waiting entries, and opens one where none waits.
-
-    `lanes` by the source's key; a source without one has its waiting entry taken, and none opened.
-    """
-    for part in chunks(sources, CHUNK):
-        open_entries_of(part).filter(run=None).update(run=run)
-        held = set(open_entries_of(part).values_list("source_id", flat=True))
-        opening = [source for source in part if source.pk in lanes and source.pk not in held]
-        now = datetime.now(UTC)
-        open_entries(
-            QueueEntry(
-                workspace_id=run.workspace_id,
-                source=source,
-                lane=lanes[source.pk],
-                opened_at=now,
-                opened_by=run.actor,
-                opened_run=run.number,
-                run=run,
-                for_run_alone=True,
-            )
-            for source in opening
-        )
-        settle_states(opening, Observation("", now, run.number))
-
-
-def settle_states(sources: Collection[Source], origin: Observation, note: str = "") -> None:
-    """Give these sources the state that follows from their records and from what waits, with their history."""
-    queued = set(open_entries_of(sources).values_list("source_id", flat=True))
-    mirror.settle_states(sources, origin, note, queued=queued)
+def open_entry_of(source: Source) -> QueueEntry | None:
+    """The source's open queue entry with its run."""
+    return QueueEntry.objects.filter(source=source, closed_at=None).select_related("run").first()

@@ -10,19 +10,23 @@ from django.db import transaction
 from fini_admin.audit import chain
 from fini_admin.audit.names import Activity, By
 from fini_admin.ingestion.budget import lock_budget
-from fini_admin.ingestion.eligibility import held_by
-from fini_admin.ingestion.entries import close_entries, open_entries, open_entries_of
-from fini_admin.ingestion.holding import holders
-from fini_admin.ingestion.models import Lane, QueueEntry
-from fini_admin.ingestion.queue import DECISIVE, settle_states
-from fini_admin.lib.paging import CHUNK, chunks
+from fini_admin.ingestion.eligibility import why_not_sent
+from fini_admin.ingestion.entries import (
+    DECISIVE,
+    close_entries,
+    lane_of,
+    open_entries,
+    open_entries_of,
+    settle_states,
+)
+from fini_admin.ingestion.models import QueueEntry
+from fini_admin.ingestion.runs.items import holders
+from fini_admin.lib.paging import CHUNK, PORTION, chunks
 from fini_admin.sources.mirror import Observation
 from fini_admin.sources.models import Source
-from fini_admin.sources.states import BUSY, State, ever_ingested
 from fini_admin.workspaces.models import Workspace
 
 REMOVED = "removed"
-PORTION = 5000  # IDs a transaction: everyone else who writes waits for it
 NAMED = 100  # so many IDs stand in the audit trail's entry; the sources' histories name every one
 
 
@@ -61,11 +65,11 @@ def _removable(moved: Moved, workspace: Workspace, numbers: Sequence[int]) -> li
     for number in numbers:
         entry = found.get(number)
         if entry is None:
-            moved.left["it is not in this queue"] += 1
+            moved.left["It is not in this queue"] += 1
         elif entry.closed_at:
-            moved.left["it was out of the queue already"] += 1
+            moved.left["It was out of the queue already"] += 1
         elif entry.run_id:
-            moved.left["a run has taken it"] += 1
+            moved.left["A run has taken it"] += 1
         else:
             going.append(entry)
     return going
@@ -103,22 +107,18 @@ def _may_come_back(moved: Moved, workspace: Workspace, numbers: Sequence[int]) -
     for number in numbers:
         source = found.get(number)
         if source is None:
-            moved.left["it is not in this workspace"] += 1
-        elif source.state == State.GONE:
-            moved.left["it is no longer in Fini"] += 1
+            moved.left["It is not in this workspace"] += 1
         elif source.pk in waiting:
-            moved.left["it is in the queue already"] += 1
-        elif source.pk in held:
-            moved.left[held_by(held[source.pk])] += 1
-        elif source.state in BUSY:
-            moved.left["its last job has not ended"] += 1
+            moved.left["It is in the queue already"] += 1
+        elif why := why_not_sent(source, held):
+            moved.left[why] += 1
         else:
             coming.append(source)
     return coming
 
 
 def _entry_for(source: Source, actor: str) -> QueueEntry:
-    lane = "" if source.read_at is None else Lane.REFRESH if ever_ingested(source) else Lane.ADD
+    lane = "" if source.read_at is None else lane_of(source)
     now = datetime.now(UTC)
     return QueueEntry(
         workspace_id=source.workspace_id, source=source, lane=lane, opened_at=now, opened_by=actor

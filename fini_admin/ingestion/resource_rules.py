@@ -17,6 +17,8 @@ FIELDS = {
     "mimeType": "mime_type",
     "object": "object",
 }
+# The replacement character.
+LOST = "\ufffd"
 REQUIRED = ("original_url", "title", "external_id")
 LONGEST = {
     "external_id": wire.IDENTITY,
@@ -53,7 +55,7 @@ _OWN_RULES: dict[str, tuple[tuple[str, Callable[[str], bool]], ...]] = {
             lambda value: is_url(re.sub(r"\s", "", value)) and re.search(r"\s", value) is not None,
         ),
         (
-            "is not an http(s) address: write it whole, from https:// on",
+            "is not an http(s) address: write it in full, starting with https://",
             lambda value: not is_url(value),
         ),
     ),
@@ -76,6 +78,11 @@ def fault(field: str, value: str) -> str:
         return f"is longer than {most:,} characters: it has {len(value):,}, shorten it"
     rules = (*_RULES, *_OWN_RULES.get(field, ()))
     return next((said for said, broken in rules if broken(value)), "")
+
+
+def typed_fault(field: str, value: str) -> str:
+    """The same of what was typed, where browsers send U+FFFD for half of a surrogate pair."""
+    return "holds � where a character was lost" if LOST in value else fault(field, value)
 
 
 def without_faults(resources: Iterable[Resource]) -> tuple[list[Resource], list[tuple[int, str]]]:

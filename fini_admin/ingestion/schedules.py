@@ -1,9 +1,10 @@
 """Schedules: a provider is discovered every so many hours. Setting, taking over, ending and starting them."""
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
@@ -12,25 +13,27 @@ from django.db.models import OuterRef, QuerySet, Subquery
 
 from fini_admin.audit.names import Activity, By, Origin
 from fini_admin.fini.providers import PROVIDERS
-from fini_admin.ingestion import discovery, runs
 from fini_admin.ingestion.budget import lock_budget
+from fini_admin.ingestion.kinds import discovery
 from fini_admin.ingestion.models import MOST_HOURS, Run, Schedule
-from fini_admin.lib.keyring import UnknownKey
-from fini_admin.lib.outage import outage_of
+from fini_admin.lib.outage import contained
 from fini_admin.lib.prepared import prepared
 from fini_admin.workspaces.models import Membership, User, Workspace
+from fini_admin.workspaces.permissions import Permission, roles_with
+from fini_admin.workspaces.preferences import out_of_bounds
 from fini_admin.workspaces.queries import usable_key
 from fini_admin.workspaces.workspaces import record_activity
 
 log = logging.getLogger(__name__)
-WRONG = f"Enter a number from 1 to {MOST_HOURS}, or leave it empty."
+WRONG = out_of_bounds(1, MOST_HOURS)
+MAY_DISCOVER = roles_with(Permission.SOURCES_DISCOVER)
 # After an error nobody tries again every second.
 PAUSE = timedelta(minutes=1)
 
 Hours = Mapping[str, int | None]
 
 
-def setting(provider: str) -> str:
+def setting_name(provider: str) -> str:
     """The name of a provider's interval, in forms and in the audit trail."""
     return f"discover_{provider}_hours"
 
@@ -53,21 +56,11 @@ class ScheduleStatus:
         return self.schedule.next_at <= datetime.now(UTC)
 
 
-def schedule_statuses(
-    workspace: Workspace, may_discover: Collection[str], *, with_runs: bool = False
-) -> list[ScheduleStatus]:
-    """A workspace's schedules, with their last runs if these are asked for, by one query.
-
-    `may_discover`: roles that may discover.
-    """
+def schedule_statuses(workspace: Workspace, *, with_runs: bool = False) -> list[ScheduleStatus]:
+    """A workspace's schedules, with their last runs if these are asked for, by one query."""
     found = _WITH_RUNS(workspace.pk) if with_runs else _ALONE(workspace.pk)
     return [
-        ScheduleStatus(
-            one,
-            _why_owner_cannot(
-                active=one.active, role="" if one.superuser else one.role, may_discover=may_discover
-            ),
-        )
+        ScheduleStatus(one, _why_owner_cannot(active=one.active, role="" if one.superuser else one.role))
         for one in found
     ]
 
@@ -88,7 +81,7 @@ _ALONE = prepared(_with_owners)
 _WITH_RUNS = prepared(lambda now, workspace: _with_owners(now, workspace).select_related("last_run"))
 
 
-def _why_owner_cannot(*, active: bool | None, role: str | None, may_discover: Collection[str]) -> str:
+def _why_owner_cannot(*, active: bool | None, role: str | None) -> str:
     """Why a person could not start a discovery now; `active` is None for nobody, `role` empty for a superuser."""
     if active is None:
         return "whom nobody here knows"
@@ -96,7 +89,7 @@ def _why_owner_cannot(*, active: bool | None, role: str | None, may_discover: Co
         return "who is switched off"
     if role is None:
         return "who is no longer a member"
-    return "" if role in {"", *may_discover} else "who may no longer discover here"
+    return "" if role in {"", *MAY_DISCOVER} else "who may no longer discover here"
 
 
 @transaction.atomic
@@ -112,8 +105,8 @@ def change(*, by: By, workspace: Workspace, hours: Hours) -> bool:
     for provider, every in after.items():
         _set_schedule(workspace, provider, every, by.actor)
     if after:
-        before = {setting(provider): held.get(provider) for provider in after}
-        named = {setting(provider): every for provider, every in after.items()}
+        before = {setting_name(provider): held.get(provider) for provider in after}
+        named = {setting_name(provider): every for provider, every in after.items()}
         record_activity(workspace, Activity.SETTINGS_CHANGED, by, before=before, after=named)
     return bool(after)
 
@@ -123,7 +116,7 @@ def _check(hours: Hours) -> None:
     if not hours.keys() <= PROVIDERS.keys():
         raise ValidationError("There is no such provider.")
     wrong = {
-        setting(provider): WRONG
+        setting_name(provider): WRONG
         for provider, every in hours.items()
         if every is not None and (isinstance(every, bool) or not 1 <= every <= MOST_HOURS)
     }
@@ -169,16 +162,9 @@ def start_due() -> None:
     """Start each due schedule by itself: an error in one is logged, and that one is tried again after PAUSE."""
     now = datetime.now(UTC)
     for schedule in _due(now).select_related("workspace").order_by("next_at"):
-        try:
+        about = schedule.provider, schedule.every, schedule.workspace
+        with contained(log, "discovery of %s %s in %s", *about, recover=partial(_postpone, schedule, now)):
             start(schedule, now)
-        except UnknownKey as error:
-            log.warning("%s", error)
-            _postpone(schedule, now)
-        except Exception as error:  # a fault in one workspace must stop neither the clock nor the others
-            if outage_of(error):
-                raise
-            log.exception("discovery of %s %s in %s", schedule.provider, schedule.every, schedule.workspace)
-            _postpone(schedule, now)
 
 
 @transaction.atomic
@@ -197,7 +183,9 @@ def start(schedule: Schedule, now: datetime) -> Run | None:
     if found.running:
         return None
     actor = Schedule.objects.values_list("set_by", flat=True).get(pk=schedule.pk)
-    run = runs.start_discover(by=By(actor, Origin.SCHEDULE), workspace=workspace, provider=schedule.provider)
+    run = discovery.start_discover(
+        by=By(actor, Origin.SCHEDULE), workspace=workspace, provider=schedule.provider
+    )
     Schedule.objects.filter(pk=schedule.pk).update(last_run=run)
     return run
 

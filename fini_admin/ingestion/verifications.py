@@ -32,7 +32,7 @@ def of_workspace(workspace: Workspace) -> list[Verification]:
     return list(Verification.objects.filter(key__workspace=workspace))
 
 
-def due(now: datetime | None = None) -> QuerySet[Verification]:
+def due(now: datetime) -> QuerySet[Verification]:
     """Verifications whose next call may go out, the one that was asked for first in front."""
     open_ = Verification.objects.filter(ended_at=None, call="", key__workspace__archived_at=None)
     return lease.free(open_, now).order_by("asked_at", "pk")

@@ -1,4 +1,4 @@
-"""Compares the kept counts of a workspace with its rows, and puts them right (sources/counts.py, items.py)."""
+"""Compares the kept counts of a workspace with its rows, and puts them right (sources/counts.py, runs/items.py)."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -9,8 +9,8 @@ from django.db.models import Case, CharField, F, Value, When
 from django.db.models import Count as CountRows
 
 from fini_admin.ingestion.budget import lock_budget
-from fini_admin.ingestion.items import RUNNING, SENT
 from fini_admin.ingestion.models import Item, ItemOutcome, QueueEntry, Run
+from fini_admin.ingestion.runs.items import RUNNING, SENT
 from fini_admin.sources import counts
 from fini_admin.sources.counts import Counted
 from fini_admin.sources.models import Source

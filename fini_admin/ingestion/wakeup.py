@@ -1,7 +1,7 @@
 """The doorbell: "look now", through huey. Truth stands in our tables: lost or doubled it does no harm.
 
 A task is one piece of work, and carries nothing: a worker's seat that gets it chooses the piece whose turn it is. What
-it does is given by the worker at its start (`answer_with`); any other process only rings.
+it does is given by the worker at its start (`perform_with`); any other process only rings.
 """
 
 import logging

@@ -10,7 +10,11 @@ Rows = Iterable[Mapping[str, Any]]
 
 # What a spreadsheet takes for a formula, full-width signs included. Apostrophes before it match as well: otherwise
 # `unescape_formula` could not tell ours from one that was there before.
-FORMULA = re.compile(r"'* *[=+\-@\t\r\n＝＋－＠]")
+_START = r"'* *[=+\-@＝＋－＠\t\r\n]"
+# One that splits at semicolons, tabs or line ends begins a cell inside a text.
+_INSIDE = r"'* *[=+\-@＝＋－＠]"
+_FORMULA = re.compile(rf"\A(?={_START})|(?<=[;\t\r\n])(?={_INSIDE})")
+_ESCAPED = re.compile(rf"\A'(?={_START})|(?<=[;\t\r\n])'(?={_INSIDE})")
 
 
 class _Echo:
@@ -34,12 +38,12 @@ def csv_lines(rows: Rows, names: list[str]) -> Iterator[str]:
 
 
 def escape_formula(value: object) -> object:
-    """Put an apostrophe before a text that a spreadsheet would run as a formula; spreadsheets hide it."""
-    if isinstance(value, str) and FORMULA.match(value):
-        return f"'{value}"
+    """Put an apostrophe before what a spreadsheet would run as a formula; at the start of a cell it is hidden."""
+    if isinstance(value, str):
+        return _FORMULA.sub("'", value)
     return "" if value is None else value
 
 
 def unescape_formula(text: str) -> str:
     """Undo `escape_formula`."""
-    return text[1:] if text.startswith("'") and FORMULA.match(text, 1) else text
+    return _ESCAPED.sub("", text)

@@ -7,7 +7,7 @@ import os
 import re
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -16,12 +16,14 @@ env = environ.Env()
 
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off", ""}
+DATABASES = {"sqlite", "postgres", "postgresql", "psql", "pgsql"}
+_URL = "{}://user:password@host:port (with what is special in a password in percent signs)"
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
-def flag(name: str, *, default: bool = False) -> bool:
-    """A boolean; `env.bool` would read any typo as False."""
-    word = text(name, "true" if default else "false").lower()
+def flag(name: str) -> bool:
+    """A boolean, False if it is not set; `env.bool` would read any typo as False."""
+    word = text(name, "false").lower()
     if word not in TRUE | FALSE:
         raise ImproperlyConfigured(f"{name}={word!r} is neither yes nor no")
     return word in TRUE
@@ -38,11 +40,12 @@ def words(name: str) -> list[str]:
     return [word.strip() for word in text(name).split(",") if word.strip()]
 
 
-def number(name: str, default: int, *, least: int = 1) -> int:
-    """A whole number of at least `least`."""
+def number(name: str, default: int, *, least: int = 1, most: int | None = None) -> int:
+    """A whole number of at least `least` and, if given, at most `most`."""
     raw = text(name, str(default)) or str(default)
-    if not raw.isascii() or not raw.isdigit() or int(raw) < least:
-        raise ImproperlyConfigured(f"{name}={raw!r} is not a whole number of at least {least}")
+    if not raw.isascii() or not raw.isdigit() or int(raw) < least or (most and int(raw) > most):
+        bounds = f"from {least} to {most}" if most else f"of at least {least}"
+        raise ImproperlyConfigured(f"{name}={raw!r} is not a whole number {bounds}")
     return int(raw)
 
 
@@ -65,6 +68,29 @@ def folder(name: str, default: Path) -> Path:
             f"{name}={str(path)!r} cannot be made ({error.strerror}): name a folder that this account may write"
         ) from error
     return path
+
+
+def database(name: str, default: str) -> dict[str, Any]:
+    """Django's settings for an SQLite file or a PostgreSQL; the error does not repeat the URL: it holds a password."""
+    given = text(name) or default
+    try:
+        if given.partition("://")[0] in DATABASES:
+            return dict(env.db_url_config(given))
+    except ValueError:
+        pass
+    raise ImproperlyConfigured(
+        f"{name} must be like sqlite:////path/to/file or {_URL.format('postgresql')}/name"
+    )
+
+
+def mail_server(name: str) -> dict[str, Any]:
+    """Django's settings for mail, which is printed by default; the error does not repeat the URL."""
+    try:
+        return dict(env.email_url_config(text(name) or "consolemail://"))
+    except (ValueError, ImproperlyConfigured):
+        raise ImproperlyConfigured(
+            f"{name} must be like {_URL.format('smtp+tls')}, or consolemail://"
+        ) from None
 
 
 def is_read_only(database: dict[str, Any]) -> bool:
@@ -117,6 +143,23 @@ def all_or_none(**given: str) -> bool:
     return not missing
 
 
+def url(name: str, default: str = "") -> str:
+    """A text that reads as a URL, or none; the error does not repeat it."""
+    given = text(name, default)
+    _split(name, given)
+    return given
+
+
+def _split(name: str, given: str) -> SplitResult:
+    """The parts of a URL; raises ImproperlyConfigured where they cannot be told apart."""
+    try:
+        parts = urlsplit(given)
+        _ = parts.port  # raises for one that is no number
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} is no URL that can be read") from None
+    return parts
+
+
 def origin(url: str) -> str:
     """The scheme, host and port of a URL."""
     parts = urlsplit(url)
@@ -132,7 +175,7 @@ def slug_of_url(url: str) -> str:
 def origins(name: str, found: list[str]) -> list[str]:
     """Check that each value is https://host[:port], as a content security policy takes it."""
     for word in found:
-        parts = urlsplit(word)
+        parts = _split(name, word)
         if word != origin(word) or parts.scheme != "https" or not parts.hostname:
             raise ImproperlyConfigured(f"{name} holds {word!r}, which is no https://host")
     return found
@@ -143,11 +186,11 @@ def https_url(name: str, default: str = "") -> str:
 
     Empty when neither a value nor a default is given.
     """
-    url = text(name, default).rstrip("/")
-    if not url and not default:
+    given = url(name, default).rstrip("/")
+    if not given and not default:
         return ""
-    parts = urlsplit(url)
+    parts = urlsplit(given)
     local = parts.scheme == "http" and parts.hostname in LOOPBACK
     if not parts.hostname or not (parts.scheme == "https" or local):
         raise ImproperlyConfigured(f"{name} must be an https:// address (http:// only on this machine)")
-    return url
+    return given

@@ -90,7 +90,7 @@ def keyless(value: Any, *known: str) -> Any:
 
 
 def _without_spelled(text: str, key: str) -> str:
-    """The text without a key that is written with escapes."""
+    """The text with REPLACEMENT in place of each occurrence of `key` that is written with escapes."""
     if key not in _unescaped(text):
         return text
     plain, starts = _unescaped_with_starts(text)

@@ -3,8 +3,9 @@
 Knows the drivers' errors as well as Django's, because huey uses the drivers directly.
 """
 
+import logging
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
@@ -12,6 +13,8 @@ from pathlib import Path
 import psycopg
 from django.conf import settings
 from django.db import Error, InterfaceError, OperationalError, connection
+
+from fini_admin.lib.keyring import UnknownKey
 
 
 class Outage(Enum):
@@ -119,6 +122,27 @@ def outage_line(error: BaseException | None) -> str:
     """The outage, what to do, and the driver's message on one line; empty when the error is no outage."""
     found = outage_of(error)
     return f"{found.what}: {found.cure} ({' '.join(str(error).split())})" if found else ""
+
+
+@contextmanager
+def contained(
+    log: logging.Logger, message: str, *about: object, recover: Callable[[], object] = lambda: None
+) -> Iterator[None]:
+    """Log an error of the block, then `recover`: a fault in one must stop neither the clock nor the others.
+
+    An outage is raised, for it concerns all of them.
+    """
+    try:
+        yield
+    except UnknownKey as error:
+        log.warning("%s: %s", message % about, error)
+    except Exception as error:
+        if outage_of(error):
+            raise
+        log.exception(message, *about)
+    else:
+        return
+    recover()
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from django.db.models import IntegerField, Model, Q, QuerySet, Subquery, Value
 SIZE = 50
 COUNTED = 10_000
 CHUNK = 500  # IDs or rows per statement
+PORTION = 5_000  # IDs per transaction: everyone else who writes waits for it
 DIGITS = 18  # any such number fits a 64-bit column
 
 M = TypeVar("M", bound=Model)
@@ -75,7 +76,7 @@ class Order:
     read: Callable[[str], Any]
 
 
-def ordered_page(queryset: QuerySet[M], order: Order, *, cursor: str | None, size: int = SIZE) -> Page[M]:
+def ordered_page(queryset: QuerySet[M], order: Order, *, cursor: str | None) -> Page[M]:
     """The rows after the cursor in this order; the first page for an invalid cursor."""
     key, _, text = (cursor or "").partition(".")
     start, value = whole_number(key), order.read(text)
@@ -87,10 +88,10 @@ def ordered_page(queryset: QuerySet[M], order: Order, *, cursor: str | None, siz
         queryset = queryset.filter(
             Q(**{f"{order.column}__{beyond}": value}) | same, **{f"{order.column}__{beyond}e": value}
         )
-    rows = list(queryset.order_by(f"{sign}{order.column}", f"{sign}pk")[: size + 1])
-    last = rows[size - 1] if len(rows) > size else None
+    rows = list(queryset.order_by(f"{sign}{order.column}", f"{sign}pk")[: SIZE + 1])
+    last = rows[SIZE - 1] if len(rows) > SIZE else None
     older = f"{last.pk}.{order.write(getattr(last, order.column))}" if last else ""
-    return Page(rows[:size], older, first)
+    return Page(rows[:SIZE], older, first)
 
 
 def count(queryset: QuerySet[M]) -> str:
@@ -101,6 +102,16 @@ def count(queryset: QuerySet[M]) -> str:
 def counted_text(number: int) -> str:
     """A number that was counted to COUNTED + 1, in words."""
     return intcomma(number) if number <= COUNTED else f"{intcomma(COUNTED)}+"
+
+
+def exact(counted: str) -> str:
+    """A counted number in digits; empty if counting stopped at COUNTED."""
+    return "" if counted.endswith("+") else counted.replace(",", "")
+
+
+def newest_key(queryset: QuerySet[Any]) -> int:
+    """The key of the newest row; 0 of none."""
+    return queryset.order_by("-pk").values_list("pk", flat=True).first() or 0
 
 
 class RowCount(Subquery):

@@ -31,11 +31,11 @@ _STAND_INS: dict[type, Callable[[int], Key]] = {
 
 
 def prepared(build: Callable[..., QuerySet[Any, Any]]) -> Callable[..., list[Any]]:
-    """What asks the query that `build` makes of a moment and of keys, of now and of the keys it is given.
+    """A function of keys that executes the query which `build(moment, *keys)` makes, with now as the moment.
 
-    It returns what the query set would: objects, dictionaries or tuples. The query may depend on nothing else that
-    changes: times are within two days of the moment, and each key stands in it as it is. Raises ValueError for another
-    query when it is first asked, and TypeError for what cannot be a key.
+    The function returns what the query set would: objects, dictionaries or tuples. The query may depend on nothing else
+    that changes: its times are within two days of the moment, and each key stands in it as it is. For another query the
+    function's first call raises ValueError, and for what cannot be a key each call raises TypeError.
     """
 
     def write(*keys: Key) -> _Read:
@@ -50,7 +50,7 @@ def prepared(build: Callable[..., QuerySet[Any, Any]]) -> Callable[..., list[Any
 
 
 def prepared_update(build: Callable[..., Change]) -> Callable[..., int]:
-    """The same for an update: `build` makes the rows and their new values; returns how many rows there were."""
+    """The same for an update: `build` makes the rows and their new values; the function returns their number."""
 
     def write(*keys: Key) -> _Statement:
         found, values = build(MOMENT, *keys)
@@ -63,7 +63,7 @@ def prepared_update(build: Callable[..., Change]) -> Callable[..., int]:
 
 
 def _written_once(write: Callable[..., W]) -> Callable[[Sequence[Key]], W]:
-    """What `write` makes of stand-ins for keys, once for each combination of their types."""
+    """A function of keys that returns what `write` made of stand-ins for them: made once per combination of types."""
 
     @cache
     def written(kinds: tuple[type, ...]) -> W:
@@ -80,7 +80,7 @@ def _kind(key: Key) -> type:
 
 
 def _template(compiler: Any, keys: Sequence[Key]) -> tuple[str, list[Filler]]:
-    """A statement, and what makes each of its values."""
+    """The statement, and for each of its values the function that makes it."""
     sql, values = compiler.as_sql()
     stand_ins = {form(key): (form, place) for place, key in enumerate(keys) for form in _forms(key)}
     found = [value for value in values if isinstance(value, Key) and value in stand_ins]
@@ -98,7 +98,7 @@ def _forms(key: Key) -> list[Callable[[Any], Any]]:
 
 @dataclass(frozen=True)
 class _Statement:
-    """A statement; of each value what makes it of the moment and the keys."""
+    """A statement, and for each of its values the function that makes it of the moment and the keys."""
 
     sql: str
     fillers: list[Filler]
@@ -153,7 +153,7 @@ class _Asked:
 
 
 def _filler(value: Any, stand_ins: dict[Any, tuple[Any, int]]) -> Filler:
-    """What makes a value of the moment and the keys. Raises ValueError for a time of its own."""
+    """The function that makes a value of the moment and the keys. Raises ValueError for a time of its own."""
     if not isinstance(value, bool) and isinstance(value, Key) and value in stand_ins:
         form, place = stand_ins[value]
         return lambda _, keys: form(keys[place])

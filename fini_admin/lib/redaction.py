@@ -5,10 +5,10 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import ItemsView
+from collections.abc import ItemsView, Iterable
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Any
+from typing import Any, TextIO
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -39,13 +39,52 @@ def redacted(text: str) -> str:
     return LINK.sub(lambda found: f"{found[found.lastindex or 0]}[removed]", "".join(keyless))
 
 
-def print_unhandled(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """The `sys.excepthook` of commands: writes an uncaught error to standard error, redacted.
+class RedactedStream:
+    """A text stream in which all that is written is redacted: standard error, where a command repeats its arguments."""
 
-    Wrong settings, an outage and a folder that cannot be written are one line, for the operator.
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        return self._stream.write(redacted(text))
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        self.write("".join(lines))
+
+
+def print_unhandled(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """The `sys.excepthook` of commands: writes an uncaught error to standard error, redacted as a whole.
+
+    Wrong settings, an outage, and a folder or an output that cannot be written are one line, for the operator. Ctrl-C
+    and a reader of the output that went away, as `head` does, are none.
     """
-    said = line_for_operator(error) or "".join(traceback.format_exception(kind, error, trace))
+    unwritten = _drop_unwritten()
+    if isinstance(error, KeyboardInterrupt | BrokenPipeError):
+        return
+    if isinstance(error, OSError) and unwritten and unwritten.errno == error.errno:
+        said = f"Standard output cannot be written: {error.strerror}"
+    else:
+        said = line_for_operator(error) or "".join(traceback.format_exception(kind, error, trace))
     sys.stderr.write(redacted(said.rstrip("\n")) + "\n")
+
+
+def flush_output() -> None:
+    """Write what standard output still holds, where there is one."""
+    if sys.stdout is not None:
+        sys.stdout.flush()
+
+
+def _drop_unwritten() -> OSError | None:
+    """What keeps standard output from being written, else None. Then the rest is dropped, or Python would try again."""
+    try:
+        flush_output()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return error
+    return None
 
 
 def line_for_operator(error: BaseException) -> str:

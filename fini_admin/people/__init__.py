@@ -1,0 +1,1 @@
+"""People: log-in, sessions, second factor, invitations."""

@@ -2,9 +2,11 @@
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Q
 
 from fini_admin.audit.names import Activity, By
 from fini_admin.people import sessions, trail
+from fini_admin.people.invitations import withdraw_made_by
 from fini_admin.workspaces import queries
 from fini_admin.workspaces.models import Role, User, Workspace
 from fini_admin.workspaces.workspaces import lock_installation, lock_workspace
@@ -16,15 +18,17 @@ LAST_SUPERUSER = "This is the last superuser who can log in. Make somebody else 
 
 @transaction.atomic
 def switch_off_user(*, by: By, user: User) -> list[str]:
-    """End every session of a person, who cannot log in from now on. Safe to repeat.
+    """End every session of a person, who cannot log in from now on, and withdraw the open invitations they made.
 
-    The person's row stays, for the trail names it, and so do their schedules. Returns the slugs of the workspaces that
-    are left without an admin: that does not keep anybody in, and a superuser gives those another. Raises
-    ValidationError.
+    Safe to repeat. The person's row stays, for the trail names it, and so do their schedules. Returns the slugs of the
+    workspaces that are left without an admin: that does not keep anybody in, and a superuser gives those another.
+    Raises ValidationError.
     """
     # Always in this order, and the workspaces as a change of role does: an admin may be demoted at the same time.
     lock_people(by)
-    for workspace in Workspace.objects.filter(memberships__user=user).order_by("pk"):
+    concerned = Q(memberships__user=user) | Q(invitations__invited_by=user.email)
+    workspaces = list(Workspace.objects.filter(concerned).distinct().order_by("pk"))
+    for workspace in workspaces:
         lock_workspace(workspace)
     supers = list(User.objects.select_for_update(no_key=True).filter(is_superuser=True).order_by("pk"))
     person = User.objects.select_for_update(no_key=True).get(pk=user.pk)
@@ -37,6 +41,8 @@ def switch_off_user(*, by: By, user: User) -> list[str]:
     person.is_active = False
     person.save(update_fields=["is_active"])
     ended = sessions.close_all(person)
+    for workspace in workspaces:
+        withdraw_made_by(by=by, workspace=workspace, email=person.email)
     alone = _without_admin(person)
     detail = {"email": person.email, "sessions_ended": ended, "without_admin": alone}
     trail.write(Activity.USER_SWITCHED_OFF, by, **detail)

@@ -3,6 +3,7 @@
 Published are its adapters, forms, models, signals, views and exceptions: those are imported where they are extended.
 """
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from allauth.account.internal.flows import login as log_in_flow
@@ -25,6 +26,8 @@ __all__ = ["NextRedirectMixin"]
 SECRETS = ("secret", "seed")
 # The rates of ACCOUNT_RATE_LIMITS are kept under this name.
 _APP = "allauth.account"
+# The method of a log-in through the provider.
+PROVIDER = "socialaccount"
 
 
 def current_request() -> HttpRequest:
@@ -53,6 +56,11 @@ def authentication_records(request: HttpRequest, user: object) -> list[dict[str,
     return records
 
 
+def is_provider_log_in(record: Mapping[str, Any]) -> bool:
+    """Whether a record is of a log-in through the provider, which it may have let pass without a question."""
+    return record["method"] == PROVIDER and not record.get("reauthenticated")
+
+
 def record_authentication(request: HttpRequest, user: object, method: str, **how: Any) -> None:
     """Add one of those records."""
     log_in_flow.record_authentication(request, user, method, **how)
@@ -76,20 +84,15 @@ def person_logging_in(request: HttpRequest) -> User:
     return user
 
 
-def within_rate(
-    request: HttpRequest,
-    action: str,
-    *,
-    user: User | None = None,
-    key: str | None = None,
-    dry_run: bool = False,
-) -> bool:
-    """Count one try of an action against ACCOUNT_RATE_LIMITS; False when there were too many.
+def within_rate(request: HttpRequest, action: str, *, user: User) -> bool:
+    """Count one try of an action against ACCOUNT_RATE_LIMITS; False when there were too many."""
+    return bool(ratelimit.consume(request, app=_APP, action=action, user=user))
 
-    `dry_run` asks without counting.
-    """
-    used = ratelimit.consume(request, app=_APP, action=action, user=user, key=key, dry_run=dry_run)
-    return bool(used)
+
+def counted_try(request: HttpRequest, action: str, *, key: str) -> Callable[[], None] | None:
+    """The same for a try that may turn out not to count: what takes it back, or None when there were too many."""
+    used = ratelimit.consume(request, app=_APP, action=action, key=key)
+    return used.rollback if used else None
 
 
 def within_own_rate(request: HttpRequest, action: str, rate: str) -> bool:

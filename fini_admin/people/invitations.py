@@ -8,39 +8,37 @@ import re
 import secrets
 from datetime import timedelta
 
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.mail import EmailMessage
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from fini_admin.audit.names import Activity, By, Origin
+from fini_admin.audit.names import Activity, By
 from fini_admin.people import mail
 from fini_admin.people.models import Invitation
 from fini_admin.workspaces import queries, validators
-from fini_admin.workspaces.members import add_member, add_user, check_role
+from fini_admin.workspaces.members import add_member, add_user, change_role, check_role, remove_member
 from fini_admin.workspaces.models import Membership, User, Workspace
+from fini_admin.workspaces.permissions import Permission, roles_with
 from fini_admin.workspaces.workspaces import lock_installation, lock_workspace, record_activity
 
 VALID_FOR = timedelta(days=7)
 # The members' page shows all of them, and each may send a mail.
 MOST_OPEN = 50
 TOO_MANY = f"There are {MOST_OPEN} open invitations already. Withdraw one first."
-OVER = "This invitation no longer counts."
+OVER = "This invitation is no longer valid."
 NOT_YOURS = "This invitation is for another address."
 TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
-# Mail backends that send nothing: with them the link would stand in a log or a file.
-NO_POST_OFFICE = {"console", "dummy", "filebased"}
 SUBJECT = "{workspace}: you are invited to Fini Admin"
 LETTER = """{who} invites you to the workspace {workspace} in Fini Admin, as {role}.
 
-Open this link to come in. It counts for you alone, once, until {until:%d %B %Y, %H:%M} UTC:
+Open this link to come in. It works once, for you alone, until {until:%d %B %Y, %H:%M} UTC:
 
 {link}
 
-If you do not know what this is about, leave it: nothing happens.
+If you do not know what this is about, ignore this mail: nothing happens.
 """
 
 
@@ -100,14 +98,40 @@ def invite(*, by: By, workspace: Workspace, email: str, role: str) -> tuple[Invi
 @transaction.atomic
 def withdraw(*, by: By, workspace: Workspace, email: str) -> bool:
     """Withdraw the open invitation of an address; returns whether there was one."""
-    workspace = lock_workspace(workspace)
-    invitation = open_in(workspace).filter(email=email).first()
-    if invitation is None:
-        return False
-    invitation.withdrawn_at = timezone.now()
-    invitation.save(update_fields=["withdrawn_at"])
-    _record(invitation, Activity.INVITATION_WITHDRAWN, by)
-    return True
+    return _withdraw(by, lock_workspace(workspace), Q(email=email)) > 0
+
+
+@transaction.atomic
+def withdraw_made_by(*, by: By, workspace: Workspace, email: str) -> None:
+    """Withdraw the open invitations that somebody made who may not invite any more."""
+    _withdraw(by, lock_workspace(workspace), Q(invited_by=email))
+
+
+def _withdraw(by: By, workspace: Workspace, which: Q) -> int:
+    found = list(open_in(workspace).filter(which))
+    for invitation in found:
+        invitation.withdrawn_at = timezone.now()
+        invitation.save(update_fields=["withdrawn_at"])
+        _record(invitation, Activity.INVITATION_WITHDRAWN, by)
+    return len(found)
+
+
+@transaction.atomic
+def change_membership(*, by: By, membership: Membership, role: str) -> Membership:
+    """Change a member's role. Whoever may not invite any more has their open invitations withdrawn."""
+    member = change_role(by=by, membership=membership, role=role)
+    if member.role not in roles_with(Permission.MEMBERS_MANAGE):
+        withdraw_made_by(by=by, workspace=member.workspace, email=member.user.email)
+    return member
+
+
+@transaction.atomic
+def end_membership(*, by: By, membership: Membership) -> None:
+    """Remove a member. Open invitations that the member made, or that would bring the member back, are withdrawn."""
+    remove_member(by=by, membership=membership)
+    workspace, email = membership.workspace, membership.user.email
+    withdraw(by=by, workspace=workspace, email=email)
+    withdraw_made_by(by=by, workspace=workspace, email=email)
 
 
 @sensitive_variables("password")
@@ -116,7 +140,7 @@ def accept_as_new(*, invitation: Invitation, name: str, password: str) -> User:
     with transaction.atomic():
         lock_installation()
         held = _lock_open(invitation)
-        user = add_user(by=By(held.email, Origin.BROWSER), email=held.email, password=password, name=name)
+        user = add_user(by=By.in_browser(held.email), email=held.email, password=password, name=name)
         _make_member(held, user)
     return user
 
@@ -141,7 +165,7 @@ def _lock_open(invitation: Invitation) -> Invitation:
 
 def _make_member(invitation: Invitation, user: User) -> Membership:
     """Mark the invitation as accepted and return the membership, which is made if there is none."""
-    by = By(user.email, Origin.BROWSER)
+    by = By.in_browser(user.email)
     workspace = invitation.workspace
     invitation.accepted_at = timezone.now()
     invitation.save(update_fields=["accepted_at"])
@@ -159,8 +183,7 @@ def _record(invitation: Invitation, kind: Activity, by: By, **more: object) -> N
 @sensitive_variables("link", "text")
 def send(invitation: Invitation, link: str) -> bool:
     """Send the link by mail; False where no mail server is set up."""
-    backend = settings.EMAIL_BACKEND.rpartition(".backends.")[2].partition(".")[0]
-    if backend in NO_POST_OFFICE:
+    if not mail.is_set_up():
         return False
     name = invitation.workspace.name
     text = LETTER.format(

@@ -13,7 +13,7 @@ from fini_admin.people.browsers import known_name
 
 NAME = "Fini Admin"
 NOT_YOU = "If you know nothing of this, open Fini Admin yourself, reset your password, and tell an admin."
-LEAVE_IT = "If you did not ask for this, leave it: nothing changes."
+LEAVE_IT = "If you did not ask for this, ignore this mail: nothing changes."
 CONFIRM = ("confirm your address", "Open this link to confirm that this address is yours. Then log in.")
 CODE_AGAIN = "people/code_again"
 # By the name of the mail, allauth's or ours: subject and text.
@@ -31,16 +31,16 @@ TOLD = {
         "From now on a code from an authenticator is asked for after your password.",
     ),
     "mfa/email/totp_deactivated": (
-        "your second factor was taken away",
-        "Your password alone logs you in now, and the recovery codes are worth nothing any more.",
+        "your second factor was removed",
+        "Your password alone logs you in now, and your recovery codes no longer work.",
     ),
     "mfa/email/recovery_codes_generated": (
         "new recovery codes were made",
-        "New recovery codes were shown to who is logged in as you. Those before are worth nothing any more.",
+        "New recovery codes were shown to whoever is logged in as you. The old ones no longer work.",
     ),
     CODE_AGAIN: (
         "a code was used a second time",
-        "A code was sent again and refused, for it had counted already: a button pressed twice, or somebody saw it.",
+        "A code that had been used already was refused. Either a button was pressed twice, or somebody saw the code.",
     ),
     "socialaccount/email/account_connected": (
         "a log-in was connected",
@@ -51,7 +51,7 @@ TOLD = {
 LINKED = {
     "account/email/password_reset_key": (
         "a new password",
-        "Open this link to choose a new password. It counts once, for {days} days at most.",
+        "Open this link to choose a new password. It works once, for {days} days at most.",
         "password_reset_url",
     ),
     "account/email/email_confirmation": (*CONFIRM, "activate_url"),

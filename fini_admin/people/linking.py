@@ -15,6 +15,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from fini_admin.audit.names import Activity, By
+from fini_admin.lib.paging import whole_number
 from fini_admin.people import letters, mail, trail
 from fini_admin.people.access import lock_people
 from fini_admin.people.models import LinkRequest
@@ -63,7 +64,8 @@ def link_login(*, by: By, user: User, number: str) -> None:
     Recorded, and told by mail. Raises ValidationError when the request is gone, or it is somebody else's by now.
     """
     lock_people(by)
-    asked = _requests_of(user).filter(pk=number).first() if number.isascii() and number.isdigit() else None
+    which = whole_number(number)
+    asked = None if which is None else _requests_of(user).filter(pk=which).first()
     if asked is None:
         raise ValidationError(GONE)
     identifier = {"provider": asked.provider, "uid": asked.uid}

@@ -13,10 +13,13 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
-from fini_admin.people.allauth_internals import authentication_records, record_authentication
+from fini_admin.people.allauth_internals import (
+    PROVIDER,
+    authentication_records,
+    is_provider_log_in,
+    record_authentication,
+)
 from fini_admin.workspaces.models import User
-
-PROVIDER = "socialaccount"
 
 
 def recent(request: HttpRequest) -> bool:
@@ -24,7 +27,7 @@ def recent(request: HttpRequest) -> bool:
     times = [
         record["at"]
         for record in authentication_records(request, request.user)
-        if record["method"] != PROVIDER or record.get("reauthenticated")
+        if not is_provider_log_in(record)
     ]
     return bool(times) and time.time() - max(times) < settings.ACCOUNT_REAUTHENTICATION_TIMEOUT
 

@@ -55,7 +55,7 @@ class Keys:
 
     def numbers(self, row: ApiKey) -> set[bytes]:
         marks = bytes.fromhex((row.fingerprint or "")[:8])
-        return {bytes(row.sealed)[: vault.NUMBER]} | ({marks} if marks else set())
+        return {bytes(row.sealed)[: keyring.NUMBER]} | ({marks} if marks else set())
 
     def opens(self, row: ApiKey) -> bool:
         return bool(vault.open_key(row))
@@ -78,7 +78,7 @@ class SecondFactors:
         return rows
 
     def numbers(self, row: Any) -> set[bytes]:
-        return {base64.b64decode(row.data[name])[: vault.NUMBER] for name in SECRETS if name in row.data}
+        return {base64.b64decode(row.data[name])[: keyring.NUMBER] for name in SECRETS if name in row.data}
 
     def opens(self, row: Any) -> bool:
         return any(

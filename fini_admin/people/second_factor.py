@@ -14,7 +14,12 @@ from django.http import HttpRequest
 from fini_admin.audit.names import Activity, By
 from fini_admin.people import letters, mail, sealing, sessions, trail
 from fini_admin.people.access import lock_people
-from fini_admin.people.allauth_internals import authentication_records, codes_used, new_totp_secret
+from fini_admin.people.allauth_internals import (
+    authentication_records,
+    codes_used,
+    is_provider_log_in,
+    new_totp_secret,
+)
 from fini_admin.workspaces.models import Role, User
 
 PENDING = "second factor"
@@ -50,8 +55,7 @@ def is_missing(request: HttpRequest) -> bool:
     user = request.user
     if not settings.SECOND_FACTOR_REQUIRED or not isinstance(user, User):
         return False
-    records = authentication_records(request, user)
-    if any(record["method"] == "socialaccount" and not record.get("reauthenticated") for record in records):
+    if any(map(is_provider_log_in, authentication_records(request, user))):
         return False
     if Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).exists():
         return False

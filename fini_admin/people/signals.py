@@ -10,7 +10,7 @@ from django.conf import settings
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.http import HttpRequest
 
-from fini_admin.audit.names import Activity, By, Origin
+from fini_admin.audit.names import Activity, By
 from fini_admin.people import sessions, trail
 from fini_admin.people.allauth_internals import authentication_records
 from fini_admin.workspaces.models import User
@@ -32,14 +32,14 @@ def _logged_in(*, user: User, request: HttpRequest, **_: Any) -> None:
     sessions.begin(request.session)
     how = [record.get("type") or record["method"] for record in authentication_records(request, user)]
     detail: dict[str, Any] = {"by": how} if how else {}
-    trail.write(Activity.LOGGED_IN, By(user.email, Origin.BROWSER), **detail)
+    trail.write(Activity.LOGGED_IN, By.in_browser(user.email), **detail)
 
 
 def _logged_out(*, user: User | None, request: HttpRequest, **_: Any) -> None:
     """Record a log-out. `user` is None when the session had ended before."""
     if user is not None:
         sessions.close([request.session.session_key or ""])
-        trail.write(Activity.LOGGED_OUT, By(user.email, Origin.BROWSER))
+        trail.write(Activity.LOGGED_OUT, By.in_browser(user.email))
 
 
 def _login_failed(*, credentials: dict[str, Any], **_: Any) -> None:
@@ -49,18 +49,16 @@ def _login_failed(*, credentials: dict[str, Any], **_: Any) -> None:
 
 def _code_refused(*, user: User, reauthentication: bool = False, **_: Any) -> None:
     """Record a wrong code, at log-in after the right password, or when a person is asked again."""
-    by = By(user.email, Origin.BROWSER) if reauthentication else trail.NOBODY
+    by = By.in_browser(user.email) if reauthentication else trail.NOBODY
     trail.write(Activity.LOGIN_FAILED, by, login=user.email, code="wrong")
 
 
 def _password_changed(*, user: User, request: HttpRequest, **_: Any) -> None:
     """End the person's other sessions: whoever knew the old password must not stay logged in."""
     ended = sessions.close_all(user, but=request.session.session_key)
-    trail.write(Activity.PASSWORD_CHANGED, By(user.email, Origin.BROWSER), sessions_ended=ended)
+    trail.write(Activity.PASSWORD_CHANGED, By.in_browser(user.email), sessions_ended=ended)
 
 
 def _provider_connected(*, sociallogin: SocialLogin, **_: Any) -> None:
     """Record that a person can log in through the provider from now on."""
-    trail.write(
-        Activity.LOGIN_CONNECTED, By(sociallogin.user.email, Origin.BROWSER), provider=settings.OIDC_NAME
-    )
+    trail.write(Activity.LOGIN_CONNECTED, By.in_browser(sociallogin.user.email), provider=settings.OIDC_NAME)

@@ -3,10 +3,10 @@
 from django.db import transaction
 
 from fini_admin.audit import chain
-from fini_admin.audit.names import Activity, By, Origin
+from fini_admin.audit.names import Activity, By
 from fini_admin.lib.key_text import without_keys
 
-NOBODY = By("not logged in", Origin.BROWSER)
+NOBODY = By.in_browser("not logged in")
 LONGEST_ADDRESS = 254
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
+from django.db.models import Case, F, QuerySet, TextField, Value, When
+
 from fini_admin.audit import call_names
 from fini_admin.fini.providers import Node
 from fini_admin.fini.wire import Document
@@ -14,7 +16,7 @@ from fini_admin.lib.rows import update_rows
 from fini_admin.sources import counts
 from fini_admin.sources.counts import Counted
 from fini_admin.sources.models import DiscoveredResource, Source, StateChange
-from fini_admin.sources.states import BUSY, ENDED, Before, State, decide
+from fini_admin.sources.states import BUSY, ENDED, MOVED, State, decide
 from fini_admin.workspaces.models import Workspace
 
 COPIED = (
@@ -69,8 +71,9 @@ def observe(
 ) -> Observed:
     """Bring the mirror to what these records say.
 
-    `queued` names the IDs among them that have an open queue entry. A record read before the one that is stored
-    is left aside: calls overlap. One that was stored by a clock that was ahead holds nothing back.
+    `queued` names the IDs among them that have an open queue entry. A record read before the one that is stored, or
+    asked for before a send that is followed, is left aside: calls overlap. What was stored by a clock that was ahead
+    holds nothing back.
     """
     records = {document.id: document for document in documents}
     sources = {held.fini_id: held for held in Source.objects.filter(workspace=workspace, fini_id__in=records)}
@@ -81,9 +84,14 @@ def observe(
         source = sources[fini_id] = sources.get(fini_id) or _blank(workspace, fini_id, now)
         if source.read_at and origin.asked_at < source.read_at <= now:
             continue
+        if source.sent_at and origin.asked_at < source.sent_at <= now:
+            continue
         read.append(source)
         changed = _take_over(record, source)
         new = next_state(source, queued=fini_id in queued)
+        if source.sent_at and source.before_updated == MOVED:  # from here on its time tells again
+            source.before_updated = source.updated_at
+            changed.add("before_updated")
         if new != source.state or source.pk is None:
             history.append(_move(source, new, origin, now))
             changed.update(OF_STATE)
@@ -126,7 +134,7 @@ def next_state(source: Source, *, queued: bool, asking: bool | None = None) -> S
 
     `asking`: whether the outcome of a send that is new is unknown; of an older one the source's state tells.
     """
-    sent = Before(source.before_job, source.before_status, source.before_updated) if source.sent_at else None
+    sent = source.before if source.sent_at else None
     unknown = source.state == State.UNKNOWN if asking is None else asking
     state = decide(source, queued=queued, sent=sent, asking=unknown)
     sticks = asking is None and source.state == State.STUCK and state in BUSY
@@ -169,6 +177,29 @@ def move_all(sources: Iterable[Source], new: State, origin: Observation, note: s
     _store_history(history)
 
 
+def note_before_send(sources: QuerySet[Source]) -> None:
+    """Keep what these records say before a send: what differs from it later is that send's trace (T3).
+
+    A record that is to be read may have been moved by a registration of ours since: its time tells nothing.
+    """
+    at = Case(When(wanted_since=None, then=F("updated_at")), default=Value(MOVED), output_field=TextField())
+    sources.update(before_job=F("job_id"), before_status=F("job_status"), before_updated=at)
+
+
+def mark_sent(sources: QuerySet[Source], at: datetime, origin: Observation) -> list[Source]:
+    """Fini took the send of `origin` about these: each has a job of ours, which is followed until it ends."""
+    sources.update(sent_at=at, run=origin.run, missed_walks=0)
+    marked = list(sources)
+    by_state: dict[State, list[Source]] = {}
+    for source in marked:
+        by_state.setdefault(next_state(source, queued=False, asking=False), []).append(source)
+    for state, moving in by_state.items():
+        move_all(moving, state, origin)
+        if state in ENDED:  # its end was seen before we knew that it was sent: nothing is left to follow
+            Source.objects.filter(pk__in=[source.pk for source in moving]).update(sent_at=None)
+    return marked
+
+
 def settle_states(
     sources: Iterable[Source], origin: Observation, note: str = "", *, queued: Collection[int]
 ) -> None:
@@ -187,7 +218,7 @@ def settle_states(
 
 
 def add_notes(sources: Iterable[Source], origin: Observation, note: str) -> None:
-    """Keep in these sources' history what happened to them and left their state as it is."""
+    """Add a note to the history of each of these sources, whose states stay."""
     now = datetime.now(UTC)
     _store_changes(
         [
@@ -257,18 +288,16 @@ def ensure_sources(
     return [held[fini_id] for fini_id in ids]
 
 
-def store_listing(workspace: Workspace, provider: str, tree: list[Node], run: int) -> int:
-    """Store what discovery lists and keep what it no longer lists; returns the number of leaves.
+def store_listing(workspace: Workspace, provider: str, tree: list[Node], run: int) -> None:
+    """Store what discovery lists, and keep what it no longer lists.
 
     Where a later run has listed meanwhile, an older one's late answer changes nothing.
     """
-    now = datetime.now(UTC)
-    rows = list(_resource_rows(workspace, provider, tree, run, now))
     listed = DiscoveredResource.objects.filter(workspace=workspace, provider=provider, listed_run__gt=run)
     if listed.exists():
-        return sum(row.leaf for row in rows)
+        return
     DiscoveredResource.objects.bulk_create(
-        rows,
+        _resource_rows(workspace, provider, tree, run),
         batch_size=CHUNK,
         update_conflicts=True,
         unique_fields=["workspace", "provider", "leaf", "parent", "external_id"],
@@ -280,17 +309,14 @@ def store_listing(workspace: Workspace, provider: str, tree: list[Node], run: in
             "original_url",
             "mime_type",
             "object",
-            "icon",
-            "listed_at",
             "listed_run",
             "search_text",
         ],
     )
-    return sum(row.leaf for row in rows)
 
 
 def _resource_rows(
-    workspace: Workspace, provider: str, tree: list[Node], run: int, now: datetime
+    workspace: Workspace, provider: str, tree: list[Node], run: int
 ) -> Iterable[DiscoveredResource]:
     """The tree as rows in discovery's order, each place once."""
     seen: set[tuple[bool, str, str]] = set()
@@ -315,7 +341,5 @@ def _resource_rows(
             original_url=node.original_url,
             mime_type=node.mime_type,
             object=node.object,
-            icon=node.icon,
-            listed_at=now,
             listed_run=run,
         )

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 from django.db import models
 
 from fini_admin.fini.external_ids import comparison_key
+from fini_admin.fini.routes import WEB
 from fini_admin.fini.same_address import address_key
 from fini_admin.sources.search import search_text
-from fini_admin.sources.states import State
+from fini_admin.sources.states import Before, State
 from fini_admin.workspaces.models import Workspace
 
 if TYPE_CHECKING:  # the types say what a column holds, Django's classes take no such words
@@ -81,8 +82,6 @@ class DiscoveredResource(models.Model):
     original_url = models.TextField()
     mime_type = models.TextField()
     object = models.TextField()
-    icon = models.TextField(blank=True)
-    listed_at = models.DateTimeField()
     listed_run = models.PositiveBigIntegerField()
     search_text = SearchText(default="", editable=False)
 
@@ -169,6 +168,7 @@ class Source(models.Model):
             models.Index(fields=["workspace", "provider", "state", "id"], name="source_by_provider_state"),
             models.Index(fields=["workspace", "run", "id"], name="source_by_run"),
             models.Index(fields=["workspace", "state_since", "id"], name="source_by_change"),
+            models.Index(fields=["workspace", "updated_at"], name="source_by_update"),
             models.Index(fields=["workspace", "id"], name="source_changed", condition=models.Q(changed=True)),
             models.Index("workspace", TITLE_KEY, "id", name="source_by_title"),
             models.Index(
@@ -190,7 +190,12 @@ class Source(models.Model):
     @property
     def wire_id(self) -> str:
         """Its name in ingest's arrays: the URL for `web`, else Fini's ID (T8)."""
-        return self.original_url if self.provider == "web" else self.fini_id
+        return self.original_url if self.provider == WEB else self.fini_id
+
+    @property
+    def before(self) -> Before:
+        """Its record as stored before the latest send."""
+        return Before(self.before_job, self.before_status, self.before_updated)
 
 
 class Count(models.Model):

@@ -85,6 +85,12 @@ def matching(workspace: Workspace, filters: SourceCriteria) -> QuerySet[Source]:
     return found.filter(search(workspace.pk, filters.get("q", "")), failed, **given)
 
 
+def keys_newest_first(found: QuerySet[Source], upto: int | None = None) -> list[int]:
+    """The keys of these sources; `upto` leaves out newer ones."""
+    older = found if upto is None else found.filter(pk__lte=upto)
+    return list(older.order_by("-pk").values_list("pk", flat=True))
+
+
 _LISTED = (
     *("fini_id", "external_id", "title", "original_url", "provider", "run"),
     *("state", "state_since", "error", "changed", "changed_at", "first_seen", "last_seen"),
@@ -160,10 +166,11 @@ def with_lane(found: QuerySet[Source]) -> QuerySet[Source]:
 def by_resource(workspace: Workspace, names: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Source]:
     """The sources in Fini that were registered by these pairs of a provider and an external ID; the newest of each."""
     keys = {name: comparison_key(*name) for name in names}
-    found = Source.objects.filter(workspace=workspace, id_key__in=set(keys.values()))
-    there = {
-        (source.provider, source.id_key): source for source in found.exclude(state=State.GONE).order_by("pk")
-    }
+    providers = {provider for provider, _ in names}
+    mine = Source.objects.filter(workspace=workspace, provider__in=providers, id_key__in=set(keys.values()))
+    # Ordered here: ordered by the database, all sources of the workspace would be looked through.
+    found = sorted(mine.exclude(state=State.GONE), key=lambda source: source.pk)
+    there = {(source.provider, source.id_key): source for source in found}
     return {name: there[name[0], key] for name, key in keys.items() if (name[0], key) in there}
 
 
@@ -182,12 +189,12 @@ def by_state(workspace: Workspace, criteria: SourceCriteria) -> dict[str, str]:
     Exact without criteria, for these counts are kept; else counted as paging.count does.
     """
     if not any(criteria.values()):
-        return in_each_state(counts.kept(workspace, Counted.SOURCES))
+        return _in_each_state(counts.kept(workspace, Counted.SOURCES))
     found = matching(workspace, criteria)
     return {"": count(found)} | {state: count(found.filter(state=state)) for state in State.values}
 
 
-def in_each_state(held: Mapping[str, int]) -> dict[str, str]:
+def _in_each_state(held: Mapping[str, int]) -> dict[str, str]:
     """The kept counts as `by_state` tells them."""
     numbers = {"": sum(held.values())} | {state: held.get(state, 0) for state in State.values}
     return {state: intcomma(number) for state, number in numbers.items()}

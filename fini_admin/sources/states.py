@@ -42,6 +42,10 @@ class Record(Protocol):
     def paragraphs(self) -> int: ...
 
 
+# In place of a record's time before a send: a registration of ours has moved that since, so that it tells nothing.
+MOVED = "moved"
+
+
 @dataclass(frozen=True, slots=True)
 class Before:
     """A record's job, job status and time as stored before a send (T3)."""
@@ -58,8 +62,8 @@ def ever_ingested(record: Record) -> bool:
 
 def has_trace(record: Record, before: Before) -> bool:
     """Whether the record shows that the send arrived: any of the three values differs (T3)."""
-    now = Before(record.job_id, record.job_status, record.updated_at)
-    return now != before
+    at = MOVED if before.updated_at == MOVED else record.updated_at
+    return Before(record.job_id, record.job_status, at) != before
 
 
 def _of_job(record: Record) -> State:

@@ -1,9 +1,7 @@
 """When sources became usable and how long that took, from the newest ones (P7)."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from math import ceil
 
 from django.db.models import OuterRef, Subquery
 
@@ -43,11 +41,3 @@ def times_to_usable(workspace: Workspace, since: datetime) -> list[TimeToUsable]
     newest = matching(workspace, usable_since(since)).order_by("-state_since")[:MOST_TIMED]
     rows = newest.annotate(left_at=Subquery(sent)).values_list("state_since", "left_at")
     return [TimeToUsable(at, (at - left_at).total_seconds()) for at, left_at in rows if left_at]
-
-
-def percentile(values: Sequence[float], share: float) -> float | None:
-    """The smallest value that this share of the values does not exceed; None of nothing."""
-    ordered = sorted(values)
-    if not ordered:
-        return None
-    return ordered[max(ceil(share * len(ordered)), 1) - 1]

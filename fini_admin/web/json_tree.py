@@ -17,7 +17,7 @@ LONGEST_PLAIN = 20_000
 LONGEST_HINT = 40
 TELLING = ("title", "name", "id", "externalId")
 HINTED = 2
-DESCRIBED = {"begins", "bytes", "sha256"}  # what bodies.described leaves of a text that was cut
+DESCRIBED = {"begins", "bytes", "sha256"}  # what bodies._excerpt leaves of a text that was cut
 
 
 class NumberText(str):

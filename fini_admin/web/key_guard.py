@@ -85,7 +85,7 @@ def _typed_key(typed: str) -> str:
 
 
 class KeyGuard:
-    """The middleware. It is the first, because others repeat the URL in a redirect before a view is known."""
+    """The middleware for URL and headers. It is the first: others repeat the URL before a view is known."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -93,6 +93,16 @@ class KeyGuard:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         _guard_meta(request)
         _guard_query(request)
+        return self.get_response(request)
+
+
+class FieldGuard:
+    """The middleware for posted fields. It comes behind the log-in: there no stranger's body is parsed."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
         return self.get_response(request)
 
     def process_view(

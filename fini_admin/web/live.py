@@ -68,7 +68,7 @@ def seen_by(request: HttpRequest) -> Seen | None:
 
 
 def mark_of(now: Now) -> str:
-    """The mark of a page that is read after `now`. Its last numbers are how many runs go on, and the time."""
+    """The mark of a page that is read after `now`: `<version>.<running runs>.<seconds since 1970>`."""
     return f"{_state(now)}.{int(time.time())}"
 
 
@@ -162,7 +162,7 @@ def _piece(target: str, swap: str, text: str, steady: str = "") -> Piece:
 
 
 def _fresh(target: str, text: str, known: frozenset[str]) -> Iterator[str]:
-    """What is not known of a part, and of what it holds for other places of the page."""
+    """The pieces of a part that the page does not have yet, and of what the part holds for other places of it."""
     rest = _PARTIAL.sub("", text)
     pieces = [_piece(*found.groups()) for found in _PARTIAL.finditer(text)]
     shape = _shape(target, rest)

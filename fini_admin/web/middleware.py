@@ -1,14 +1,16 @@
 """Middleware round every view: Cache-Control, limits on bodies, pages for outages and missing encryption keys."""
 
 import logging
+import re
 import sys
 from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.http.response import HttpResponseBase
+from django.middleware.common import CommonMiddleware
 from django.middleware.gzip import GZipMiddleware
 from django.template.loader import render_to_string
 
@@ -38,11 +40,9 @@ class Answers:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         # PostgreSQL stores no NUL, and an octal escape puts one into a cookie. Such a cookie is dropped.
         request.COOKIES = {name: text for name, text in request.COOKIES.items() if NUL not in text}
-        if _has_nul(request):
-            return _plain_page(400)
         if not _names_all_proxies(request):
             del request.META[FORWARDED]
-        answer = self.get_response(request)
+        answer = _plain_page(400) if _has_nul(request) else self.get_response(request)
         # A page shows what this person may see; the next one at this browser or behind this proxy may not.
         answer.headers.setdefault("Cache-Control", "private, no-store")
         return answer
@@ -67,6 +67,15 @@ class Answers:
         if isinstance(exception, UNREADABLE):
             return encryption_key_missing(exception)
         return _plain_page(400) if outage.refuses_nul(exception) else None
+
+
+class Common(CommonMiddleware):
+    """As Django's, but a probe may have any Host, which its answer does not use: a load balancer asks by address."""
+
+    def process_request(self, request: HttpRequest) -> HttpResponsePermanentRedirect | None:
+        path = request.path_info.removeprefix("/")
+        is_probe = any(re.search(probe, path) for probe in settings.SECURE_REDIRECT_EXEMPT)
+        return None if is_probe else super().process_request(request)
 
 
 class Compress(GZipMiddleware):

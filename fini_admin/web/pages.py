@@ -1,35 +1,22 @@
-"""Helpers shared by all pages, and the pages outside any workspace: the root, the workspace switch, the probes."""
+"""Helpers shared by all pages, and the frame round them: the menu, the foot."""
 
-import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from django.core.cache import cache
-from django.db import DatabaseError
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 from django_htmx.http import HttpResponseClientRedirect
 
-from fini_admin.audit import chain
 from fini_admin.ingestion.now import Now
-from fini_admin.ingestion.queries import worker_alive
-from fini_admin.lib import outage
-from fini_admin.lib.keyring import UnknownKey
 from fini_admin.web import live
-from fini_admin.web.permissions import SignedInRequest, public, signed_in
-from fini_admin.web.wording.across import workspace_lines
+from fini_admin.web.forms.base import Filters
+from fini_admin.web.permissions import WorkspaceRequest
 from fini_admin.web.wording.explanations import explanation
-from fini_admin.workspaces import queries
 from fini_admin.workspaces.models import Workspace
 from fini_admin.workspaces.permissions import Permission
-
-log = logging.getLogger(__name__)
-# How long /readyz waits for another writer. Most probes time out soon after.
-PROBE_SECONDS = 2
-MOST_WORKSPACES = 100
 
 
 @dataclass(frozen=True)
@@ -54,13 +41,16 @@ MENU = (
     MenuEntry(
         "Queue", "queue", Permission.QUEUE_READ, "queue-list", "bring in", lambda now: now.waiting_note
     ),
-    MenuEntry("Sources", "sources", Permission.SOURCES_READ, "circle-stack", "keep right"),
+    MenuEntry("Sources", "sources", Permission.SOURCES_READ, "circle-stack", "watch"),
     MenuEntry("Audit", "calls", Permission.CALLS_READ, "shield-check", "prove"),
     MenuEntry("Activity", "activity", Permission.ACTIVITY_READ, "clock", "prove"),
     MenuEntry("Keys", "keys", Permission.KEYS_MANAGE, "key", "manage"),
     MenuEntry("Members", "members", Permission.MEMBERS_MANAGE, "users", "manage"),
     MenuEntry("Settings", "settings", Permission.SETTINGS_MANAGE, "cog-6-tooth", "manage"),
 )
+
+
+PERMISSION_OF_PAGE = {entry.view: entry.permission for entry in MENU}
 
 
 def render_page(
@@ -91,6 +81,11 @@ def parts_shown(request: HttpRequest, parts: tuple[str, ...]) -> tuple[str, ...]
     return (part if part in parts else parts[0],)
 
 
+def keep_valid_filters(request: HttpRequest, form: Filters, **changes: str) -> None:
+    """Reduce GET to the valid filters, so that links and polling never repeat a key typed into one (P5)."""
+    request.GET = QueryDict(form.query(**changes))
+
+
 def redirect_to(request: HttpRequest, url: str) -> HttpResponse:
     """Redirect after a POST, for htmx as a full page load."""
     if request.htmx:  # type: ignore[attr-defined]  # set by HtmxMiddleware
@@ -100,56 +95,10 @@ def redirect_to(request: HttpRequest, url: str) -> HttpResponse:
     return answer
 
 
-@signed_in
-def home(request: SignedInRequest) -> HttpResponse:
-    """The person's only workspace, or what goes on in each of several."""
-    workspaces = list(queries.workspaces_of(request.user)[: MOST_WORKSPACES + 1])
-    if len(workspaces) == 1:
-        return redirect("workspace", workspaces[0].slug)
-    shown = workspaces[:MOST_WORKSPACES]
-    context = {"lines": workspace_lines(shown), "more": len(workspaces) > len(shown)}
-    return render_page(request, "pages/choose.html", context)
-
-
-@signed_in
-def switch_workspace(request: SignedInRequest) -> HttpResponse:
-    """The workspaces that the menu's switch offers."""
-    return render(request, "pages/_switch.html", {"workspaces": queries.workspaces_of(request.user)})
-
-
-@public
-def healthz(request: HttpRequest) -> HttpResponse:
-    """200 while this process answers. Reads neither database nor worker."""
-    return HttpResponse("ok", content_type="text/plain; charset=utf-8")
-
-
-@public
-def readyz(request: HttpRequest) -> JsonResponse:
-    """200 when work can be done, else 503 with the names of what is missing.
-
-    `database`: it takes no write within PROBE_SECONDS; `why` says more, and the rest is unknown. `worker`: none is
-    alive. `encryption_keys`: ENCRYPTION_KEYS lacks the key of the newest signature.
-    """
-    try:
-        with outage.lock_timeout(PROBE_SECONDS):
-            cache.set("readyz", "", timeout=1)
-        found = {"encryption_keys": _encryption_keys_fit(), "worker": worker_alive()}
-    except DatabaseError as error:
-        away = outage.outage_of(error)
-        why = f"{away.what}: {away.cure}" if away else "The database refuses a write; the log says more."
-        log.exception("not ready")
-        return JsonResponse({"ready": False, "missing": ["database"], "why": why}, status=503)
-    missing = [name for name, there in found.items() if not there]
-    return JsonResponse({"ready": not missing, "missing": missing}, status=503 if missing else 200)
-
-
-def _encryption_keys_fit() -> bool:
-    """Whether ENCRYPTION_KEYS holds the key that signed the installation's chain."""
-    try:
-        chain.check_head_key(chain.INSTALLATION)
-    except UnknownKey:
-        return False
-    return True
+def url_if_allowed(request: WorkspaceRequest, page: str, query: str = "") -> str:
+    """The URL of a page in the menu; empty for a person who may not open it."""
+    allowed = PERMISSION_OF_PAGE.get(page) in request.permissions
+    return reverse(page, args=[request.workspace.slug]) + query if allowed else ""
 
 
 def frame(request: HttpRequest) -> dict[str, object]:

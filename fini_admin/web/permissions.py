@@ -9,6 +9,7 @@ from enum import StrEnum
 from functools import partial, wraps
 from typing import Any, Concatenate, ParamSpec
 
+from django.conf import settings
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
@@ -21,11 +22,12 @@ from django.views.decorators.http import require_http_methods
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
-from fini_admin.audit.names import By, Origin
+from fini_admin.audit.names import By
 from fini_admin.ingestion.now import Now, now_in
 from fini_admin.people import second_factor
 from fini_admin.people.sealing import UNREADABLE
 from fini_admin.web import live
+from fini_admin.web.body_size import discard_body, stated_size
 from fini_admin.web.middleware import encryption_key_missing
 from fini_admin.workspaces import queries
 from fini_admin.workspaces.models import Role, User, Workspace
@@ -99,15 +101,20 @@ def requires(
             whole = request.method == "GET" and not request.htmx
             now = partial(now_in, request.workspace)
             request.now = now() if whole else SimpleLazyObject(now)  # type: ignore[assignment]  # as good as read
-            if permission not in request.permissions:
-                raise PermissionDenied
-            request.by = By(request.user.email, Origin.BROWSER)
+            check_permissions(request, permission)
+            request.by = By.in_browser(request.user.email)
             request.seen = live.seen_by(request)
             return live.early_answer(request) or view(request, *args, **kwargs)
 
         return _set_rule(checked, permission)
 
     return decorate
+
+
+def check_permissions(request: WorkspaceRequest, *needed: Permission) -> None:
+    """Raise PermissionDenied unless the person has all of these: for what a view needs beyond its rule."""
+    if not request.permissions.issuperset(needed):
+        raise PermissionDenied
 
 
 def _enter(request: HttpRequest, workspace: Workspace, role: Role) -> None:
@@ -124,7 +131,7 @@ def signed_in(view: View) -> View:
 
     @wraps(view)
     def checked(request: SignedInRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        request.by = By(request.user.email, Origin.BROWSER)
+        request.by = By.in_browser(request.user.email)
         held = queries.place_of(request.user, request.GET["in"]) if "in" in request.GET else None
         if held is not None:
             _enter(request, *held)
@@ -150,7 +157,7 @@ def superuser_only(view: View) -> View:
     def checked(request: SignedInRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.user.is_superuser:
             raise Http404
-        request.by = By(request.user.email, Origin.BROWSER)
+        request.by = By.in_browser(request.user.email)
         return view(request, *args, **kwargs)
 
     return _set_rule(checked, Rule.SUPERUSER)
@@ -158,12 +165,7 @@ def superuser_only(view: View) -> View:
 
 def public(view: View) -> View:
     """Decorate a view that needs no log-in."""
-
-    @wraps(view)
-    def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        return view(request, *args, **kwargs)
-
-    return _set_rule(checked, Rule.PUBLIC)
+    return _set_rule(view, Rule.PUBLIC)
 
 
 class LoginRequired(LoginRequiredMiddleware):
@@ -185,7 +187,8 @@ class LoginRequired(LoginRequiredMiddleware):
     def handle_no_permission(  # type: ignore[override]  # the stubs know only Django's own redirect
         self, request: HttpRequest, view_func: View
     ) -> HttpResponseRedirectBase:
-        """Redirect to the log-in page, for htmx as a full page load."""
+        """Redirect to the log-in page, for htmx as a full page load. What was sent is taken in and dropped."""
+        discard_body(request, min(stated_size(request), settings.DATA_UPLOAD_MAX_MEMORY_SIZE))
         return redirect_first(request, resolve_url(self.get_login_url(view_func)))
 
 
@@ -217,6 +220,9 @@ def enrols(view: View) -> View:
 def redirect_first(request: HttpRequest, url: str) -> HttpResponseRedirectBase:
     """Redirect to a page that must come first and returns here afterwards; for htmx as a full page load."""
     htmx: HtmxDetails = request.htmx  # type: ignore[attr-defined]  # set by HtmxMiddleware
-    back = (htmx.current_url_abs_path or "/") if htmx else request.get_full_path()
+    try:
+        back = (htmx.current_url_abs_path or "/") if htmx else request.get_full_path()
+    except ValueError:  # HX-Current-URL is no address
+        back = "/"
     there = redirect_to_login(back, url).url
     return HttpResponseClientRedirect(there) if htmx else HttpResponseRedirect(there)

@@ -5,9 +5,9 @@ from allauth.mfa.base import views as mfa
 from django.conf import settings
 from django.urls import path, re_path
 
-from fini_admin.web import middleware, pages, styleguide
+from fini_admin.web import middleware
 from fini_admin.web.accounts import challenge
-from fini_admin.web.accounts import views as people
+from fini_admin.web.accounts import views as log_in
 from fini_admin.web.accounts.sensitive import reauthenticated
 from fini_admin.web.key_guard import as_typed
 from fini_admin.web.permissions import enrols, public, signed_in
@@ -19,14 +19,17 @@ from fini_admin.web.views import (
     keys,
     members,
     palette,
+    people,
     preferences,
     previews,
+    probes,
     queue,
     register,
     runs,
     searches,
     shortcuts,
     sources,
+    styleguide,
     web,
     workspaces,
 )
@@ -35,18 +38,18 @@ from fini_admin.web.views import settings as workspace_settings
 handler500 = middleware.server_error
 
 urlpatterns = [
-    path("", pages.home, name="home"),
-    path("healthz", pages.healthz, name="healthz"),
-    path("readyz", pages.readyz, name="readyz"),
+    path("", workspaces.choose, name="home"),
+    path("healthz", probes.healthz, name="healthz"),
+    path("readyz", probes.readyz, name="readyz"),
     path("styleguide/", styleguide.styleguide, name="styleguide"),
     path("workspaces/", workspaces.index, name="workspaces"),
     path("workspaces/<uuid:workspace_id>/rename/", workspaces.rename, name="workspace_rename"),
     path("workspaces/<uuid:workspace_id>/archive/", workspaces.archive, name="workspace_archive"),
     path("workspaces/<uuid:workspace_id>/restore/", workspaces.restore, name="workspace_restore"),
-    path("people/", people.everyone, name="people"),
+    path("people/", people.index, name="people"),
     path("people/<int:number>/", people.person, name="person"),
     path("accounts/appearance/", preferences.index, name="preferences"),
-    path("switch/", pages.switch_workspace, name="switch"),
+    path("switch/", workspaces.switch_workspace, name="switch"),
     path("accounts/shortcuts/", shortcuts.index, name="shortcuts"),
     path("w/<slug:slug>/", home.home, name="workspace"),
     path("w/<slug:slug>/find/", palette.results, name="palette_results"),
@@ -79,10 +82,8 @@ urlpatterns = [
     path("w/<slug:slug>/members/", members.index, name="members"),
     path("w/<slug:slug>/members/<int:number>/role/", members.role, name="member_role"),
     path("w/<slug:slug>/members/<int:number>/remove/", members.remove, name="member_remove"),
-    path(
-        "w/<slug:slug>/invitations/<int:number>/withdraw/", invitations.withdraw, name="invitation_withdraw"
-    ),
-    path("w/<slug:slug>/invitations/<int:number>/renew/", invitations.renew, name="invitation_renew"),
+    path("w/<slug:slug>/invitations/<int:number>/withdraw/", members.withdraw, name="invitation_withdraw"),
+    path("w/<slug:slug>/invitations/<int:number>/renew/", members.renew, name="invitation_renew"),
     path("w/<slug:slug>/settings/", workspace_settings.index, name="settings"),
     path(
         "w/<slug:slug>/settings/schedules/<str:provider>/take-over/",
@@ -93,76 +94,76 @@ urlpatterns = [
     path("invitations/<str:token>/", invitations.link, name="invitation_link"),
     path(
         "accounts/login/",
-        public(as_typed("password")(people.invalid_is_422(people.Login.as_view()))),
+        public(as_typed("password")(log_in.invalid_is_422(log_in.Login.as_view()))),
         name="account_login",
     ),
     path("accounts/logout/", enrols(signed_in(account.logout)), name="account_logout"),
     path("accounts/inactive/", public(account.account_inactive), name="account_inactive"),
     path(
         "accounts/reauthenticate/",
-        enrols(signed_in(people.reauthenticate)),
+        enrols(signed_in(log_in.reauthenticate)),
         name="account_reauthenticate",
     ),
     path(
         "accounts/reauthenticate/done/",
-        enrols(signed_in(people.reauthenticated_elsewhere)),
+        enrols(signed_in(log_in.reauthenticated_elsewhere)),
         name="reauthenticated",
     ),
-    path("accounts/oidc/login/", public(people.provider_login), name="provider_login"),
+    path("accounts/oidc/login/", public(log_in.provider_login), name="provider_login"),
     path(
         "accounts/oidc/login/callback/",
-        public(people.provider_callback),
+        public(log_in.provider_callback),
         {"provider_id": settings.OIDC_ID},
         name="openid_connect_callback",
     ),
     path(
         "accounts/oidc/reauthenticate/",
-        enrols(signed_in(people.provider_reauthenticate)),
+        enrols(signed_in(log_in.provider_reauthenticate)),
         name="provider_reauthenticate",
     ),
-    path("accounts/2fa/", signed_in(people.factor), name="mfa_index"),
-    path("accounts/2fa/code/", public(people.invalid_is_422(mfa.authenticate)), name="mfa_authenticate"),
+    path("accounts/2fa/", signed_in(log_in.factor), name="mfa_index"),
+    path("accounts/2fa/code/", public(log_in.invalid_is_422(mfa.authenticate)), name="mfa_authenticate"),
     path(
         "accounts/2fa/reauthenticate/",
-        signed_in(people.reauthenticate),
+        signed_in(log_in.reauthenticate),
         {"way": challenge.CODE},
         name="mfa_reauthenticate",
     ),
     path(
         "accounts/2fa/activate/",
-        enrols(signed_in(reauthenticated(people.invalid_is_422(people.SetUp.as_view()), reading=True))),
+        enrols(signed_in(reauthenticated(log_in.invalid_is_422(log_in.SetUp.as_view()), reading=True))),
         name="mfa_activate_totp",
     ),
-    path("accounts/2fa/activate/qr.svg", enrols(signed_in(people.qr)), name="mfa_qr"),
+    path("accounts/2fa/activate/qr.svg", enrols(signed_in(log_in.qr)), name="mfa_qr"),
     path(
         "accounts/2fa/deactivate/",
-        signed_in(reauthenticated(people.invalid_is_422(people.TakeAway.as_view()), reading=True)),
+        signed_in(reauthenticated(log_in.invalid_is_422(log_in.TakeAway.as_view()), reading=True)),
         name="mfa_deactivate_totp",
     ),
     path(
         "accounts/2fa/codes/",
-        signed_in(reauthenticated(people.Codes.as_view(), reading=True)),
+        signed_in(reauthenticated(log_in.Codes.as_view(), reading=True)),
         name="mfa_view_recovery_codes",
     ),
     path(
         "accounts/2fa/codes/new/",
-        signed_in(reauthenticated(people.invalid_is_422(people.NewCodes.as_view()), reading=True)),
+        signed_in(reauthenticated(log_in.invalid_is_422(log_in.NewCodes.as_view()), reading=True)),
         name="mfa_generate_recovery_codes",
     ),
-    path("accounts/sessions/", signed_in(reauthenticated(people.own_sessions)), name="sessions"),
+    path("accounts/sessions/", signed_in(reauthenticated(log_in.own_sessions)), name="sessions"),
     path(
         "accounts/sessions/<int:number>/end/",
-        signed_in(reauthenticated(people.end_session)),
+        signed_in(reauthenticated(log_in.end_session)),
         name="session_end",
     ),
     path(
         "accounts/password/change/",
-        signed_in(as_typed("oldpassword")(people.invalid_is_422(people.ChangePassword.as_view()))),
+        signed_in(as_typed("oldpassword")(log_in.invalid_is_422(log_in.ChangePassword.as_view()))),
         name="account_change_password",
     ),
     path(
         "accounts/password/reset/",
-        public(people.invalid_is_422(account.password_reset)),
+        public(log_in.invalid_is_422(account.password_reset)),
         name="account_reset_password",
     ),
     path(
@@ -172,7 +173,7 @@ urlpatterns = [
     ),
     re_path(
         r"^accounts/password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$",
-        public(people.invalid_is_422(people.NewPassword.as_view())),
+        public(log_in.invalid_is_422(log_in.NewPassword.as_view())),
         name="account_reset_password_from_key",
     ),
     path(
@@ -188,7 +189,7 @@ urlpatterns = [
     ),
     re_path(
         r"^accounts/confirm-email/(?P<key>[-:\w]+)/$",
-        public(people.ConfirmAddress.as_view()),
+        public(log_in.ConfirmAddress.as_view()),
         name="account_confirm_email",
     ),
 ]

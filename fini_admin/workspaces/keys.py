@@ -19,11 +19,10 @@ from django.views.decorators.debug import sensitive_variables
 
 from fini_admin.audit import chain
 from fini_admin.audit.names import Activity, By, Origin
-from fini_admin.lib.keyring import UnknownKey
-from fini_admin.lib.outage import outage_of
+from fini_admin.lib.outage import contained
 from fini_admin.lib.prepared import prepared_update
 from fini_admin.workspaces import preferences, queries, validators, vault
-from fini_admin.workspaces.models import ApiKey, KeyState, Workspace
+from fini_admin.workspaces.models import LABEL_TAKEN, ApiKey, KeyState, Workspace
 from fini_admin.workspaces.workspaces import lock_installation, lock_workspace, record_activity
 
 log = logging.getLogger(__name__)
@@ -32,7 +31,9 @@ SHOWN_FROM = 20
 # A switch relies on what was found: older than this, the key may have changed in Fini.
 VERIFIED_FOR = timedelta(hours=1)
 SCOPES = ("read", "write")
-LABEL_TAKEN = "The workspace has a key with this label already."
+NEW_KEY = "Make a key with the scopes read and write in Fini, add it here and switch to it."
+OWN_KEY = "Add a key that was made in this workspace."
+OTHER_WORKSPACE = "belongs to another Fini workspace: none of the sources here is in it."
 PUBLIC_KEY = "Set ENCRYPTION_KEYS first: without it a key would be sealed with one that everybody knows."
 KEY_IN_TEXT = "The {} holds the key itself. It belongs only in the key's own field."
 KEY_ELSEWHERE = "Another workspace here holds this key. A key belongs to one: two would share its budget."
@@ -166,10 +167,7 @@ def why_not_switch(key: ApiKey) -> str:
             f"Fini refused the key {key.label}. Verify it: when Fini takes it again, it can be switched to."
         )
     if key.same_workspace is False:
-        return (
-            f"The key {key.label} belongs to another Fini workspace: none of the sources here is in it. "
-            "Add a key that was made in this workspace."
-        )
+        return f"The key {key.label} {OTHER_WORKSPACE} {OWN_KEY}"
     return "" if key.fallback_until and key.fallback_until > timezone.now() else _not_verified(key)
 
 
@@ -179,10 +177,7 @@ def _not_verified(key: ApiKey) -> str:
         return f"Verify the key {key.label} first: a switch needs a verification of the last hour."
     missing = [scope for scope in SCOPES if scope not in key.scopes.split()]
     if missing:
-        return (
-            f"The key {key.label} may not {' or '.join(missing)}. Make a key with the scopes read and write in "
-            "Fini, add it here and verify it."
-        )
+        return f"The key {key.label} may not {' or '.join(missing)}. {NEW_KEY}"
     return ""
 
 
@@ -285,14 +280,8 @@ def end_fallbacks() -> int:
     """
     ended = 0
     for key in ApiKey.objects.filter(fallback_until__lte=timezone.now()).select_related("workspace"):
-        try:
+        with contained(log, "fallback of %s", key.workspace):
             ended += _end_fallback(key)
-        except UnknownKey as error:
-            log.warning("fallback of %s: %s", key.workspace, error)
-        except Exception as error:  # a fault in one workspace must stop neither the clock nor the others
-            if outage_of(error):
-                raise
-            log.exception("fallback of %s", key.workspace)
     return ended
 
 

@@ -7,7 +7,8 @@ from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
-from django.utils import timezone
+
+LABEL_TAKEN = "The workspace has a key with this label already."
 
 
 class Theme(models.TextChoices):
@@ -23,24 +24,12 @@ class Density(models.TextChoices):
     COMPACT = "compact"
 
 
-class UserManager(BaseUserManager["User"]):
-    """Creates people. Addresses are stored and compared in lower case."""
-
-    def create_user(self, email: str, password: str | None = None, **fields: object) -> "User":
-        """Create a person, who cannot log in without a password."""
-        user = self.model(email=email.strip().lower(), **fields)
-        user.set_password(password)
-        user.save(using=self._db)
-        return user
-
-
 class User(AbstractBaseUser, PermissionsMixin):
     """A person, identified by an e-mail address. A superuser administers all workspaces."""
 
     email = models.EmailField(unique=True)
     name = models.CharField(max_length=150, blank=True)
     is_active = models.BooleanField(default=True)
-    date_joined = models.DateTimeField(default=timezone.now)
     # How pages look to this person; empty: as their browser says.
     theme = models.CharField(max_length=10, blank=True, choices=Theme)
     density = models.CharField(max_length=10, blank=True, choices=Density)
@@ -48,7 +37,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     # Whether single keys do something on pages (keys.js).
     single_keys = models.BooleanField(default=True)
 
-    objects = UserManager()
+    objects = BaseUserManager()
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"
     REQUIRED_FIELDS = []
@@ -143,7 +132,7 @@ class ApiKey(models.Model):
             models.UniqueConstraint(
                 fields=["workspace", "label"],
                 name="one_key_per_label",
-                violation_error_message="The workspace has a key with this label already.",
+                violation_error_message=LABEL_TAKEN,
             ),
             models.UniqueConstraint(
                 fields=["workspace"], condition=Q(state=KeyState.LIVE), name="one_live_key_per_workspace"

@@ -26,8 +26,6 @@ class Permission(StrEnum):
     PEOPLE_SEARCH = "audit:person:search"
     SEARCHES_SAVE = "audit:search:save"
     SEARCHES_SHARE = "audit:search:share"
-    TRAIL_EXPORT = "audit:trail:export"
-    TRAIL_VERIFY = "audit:trail:verify"
     KEYS_MANAGE = "keys:key:manage"
     MEMBERS_MANAGE = "members:member:manage"
     SETTINGS_MANAGE = "settings:setting:manage"
@@ -53,8 +51,6 @@ ADMIN = EDITOR | {
     Permission.ACTIVITY_READ,
     Permission.PEOPLE_SEARCH,
     Permission.SEARCHES_SHARE,
-    Permission.TRAIL_EXPORT,
-    Permission.TRAIL_VERIFY,
     Permission.KEYS_MANAGE,
     Permission.MEMBERS_MANAGE,
     Permission.SETTINGS_MANAGE,

@@ -40,6 +40,11 @@ class Whose(StrEnum):
     FINI = "Fini"
 
 
+def out_of_bounds(least: int, most: int) -> str:
+    """The error for a number that is not between these."""
+    return f"Enter a number from {least:,} to {most:,}, or leave it empty."
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """One setting. `default` and `most` are functions, for they may come from the installation's settings."""
@@ -55,21 +60,21 @@ class Setting:
     least: int = 1
 
     @property
-    def bounds(self) -> str:
+    def bounds_hint(self) -> str:
         """The hint beside the field; empty where a value is chosen from a list."""
         said = {
             SettingKind.NUMBER: f"{self.least:,} to {self.most():,}.",
-            SettingKind.MIME_TYPE: "Like text/html.",
+            SettingKind.MIME_TYPE: "For example text/html.",
         }
         return said.get(self.kind, "")
 
     @property
-    def wrong(self) -> str:
+    def out_of_bounds_error(self) -> str:
         """The error for a number out of bounds."""
-        return f"Enter a number from {self.least:,} to {self.most():,}, or leave it empty."
+        return out_of_bounds(self.least, self.most())
 
     @property
-    def empty(self) -> str:
+    def default_hint(self) -> str:
         """The hint that names the default."""
         value = self.default()
         if value is None:
@@ -84,7 +89,7 @@ class Setting:
         if self.kind == SettingKind.NUMBER:
             number = isinstance(value, int) and not isinstance(value, bool)
             if not number or not self.least <= int(value) <= self.most():
-                raise ValidationError(self.wrong)
+                raise ValidationError(self.out_of_bounds_error)
         elif self.kind == SettingKind.DECISION:
             if not isinstance(value, bool):
                 raise ValidationError("Choose one of these.")
@@ -114,8 +119,8 @@ SETTINGS: dict[str, Setting] = {
             "calls_per_minute",
             "Calls",
             "Calls a minute",
-            "The budget: so many calls go out to Fini within a minute, whichever worker sends them."
-            " A tenth is kept for what a person waits for.",
+            "The budget: how many calls all workers together send to Fini within a minute."
+            " A tenth is reserved for what a person is waiting for.",
             SettingKind.NUMBER,
             Whose.INSTALLATION,
             lambda: settings.FINI_CALLS_PER_MINUTE,
@@ -126,18 +131,18 @@ SETTINGS: dict[str, Setting] = {
             "Calls",
             "IDs in a call",
             "The batch size: how many IDs a register or ingest call carries. Fewer where Fini takes fewer."
-            " It holds for steps that are cut from now on.",
+            " A change applies to calls planned from now on.",
             SettingKind.NUMBER,
             Whose.INSTALLATION,
             lambda: settings.FINI_BATCH_SIZE,
-            lambda: 500,
+            lambda: settings.MOST_BATCH_SIZE,
         ),
         Setting(
             "english",
             "Sent along with ingest",
             "English",
             "The ingest call's english: filled in on each preview, where it can be changed, and sent by commands."
-            " How Fini decides is not stated.",
+            " Fini does not say how it decides.",
             SettingKind.DECISION,
             Whose.FINI,
             lambda: None,
@@ -146,7 +151,7 @@ SETTINGS: dict[str, Setting] = {
             "baser",
             "Sent along with ingest",
             "Baser",
-            "The ingest call's baser, used in the same way. What it does is not stated.",
+            "The ingest call's baser, used in the same way. Fini does not say what it does.",
             SettingKind.DECISION,
             Whose.FINI,
             lambda: None,
@@ -155,8 +160,8 @@ SETTINGS: dict[str, Setting] = {
             "fallback_hours",
             "Keys and the audit trail",
             "Hours of fallback",
-            "After a switch the key before it stays ready for so long: when Fini refuses the new one, the work goes"
-            " back to it by itself. Then it is switched off for good. It holds for the next switch.",
+            "How long the previous key stays ready after a switch: if Fini refuses the new one, the work goes back"
+            " to it by itself. Then it is switched off for good. A change applies to the next switch.",
             SettingKind.NUMBER,
             Whose.PRODUCT,
             lambda: FALLBACK_HOURS,
@@ -166,8 +171,8 @@ SETTINGS: dict[str, Setting] = {
             "retention_days",
             "Keys and the audit trail",
             "Days the audit trail is kept",
-            "Older rows of this workspace's trail go when the operator runs prune_audit; a signed anchor stays in"
-            " their place, and the trail verifies across it.",
+            "Older rows of this workspace's trail are removed when the operator runs prune_audit; a signed anchor"
+            " takes their place, and the trail still verifies across it.",
             SettingKind.NUMBER,
             Whose.PRODUCT,
             lambda: RETENTION_DAYS,
@@ -206,7 +211,7 @@ class Preferences:
 def preferences(workspace: Workspace | UUID) -> Preferences:
     """The values that hold in a workspace now. Always read anew, for they may change while a worker runs."""
     key = workspace.pk if isinstance(workspace, Workspace) else workspace
-    return preferences_by(next(iter(_SETTINGS(key)), None))
+    return _preferences_by(next(iter(_SETTINGS(key)), None))
 
 
 _SETTINGS = prepared(lambda _, workspace: WorkspaceSettings.objects.filter(workspace=workspace))
@@ -214,10 +219,10 @@ _SETTINGS = prepared(lambda _, workspace: WorkspaceSettings.objects.filter(works
 
 def preferences_as_read(workspace: Workspace) -> Preferences:
     """The same by the settings that were read with the workspace: for pages, which read everything once."""
-    return preferences_by(getattr(workspace, "settings", None))
+    return _preferences_by(getattr(workspace, "settings", None))
 
 
-def preferences_by(row: WorkspaceSettings | None) -> Preferences:
+def _preferences_by(row: WorkspaceSettings | None) -> Preferences:
     """The values that hold by this row. Pure."""
     values = in_force(own_values(row) if row else {})
     return Preferences(

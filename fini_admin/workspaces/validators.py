@@ -12,6 +12,7 @@ from django.views.decorators.debug import sensitive_variables
 from fini_admin.lib.key_text import LONGEST, bare_key, key_fault, looks_like_key
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+INVALID_EMAIL = "Enter an e-mail address like ada@example.com."
 
 
 @sensitive_variables()
@@ -41,7 +42,7 @@ def email_address(typed: str) -> str:
     try:
         validate_email(address)
     except ValidationError:
-        raise ValidationError({"email": "Enter an e-mail address like ada@example.com."}) from None
+        raise ValidationError({"email": INVALID_EMAIL}) from None
     return address
 
 
@@ -50,7 +51,7 @@ def plain_text(field: str, typed: str) -> str:
     text = typed.strip()
     _refuse_key(field, text)
     if not text or not text.isprintable():
-        raise ValidationError({field: f"The {field} is one line of text and not empty."})
+        raise ValidationError({field: f"Enter the {field} as one line of text."})
     return text
 
 

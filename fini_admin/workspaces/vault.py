@@ -1,18 +1,14 @@
 """Seals and opens API keys: the only place where one is opened (P5).
 
-A sealed key is the encryption key's number (4 bytes), a random nonce (12 bytes) and the text in AES-256-GCM. Workspace
-and row are its associated data, so that a seal copied to another row does not open.
+A key is sealed for its row of its workspace (lib/keyring.py).
 """
 
 import hmac
-import os
 from functools import partial
 from typing import NoReturn
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from django.conf import settings
 from django.views.decorators.debug import sensitive_variables
 
 from fini_admin.lib import keyring
@@ -20,7 +16,6 @@ from fini_admin.workspaces.models import ApiKey
 
 PURPOSE = "vault"
 FINGERPRINT = "key fingerprint"
-NUMBER, NONCE = 4, 12
 
 
 class SealBroken(Exception):
@@ -49,10 +44,7 @@ class Secret:
 @sensitive_variables()
 def seal(plain: str, *, workspace: UUID, row: UUID) -> bytes:
     """Seal a text with the newest of ENCRYPTION_KEYS, for one row of one workspace."""
-    nonce = os.urandom(NONCE)
-    key = keyring.newest()
-    box = AESGCM(keyring.derived(key, PURPOSE))
-    return keyring.key_number(key) + nonce + box.encrypt(nonce, plain.encode(), workspace.bytes + row.bytes)
+    return keyring.seal(plain, purpose=PURPOSE, row=workspace.bytes + row.bytes)
 
 
 @sensitive_variables()
@@ -62,10 +54,8 @@ def open_sealed(sealed: bytes, *, workspace: UUID, row: UUID) -> Secret:
     Raises SealBroken when the seal was changed or belongs to another row, keyring.UnknownKey when ENCRYPTION_KEYS does
     not hold the key that sealed it. The errors hold nothing of the text.
     """
-    nonce = sealed[NUMBER : NUMBER + NONCE]
-    box = AESGCM(keyring.derived(keyring.by_number(sealed[:NUMBER]), PURPOSE))
     try:
-        return Secret(box.decrypt(nonce, sealed[NUMBER + NONCE :], workspace.bytes + row.bytes).decode())
+        return Secret(keyring.open_sealed(sealed, purpose=PURPOSE, row=workspace.bytes + row.bytes))
     except (InvalidTag, ValueError):
         raise SealBroken("a sealed key does not open: it was changed, or it belongs to another row") from None
 
@@ -90,7 +80,7 @@ def fingerprints(plain: str) -> list[str]:
 
     They are keyed: guesses cannot be tried on a stolen database.
     """
-    return list(map(partial(_fingerprint, plain.encode()), settings.ENCRYPTION_KEYS))
+    return list(map(partial(_fingerprint, plain.encode()), keyring.keys()))
 
 
 @sensitive_variables()

@@ -10,7 +10,6 @@ from django.db import transaction
 from django.utils import timezone
 
 from fini_admin.audit import chain
-from fini_admin.audit.models import Head
 from fini_admin.audit.names import Activity, By
 from fini_admin.workspaces import preferences, validators
 from fini_admin.workspaces.models import Workspace, WorkspaceSettings
@@ -97,7 +96,7 @@ def lock_installation() -> None:
 
     Take it before any workspace's lock.
     """
-    Head.objects.select_for_update().filter(chain=chain.INSTALLATION).first()
+    chain.lock_head(chain.INSTALLATION)
 
 
 def lock_workspace(workspace: Workspace) -> Workspace:

@@ -3,7 +3,7 @@ document.addEventListener("DOMContentLoaded", () => {
   const { keys } = document.body.dataset; // the address of the list of keys; empty: switched off
   const rows = () => [...document.querySelectorAll("#list tbody tr, #tree li.leaf")].filter((row) => row.checkVisibility());
   const current = () => document.activeElement?.closest("#list tbody tr, #tree li.leaf");
-  const targetOf = (row) => row.querySelector("td.title a, td.title-short a") ?? row.querySelector("a, input");
+  const targetOf = (row) => row.querySelector("td.title a") ?? row.querySelector("a, input");
 
   const move = (step) => {
     const all = rows();

@@ -52,7 +52,7 @@ document.addEventListener("DOMContentLoaded", () => {
     const away = picks.size - picked.length;
     const busy = picks.waiting > 0;
     bar.classList.toggle("open", picks.size > 0 || busy);
-    if (whole) whole.hidden = picks.size > 0;
+    whole?.classList.toggle("set-aside", picks.size > 0);
     const text = grouped.format(picks.size);
     say(bar.querySelector("[data-selected]"), busy ? "Selecting" : `${text} selected${away ? `, ${grouped.format(away)} not on this page` : ""}`);
     for (const button of bar.querySelectorAll("[data-text]")) {

@@ -128,11 +128,14 @@ document.addEventListener("DOMContentLoaded", () => {
   // something out in it, or the window has another size.
   const room = document.querySelector("[data-room]");
   const { style } = document.documentElement;
-  if (clock && room) style.setProperty("--room", `${room.offsetHeight}px`);
+  if (clock && room && room.dataset.room !== "over") style.setProperty("--room", `${room.offsetHeight}px`);
   const makeRoom = ({ target }) => {
     if (target === window || target.closest("[data-room]")) style.removeProperty("--room");
   };
   window.addEventListener("resize", makeRoom);
+  document.addEventListener("htmx:after:swap", () => {
+    if (document.querySelector("[data-room='over']")) style.removeProperty("--room");
+  });
   document.addEventListener("toggle", makeRoom, true);
 
   // "3 min ago" and "for 3 min" stay right without asking anybody; what is older than an hour is written by the server.

@@ -37,6 +37,11 @@ document.addEventListener("DOMContentLoaded", () => {
       event.preventDefault();
       mark(all.at(steps[event.key] % all.length));
     }
+    // A search field's own Esc would only empty it.
+    if (event.key === "Escape") {
+      event.preventDefault();
+      palette.close();
+    }
     if (event.key === "Enter") {
       event.preventDefault();
       if (current) marked()?.click();

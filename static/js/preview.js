@@ -5,13 +5,22 @@
 
   const positionsOut = (form) => [...form.querySelectorAll("[name=keep]")].filter((box) => !box.checked || box.disabled);
 
+  // While a group goes or stays as a whole, each of its rows shows it; after that it is as it was.
+  const follow = (box, whole) => {
+    if (whole && !box.disabled) {
+      box.dataset.own = box.checked ? "ticked" : "";
+      box.checked = box.name === "let";
+    } else if (!whole && box.disabled) box.checked = box.dataset.own === "ticked";
+    box.disabled = whole;
+  };
+
   const update = (form) => {
     let out = 0;
     let added = 0;
     for (const group of form.querySelectorAll(".told")) {
       const whole = group.querySelector("[name=without], [name=let_all]");
       const boxes = [...group.querySelectorAll("[name=keep], [name=let]")];
-      for (const box of boxes) box.disabled = Boolean(whole?.checked);
+      for (const box of boxes) follow(box, Boolean(whole?.checked));
       if (group.querySelector("[name=let]")) {
         added += whole?.checked ? Number(whole.dataset.let) : boxes.filter((box) => box.checked).length;
       } else {

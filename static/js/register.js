@@ -84,9 +84,9 @@ document.addEventListener("DOMContentLoaded", () => {
     return text;
   };
   const number = new Intl.NumberFormat("en");
-  // Quoted values may hold line breaks; JSON is counted by the server alone.
+  // Quoted values may hold line breaks; JSON is counted by the server alone, and what is no text has no lines.
   const linesOf = (text) => {
-    if (/^\s*[[{]/.test(text)) return 0;
+    if (/^\s*[[{]/.test(text) || text.includes("\0")) return 0;
     const unquoted = text.split('"').filter((_, index) => index % 2 === 0).join("x");
     return unquoted.split(/\r\n|\r|\n/).filter((line) => line.trim()).length - 1;
   };

@@ -195,5 +195,6 @@ def test_text_that_no_database_holds_is_made_holdable(filled, text):
 
 def test_the_same_number_is_never_given_twice(filled):
     Head.objects.filter(chain=filled).update(seq=3)
+    assert chain.append(filled, {"kind": "x"}) == 7  # the sixth says that the head was changed
     with pytest.raises(IntegrityError), transaction.atomic():
-        chain.append(filled, {"kind": "x"})
+        Entry.objects.create(chain=filled, seq=3)

@@ -90,7 +90,7 @@ def store(context: Context, made: Any) -> None:
 
 def scanned(chain: str, terms: list[tuple[str, str, bool]], since: str, until: str) -> list[str]:
     """The calls that a scan of the export finds, the newest first."""
-    lines = list(map(export.with_bodies, export.exported_rows(chain)))
+    lines = list(export.with_bodies(export.exported_rows(chain), pytest.fail))
     asked = {line["call"]: line for line in lines if line["kind"] == "call.asked"}
     found = []
     for line in lines:

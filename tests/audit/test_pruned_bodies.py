@@ -56,7 +56,7 @@ def test_a_body_that_only_another_chain_names_may_go(trail):
 @pytest.mark.django_db(transaction=True)
 def test_what_went_is_gone_for_every_connection(trail, monkeypatch):
     monkeypatch.setattr(pruning, "BATCH", 3)
-    assert prune() == "acme: 7 rows went, up to row 7; 2 bodies"
+    assert prune() == "acme: 7 rows deleted, up to row 7; 2 bodies"
     assert in_a_thread(lambda: (numbers(trail), verify(trail, with_bodies=True))).result(20) == (
         [8, 9, 10, 11, 12],
         LEFT,

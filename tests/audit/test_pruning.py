@@ -20,7 +20,7 @@ from tests.support.who import by
 
 def test_what_is_older_goes_and_an_anchor_stands_for_it(trail):
     hash_ = Entry.objects.get(chain=trail, seq=7).hash
-    assert prune() == "acme: 7 rows went, up to row 7; 2 bodies"
+    assert prune() == "acme: 7 rows deleted, up to row 7; 2 bodies"
     assert numbers(trail) == [8, 9, 10, 11, 12]
     anchor = Entry.objects.get(chain=trail, seq=12)
     said = json.loads(anchor.detail or "")
@@ -59,7 +59,7 @@ def test_an_earlier_anchor_goes_once_a_newer_one_covers_it(aged, clock, gone):
 
 def test_a_dry_run_changes_nothing(trail):
     before, head = held(trail), Head.objects.filter(chain=trail).values().get()
-    assert prune(dry_run=True) == "acme: 7 rows would go, up to row 7"
+    assert prune(dry_run=True) == "acme: 7 rows would be deleted, up to row 7"
     assert (held(trail), Head.objects.filter(chain=trail).values().get()) == (before, head)
     prune()
     assert prune(dry_run=True) == "acme: no row is older than 400 days"
@@ -70,7 +70,7 @@ def test_a_workspace_says_how_long_its_trail_is_kept(trail):
     assert prune() == "acme: no row is older than 600 days"
     row.retention_days = 450
     row.save()
-    assert prune().startswith("acme: 7 rows went")
+    assert prune().startswith("acme: 7 rows deleted")
     assert json.loads(Entry.objects.get(chain=trail, kind=ANCHOR).detail or "")["days"] == 450
 
 
@@ -93,7 +93,7 @@ def test_all_chains_and_a_broken_one_keeps_only_its_own(trail):
     output = StringIO()
     with pytest.raises(CommandError, match=r"^nothing goes from a broken trail: other: the head was changed"):
         call_command("prune_audit", all=True, stdout=output)
-    assert "acme: 7 rows went" in output.getvalue()
+    assert "acme: 7 rows deleted" in output.getvalue()
     assert held(str(other.pk)) == before
     for words in ([], ["acme"]):
         with pytest.raises(CommandError, match="name one workspace"):
@@ -108,7 +108,7 @@ def test_an_open_call_keeps_its_asked_row_and_all_after_it(aged, clock):
     rows.lost(aged)
     clock.days = 0
     rows.lost(aged)
-    assert prune().startswith("acme: 3 rows went, up to row 3")
+    assert prune().startswith("acme: 3 rows deleted, up to row 3")
     assert numbers(aged.chain)[0] == 4
     found = queries.find_call(aged.chain, call)
     assert found
@@ -173,7 +173,7 @@ def test_an_interrupted_prune_verifies_and_goes_on(trail, gone):
     half(trail, gone)
     assert verify(trail, with_bodies=True) == len(numbers(trail)) == 12 - gone
     assert prune() == (
-        f"acme: {7 - gone} rows went, up to row 7; 2 bodies"
+        f"acme: {7 - gone} rows deleted, up to row 7; 2 bodies"
         if gone < 7
         else "acme: no row is older than 400 days; 2 bodies"
     )
@@ -191,7 +191,8 @@ def test_rows_that_are_to_be_kept_for_longer_since_stay_though_they_are_covered(
 @pytest.mark.parametrize("batch", [1, 2, 3, 7])
 def test_batches_of_any_size_end_alike(trail, monkeypatch, batch):
     monkeypatch.setattr(pruning, "BATCH", batch)
-    assert prune() == "acme: 7 rows went, up to row 7; 2 bodies"
+    monkeypatch.setattr(chain, "PAGE", batch)
+    assert prune() == "acme: 7 rows deleted, up to row 7; 2 bodies"
     assert (numbers(trail), verify(trail, with_bodies=True)) == ([8, 9, 10, 11, 12], LEFT)
 
 

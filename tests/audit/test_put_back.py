@@ -135,7 +135,7 @@ def test_a_chain_is_compared_with_what_was_recorded_of_it_when_its_old_rows_went
     rows.answered(aged)
     if recorded_since:
         chain.record_head(aged.chain)
-    assert prune() == "acme: 5 rows went, up to row 5"
+    assert prune() == "acme: 5 rows deleted, up to row 5"
     call_command("verify_audit", all=True)
     assert numbers(aged.chain)[0] == 6
     with undone():
@@ -151,7 +151,7 @@ def test_a_chain_that_stood_still_stays_named_when_the_installations_rows_go(clo
     clock.days = 0
     people.workspace("other", "Other")
     activity("-", "login.succeeded")
-    assert prune("-") == "-: 3 rows went, up to row 3"
+    assert prune("-") == "-: 3 rows deleted, up to row 3"
     assert recorded(aged.chain) == [5]
     assert prune("-") == "-: no row is older than 400 days"
     call_command("verify_audit", all=True)

@@ -6,7 +6,7 @@ The commands would do it too, at a second each; these are the same functions.
 from typing import Any
 
 from fini_admin.fini.routes import Resource
-from fini_admin.ingestion import deletions, previews, runs, web
+from fini_admin.ingestion.kinds import crawls, deletions, discovery, ingestions, registrations
 from fini_admin.ingestion.models import QueueEntry
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import State
@@ -31,23 +31,22 @@ def furnish(wanted: dict[str, Any]) -> dict[str, str]:
         add_key(by=WHO, workspace=workspace, label="main", plain=wanted["key"])
     who = by(wanted.get("actor", "test"))
     for provider in wanted.get("discover", []):
-        runs.start_discover(by=who, workspace=workspace, provider=provider)
+        discovery.start_discover(by=who, workspace=workspace, provider=provider)
     for link in wanted.get("crawl", []):
-        web.start_crawl(by=who, workspace=workspace, links=[link])
+        crawls.start_crawl(by=who, workspace=workspace, links=[link])
     for register in wanted.get("register", []):
         resources = [Resource(**fields).body() for fields in register.pop("resources")]
-        runs.start_register(by=who, workspace=workspace, resources=resources, **register)
+        registrations.start_register(by=who, workspace=workspace, resources=resources, **register)
     if not wanted.get("preview"):
         return {}
     entries = QueueEntry.objects.filter(workspace=workspace, closed_at=None).select_related("source")
-    actor = wanted["preview"]
-    preview = previews.freeze_ingest(actor=actor, workspace=workspace, entries=list(entries))
+    preview = ingestions.freeze_ingest(workspace=workspace, entries=list(entries))
     made = {"preview": preview.token, "key": str(workspace.keys.get().pk)}
     usable = list(
         Source.objects.filter(workspace=workspace, state=State.USABLE).values_list("pk", flat=True)[:1]
     )
     if usable:
-        made["deletion"] = deletions.freeze(by=by(actor), workspace=workspace, sources=usable).token
+        made["deletion"] = deletions.freeze(workspace=workspace, sources=usable).token
     return made
 
 

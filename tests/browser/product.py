@@ -55,11 +55,12 @@ class Product:
     @contextmanager
     def pace(self, **settings: object) -> Iterator[None]:
         """The sandbox with other settings for a while; they decide at the moment a source is sent."""
+        before = self.sandbox.settings()
         self.sandbox.settings(**settings)
         try:
             yield
         finally:
-            self.sandbox.settings(**QUICK, outcomes={})
+            self.sandbox.settings(**{name: before[name] for name in settings})
 
     def manage(self, *arguments: str, given: str = "") -> str:
         """A management command's standard output, run on this installation."""

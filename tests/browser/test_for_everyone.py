@@ -62,7 +62,7 @@ def test_a_page_at_200_percent_scrolls_only_down(path: str, odd: Place, visit):
 def test_forced_colours_keep_states_and_bars(path: str, odd: Place, visit):
     page = visit(forced_colors="active")
     shown(page, odd, path)
-    bar = page.locator("svg :is(.fill-done, .area-usable, .area-done)").first
+    bar = page.locator("svg :is(.area-usable, .area-done)").first
     expect(bar).to_be_attached()
     plain = "element => getComputedStyle(element).forcedColorAdjust"
     assert bar.evaluate(plain) == "none"

@@ -49,4 +49,4 @@ def test_a_key_is_changed_without_a_pause_and_refused_the_work_goes_back(visit, 
     expect(tile(page, "main").get_by_text("live", exact=True)).to_be_visible()
     expect(tile(page, "next").get_by_text("the work went back to the key before by itself")).to_be_visible()
     page.goto(place.at())
-    expect(page.get_by_text("the work went back to the key main by itself")).to_be_visible()
+    expect(page.get_by_text("The work went back to the key main by itself")).to_be_visible()

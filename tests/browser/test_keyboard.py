@@ -87,7 +87,7 @@ def test_shortcuts_do_nothing_while_one_types_or_when_they_are_off(visit, place:
     expect(page.get_by_role("dialog")).to_contain_text("Next and previous row")
     page.keyboard.press("j")
     expect(page.get_by_role("dialog")).to_be_visible()
-    page.get_by_role("checkbox", name="Single keys").uncheck()
+    page.get_by_role("checkbox", name="Use single-key shortcuts").uncheck()
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("Saved.")).to_be_visible()
     page.goto(place.at("sources/"))
@@ -96,9 +96,22 @@ def test_shortcuts_do_nothing_while_one_types_or_when_they_are_off(visit, place:
     page.keyboard.press("Control+k")
     expect(page.get_by_role("dialog", name="Search")).to_be_visible()
     page.goto("/accounts/shortcuts/")
-    page.get_by_role("checkbox", name="Single keys").check()
+    page.get_by_role("checkbox", name="Use single-key shortcuts").check()
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("Saved.")).to_be_visible()
+
+
+def test_escape_closes_the_search_whatever_was_typed_and_keeps_it(visit, place: Place):
+    page = visit("viewer")
+    page.goto(place.at("runs/"))
+    page.keyboard.press("Control+k")
+    palette = page.get_by_role("dialog", name="Search")
+    page.keyboard.type("second")
+    expect(palette.get_by_role("option", name="Second page")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(palette).to_be_hidden()
+    page.keyboard.press("Control+k")
+    expect(palette.get_by_role("combobox")).to_have_value("second")
 
 
 def test_the_search_across_pages_leads_to_a_source_and_gives_the_focus_back(visit, place: Place):

@@ -146,7 +146,7 @@ def test_a_wrong_password_says_so_and_five_lock(tab):
     page = tab()
     for number in range(5):
         log_in(page, address("locked"), f"wrong {number}")
-        expect(page.get_by_text("not correct")).to_be_visible()
+        expect(page.get_by_text("The address or the password is wrong.")).to_be_visible()
         expect(page.locator("[name=login]")).to_have_value(address("locked"))
     log_in(page, address("locked"), PASSWORD)
     expect(page.get_by_text("Too many failed login attempts")).to_be_visible()

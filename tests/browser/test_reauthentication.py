@@ -139,7 +139,7 @@ def test_what_was_typed_stays_and_confirming_sends_it_passwords_too(tab):
     page.keyboard.press("Enter")
     person.dialog.get_by_label("Password", exact=True).fill(PASSWORD)
     person.dialog.get_by_role("button", name="Confirm", exact=True).dblclick()
-    expect(page.get_by_text(f"new.{person.who}@acme.example is editor here.")).to_be_visible()
+    expect(page.get_by_text(f"The role of new.{person.who}@acme.example is now editor.")).to_be_visible()
     # It was shown a moment ago: the next act does not ask.
     page.get_by_label("E-mail").fill(f"next.{person.who}@acme.example")
     page.get_by_role("button", name="Add member").click()
@@ -290,7 +290,7 @@ def test_the_back_button_leads_past_the_dialog_to_the_form(tab):
     page.go_back()
     page.wait_for_url(before)
     expect(person.dialog).to_be_hidden()
-    expect(page.get_by_text("Open invitations")).to_be_visible()
+    expect(page.get_by_role("heading", name="Open invitations")).to_be_visible()
 
 
 def test_a_lost_connection_and_an_error_are_said_in_the_dialog(tab):

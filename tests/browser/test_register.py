@@ -81,7 +81,7 @@ def test_an_error_comes_and_goes_beside_its_field_and_the_focus_stays(page_of: P
     url = page_of.get_by_label("URL")
     url.fill("javascript:alert(1)")
     expect(
-        page_of.get_by_text("URL is not an http(s) address: write it whole, from https:// on.")
+        page_of.get_by_text("URL is not an http(s) address: write it in full, starting with https://.")
     ).to_be_visible()
     expect(url).to_have_attribute("aria-invalid", "true")
     page_of.get_by_label("Title").press_sequentially("Half", delay=20)
@@ -89,7 +89,7 @@ def test_an_error_comes_and_goes_beside_its_field_and_the_focus_stays(page_of: P
     expect(page_of.get_by_label("Title")).to_be_focused()
     url.fill("https://a.example/1")
     expect(
-        page_of.get_by_text("URL is not an http(s) address: write it whole, from https:// on.")
+        page_of.get_by_text("URL is not an http(s) address: write it in full, starting with https://.")
     ).to_be_hidden()
     expect(url).not_to_have_attribute("aria-invalid", "true")
 
@@ -209,6 +209,15 @@ def test_too_much_is_said_before_it_is_sent(page_of: Page, tmp_path: Path, text:
     assert "POST" not in sent
 
 
+def test_of_a_file_that_is_no_text_no_lines_are_counted(page_of: Page, tmp_path: Path):
+    page_of.get_by_label("Provider").select_option("zendesk")
+    file = tmp_path / "list.xls"
+    file.write_bytes(b"\xd0\xcf\x11\xe0\x00" + b"a\n" * 20_000)
+    page_of.get_by_label("Or choose a file").set_input_files(file)
+    page_of.get_by_role("button", name="Preview import").click()
+    expect(page_of.get_by_text("This cannot be read: it is a file of an older Office")).to_be_visible()
+
+
 def test_a_workbook_is_previewed_and_its_other_sheets_are_named(page_of: Page):
     page_of.get_by_label("Provider").select_option("zendesk")
     page_of.get_by_label("Or choose a file").set_input_files(FILES / "list.xlsx")
@@ -230,7 +239,12 @@ def test_what_has_anothers_address_is_let_in_by_its_tick(page_of: Page):
     expect(dialog.get_by_role("button", name="Register 2", exact=True)).to_be_visible()
     dialog.get_by_label("Register all 2 all the same").check()
     expect(dialog.get_by_role("button", name="Register 3", exact=True)).to_be_visible()
+    for name in ("Two", "Three"):  # each row shows what its group says
+        expect(dialog.get_by_label(name)).to_be_checked()
+        expect(dialog.get_by_label(name)).to_be_disabled()
     dialog.get_by_label("Register all 2 all the same").uncheck()
+    expect(dialog.get_by_label("Two")).to_be_checked()
+    expect(dialog.get_by_label("Three")).not_to_be_checked()
     dialog.get_by_role("button", name="Register 2", exact=True).click()
     page_of.wait_for_url(re.compile("/runs/"))
     expect(page_of.get_by_text("t2").first).to_be_visible()

@@ -163,7 +163,7 @@ def test_five_are_deleted_with_the_number_typed_and_registered_again(place, prod
     expect(page.get_by_text("They are outdated")).to_be_visible()
     paths.ended(page, LONG * 1000)
     assert len(place.documents()) == 395
-    expect(page.get_by_text("By its own word 5 sources")).to_be_visible()
+    expect(page.get_by_text("Fini reports 5 sources")).to_be_visible()
     is_whole(page)
     assert numbers(page, place)["usable"] == 395
 
@@ -182,5 +182,5 @@ def test_a_sources_page_offers_what_can_be_done_with_it(place, visit):
     page.locator("td.title a").first.click()
     expect(page.get_by_role("heading", name="What can be done")).to_be_visible()
     expect(page.get_by_role("button", name="Delete")).to_be_disabled()
-    expect(page.get_by_text("Your role does not allow this; an admin does it")).to_be_visible()
+    expect(page.get_by_text("Your role does not allow this. Ask an admin.")).to_be_visible()
     is_whole(page)

@@ -365,7 +365,7 @@ def test_what_somebody_else_sends_meanwhile_leaves_the_selection(queue: Page, pl
     paths.confirm(other, "Send 1 to ingestion")
     paths.ended(other)
     paths.button(page, "Send 1 to ingestion").click()
-    expect(page.get_by_role("dialog").get_by_text("Nothing of this can be sent now")).to_be_visible()
+    expect(page.get_by_role("dialog").get_by_text("None of these can be sent")).to_be_visible()
 
 
 def test_a_double_click_selects_and_sends_once(queue: Page, place: Place):

@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser import accessibility, layout, paths
-from tests.browser.product import Place, Product
+from tests.browser.product import Place, Product, Row
 
 LONG = {"pending_seconds": [2, 3], "running_seconds": [20, 30]}
 
@@ -14,7 +14,9 @@ def place(product: Product) -> Place:
     return product.place("steering", "Steering")
 
 
-def test_a_run_is_paused_resumed_and_stopped_and_a_watcher_sees_it(visit, place: Place, product: Product):
+@pytest.fixture
+def asked() -> Row:
+    """A run to start: three pages of Notion, registered and ingested."""
     resources = [
         {
             "external_id": f"page-{number}",
@@ -24,7 +26,12 @@ def test_a_run_is_paused_resumed_and_stopped_and_a_watcher_sees_it(visit, place:
         }
         for number in range(3)
     ]
-    asked = {"provider": "notion", "resources": resources, "then_ingest": True}
+    return {"provider": "notion", "resources": resources, "then_ingest": True}
+
+
+def test_a_run_is_paused_resumed_and_stopped_and_a_watcher_sees_it(
+    visit, place: Place, product: Product, asked: Row
+):
     with product.pace(**LONG):
         product.furnish(slug=place.slug, people={}, register=[asked])
         page, watcher = visit("editor"), visit("viewer")
@@ -52,3 +59,26 @@ def test_a_run_is_paused_resumed_and_stopped_and_a_watcher_sees_it(visit, place:
     expect(page.locator("#steer").get_by_role("button")).to_have_count(0)
     counts = paths.segments(watcher)
     assert sum(counts.values()) == 2 * counts["all"] == 6
+
+
+def test_what_is_clicked_while_the_connection_is_lost_leaves_the_page_there(
+    browser, session_of, product: Product, asked: Row
+):
+    place = product.place("unplugged")
+    with (
+        product.pace(**LONG),
+        browser.new_context(base_url=product.url, storage_state=session_of("admin")) as context,
+    ):
+        product.furnish(slug=place.slug, people={}, register=[asked])
+        page = context.new_page()
+        for path, name, then in (
+            ("runs/1/", "Pause", "Resume"),
+            ("runs/", "Hold everything", "Resume everything"),
+        ):
+            page.goto(place.at(path))
+            context.set_offline(True)
+            page.get_by_role("button", name=name, exact=True).click()
+            expect(page.get_by_text("The connection is lost: try again")).to_be_visible()
+            context.set_offline(False)
+            page.get_by_role("button", name=name, exact=True).click()
+            expect(page.get_by_role("button", name=then, exact=True)).to_be_visible()

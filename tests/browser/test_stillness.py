@@ -4,16 +4,17 @@ import sys
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, ViewportSize, expect
+from playwright.sync_api import Page, Route, expect
 
+from fini_admin.ingestion.queue import WAITING
 from tests.browser import paths
 from tests.browser.product import Place, Product
 from tests.browser.stops import PAGES, Stop, article
 
 MOST = 0.02
-WINDOWS: dict[str, ViewportSize] = {
-    "desk": {"width": 1280, "height": 800},
-    "telephone": {"width": 390, "height": 844},
+WINDOWS: dict[str, dict[str, Any]] = {
+    "desk": {"viewport": {"width": 1280, "height": 800}},
+    "telephone": {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True},
 }
 # What moved without anybody's doing, and when the largest part of the page was painted.
 WATCH = r"""
@@ -62,7 +63,7 @@ def moves(page: Page) -> list[str]:
 @pytest.mark.parametrize("window", WINDOWS)
 @pytest.mark.parametrize("stop", PAGES, ids=lambda stop: stop.name)
 def test_a_page_stands_still_while_it_loads(stop: Stop, window: str, addresses: dict[str, str], visit):
-    page = visit(stop.role, viewport=WINDOWS[window])
+    page = visit(stop.role, **WINDOWS[window])
     watched(page, stop.path.format(**addresses))
     found = moves(page)
     moved = sum(move["value"] for move in page.evaluate("window.moved"))
@@ -70,6 +71,25 @@ def test_a_page_stands_still_while_it_loads(stop: Stop, window: str, addresses: 
         f"{stop.name}: largest paint after {page.evaluate('window.painted'):.0f} ms, moved {moved:.3f}\n"
     )
     assert found == []
+
+
+@pytest.mark.parametrize("path", ["sources/?state=failed", "queue/"])
+def test_a_list_stays_under_the_finger_while_its_counts_load(path: str, parcels: Place, visit):
+    page = visit(**WINDOWS["telephone"])
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/*part=counts*", hold)
+    with page.expect_request("**/*part=counts*"):
+        page.goto(parcels.at(path))
+    row = page.locator("#list tbody tr").first
+    before = row.bounding_box()
+    with page.expect_response("**/*part=counts*"):
+        held.pop(0).continue_()
+    expect(page.get_by_role("button", name="Select all")).to_be_visible()
+    assert row.bounding_box() == before
 
 
 @pytest.mark.parametrize("path", ["", "runs/", "sources/", "queue/", "runs/1/"])
@@ -81,10 +101,39 @@ def test_a_page_stands_still_while_numbers_arrive(path: str, product: Product, v
             "resources": [article(f"a-{n}", f"Article {n}") for n in range(120)],
         }
         product.furnish(slug=place.slug, people={}, register=[register | {"then_ingest": True}])
-        page = visit(viewport=WINDOWS["desk"])
+        page = visit(**WINDOWS["desk"])
         watched(page, place.at(path))
         page.wait_for_timeout(6000)
     assert moves(page) == []
+
+
+def test_each_lane_of_the_queue_begins_at_the_same_height(parcels: Place, visit):
+    """The lane that is shown changes by itself: from what is not read yet to where it is put."""
+    page = visit(**WINDOWS["desk"])
+    begins = set()
+    for lane in WAITING:
+        page.goto(parcels.at(f"queue/?lane={lane}"))
+        box = page.locator("#list > .hint").bounding_box()
+        begins.add((box["y"], box["height"]))
+    assert len(begins) == 1, begins
+
+
+def test_the_queue_stays_where_it_is_while_rows_are_ticked(product: Product, visit):
+    waiting = {
+        "provider": "zendesk",
+        "resources": [article("parcel", "Parcel is late")],
+        "then_ingest": False,
+    }
+    place: Place = product.place("ticked", register=[waiting])
+    page = visit(**WINDOWS["desk"])
+    page.goto(place.at("queue/"))
+    whole = page.locator("#send-all-button")
+    expect(whole).to_have_text("Send 1 to ingestion")
+    box = page.locator("[data-pick]")
+    before = box.bounding_box()
+    box.check()
+    expect(whole).to_be_hidden()
+    assert box.bounding_box() == before
 
 
 def test_home_keeps_its_room_when_trouble_comes(product: Product, visit):
@@ -93,7 +142,7 @@ def test_home_keeps_its_room_when_trouble_comes(product: Product, visit):
     with product.pace(outcomes={"good": "usable"} | named):
         good = {"provider": "zendesk", "resources": [article("good", "Good")], "then_ingest": True}
         place.work(register=[good])
-        page = visit(viewport=WINDOWS["desk"])
+        page = visit(**WINDOWS["desk"])
         page.goto(place.at(""))
         board = page.locator(".board").first
         before = board.bounding_box()
@@ -114,7 +163,7 @@ def test_a_row_is_as_high_before_its_title_is_known(path: str, product: Product,
     known = {"provider": "zendesk", "resources": [article("known", "Known")], "then_ingest": False}
     place: Place = product.place(f"unread-{path.strip('/')}", register=[known])
     place.wait()
-    page = visit(viewport=WINDOWS["desk"])
+    page = visit(**WINDOWS["desk"])
     page.goto(place.at(path))
     row = page.locator("#list tbody tr")
     before = row.bounding_box()

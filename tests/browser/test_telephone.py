@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import FloatRect, Locator, Page, expect
 
 from tests.browser import accessibility, layout, paths
-from tests.browser.product import Place
+from tests.browser.product import Place, Product
 from tests.browser.stops import PAGES, Stop
 
 SCREENS = ((390, 844), (320, 640))
@@ -55,6 +55,39 @@ def test_the_first_row_is_in_the_upper_half(path: str, screen: tuple[int, int], 
     assert box(row)["y"] < screen[1] / 2
 
 
+def test_a_long_name_takes_one_line_and_an_empty_list_keeps_its_distance(visit, product: Product):
+    product.place("short", with_key=False)  # the people
+    product.manage(
+        "add_workspace", "long-name", "--name", "A workspace with a name that goes on and on and on"
+    )
+    page = telephone(visit, "superuser", *SCREENS[0])
+    page.goto("/w/long-name/members/")
+    assert box(page.locator(".bar"))["height"] < 60
+    empty, add = box(page.locator(".empty")), box(page.locator(".set").first)
+    assert add["y"] - empty["y"] - empty["height"] >= 16
+    page.goto("/workspaces/")
+    row = (
+        page.get_by_role("listitem")
+        .filter(has=page.get_by_role("link", name="A workspace with", exact=False))
+        .first
+    )
+    rename, archive = row.get_by_role("button", name="Rename").first, row.get_by_role("link", name="Archive")
+    assert box(archive)["x"] - box(rename)["x"] - box(rename)["width"] < 20
+
+
+def test_a_title_keeps_its_line_beside_several_buttons(visit, product: Product):
+    place = product.place("title-and-buttons", with_key=False)
+    page = telephone(visit, "admin", *SCREENS[0])
+    page.goto(place.at("searches/?page=calls&query=q%3Droute%253Aingest"))
+    page.get_by_label("Name").fill("Ingests")
+    paths.button(page, "Save the search").click()
+    expect(page.get_by_text("Saved searches", exact=True)).to_be_visible()
+    assert box(page.get_by_role("heading", level=1))["height"] < 40
+    chips, rows = page.locator("#chips"), page.locator(".empty")
+    expect(chips).to_be_hidden()
+    expect(rows).to_be_visible()
+
+
 def test_a_row_tells_title_then_state_and_time_then_the_reason(parcels: Place, visit):
     page = telephone(visit, "admin", *SCREENS[0])
     page.goto(parcels.at("sources/?state=failed"))
@@ -96,3 +129,15 @@ def test_the_batch_bar_is_one_line(path: str, screen: tuple[int, int], parcels: 
     expect(paths.button(page, "Clear selection")).to_be_visible()
     faults = page.evaluate(SIDEWAYS) + accessibility.violations(page)
     assert not faults, "\n".join(faults)
+
+
+@pytest.mark.parametrize("screen", SCREENS, ids=str)
+def test_every_filter_stays_inside_the_screen(screen: tuple[int, int], parcels: Place, visit):
+    page = telephone(visit, "admin", *screen)
+    page.goto(parcels.at("sources/"))
+    page.locator("summary", has_text="Filter").click()
+    right = page.evaluate(
+        "Math.max(...[...document.querySelectorAll('.filters :is(input, select)')]"
+        ".map((field) => field.getBoundingClientRect().right))"
+    )
+    assert right <= page.evaluate("document.documentElement.clientWidth")

@@ -137,11 +137,13 @@ def test_an_import_that_is_watched_costs_less_than_a_megabyte_in_ten_minutes(
 
 def test_a_lost_connection_is_said_and_so_is_its_return(browser, session_of, place: Place, product: Product):
     page = browser.new_context(base_url=product.url, storage_state=session_of("viewer")).new_page()
+    page.set_viewport_size({"width": 1280, "height": 400})
     page.goto(place.at("sources/"))
+    page.locator("tbody tr").last.scroll_into_view_if_needed()
     page.context.set_offline(True)
-    expect(page.get_by_text("The connection is lost")).to_be_visible()
+    expect(page.get_by_text("The connection is lost")).to_be_in_viewport()
     page.context.set_offline(False)
-    expect(page.get_by_text("The connection is back")).to_be_visible()
+    expect(page.get_by_text("The connection is back")).to_be_in_viewport()
     expect(page.get_by_text("The connection is lost")).to_be_hidden()
     page.context.close()
 

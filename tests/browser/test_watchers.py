@@ -12,7 +12,7 @@ from tests.browser.product import Place, Product
 
 PEOPLE_WATCHING = 10
 PAUSE = 0.5  # four times as often as the pages ask
-LEAST_GAP = 2.0  # between two walks of the worker: `follow.FIRST_GAP`
+LEAST_GAP = 2.0  # between two walks of the worker: `reads.FIRST_GAP`
 
 
 class Watchers:

@@ -75,7 +75,7 @@ def test_pasted_addresses_keep_what_was_typed_name_their_twins_and_go(visit, pro
     field.fill(f"{SITE}/refunds\n{SITE}/refunds/?utm_source=mail\n{SITE}/invoices")
     page.get_by_role("button", name="Ingest", exact=True).click()
     dialog = page.get_by_role("dialog")
-    expect(dialog.get_by_text("The same page as in line 1")).to_be_visible()
+    expect(dialog.get_by_text("The same page as line 1")).to_be_visible()
     is_whole(page)
     paths.confirm(page, "Ingest 2")
     paths.ended(page)

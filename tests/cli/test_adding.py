@@ -1,7 +1,6 @@
 import io
 import os
 import pwd
-import subprocess
 import sys
 from pathlib import Path
 
@@ -228,23 +227,6 @@ def test_the_operator_is_the_processes_user_whatever_the_environment_says(monkey
     monkeypatch.setenv("USER", "somebody-else")
     monkeypatch.setenv("LOGNAME", "somebody-else")
     assert base.by() == By(operator(), Origin.COMMAND_LINE)
-
-
-def test_a_failed_command_exits_1_with_one_line_as_a_process(tmp_path):
-    environment = os.environ | {
-        "DATABASE_URL": f"sqlite:///{tmp_path}/empty.sqlite3",
-        "VAR_DIR": str(tmp_path),
-    }
-    environment["DJANGO_SETTINGS_MODULE"] = "fini_admin.settings"
-    done = subprocess.run(
-        [sys.executable, "manage.py", "add_workspace", "acme", "--name", "Acme"],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1), done.stderr
 
 
 @pytest.mark.django_db(transaction=True)

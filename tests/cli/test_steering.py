@@ -8,8 +8,9 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from fini_admin.audit.models import Entry
-from fini_admin.ingestion import steering
+from fini_admin.cli.management.commands.run import VERBS
 from fini_admin.ingestion.models import Item, Run
+from fini_admin.ingestion.runs import steering
 from fini_admin.workspaces.models import Workspace
 from tests.support.work import Start, resources
 
@@ -41,15 +42,16 @@ def test_each_verb_prints_how_the_run_stands_and_is_in_the_trail(acme: Workspace
     assert all((row.actor or "").endswith("(command line)") for row in rows[1:])
 
 
-@pytest.mark.parametrize("verb", steering.ACTS)
+@pytest.mark.parametrize("verb", VERBS)
 def test_a_run_that_has_ended_is_one_line(acme: Workspace, register: Start, verb: str) -> None:
     register(resources(1))
     run("cancel")
     with pytest.raises(CommandError, match=r"^Run 1 has ended$"):
         run(verb)
     assert Entry.objects.filter(kind="run.stopped").count() == 1
-    with pytest.raises(CommandError, match="acme has no run 7"):
-        call_command("run", "acme", "7", verb)
+    for number in ("7", "0", f"-{'9' * 30}", "9" * 30):
+        with pytest.raises(CommandError, match=f"^acme has no run {number}$"):
+            call_command("run", "acme", number, verb)
     with pytest.raises(CommandError, match="belong to retry"):
         run(verb, "--wait")
 

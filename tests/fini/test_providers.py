@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fini_admin.fini.errors import NotUnderstood
-from fini_admin.fini.providers import DEEPEST, MIME_TYPE, PROVIDERS, Node, provider_of
+from fini_admin.fini.providers import DEEPEST, MIME_TYPE, PROVIDERS, Node, Why
 from fini_admin.sandbox.providers import SHIPPED
 
 COUNTS = {"notion": 397, "zendesk": 380, "confluence": 655}
@@ -14,7 +14,7 @@ MIME = {"notion": "text/markdown", "zendesk": "text/html", "confluence": "text/h
 
 
 def leaves(provider: str, value: object) -> list[Node]:
-    return list(provider_of(provider).listing(value).leaves())
+    return list(PROVIDERS[provider].listing(value).leaves())
 
 
 def catalogue(provider: str) -> list[dict]:
@@ -64,7 +64,7 @@ def test_trap_9_other_names_for_the_keys_make_the_same_tree(provider, names):
 def test_trap_9_a_mime_type_that_discovery_gives_is_kept_and_else_the_default_is_offered():
     pages = [{"id": "1", "mimeType": "text/plain"}, {"id": "2", "mimeType": None}, {"id": "3"}]
     value = [{"key": "HR", "name": "People", "pages": pages}]
-    space, *_ = provider_of("confluence").listing(value).nodes
+    space, *_ = PROVIDERS["confluence"].listing(value).nodes
     assert [leaf.mime_type for leaf in space.leaves()] == ["text/plain", "text/html", "text/html"]
     assert (space.mime_type, space.leaf, space.external_id, space.title) == ("", False, "HR", "People")
 
@@ -101,13 +101,9 @@ def test_empty_branches_hold_nothing():
 
 
 def test_notion_databases_are_resources_and_say_so():
-    value = [{"externalId": "n", "object": "database", "iconLink": "https://i.example/i.svg"}]
+    value = [{"externalId": "n", "object": "database"}]
     (leaf,) = leaves("notion", value)
-    assert (leaf.object, leaf.icon, leaf.mime_type) == (
-        "database",
-        "https://i.example/i.svg",
-        "text/markdown",
-    )
+    assert (leaf.object, leaf.mime_type) == ("database", "text/markdown")
 
 
 def test_numbers_as_ids_are_text():
@@ -117,12 +113,12 @@ def test_numbers_as_ids_are_text():
 @pytest.mark.parametrize("value", [{}, None, "x", [None], [[]], ["x"]])
 def test_what_is_no_list_of_objects_is_not_understood(value):
     with pytest.raises(NotUnderstood):
-        provider_of("notion").listing(value)
+        PROVIDERS["notion"].listing(value)
 
 
 def listed(provider: str, value: object) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
     """What is listed, each with its title, and what is remarked of what."""
-    listing = provider_of(provider).listing(value)
+    listing = PROVIDERS[provider].listing(value)
     return (
         [(leaf.external_id, leaf.title) for leaf in listing.leaves()],
         [(str(remark.why), remark.title) for remark in listing.remarks],
@@ -194,10 +190,10 @@ def test_a_whole_number_is_an_id_without_its_fraction(number: str, external_id: 
 
 
 def test_unseen_characters_go_from_the_ends_of_every_field():
-    names = ("externalId", "title", "originalUrl", "mimeType", "object", "iconLink")
+    names = ("externalId", "title", "originalUrl", "mimeType", "object")
     value = [{name: f"\ufeff\u200b a\u200bb{name} \u2800\x00" for name in names}]
     (leaf,) = leaves("notion", value)
-    held = (leaf.external_id, leaf.title, leaf.original_url, leaf.mime_type, leaf.object, leaf.icon)
+    held = (leaf.external_id, leaf.title, leaf.original_url, leaf.mime_type, leaf.object)
     assert held == tuple(f"a\u200bb{name}" for name in names)
 
 
@@ -224,3 +220,14 @@ def test_lists_beside_what_a_node_holds_hide_nothing_of_it():
 )
 def test_a_mime_type_is_two_names_and_parameters(value, fits):
     assert (MIME_TYPE.fullmatch(value) is not None) is fits
+
+
+@pytest.mark.parametrize("depth", range(700, 1_000, 20))
+def test_what_is_nested_too_deeply_to_be_written_is_an_empty_field(depth: int) -> None:
+    nested: list = []
+    for _ in range(depth):
+        nested = [nested]
+    answer = [{"id": "1", "title": "T", "url": "https://a.example/1", "iconLink": nested}, nested]
+    found = PROVIDERS["notion"].listing(answer)
+    assert [(leaf.external_id, leaf.title) for leaf in found.leaves()] == [("1", "T")]
+    assert [remark.why for remark in found.remarks] == [Why.NO_OBJECT]

@@ -53,7 +53,7 @@ TABLE = [
 
 @pytest.mark.parametrize(("error", "tries", "route", "pause"), TABLE)
 def test_the_pause_before_a_retry(error, tries, route, pause):
-    assert pause_before_retry(error, tries=tries, doubts=tries, route=route) == pause
+    assert pause_before_retry(error, tries=tries, doubts=tries, aways=tries, route=route) == pause
 
 
 MIXED = [

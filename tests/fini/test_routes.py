@@ -21,12 +21,11 @@ ID_SOURCES = [source for source in routes.INGESTIBLE if source != "web"]
     [
         (routes.list_sources(limit=25), "GET", "?limit=25", b""),
         (
-            routes.list_sources(limit=5, cursor=ID, source="web", changed=True),
+            routes.list_sources(limit=5, cursor=ID, source="web"),
             "GET",
-            f"?limit=5&cursor={ID}&direction=next&source=web&changed=true",
+            f"?limit=5&cursor={ID}&direction=next&source=web",
             b"",
         ),
-        (routes.list_sources(limit=5, changed=False), "GET", "?limit=5&changed=false", b""),
         (routes.get_source(ID), "GET", f"/{ID}", b""),
         (routes.discover("confluence"), "GET", "/resources/confluence", b""),
         (

@@ -1,5 +1,7 @@
 """Which addresses lead to the same page, as far as their spelling tells."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,3 +51,36 @@ def test_every_text_has_a_key_that_an_index_takes(address: str) -> None:
 @pytest.mark.parametrize("query", ["q=a%20b", "q=a+b", "list", "q=a&q="])
 def test_a_query_is_compared_as_it_stands_without_what_tracks(query: str) -> None:
     assert address_key(f"{PAGE}?{query}&utm_source=mail") == address_key(f"{PAGE}?{query}")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("https://a.example/größe?q=ä", "https://a.example/gr%C3%B6%C3%9Fe?q=%C3%A4"),
+        ("https://a.example/gr%c3%b6%c3%9fe", "https://a.example/gr%C3%B6%C3%9Fe"),
+        ("https://Bücher.example/", "https://xn--bcher-kva.example"),
+        ("https://例え.テスト/", "https://xn--r8jz45g.xn--zckzah/"),
+        ("https://straße.example/", "https://xn--strae-oqa.example/"),
+    ],
+)
+def test_an_address_beyond_ascii_is_the_same_page_as_browsers_escape_it(one: str, other: str) -> None:
+    assert address_key(one) == address_key(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("https://a.example/a%2Fb", "https://a.example/a/b"),
+        ("https://a.example/?q=a%26b", "https://a.example/?q=a&b"),
+        ("https://a.example/?q=%E4", "https://a.example/?q=ä"),
+        ("https://straße.example/", "https://strasse.example/"),
+    ],
+)
+def test_what_an_escape_sets_apart_is_another_page(one: str, other: str) -> None:
+    assert address_key(one) != address_key(other)
+
+
+def test_a_host_of_endless_letters_costs_no_time() -> None:
+    before = time.process_time()
+    address_key(f"https://{''.join(map(chr, range(0x4E00, 0x4E00 + 8_000)))}.example/")
+    assert time.process_time() - before < 1

@@ -243,3 +243,7 @@ def test_the_record_of_another_id_is_none_of_the_one_that_was_asked_for():
     assert read("get", {"id": ID}).id == ID
     with pytest.raises(NotUnderstood, match="another ID"):
         read("get", {"id": ID.upper()})
+
+
+def test_no_part_of_a_key_is_left_of_a_text_that_is_cut():
+    assert "fini_" not in wire.shortened(f"{'x' * 170} fini_abcdefghijklmnopqrstuvwxyz", 200)

@@ -3,11 +3,18 @@
 import pytest
 
 from fini_admin.fini import errors
-from fini_admin.ingestion import causes
+from fini_admin.ingestion import causes, reasons
 from fini_admin.ingestion.causes import cause_of
-from fini_admin.ingestion.steering import IN_DOUBT, STOPPED
+from fini_admin.ingestion.runs.steering import IN_DOUBT, STOPPED
 from fini_admin.sandbox import jobs
 
+OF_ADDRESSES = (
+    reasons.ANOTHER_ID,
+    reasons.HALF_DONE,
+    reasons.JOINED,
+    reasons.MAYBE_OTHERS,
+    reasons.OTHERS,
+)
 KNOWN = [
     (
         "The API key may not do this: The record belongs to another workspace",
@@ -24,6 +31,10 @@ KNOWN = [
     ("Fini failed on it and did not say why", "Fini failed on it and did not say why"),
     ("Fini completed it and found nothing usable", "Completed with nothing usable"),
     ("Fini refused the request: notion must be connected first", "The provider is not connected"),
+    (
+        "One of 40 was refused and was not found within 40 calls: mimeType must be one of: text/html",
+        "One ID of the batch was refused, and it is not known which",
+    ),
     ("No end after 24 hours", "Fini had not finished after 24 hours"),
     ("Sent 5 times, and Fini never took it", "Fini never took it"),
     (
@@ -31,6 +42,15 @@ KNOWN = [
         "Registered, and its record",
     ),
     ("Not sent: the item has no source", "What was to be sent is not valid"),
+    (reasons.NEVER_SHOWN, "Fini did not tell of its record"),
+    *((said, "It is not known which record") for said in OF_ADDRESSES),
+    (f"{reasons.OTHERS} https://acme.example/login", "It is not known which record"),
+    (reasons.LIST_LOST, "What became of it could not be read"),
+    (f"{reasons.NOT_READ}: The API key may not do this", "What became of it could not be read"),
+    (
+        reasons.IN_DOUBT_AND_REFUSED.format("Fini refused the request: notion must be connected first"),
+        "It is not known whether Fini registered it",
+    ),
     (STOPPED, STOPPED),
     (IN_DOUBT, "Stopped after a call"),
 ]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from django.test import Client
 
-from fini_admin.ingestion import previews, runs
+from fini_admin.ingestion.kinds import ingestions
 from fini_admin.ingestion.models import ItemOutcome, Lane, QueueEntry
 from fini_admin.sources.mirror import Observation, ensure_sources
 from fini_admin.sources.models import Source
@@ -57,8 +57,8 @@ def test_a_source_of_a_type_that_the_api_does_not_ingest_is_left_out_and_said(
     assert f"1 left out: {said_of_it}" in answer.content.decode()
     assert contents(preview)["entries"] == pks(three)[1:]
     alone = post(editor, "send", pks(entries)[2:])
-    assert said(alone) == f"Nothing of this can be sent now: {said_of_it}."
-    run = runs.start_ingest(by=by("ada"), workspace=acme)
+    assert said(alone) == f"None of these can be sent: {said_of_it}."
+    run = ingestions.start_ingest(by=by("ada"), workspace=acme)
     drive(acme)
     assert ends(run) == {"done": 2, "skipped": 1}
     assert run.items.get(outcome=ItemOutcome.SKIPPED).reason == said_of_it
@@ -81,7 +81,7 @@ def test_a_preview_shows_without_what_was_read_to_be_unfit_since_then(
     acme: Workspace, sandbox: Sandbox, editor: Client
 ) -> None:
     entries = web(acme, sandbox, [ADDRESS, f"{ADDRESS}/1", f"{ADDRESS}/2"])
-    preview = previews.freeze_ingest(actor="ada", workspace=acme, entries=entries)
+    preview = ingestions.freeze_ingest(workspace=acme, entries=entries)
     Source.objects.filter(pk=entries[1].source_id).update(original_url=ADDRESS)
     Source.objects.filter(pk=entries[2].source_id).update(provider="intercom")
     page = editor.get(f"/w/acme/previews/{preview.token}/?call=1")

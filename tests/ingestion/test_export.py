@@ -3,7 +3,8 @@
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,12 @@ import pytest
 from django.core.management import call_command
 from django.test import Client
 
-from fini_admin.lib.download import unescape_formula
+from fini_admin.ingestion import export
+from fini_admin.ingestion.planning.comparison import compare, completed, known_ids
+from fini_admin.ingestion.uploads.reading import read_text
+from fini_admin.lib.download import csv_lines, json_lines, unescape_formula
 from fini_admin.workspaces.models import Workspace
+from tests.support import sources
 from tests.support.sandbox import Sandbox
 from tests.support.work import drive
 
@@ -71,3 +76,30 @@ def test_every_export_carries_type_and_object(
         told = {row["id"]: (row["mimeType"], row["object"]) for row in rows}
         assert {name: told[name] for name in records} == records
     assert "application/pdf" in {mime_type for mime_type, _ in records.values()}
+
+
+WRITTEN = ["74", " 74a", "74b\u00a0", "\u200b74c", "74,002", "7.4004E+4", "'74005", "=74006", "74\n"]
+TITLES = [" T ", "'=1+1", "a;=1", "a\n-b", "a\r\n=b", "\n".join("x" * 250), "'- a;'=b"]
+
+
+@pytest.mark.parametrize("written", [csv_lines, json_lines])
+@pytest.mark.parametrize("provider", ["zendesk", "notion"])
+def test_an_export_that_is_brought_in_again_changes_nothing(
+    acme: Workspace, provider: str, written: Callable[..., Iterator[str]]
+) -> None:
+    pairs = [
+        *((one, "T") for one in WRITTEN),
+        *((f"t{number}", title) for number, title in enumerate(TITLES)),
+    ]
+    for number, (external_id, title) in enumerate(pairs):
+        fields = {
+            "fini_id": f"s{number}",
+            "original_url": f"https://a.example/{number}",
+            "mime_type": "text/html",
+        }
+        sources.bare(acme, provider=provider, external_id=external_id, title=title, **fields)
+    text = "".join(written(export.all_sources(acme), export.NAMES))
+    found = read_text(text, provider, known=partial(known_ids, acme, provider))
+    assert (found.problems, found.duplicates, found.notes) == ([], [], [])
+    compared = compare(acme, provider, completed(acme, provider, found.resources, "text/html"))
+    assert compared.changes == {place: {} for place in range(len(pairs))}

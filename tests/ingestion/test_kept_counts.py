@@ -7,9 +7,11 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from fini_admin.ingestion import queue_moves, runs, steering
+from fini_admin.ingestion import queue_moves
 from fini_admin.ingestion.engine import loop
+from fini_admin.ingestion.kinds import ingestions
 from fini_admin.ingestion.models import Item, QueueEntry, Run, Stage
+from fini_admin.ingestion.runs import steering
 from fini_admin.ingestion.verify_counts import differences
 from fini_admin.sources import counts, mirror
 from fini_admin.sources.counts import Counted
@@ -68,13 +70,13 @@ def test_the_counts_are_right_after_every_move_of_the_queue(
     assert counts.kept(acme, Counted.ENTRIES)["add"] == 2
     queue_moves.put_sources_back(by=ADA, workspace=acme, sources=[source.pk for source in moved.sources])
     right(acme)
-    ingest = runs.start_ingest(by=ADA, workspace=acme)
+    ingest = ingestions.start_ingest(by=ADA, workspace=acme)
     right(acme)
     steering.stop(by=ADA, run=ingest)
     right(acme)
     gone = Source.objects.filter(external_id="n-0").get()
     sandbox.remove([gone.fini_id])
-    runs.start_ingest(by=ADA, workspace=acme)
+    ingestions.start_ingest(by=ADA, workspace=acme)
     drive(acme, between=lambda: right(acme))
     assert run.total == 4
 

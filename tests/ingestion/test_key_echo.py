@@ -15,7 +15,7 @@ from django.test import Client
 from django.urls import reverse
 
 from fini_admin.audit.models import Entry
-from fini_admin.ingestion import runs
+from fini_admin.ingestion.kinds import discovery, ingestions, registrations
 from fini_admin.ingestion.models import Run
 from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import User, Workspace
@@ -123,17 +123,17 @@ def story(sandbox: Sandbox, acme: Workspace, key: str) -> None:
         sandbox.fault(
             method="GET", path="resources", body=json.dumps([item, {"externalId": written}]), escaped=True
         )
-        runs.start_discover(**who, provider="notion")
+        discovery.start_discover(**who, provider="notion")
         drive(acme)
     sandbox.fault(method="GET", path="resources", status=400, message=f"no {percent(key)}")
-    runs.start_discover(**who, provider="zendesk")
+    discovery.start_discover(**who, provider="zendesk")
     answers(sandbox, key)
     items = [one.body() for one in resources(len(spellings(key)))]
     while sandbox.faults():
-        runs.start_register(**who, provider="notion", resources=items, then_ingest=False)
+        registrations.start_register(**who, provider="notion", resources=items, then_ingest=False)
         drive(acme, seconds=60)
     titles(sandbox, key)
-    runs.start_ingest(**who)
+    ingestions.start_ingest(**who)
     drive(acme, seconds=60)
 
 

@@ -14,11 +14,13 @@ from django.test import Client
 
 from fini_admin.audit.models import Entry
 from fini_admin.cli.management.commands.discover import Command
-from fini_admin.ingestion import budget, planned_calls, previews, runs
+from fini_admin.ingestion import budget
 from fini_admin.ingestion.engine import loop
+from fini_admin.ingestion.kinds import discovery, ingestions, registrations
 from fini_admin.ingestion.models import Budget, Preview, Run, Slot, Step, StepState, Watch
 from fini_admin.ingestion.now import now_in
-from fini_admin.ingestion.steps import batch_size
+from fini_admin.ingestion.planning import planned_calls
+from fini_admin.ingestion.runs.steps import batch_size
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import State
 from fini_admin.workspaces.models import Workspace
@@ -63,7 +65,7 @@ def exhaust(workspace: Workspace) -> None:
 
 
 def register(workspace: Workspace, count: int, **extra: Any) -> Run:
-    return runs.start_register(
+    return registrations.start_register(
         by=WHO,
         workspace=workspace,
         provider="notion",
@@ -141,8 +143,8 @@ def test_each_workspace_cuts_its_calls_by_its_own_batch_size(
 ) -> None:
     settings.FINI_BATCH_SIZE = 100
     change(acme, batch_size=2)
-    preview = previews.freeze_register(
-        actor="ada", workspace=acme, provider="notion", resources=resources(5), then_ingest=False
+    preview = registrations.freeze_register(
+        workspace=acme, provider="notion", resources=resources(5), then_ingest=False
     )
     assert [call.ids for call in planned_calls.call_plan(preview).calls(9)] == [2, 2, 1]
     for workspace in (acme, other):
@@ -151,7 +153,7 @@ def test_each_workspace_cuts_its_calls_by_its_own_batch_size(
     drive(other)
     assert [len(body["resources"]) for body in bodies(acme, "register")] == [2, 2, 1]
     assert [len(body["resources"]) for body in bodies(other, "register")] == [5]
-    runs.start_ingest(by=WHO, workspace=acme)
+    ingestions.start_ingest(by=WHO, workspace=acme)
     assert Step.objects.filter(run__workspace=acme, kind="ingest").count() == 3
 
 
@@ -170,8 +172,8 @@ def test_a_preview_opens_with_what_the_workspace_sends_along_and_a_person_may_sa
     change(acme, english=True, baser=False)
 
     def frozen() -> str:
-        held = previews.freeze_register(
-            actor="ada", workspace=acme, provider="notion", resources=resources(1), then_ingest=True
+        held = registrations.freeze_register(
+            workspace=acme, provider="notion", resources=resources(1), then_ingest=True
         )
         return f"/w/acme/previews/{held.token}/"
 
@@ -190,7 +192,7 @@ def test_the_calls_of_a_preview_carry_what_the_workspace_sends_along(
     register(acme, 1)
     drive(acme)
     change(acme, english=False)
-    preview = previews.freeze_ingest(actor="ada", workspace=acme, entries=waiting(acme))
+    preview = ingestions.freeze_ingest(workspace=acme, entries=waiting(acme))
     (shown,) = planned_bodies(preview)
     assert shown["english"] is False
     assert "baser" not in shown
@@ -298,7 +300,7 @@ def test_the_walk_of_an_archived_workspace_waits_too_and_nothing_in_it_gets_stuc
 
 
 def test_a_command_that_waits_says_that_the_workspace_was_archived(acme: Workspace) -> None:
-    run = runs.start_discover(by=WHO, workspace=acme, provider="zendesk")
+    run = discovery.start_discover(by=WHO, workspace=acme, provider="zendesk")
     archive_workspace(by=WHO, workspace=acme)
     with pytest.raises(Exception, match="run 1 waits: the workspace is archived"):
         Command().follow(run)

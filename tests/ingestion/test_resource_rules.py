@@ -17,6 +17,6 @@ def test_what_breaks_a_rule_of_files_and_forms_is_left_out_of_a_listing_too() ->
         [good],
         [
             (2, "2: title is longer than 2,500 characters: it has 2,501, shorten it"),
-            (3, "3: originalUrl is not an http(s) address: write it whole, from https:// on"),
+            (3, "3: originalUrl is not an http(s) address: write it in full, starting with https://"),
         ],
     )

@@ -10,9 +10,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from fini_admin.cli.management.commands import run_worker
-from fini_admin.ingestion import runs, schedules
+from fini_admin.ingestion import schedules, settings_change
+from fini_admin.ingestion.kinds import discovery
 from fini_admin.ingestion.models import Run, RunState
-from fini_admin.web.forms import settings_page
 from fini_admin.workspaces.models import ApiKey, Workspace
 from fini_admin.workspaces.workspaces import archive_workspace, restore_workspace
 from tests.support import people
@@ -94,7 +94,7 @@ def test_after_a_long_time_without_a_worker_it_starts_once(acme: Workspace) -> N
 
 
 def test_what_is_being_discovered_is_not_started_again_and_the_next_time_comes(acme: Workspace) -> None:
-    by_hand = runs.start_discover(by=by("bob", "browser"), workspace=acme, provider="notion")
+    by_hand = discovery.start_discover(by=by("bob", "browser"), workspace=acme, provider="notion")
     scheduled(acme, notion=1)
     schedules.start_due()
     assert started(acme) == []
@@ -118,14 +118,14 @@ def test_an_error_in_one_stops_neither_the_others_nor_the_clock(
     acme: Workspace, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     scheduled(acme, notion=1, zendesk=1)
-    sound = runs.start_discover
+    sound = discovery.start_discover
 
     def faulty(*, provider: str, **said: Any) -> Run:
         if provider == "notion":
             raise ZeroDivisionError
         return sound(provider=provider, **said)
 
-    monkeypatch.setattr(runs, "start_discover", faulty)
+    monkeypatch.setattr(discovery, "start_discover", faulty)
     for _ in range(3):
         run_worker.tick()
     assert started(acme) == [("zendesk", "ada@example.com")]
@@ -177,7 +177,7 @@ def test_saving_taking_over_and_starting_at_once_do_not_wait_for_each_other_for_
     start, faults = threading.Barrier(3), []
 
     def save(number: int) -> None:
-        settings_page.save(
+        settings_change.save(
             by=by("ada"), workspace=acme, values={"batch_size": number}, hours={"notion": number}
         )
 

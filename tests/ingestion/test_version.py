@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from fini_admin.ingestion import discovery, queue_moves, runs, schedules, steering, verifications
+from fini_admin.ingestion import queue_moves, schedules, verifications
+from fini_admin.ingestion.kinds import discovery, ingestions
 from fini_admin.ingestion.models import QueueEntry, Run
 from fini_admin.ingestion.now import now_in
+from fini_admin.ingestion.runs import steering
 from fini_admin.sources.models import Source
 from fini_admin.workspaces import keys, members
 from fini_admin.workspaces.models import ApiKey, Workspace
@@ -91,14 +93,14 @@ def test_no_transaction_changes_what_is_shown_in_silence(
     who: dict[str, Any] = {"by": by("ada@example.com", "browser")}
     here = {**who, "workspace": acme}
     with watched(monkeypatch) as watch:
-        discovery.start(**here, provider="notion", token="t" * 32)
+        discovery.start_or_join(**here, provider="notion", token="t" * 32)
         drive(acme)
         register(resources(3))
         drive(acme)
         entries = list(QueueEntry.objects.filter(workspace=acme, closed_at=None).order_by("pk"))
         queue_moves.remove_entries(**here, entries=[entries[0].pk])
         queue_moves.put_sources_back(**here, sources=[entries[0].source_id])
-        run = runs.start_ingest(**here, entries=list(enumerate([entry.pk for entry in entries[1:]])))
+        run = ingestions.start_ingest(**here, entries=list(enumerate([entry.pk for entry in entries[1:]])))
         steering.pause(**who, run=run)
         steering.resume(**who, run=run)
         drive(acme)

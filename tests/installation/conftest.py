@@ -15,7 +15,7 @@ from django.urls import URLPattern, reverse
 from fini_admin.audit import transport
 from fini_admin.audit.models import Entry
 from fini_admin.fini.routes import Resource, ResourceBody
-from fini_admin.ingestion import previews, runs
+from fini_admin.ingestion.kinds import discovery, ingestions, registrations
 from fini_admin.ingestion.models import QueueEntry, Run
 from fini_admin.sources.models import Source
 from fini_admin.web import urls
@@ -81,9 +81,7 @@ class Furnished:
     def preview(self) -> str:
         """The token of a preview that this person has."""
         entries = QueueEntry.objects.filter(workspace=self.workspace, closed_at=None).select_related("source")
-        return previews.freeze_ingest(
-            actor=self.root.email, workspace=self.workspace, entries=list(entries)
-        ).token
+        return ingestions.freeze_ingest(workspace=self.workspace, entries=list(entries)).token
 
     def seen(self) -> Client:
         """A browser in which the superuser just logged in."""
@@ -110,10 +108,10 @@ def furnished(db: None, sandbox_process: Sandbox, settings: Any) -> Iterator[Fur
     people.join(people.user("ada@example.com", name=TYPED), workspace, "admin")
     who: dict[str, Any] = {"by": by("ada@example.com", "browser"), "workspace": workspace}
     # A discovery of each kind of tree, and resources whose every text is hostile: in bodies, mirror and history.
-    runs.start_discover(**who, provider="notion")
-    runs.start_register(**who, provider="zendesk", resources=hostile("sent"), then_ingest=True)
+    discovery.start_discover(**who, provider="notion")
+    registrations.start_register(**who, provider="zendesk", resources=hostile("sent"), then_ingest=True)
     drive(workspace)
-    runs.start_register(**who, provider="zendesk", resources=hostile("waits"), then_ingest=False)
+    registrations.start_register(**who, provider="zendesk", resources=hostile("waits"), then_ingest=False)
     drive(workspace)
     yield Furnished(workspace, root)
     transport._thread_session().close()

@@ -5,6 +5,7 @@ import io
 from itertools import chain as joined
 from typing import Any
 
+import pytest
 from django.core.management import call_command
 from django.db import transaction
 from hypothesis import given
@@ -43,8 +44,17 @@ def test_no_cell_of_a_file_begins_like_a_formula_and_none_is_two(texts: list[str
     assert not [cell for cell in read if runs(cell)]
 
 
+@pytest.mark.parametrize("separator", [";", "\t"])
+@pytest.mark.parametrize("between", ["; ", "\t'", "\n", "\r\n", "\r", ";;"])
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "＝"])
+def test_no_cell_is_a_formula_where_a_spreadsheet_splits_elsewhere(separator: str, between: str, start: str):
+    text = "".join(csv_lines([{"a": "x", "b": f"Prices{between}{start}1+1", "c": "y"}], ["a", "b", "c"]))
+    split = joined.from_iterable(csv.reader(text.splitlines(), delimiter=separator))
+    assert not [cell for cell in split if runs(cell) and cell.strip()]
+
+
 @given(
-    st.text("'=+-@ \t\r\n＝a", max_size=6)
+    st.text("'=+-@; \t\r\n＝a", max_size=12)
     | st.text(max_size=20)
     | st.sampled_from(BEGINS).map("''{}1".format)
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from django.urls import path
+from django.urls import path, resolve
 
 from fini_admin.lib.redaction import LogFormatter
 from fini_admin.web import urls
@@ -56,6 +56,9 @@ def test_every_kind_of_answer_carries_the_headers(furnished: Furnished):
     answers["part"] = browser.get("/w/acme/sources/", headers={"HX-Request": "true"})
     answers |= {
         "404": browser.get("/nowhere"),
+        "400": browser.get("/accounts/login/?a=%00"),
+        "the slash that is missing": Client().get("/accounts/login"),
+        "another host": Client(raise_request_exception=False).get("/", headers={"host": "other.example"}),
         "500": browser.get("/fails/"),
         "403": strict.post("/accounts/login/"),
     }
@@ -232,6 +235,26 @@ def test_a_body_above_a_megabyte_is_read_by_pages_only_that_take_a_file_a_text_o
     }
     large = {"register/", "discover/<str:provider>/", "queue/", "sources/", "web/", "previews/<slug:token>/"}
     assert takes == {f"w/<slug:slug>/{path}" for path in large} | {"invitations/<str:token>/"}
+
+
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=b"])
+def test_what_a_stranger_sends_to_a_page_that_wants_a_log_in_is_taken_in_and_never_parsed(
+    furnished: Furnished, kind: str
+):
+    client = Client(enforce_csrf_checks=True)
+    client.get("/accounts/login/")  # brings the token's cookie
+    for route, address in furnished.addresses().items():
+        if getattr(resolve(address).func, "login_required", True):
+            body = io.BytesIO(b"a=" + b"1" * 10_000)
+            stated: dict[str, Any] = {
+                "CONTENT_LENGTH": "10002",
+                "CONTENT_TYPE": kind,
+                "wsgi.input": body,
+            }
+            answer = client.generic("POST", address, **stated)
+            assert answer["Location"].startswith("/accounts/login/?next=/"), route
+            assert body.tell() == 10_002, route
+            assert not hasattr(answer.wsgi_request, "_post"), route
 
 
 @pytest.mark.django_db

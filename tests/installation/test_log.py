@@ -95,6 +95,13 @@ def test_what_a_command_does_not_catch_is_told_without_a_key(env):
     assert people.KEY not in done.stderr
 
 
+def test_a_content_type_that_cannot_be_read_writes_no_line(env):
+    with served(env) as url:
+        for charset in ("charset=base64", "charset*=nonsense''x"):
+            assert ask(url, "GET", "/healthz?a=b", **{"Content-Type": f"text/plain; {charset}"}) == 200
+    assert "Traceback" not in (Path(env["VAR_DIR"]) / "web.log").read_text()
+
+
 def test_no_line_is_written_for_each_request(env):
     with served(env) as url:
         assert ask(url, "GET", "/healthz?mark=4711") == 200

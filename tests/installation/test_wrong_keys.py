@@ -9,8 +9,8 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from fini_admin.audit.models import Entry
-from fini_admin.ingestion import runs
 from fini_admin.ingestion.engine import loop
+from fini_admin.ingestion.kinds import discovery
 from fini_admin.ingestion.models import Run, Step
 from fini_admin.workspaces.models import ApiKey, User, Workspace
 from tests.installation.conftest import Furnished
@@ -114,7 +114,7 @@ def test_a_session_that_timed_out_says_so(waiting: Workspace, client: Client, lo
 
 
 def test_a_run_waits_and_the_worker_says_why_in_a_line(waiting: Workspace, lost, caplog):
-    run = runs.start_discover(by=WHO, workspace=waiting, provider="notion")
+    run = discovery.start_discover(by=WHO, workspace=waiting, provider="notion")
     lost()
     before = held()
     with caplog.at_level(logging.WARNING):
@@ -129,7 +129,7 @@ def test_a_run_waits_and_the_worker_says_why_in_a_line(waiting: Workspace, lost,
 
 
 def test_a_chain_that_cannot_be_signed_stops_its_step_before_it_is_sent(waiting: Workspace, settings, caplog):
-    runs.start_discover(by=WHO, workspace=waiting, provider="notion")
+    discovery.start_discover(by=WHO, workspace=waiting, provider="notion")
     # The API key was sealed with a key that is still there; the chain's head was written with one that is not.
     kept = settings.ENCRYPTION_KEYS
     settings.ENCRYPTION_KEYS = [OTHER, *kept]

@@ -3,6 +3,7 @@
 import ast
 import base64
 import time
+from collections.abc import Callable
 from inspect import getmro, signature
 from pathlib import Path
 
@@ -161,13 +162,16 @@ class TestRates:
         settings.ACCOUNT_RATE_LIMITS = settings.ACCOUNT_RATE_LIMITS | {"second_factor": "2/d/key"}
         request_of.method = "POST"
 
-        def within(key: str, *, dry_run: bool = False) -> bool:
-            return allauth_internals.within_rate(request_of, "second_factor", key=key, dry_run=dry_run)
+        def counted(key: str) -> Callable[[], None] | None:
+            return allauth_internals.counted_try(request_of, "second_factor", key=key)
 
-        assert [within("a", dry_run=True) for _ in range(3)] == [True] * 3
-        assert [within("a") for _ in range(3)] == [True, True, False]
-        assert not within("a", dry_run=True)
-        assert within("b")
+        take_back, second, third = counted("a"), counted("a"), counted("a")
+        assert (bool(second), third) == (True, None)
+        assert counted("b")
+        assert take_back
+        take_back()
+        assert counted("a")
+        assert not counted("a")
 
     def test_a_rate_of_its_own_counts_looking_too(self, request_of):
         cache.clear()

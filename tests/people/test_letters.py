@@ -81,7 +81,7 @@ def test_not_of_one_that_was_not_changed(browser, told):
 def test_of_a_password_that_a_mails_link_set(ada, client, told):
     ((_, subject, body),) = told(lambda: client.post("/accounts/password/reset/", {"email": ADDRESS}))
     assert subject == "a new password"
-    assert "It counts once, for 3 days at most." in body
+    assert "It works once, for 3 days at most." in body
     found = re.search(r"http://testserver(/\S+)", body)
     assert found
     form = client.get(found[1]).url
@@ -98,7 +98,7 @@ def test_of_a_second_factor_and_of_new_codes_and_of_one_taken_away(browser, told
     again = told(lambda: browser.post(codes_page))
     assert subjects(again) == ["new recovery codes were made"]
     gone = told(lambda: browser.post("/accounts/2fa/deactivate/"))
-    assert subjects(gone) == ["your second factor was taken away"]
+    assert subjects(gone) == ["your second factor was removed"]
     secret, codes = held
     for _, _, body in again + gone:
         assert secret not in body
@@ -110,7 +110,7 @@ def test_of_a_second_factor_that_a_superuser_took_away_with_the_name_of_who_did_
     root = Client()
     people.sign_in(root, people.user("root@example.com", superuser=True))
     ((to, subject, body),) = told(lambda: root.post(f"/people/{ada.pk}/", {"do": "factor"}))
-    assert (to, subject) == ([ADDRESS], "your second factor was taken away")
+    assert (to, subject) == ([ADDRESS], "your second factor was removed")
     assert "UTC, by root@example.com." in body
     assert told(lambda: root.post(f"/people/{ada.pk}/", {"do": "factor"})) == []
 
@@ -146,6 +146,27 @@ def test_without_a_post_office_nothing_goes_wrong(browser, told, settings, capsy
     assert answers[0].status_code == 302
     assert "your password was changed" in capsys.readouterr().out
     assert not [record for record in caplog.records if record.exc_info]
+
+
+@pytest.mark.parametrize("backend", ["console", "filebased"])
+def test_without_a_post_office_no_link_to_a_new_password_is_written_anywhere(
+    ada, client, told, settings, tmp_path, capsys, caplog, backend
+):
+    settings.EMAIL_BACKEND = f"django.core.mail.backends.{backend}.EmailBackend"
+    settings.EMAIL_FILE_PATH = str(tmp_path)
+    answers: list = []
+    told(lambda: answers.append(client.post("/accounts/password/reset/", {"email": ADDRESS})))
+    assert answers[0].url == "/accounts/password/reset/done/"
+    assert "reset/key" not in "".join([*capsys.readouterr(), caplog.text])
+    assert not list(tmp_path.iterdir())
+    assert caplog.messages == ["no mail server is set up (EMAIL_URL): a mail with a link was not sent"]
+
+
+def test_in_development_the_link_is_printed(ada, client, told, settings, capsys):
+    settings.EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+    settings.DEBUG = True
+    told(lambda: client.post("/accounts/password/reset/", {"email": ADDRESS}))
+    assert "reset/key" in capsys.readouterr().out
 
 
 def test_a_post_office_that_is_away_leaves_the_change_and_a_line_in_the_log(

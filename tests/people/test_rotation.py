@@ -53,8 +53,8 @@ def test_afterwards_the_new_key_alone_opens_everything_and_the_old_one_nothing(
     fingerprints = set(ApiKey.objects.values_list("fingerprint", flat=True))
     call_command("rotate_encryption")
     said = capsys.readouterr().out
-    assert "API keys: 6 sealed anew, 0 were so already" in said
-    assert "second factors: 1 sealed anew" in said
+    assert "API keys: 6 sealed with the newest key, 0 already were" in said
+    assert "second factors: 1 sealed with the newest key" in said
     assert "The older keys open nothing: take them out of ENCRYPTION_KEYS." in said
     settings.ENCRYPTION_KEYS = [NEW]
     assert (

@@ -24,15 +24,6 @@ CODE = "/accounts/2fa/code/"
 OTHER_KEY = bytes(range(100, 132))
 
 
-@pytest.fixture
-def enrolled(client, ada):
-    """Ada with a second factor, logged out again: her secret and her codes."""
-    log_in(client)
-    found = enrol(client)
-    client.post("/accounts/logout/")
-    return found
-
-
 def test_it_is_set_up_with_a_picture_of_our_own_and_a_first_code(client, ada):
     log_in(client)
     page = client.get("/accounts/2fa/activate/")
@@ -254,6 +245,11 @@ def test_a_seal_opens_for_its_person_only_and_not_when_it_was_changed():
             open_sealed(wrong, user=user)
     with pytest.raises(SealBroken):
         open_sealed(sealed, user=8)
+
+
+def test_what_stands_in_databases_opens(settings):
+    settings.ENCRYPTION_KEYS = [b"k" * 32]
+    assert open_sealed("0J3t8gABAgMEBQYHCAkKC2+84dcqYpcUDP51WK8uRJxti2XIuF0=", user=7) == "stored"
 
 
 def test_what_an_older_key_sealed_opens_while_that_key_is_kept(settings):

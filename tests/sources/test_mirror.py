@@ -1,10 +1,13 @@
 """What an answer says of a source is stored, with all that follows from it."""
 
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.apps import apps
 
+from fini_admin.fini.same_address import address_key
 from fini_admin.fini.wire import Document
 from fini_admin.sources import mirror
 from fini_admin.sources.mirror import DERIVED, Observation
@@ -70,3 +73,10 @@ def test_a_record_that_says_the_same_again_changes_nothing_but_when_it_was_read(
     assert after.read_at is not None
     assert after.read_at > before.read_at
     assert after.history.count() == 1
+
+
+def test_the_migration_writes_the_keys_of_addresses_anew(acme: Workspace) -> None:
+    observe(acme, originalUrl="https://bücher.example/größe")
+    Source.objects.update(address_key="of before")
+    import_module("fini_admin.sources.migrations.0095_address_keys").write_keys(apps, None)
+    assert Source.objects.get().address_key == address_key("https://xn--bcher-kva.example/gr%C3%B6%C3%9Fe")

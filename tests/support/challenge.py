@@ -1,4 +1,4 @@
-"""The question who one is, as the answer to a form (accounts/challenge.py): what it carries, and the reply to it."""
+"""The question who one is, as a form's answer (web/accounts/challenge.py): what it carries, and the reply to it."""
 
 from typing import Any
 

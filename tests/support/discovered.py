@@ -2,20 +2,19 @@
 
 import html
 import re
-from datetime import UTC, datetime
 from typing import Any
 
 from django.test import Client
 
 from fini_admin.fini.providers import Node
-from fini_admin.ingestion import runs
-from fini_admin.ingestion.models import Preview, Run, RunState, Step, Worker
+from fini_admin.ingestion.kinds import discovery
+from fini_admin.ingestion.models import Preview, Run, RunState, Step
 from fini_admin.sources.mirror import store_listing
 from fini_admin.sources.models import DiscoveredResource
 from fini_admin.workspaces.models import Workspace
 from tests.support.previews import contents
 from tests.support.who import by
-from tests.support.work import OWNER
+from tests.support.work import OWNER, alive
 
 TOKEN = "a-token-of-a-form-000001"
 ZENDESK = "/w/acme/discover/zendesk/"
@@ -33,7 +32,7 @@ def section(name: str, *children: Node) -> Node:
 
 def listed(workspace: Workspace, nodes: list[Node], provider: str = "zendesk") -> Run:
     """What a discover run leaves behind."""
-    run = runs.start_discover(by=by("ada"), workspace=workspace, provider=provider)
+    run = discovery.start_discover(by=by("ada"), workspace=workspace, provider=provider)
     store_listing(workspace, provider, nodes, run.number)
     Step.objects.filter(run=run).update(state="done")
     Run.objects.filter(pk=run.pk).update(state=RunState.ENDED, ended_at=run.created_at, total=len(nodes))
@@ -64,5 +63,4 @@ def text(answer: Any) -> str:
 
 def at_work() -> None:
     """A worker says that it is alive."""
-    now = datetime.now(UTC)
-    Worker.objects.create(pk=OWNER, started_at=now, seen_at=now)
+    alive(OWNER)

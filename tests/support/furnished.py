@@ -20,17 +20,19 @@ from fini_admin.fini import routes
 from fini_admin.fini.errors import for_status
 from fini_admin.fini.providers import Node
 from fini_admin.fini.routes import Resource
-from fini_admin.ingestion import (
+from fini_admin.ingestion import queue_moves, schedules
+from fini_admin.ingestion.entries import enqueue
+from fini_admin.ingestion.kinds import (
+    crawls,
     deletions,
-    previews,
-    queue,
-    queue_moves,
+    discovery,
+    ingestions,
     refreshes,
+    registrations,
     retries,
-    runs,
-    schedules,
     web,
 )
+from fini_admin.ingestion.kinds.web_addresses import read_addresses
 from fini_admin.ingestion.models import (
     Item,
     ItemOutcome,
@@ -46,7 +48,6 @@ from fini_admin.ingestion.models import (
     StepState,
     Worker,
 )
-from fini_admin.ingestion.web_addresses import read_addresses
 from fini_admin.people import invitations
 from fini_admin.people.models import Invitation
 from fini_admin.sources import mirror
@@ -143,11 +144,11 @@ def furnish(slug: str, mark: str, *, more_runs: int = 0) -> Furnished:
     add_schedules(made)
     made.runs["last"] = made.runs["register"]
     for number in range(more_runs):
-        made.runs["last"] = runs.start_discover(
+        made.runs["last"] = discovery.start_discover(
             **made.who, workspace=made.workspace, provider="notion", reason=f"{mark} {number}"
         )
     add_second_chances(made)
-    made.runs["going"] = runs.start_register(
+    made.runs["going"] = registrations.start_register(
         **made.who,
         workspace=made.workspace,
         provider="zendesk",
@@ -155,7 +156,7 @@ def furnish(slug: str, mark: str, *, more_runs: int = 0) -> Furnished:
         then_ingest=False,
     )
     at = datetime.now(UTC)
-    Worker.objects.get_or_create(pk="worker", defaults={"started_at": at, "seen_at": at + timedelta(hours=1)})
+    Worker.objects.get_or_create(pk="worker", defaults={"seen_at": at + timedelta(hours=1)})
     return made
 
 
@@ -203,7 +204,7 @@ def resources(made: Furnished, *numbers: int) -> list[Resource]:
 
 def add_sources(made: Furnished) -> None:
     """A register run that has ended, and sources in each state, with their history."""
-    run = runs.start_register(
+    run = registrations.start_register(
         **made.who,
         workspace=made.workspace,
         provider="zendesk",
@@ -239,7 +240,7 @@ def add_queue(made: Furnished) -> None:
         [f"{made.mark}-waiting-{n}" for n in range(6)],
         Observation("", datetime.now(UTC)),
     )
-    queue.enqueue(waiting, made.runs["register"])
+    enqueue(waiting, made.runs["register"])
     for source in waiting:
         source.title, source.read_at = f"{made.mark} {source.fini_id}", datetime.now(UTC)
         source.save()
@@ -252,7 +253,7 @@ def add_queue(made: Furnished) -> None:
         QueueEntry.objects.filter(pk=entry.pk).update(lane=lane)
     queue_moves.remove_entries(**made.who, workspace=made.workspace, entries=[made.entries["out"].pk])
     taken = [made.entries["taken"].pk]
-    made.runs["ingest"] = runs.start_ingest(
+    made.runs["ingest"] = ingestions.start_ingest(
         **made.who, workspace=made.workspace, entries=list(enumerate(taken)), reason=made.mark
     )
 
@@ -276,7 +277,7 @@ def add_calls(made: Furnished) -> None:
 
 def add_previews(made: Furnished) -> None:
     """One of each kind; in the first what is new, what will be updated, what stays out."""
-    notes = previews.RegisterNotes(
+    notes = registrations.RegisterNotes(
         unit="line",
         problems=[(7, f"{made.mark} is wrong")],
         duplicates=[(8, 2)],
@@ -293,18 +294,16 @@ def add_previews(made: Furnished) -> None:
         "both": {"resources": resources(made, 74), "then_ingest": True},
     }
     for name, content in kinds.items():
-        made.previews[name] = previews.freeze_register(
-            actor=made.actor, workspace=made.workspace, provider="zendesk", **content
+        made.previews[name] = registrations.freeze_register(
+            workspace=made.workspace, provider="zendesk", **content
         )
     entries = [made.entries[name] for name in ("add", "refresh")]
-    made.previews["ingest"] = previews.freeze_ingest(
-        actor=made.actor, workspace=made.workspace, entries=entries
-    )
+    made.previews["ingest"] = ingestions.freeze_ingest(workspace=made.workspace, entries=entries)
 
 
 def add_web(made: Furnished) -> None:
     """A crawl that has ended, what it found, and a preview of addresses: new, a twin, wrong."""
-    run = made.runs["crawl"] = web.start_crawl(
+    run = made.runs["crawl"] = crawls.start_crawl(
         **made.who, workspace=made.workspace, links=[f"https://{made.mark}.example/"], include=["/"]
     )
     Item.objects.bulk_create(
@@ -329,7 +328,7 @@ def add_web(made: Furnished) -> None:
     pasted = read_addresses(
         f"https://{made.mark}.example/new\nhttps://{made.mark}.example/1/\n{made.mark}-wrong"
     )
-    made.previews["web"] = web.freeze_web(actor=made.actor, workspace=made.workspace, pasted=pasted)
+    made.previews["web"] = web.freeze_web(workspace=made.workspace, pasted=pasted)
 
 
 def add_second_chances(made: Furnished) -> None:
@@ -337,16 +336,15 @@ def add_second_chances(made: Furnished) -> None:
     states = {source.state: source for source in made.sources[: len(State)]}
     add_ended_runs(made, states)
     Source.objects.filter(pk=states["usable"].pk).update(knowledge_id=f"{made.mark}-knowledge", job_id="job")
-    known = {**made.who, "workspace": made.workspace}
-    keys = [states["usable"].pk]
-    made.previews["refresh"] = refreshes.freeze(**known, sources=keys)
-    made.previews["delete"] = deletions.freeze(**known, sources=keys)
-    made.previews["retry"] = retries.freeze_sources(**known, sources=[states["failed"].pk])
+    keys, failed = [states["usable"].pk], [states["failed"].pk]
+    made.previews["refresh"] = refreshes.freeze(workspace=made.workspace, sources=keys)
+    made.previews["delete"] = deletions.freeze(workspace=made.workspace, sources=keys)
+    made.previews["retry"] = retries.freeze_sources(workspace=made.workspace, sources=failed)
 
 
 def add_ended_runs(made: Furnished, states: dict[str, Source]) -> None:
     """A register that failed, and a deletion that names it as what it retries."""
-    failed = made.runs["failed"] = runs.start_register(
+    failed = made.runs["failed"] = registrations.start_register(
         **made.who,
         workspace=made.workspace,
         provider="zendesk",

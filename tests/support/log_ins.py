@@ -64,6 +64,15 @@ def enrol(client) -> tuple[str, list[str]]:
     return secret, re.findall(r"<li>(\d{8})</li>", client.get(done.url).content.decode())
 
 
+@pytest.fixture
+def enrolled(client, ada):
+    """Ada with a second factor, logged out again: her secret and her codes."""
+    log_in(client)
+    found = enrol(client)
+    client.post("/accounts/logout/")
+    return found
+
+
 @pytest.fixture(scope="session")
 def provider_process():
     with running() as provider:

@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from fini_admin.ingestion import planned_calls
 from fini_admin.ingestion.models import Preview, PreviewRow, RowGroupName
+from fini_admin.ingestion.planning import planned_calls
 
 
 def contents(preview: Preview) -> dict[str, Any]:

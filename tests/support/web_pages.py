@@ -1,6 +1,6 @@
 """Addresses that are ingested, and what became of each here and in the sandbox."""
 
-from fini_admin.ingestion import web
+from fini_admin.ingestion.kinds import web
 from fini_admin.ingestion.models import Run
 from fini_admin.workspaces.models import Workspace
 from tests.support.sandbox import Sandbox

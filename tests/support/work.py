@@ -14,9 +14,19 @@ from fini_admin.audit import bodies as kept
 from fini_admin.audit import transport
 from fini_admin.audit.models import Entry
 from fini_admin.fini.routes import Resource
-from fini_admin.ingestion import runs
 from fini_admin.ingestion.engine import loop
-from fini_admin.ingestion.models import Item, QueueEntry, Run, RunState, Step, StepState, Verification, Watch
+from fini_admin.ingestion.kinds import ingestions, registrations
+from fini_admin.ingestion.models import (
+    Item,
+    QueueEntry,
+    Run,
+    RunState,
+    Step,
+    StepState,
+    Verification,
+    Watch,
+    Worker,
+)
 from fini_admin.workspaces.models import ApiKey, Workspace
 from tests.support import people
 from tests.support.product import LOADED
@@ -72,7 +82,7 @@ Start = Callable[..., Run]
 @pytest.fixture
 def register(acme: Workspace) -> Start:
     def start(items: list[Resource], *, then_ingest: bool = False, provider: str = "notion") -> Run:
-        return runs.start_register(
+        return registrations.start_register(
             by=by("ada@example.com"),
             workspace=acme,
             provider=provider,
@@ -85,7 +95,7 @@ def register(acme: Workspace) -> Start:
 
 @pytest.fixture
 def ingest(acme: Workspace) -> Start:
-    return lambda: runs.start_ingest(by=by("ada@example.com"), workspace=acme)
+    return lambda: ingestions.start_ingest(by=by("ada@example.com"), workspace=acme)
 
 
 @pytest.fixture
@@ -137,6 +147,11 @@ def hurry(workspace: Workspace) -> None:
     now = datetime.now(UTC)
     Watch.objects.filter(workspace=workspace, next_at__isnull=False).update(next_at=now)
     Step.objects.filter(run__workspace=workspace, state=StepState.READY).update(due_at=now)
+
+
+def alive(owner: str = "w") -> Worker:
+    """A worker that counts as alive for a minute: its clock is ahead by nearly as much as one may be."""
+    return Worker.objects.create(pk=owner, seen_at=datetime.now(UTC) + timedelta(seconds=45))
 
 
 def requests(sandbox: Sandbox, method: str, path: str) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from django.test.client import MULTIPART_CONTENT
 from fini_admin.audit.models import Entry
 from fini_admin.lib.key_text import REPLACEMENT
 from fini_admin.web.forms.base import KEY_HERE, MARK_HERE, Filters, KeylessForm
-from fini_admin.web.key_guard import KeyGuard, as_typed, fields_with_key, remove_keys
+from fini_admin.web.key_guard import FieldGuard, KeyGuard, as_typed, fields_with_key, remove_keys
 from fini_admin.workspaces.models import ApiKey
 from tests.support import people
 
@@ -38,9 +38,8 @@ def is_free(text: str) -> bool:
 
 def seen_by_a_view(request, *, view=lambda request: HttpResponse()):
     """What is left of a request when a view gets it."""
-    guard = KeyGuard(lambda request: HttpResponse())
-    guard(request)
-    guard.process_view(request, view, (), {})
+    KeyGuard(lambda request: HttpResponse())(request)
+    FieldGuard(lambda request: HttpResponse()).process_view(request, view, (), {})
     return request
 
 
@@ -191,6 +190,8 @@ def test_every_form_of_the_product_stands_on_the_base():
 
 def test_the_guard_stands_before_everything_that_answers():
     assert configured.MIDDLEWARE[0] == "fini_admin.web.key_guard.KeyGuard"
+    names = [name.rpartition(".")[2] for name in configured.MIDDLEWARE]
+    assert names.index("FieldGuard") < names.index("CsrfViewMiddleware")  # which reads the fields
 
 
 REDIRECTING = [

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from fini_admin.audit.recording import Context
-from fini_admin.ingestion import runs
+from fini_admin.ingestion.kinds import discovery
 from fini_admin.ingestion.models import Run, Slot, Worker
 from fini_admin.sources.models import Source
 from fini_admin.web import live
@@ -118,7 +118,7 @@ def test_with_news_comes_what_changed_and_no_more(client: Client, company: Furni
     rows.asked(context)
     assert tab.news() == []
     Source.objects.filter(pk=company.sources[-1].pk).update(title="Another title")
-    runs.start_discover(**company.who, workspace=company.workspace, provider="notion")
+    discovery.start_discover(**company.who, workspace=company.workspace, provider="notion")
     assert tab.news() == [f"#source-{company.sources[-1].pk}", "#note-runs"]
     assert tab.news() == []
 
@@ -127,7 +127,7 @@ def test_a_new_row_brings_the_list_with_the_cells_of_all_rows(client: Client, co
     tab = Tab(client, "/w/acme/runs/", "list")
     older(tab)
     tab.ask()
-    run = runs.start_discover(**company.who, workspace=company.workspace, provider="notion")
+    run = discovery.start_discover(**company.who, workspace=company.workspace, provider="notion")
     said = tab.ask().content.decode()
     rows = re.findall(r"<tr data-d.*?</tr>", said, re.DOTALL)
     assert len(rows) == run.number
@@ -192,7 +192,7 @@ def test_a_page_without_live_parts_hears_of_its_frame_and_is_not_read(
     client: Client, company: Furnished
 ) -> None:
     tab = Tab(client, "/w/acme/members/")
-    runs.start_discover(**company.who, workspace=company.workspace, provider="notion")
+    discovery.start_discover(**company.who, workspace=company.workspace, provider="notion")
     # The address of a form that was answered with its page.
     tab.url = f"/w/acme/members/{company.membership('viewer').pk}/role/"
     assert set(tab.news()) >= {"#foot", "#note-runs"}

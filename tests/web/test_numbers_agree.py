@@ -23,8 +23,8 @@ HTMX = {"HX-Request": "true"}
 def on_home(client: Client) -> dict[str, int]:
     totals = client.get("/w/acme/").context["totals"]
     return {part.name: part.number for part in totals.chart.parts} | {
-        "all": int(totals.number),
-        "refresh": int(totals.refreshes),
+        "all": totals.number,
+        "refresh": totals.refreshes,
     }
 
 

@@ -10,8 +10,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import path
 
 from fini_admin.sources.states import State
-from fini_admin.web import pages, urls
+from fini_admin.web import urls
 from fini_admin.web.permissions import public
+from fini_admin.web.views import probes, workspaces
 from fini_admin.workspaces.models import Workspace
 from tests.support import people
 from tests.support.sources import bare, count_again
@@ -31,7 +32,7 @@ POLICY = {
 
 @pytest.fixture
 def alive(monkeypatch):
-    monkeypatch.setattr(pages, "worker_alive", lambda: True)
+    monkeypatch.setattr(probes, "worker_alive", lambda: True)
 
 
 def test_who_has_one_workspace_is_led_to_it(client, acme):
@@ -45,8 +46,8 @@ def test_who_has_one_workspace_is_led_to_it(client, acme):
     [
         ("/w/acme/runs/999/", '<a href="/w/acme/">Back to the workspace</a>'),
         ("/w/acme/keys/", '<a href="/w/acme/">Back to the workspace</a>'),
-        ("/w/other/runs/999/", '<a href="/">Back to the start</a>'),
-        ("/w/acme/nowhere/", '<a href="/">Back to the start</a>'),
+        ("/w/other/runs/999/", '<a href="/">Home</a>'),
+        ("/w/acme/nowhere/", '<a href="/">Home</a>'),
     ],
 )
 def test_from_what_is_not_there_the_way_back_leads_into_the_workspace_if_one_is_in_it(
@@ -54,7 +55,9 @@ def test_from_what_is_not_there_the_way_back_leads_into_the_workspace_if_one_is_
 ):
     people.workspace("other", "Other Company")
     client.force_login(people.member(acme, "viewer"))
-    assert back in client.get(address).content.decode()
+    page = client.get(address).content.decode()
+    assert back in page
+    assert "What happens here?" not in page  # it tells of a page that is not shown
 
 
 def test_who_has_several_workspaces_chooses_by_name(client, acme):
@@ -90,6 +93,17 @@ def test_the_home_across_workspaces_tells_what_goes_on_in_each_the_troubled_firs
     with CaptureQueriesContext(connection) as many:
         client.get("/")
     assert len(many) == len(few)
+
+
+def test_of_too_many_workspaces_only_a_superuser_is_led_to_the_page_of_all(client, acme, monkeypatch):
+    monkeypatch.setattr(workspaces, "MOST_WORKSPACES", 1)
+    person = people.member(acme, "viewer")
+    people.join(person, people.workspace("second", "Second"))
+    for sign_in, led in ((person, False), (people.user("root@example.com", superuser=True), True)):
+        client.force_login(sign_in)
+        page = client.get("/").content.decode()
+        assert "These are the first 1." in page
+        assert ('<a href="/workspaces/">All workspaces</a>' in page) is led
 
 
 def test_who_has_no_workspace_is_told_so(client, db):
@@ -174,8 +188,17 @@ def test_readyz_is_ready_when_database_and_worker_are(client, db, alive):
     assert (answer.status_code, answer.json()) == (200, {"ready": True, "missing": []})
 
 
+@pytest.mark.parametrize("host", ["10.0.0.7:8000", "[::1]", "no host at all", "a" * 300])
+def test_the_probes_answer_whatever_host_they_are_asked_by(client, db, alive, settings, host):
+    settings.ALLOWED_HOSTS = ["fini.example"]
+    for probe in ("/healthz", "/readyz"):
+        assert client.get(probe, headers={"Host": host}).status_code == 200
+    for page in ("/accounts/login/", "/healthz/", "/readyz/x"):
+        assert client.get(page, headers={"Host": host}).status_code == 400
+
+
 def test_readyz_names_the_missing_worker(client, db, monkeypatch):
-    monkeypatch.setattr(pages, "worker_alive", lambda: False)
+    monkeypatch.setattr(probes, "worker_alive", lambda: False)
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json()) == (503, {"ready": False, "missing": ["worker"]})
 
@@ -202,7 +225,7 @@ def test_readyz_names_the_missing_encryption_key_and_tells_nothing_of_it(client,
 def test_readyz_names_all_that_is_missing(client, db, settings, monkeypatch):
     people.user()
     settings.ENCRYPTION_KEYS = [people.PRINTABLE]
-    monkeypatch.setattr(pages, "worker_alive", lambda: False)
+    monkeypatch.setattr(probes, "worker_alive", lambda: False)
     assert client.get("/readyz").json()["missing"] == ["encryption_keys", "worker"]
 
 
@@ -229,11 +252,11 @@ def miss(request):
     raise Http404("internal detail")
 
 
-urlpatterns = [*urls.urlpatterns, path("fail/", public(fail)), path("miss/", public(miss))]
+urlpatterns = [*urls.urlpatterns, path("break/", public(fail)), path("miss/", public(miss))]
 
 
 @pytest.mark.urls(__name__)
-@pytest.mark.parametrize(("address", "status"), [("/fail/", 500), ("/miss/", 404), ("/no/such/page/", 404)])
+@pytest.mark.parametrize(("address", "status"), [("/break/", 500), ("/miss/", 404), ("/no/such/page/", 404)])
 def test_an_error_page_says_nothing_internal(client, db, address, status):
     client.raise_request_exception = False
     answer = client.get(address)

@@ -12,6 +12,7 @@ from fini_admin.web.permissions import Rule, public, requires, signed_in, superu
 from fini_admin.workspaces.models import Role, Workspace
 from fini_admin.workspaces.permissions import ALLOWED, Permission
 from tests.support import people
+from tests.support.product import ROOT
 
 ROLES = ("viewer", "editor", "admin")
 LOGIN, OK, REFUSED, UNSEEN = 302, 200, 403, 404
@@ -250,6 +251,11 @@ def test_roles_hold_what_the_design_gives_them():
     }
     assert admin == set(Permission)
     assert viewer < editor < admin
+
+
+def test_permissions_are_checked_in_one_module_only():
+    found = [path for path in (ROOT / "fini_admin").rglob("*.py") if "PermissionDenied" in path.read_text()]
+    assert found == [ROOT / "fini_admin/web/permissions.py"]
 
 
 def test_a_permissions_name_says_area_noun_and_verb():

@@ -11,9 +11,10 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from fini_admin.audit.recording import Context
-from fini_admin.ingestion import queue, runs
-from fini_admin.ingestion.forecast import ENOUGH
+from fini_admin.ingestion.entries import enqueue
+from fini_admin.ingestion.kinds import registrations
 from fini_admin.ingestion.models import Item, ItemOutcome, Run, RunState, Stage
+from fini_admin.ingestion.runs.forecast import ENOUGH
 from fini_admin.people import invitations
 from fini_admin.sources import mirror
 from fini_admin.sources.mirror import Observation
@@ -147,7 +148,7 @@ def grow(made: Furnished) -> None:
     workspace = made.workspace
     seen = Observation("", datetime.now(UTC))
     more = mirror.ensure_sources(workspace, "zendesk", [str(uuid4()) for _ in range(NEW)], seen)
-    queue.enqueue(more, made.runs["register"])
+    enqueue(more, made.runs["register"])
     mirror.move_all(more, State.QUEUED, seen, "note")
     made.sources[1].history.model.objects.bulk_create(
         made.sources[1].history.model(
@@ -173,7 +174,7 @@ def grow(made: Furnished) -> None:
     for number in range(NEW):
         rows.answered(context)
         bodies = [one.body() for one in resources(made, 80 + number)]
-        runs.start_register(
+        registrations.start_register(
             **made.who, workspace=workspace, provider="zendesk", resources=bodies, then_ingest=False
         )
         people.member(workspace, "editor", f"more{number}@example.com")

@@ -10,7 +10,7 @@ from django.db import connection
 
 from fini_admin.audit import chain
 from fini_admin.audit.models import Entry
-from fini_admin.lib.keyring import UnknownKey
+from fini_admin.lib.keyring import UnknownKey, only_keys
 from fini_admin.workspaces import queries, vault
 from fini_admin.workspaces.keys import add_key, describe_key, switch_key, switch_off_key
 from fini_admin.workspaces.models import ApiKey, Workspace
@@ -102,6 +102,8 @@ def test_a_fingerprint_is_keyed_and_tells_nothing_of_the_key(acme, settings):
     key = people.key(acme)
     first = vault.fingerprints(people.KEY)
     assert first == [key.fingerprint]
+    with only_keys([b"n" * 32]):
+        assert vault.fingerprints(people.KEY) != first
     settings.ENCRYPTION_KEYS = [b"n" * 32]
     assert vault.fingerprints(people.KEY) != first
     assert people.KEY[-4:] not in str(key.fingerprint)

@@ -45,6 +45,13 @@ def test_the_encryption_keys_number_stands_in_front(settings):
     assert sealed()[:4] == keyring.key_number(settings.ENCRYPTION_KEYS[0])
 
 
+def test_what_stands_in_databases_opens(settings):
+    settings.ENCRYPTION_KEYS = [b"k" * 32]
+    stored = "d09dedf2000102030405060708090a0be629251d3117e37971918eb714cbed323f54c49609a8626607fe6b"
+    opened = vault.open_sealed(bytes.fromhex(stored), workspace=uuid.UUID(int=1), row=uuid.UUID(int=2))
+    assert opened.reveal() == "fini_stored"
+
+
 @pytest.mark.parametrize("place", ["workspace", "row"])
 def test_it_opens_for_no_other_row_or_workspace(place):
     where = {"workspace": WORKSPACE, "row": ROW} | {place: uuid.uuid4()}

@@ -15,7 +15,7 @@ from fini_admin.audit.transport import LONGEST_ADVICE
 from fini_admin.ingestion import budget
 from fini_admin.ingestion.engine import key_check, list_pages, settle, walk
 from fini_admin.ingestion.models import Budget, Schedule, Slot, Step, StepState, Verification, Watch, Worker
-from fini_admin.ingestion.queries import ALIVE, MARGIN
+from fini_admin.ingestion.runs.queries import ALIVE, MARGIN
 from fini_admin.lib import lease
 from fini_admin.lib.cache import delete_beyond_longest
 from fini_admin.sources.models import Source

@@ -1,4 +1,4 @@
-"""Who calls, and with which key: where a run's or a watch's call gets its context."""
+"""Which key a call goes out with and in whose name, and what its answer says of the key and the budget."""
 
 from contextlib import suppress
 from typing import Any
@@ -17,9 +17,9 @@ from fini_admin.workspaces.vault import SealBroken, Secret, open_key
 
 
 def settle(workspace: Workspace, done: Exchange[Any], *, reads: bool = False) -> Budget:
-    """What every answer begins with: the budget, locked and settled, and a refused key noted.
+    """Lock and settle the budget after a call, note the key's use, and mark it as refused where Fini refused it.
 
-    It is the key that the call went out with which was refused, and by now another may be live.
+    That is the key which the call went out with; by now another may be live. Returns the locked budget.
     """
     held = budget.lock_budget(workspace)
     budget.settle(held, done.call, done.sent_at, done.error)
@@ -42,7 +42,7 @@ class NoKey(Exception):
     """The workspace has no live key that Fini takes: its work waits for one."""
 
 
-def context_for(run: Run, *, owner: str, attempt: int = 1, reads: bool = False) -> Context:
+def context_for(run: Run, *, owner: str, attempt: int, reads: bool) -> Context:
     """The context of a call for a run; raises NoKey."""
     return context(
         run.workspace,

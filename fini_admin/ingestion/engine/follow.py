@@ -3,19 +3,19 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from django.db.models import Q
+from django.db.models import Max, Q
 
 from fini_admin.fini.external_ids import comparison_key, spellings
-from fini_admin.ingestion import queue
+from fini_admin.ingestion import reasons
 from fini_admin.ingestion.eligibility import GONE
 from fini_admin.ingestion.engine import split
-from fini_admin.ingestion.entries import close_entries, open_entries_of
-from fini_admin.ingestion.items import FOLLOWED, finish_items, move_items
+from fini_admin.ingestion.entries import close_entries, enqueue, open_entries_of, set_lanes, settle_states
 from fini_admin.ingestion.models import (
     NOT_ENDED,
     Item,
     ItemOutcome,
     Lane,
+    QueueEntry,
     Run,
     RunKind,
     RunState,
@@ -24,23 +24,29 @@ from fini_admin.ingestion.models import (
     StepState,
     Watch,
 )
-from fini_admin.ingestion.plans import STAGES, Action, ItemPlan, after_reading
+from fini_admin.ingestion.planning.plans import STAGES, Action, ItemPlan, after_reading
 from fini_admin.ingestion.reads import FIRST_GAP, request_read, watch_from
-from fini_admin.ingestion.runs import add_due_steps, finish_and_release
-from fini_admin.ingestion.steering import end_finished_runs
-from fini_admin.ingestion.steps import CARRIED, add_step
-from fini_admin.lib import lease
+from fini_admin.ingestion.runs.items import (
+    FOLLOWED,
+    STARTS_JOBS,
+    finish_and_release,
+    finish_items,
+    move_items,
+)
+from fini_admin.ingestion.runs.steering import end_finished_runs
+from fini_admin.ingestion.runs.steps import CARRIED, add_due_steps, add_step, close_step
 from fini_admin.lib.paging import chunks
 from fini_admin.lib.rows import update_rows
 from fini_admin.sources import mirror
 from fini_admin.sources.mirror import Observation
 from fini_admin.sources.models import Source
-from fini_admin.sources.states import ENDED, Before, State, has_trace
+from fini_admin.sources.states import ENDED, State, has_trace
 from fini_admin.workspaces.models import Workspace
 
 LONGEST_REST = timedelta(seconds=4)
 # How often a step goes out when each read-back says that Fini never took it.
-SENDS: dict[str, int] = {RunKind.INGEST: 5, RunKind.REFRESH: 5, RunKind.DELETE: 2}
+SENDS: dict[str, int] = {RunKind.INGEST: 5, RunKind.REFRESH: 5, RunKind.DELETE: 2, RunKind.WEB: 5}
+IS_GONE = "No longer in Fini"
 ASKED = (StepState.SENT, StepState.CHECK)
 AT_ONCE = 250  # so many names or sources a statement
 OUTCOMES = {State.USABLE: ItemOutcome.DONE, State.EMPTY: ItemOutcome.FAILED, State.FAILED: ItemOutcome.FAILED}
@@ -50,15 +56,7 @@ def follow_jobs(run: Run, items: list[Item], origin: Observation) -> None:
     """Follow the jobs of items that Fini accepted: close their queue entries and poll until each has its end."""
     now = datetime.now(UTC)
     mine = Source.objects.filter(pk__in=[item.source_id for item in items])
-    mine.update(sent_at=now, run=run.number, missed_walks=0)
-    sources = list(mine)
-    by_state: dict[State, list[Source]] = {}
-    for source in sources:
-        by_state.setdefault(mirror.next_state(source, queued=False, asking=False), []).append(source)
-    for state, moving in by_state.items():
-        mirror.move_all(moving, state, origin)
-        if state in ENDED:  # its end was seen before we knew that it was sent: nothing is left to follow
-            Source.objects.filter(pk__in=[source.pk for source in moving]).update(sent_at=None)
+    sources = mirror.mark_sent(mine, now, origin)
     close_entries(open_entries_of(sources), "sent")
     # One whose source went while the call was out has its end.
     move_items(run.pk, Item.objects.filter(pk__in=[item.pk for item in items]), Stage.FOLLOW)
@@ -95,8 +93,8 @@ def _paired_items(workspace: Workspace, sources: Sequence[Source]) -> list[Item]
     pairing = Item.objects.filter(stage=Stage.PAIR).select_related("run")
     keys = [source.pk for source in sources]
     names = {name for source in sources for name in spellings(source.provider, source.external_id) if name}
-    by_address = (item for item in pairing.filter(external_id__in=names) if item.source_id is None)
-    found = [*pairing.filter(source__in=keys), *by_address]
+    by_external_id = (item for item in pairing.filter(external_id__in=names) if item.source_id is None)
+    found = [*pairing.filter(source__in=keys), *by_external_id]
     mine = [item for item in found if item.run.workspace_id == workspace.pk and item.run.state in NOT_ENDED]
     return sorted(mine, key=lambda item: (item.run_id, item.position))
 
@@ -105,26 +103,53 @@ def pair_items(workspace: Workspace, sources: Sequence[Source]) -> None:
     """Match items with records on (provider, externalId), and set each item's lane (T1, T2)."""
     if not sources:
         return
-    by_place = {(source.provider, source.id_key): source for source in sources}
+    by_place: dict[tuple[str, str], list[Source]] = {}
+    for source in sources:
+        by_place.setdefault((source.provider, source.id_key), []).append(source)
     by_pk = {source.pk: source for source in sources}
     matched: list[Item] = []
     for item in _paired_items(workspace, sources):
-        source = by_pk.get(item.source_id or 0) or by_place.get(
-            (item.provider, comparison_key(item.provider, item.external_id))
-        )
-        if source:
-            item.source, item.external_id, item.provider = source, source.external_id, source.provider
+        place = item.provider, comparison_key(item.provider, item.external_id)
+        found = by_pk.get(item.source_id or 0) or _of_answer(item, by_place.get(place, []))
+        if found:
+            item.source, item.external_id, item.provider = found, found.external_id, found.provider
             matched.append(item)
     update_rows(matched, ["source", "external_id", "provider"])
-    queue.set_lanes(sources)
+    _enqueue_left_out(matched)
+    set_lanes(sources)
     for run in {item.run_id: item.run for item in matched}.values():
         _go_on_after_pairing(run, [item for item in matched if item.run_id == run.pk])
 
 
-def _go_on_after_pairing(run: Run, items: list[Item]) -> None:
-    """Move paired items on to ingestion, or end them where the run only registers.
+def _enqueue_left_out(matched: Sequence[Item]) -> None:
+    """What a registration made and its answer left out waits like the others, once its record is found (P3)."""
+    by_run: dict[Run, list[Source]] = {}
+    for item in matched:
+        if item.run.kind == RunKind.REGISTER and item.source and (item.source.run or 0) < item.run.number:
+            by_run.setdefault(item.run, []).append(item.source)
+    for run, sources in by_run.items():
+        # Opened for this run, or sent or taken out since: an older run may have had it, and sent it before it was read.
+        since = Q(opened_at__gte=run.created_at) | Q(closed_at__gte=run.created_at)
+        mine = QueueEntry.objects.filter(since, source__in=[one.pk for one in sources])
+        waited = set(mine.values_list("source_id", flat=True))
+        left_out = [one for one in sources if one.pk not in waited]
+        enqueue(left_out, run)
+        settle_states(left_out, Observation("", datetime.now(UTC), run.number))
 
-    Steps are cut when the walk is over: a send moves the list (T6).
+
+def _of_answer(item: Item, alike: Sequence[Source]) -> Source | None:
+    """Of the records with an item's external ID, in whichever spelling, the one that its run's answer named."""
+    return min(
+        alike,
+        key=lambda source: (source.run != item.run.number, source.external_id != item.external_id),
+        default=None,
+    )
+
+
+def _go_on_after_pairing(run: Run, items: list[Item]) -> None:
+    """Move paired items to *ingest*; in a run that only registers, end them as done.
+
+    Steps are cut when the walk ends, for a send reorders the list (T6).
     """
     if run.then_ingest or run.kind == RunKind.INGEST:
         mine = Item.objects.filter(pk__in=[item.pk for item in items])
@@ -153,27 +178,31 @@ def _go_on_after_reading(sources: Sequence[Source]) -> None:
 
 
 def end_unpaired(workspace: Workspace) -> None:
-    """End the items as unknown for which no record was found once every requested record was read (T1)."""
-    if Source.objects.filter(workspace=workspace, wanted_since__isnull=False).exists():
-        return
-    waiting = Item.objects.filter(run__workspace=workspace, run__state__in=NOT_ENDED, stage=Stage.PAIR)
+    """End the items as unknown for which no record was found once every record of their run was read (T1).
+
+    A source keeps the number of the latest run that registered it: what an earlier run alone waits for is not theirs.
+    """
+    wanted = Source.objects.filter(workspace=workspace, wanted_since__isnull=False)
+    latest = wanted.aggregate(Max("run"))["run__max"] or 0
+    runs = Run.objects.filter(workspace=workspace, state__in=NOT_ENDED, number__gt=latest)
+    waiting = Item.objects.filter(run__in=runs, stage=Stage.PAIR).exclude(source__in=wanted)
     keys = {comparison_key(*names) for names in waiting.values_list("provider", "external_id")}
     for some in chunks(sorted(keys), AT_ONCE):
-        found = Source.objects.filter(workspace=workspace, id_key__in=some)
+        read = Source.objects.filter(workspace=workspace, id_key__in=some, read_at__isnull=False)
+        found = read.exclude(state=State.GONE)
         for sources in chunks(list(found), AT_ONCE):
             pair_items(workspace, sources)
-    for run in Run.objects.filter(workspace=workspace, state__in=NOT_ENDED):
-        left = list(Item.objects.filter(run=run, stage=Stage.PAIR).only("source"))
+    for run in runs:
         finish_and_release(
             run,
-            left,
+            list(waiting.filter(run=run).only("source")),
             ItemOutcome.UNKNOWN,
-            "Fini registered the batch, but no record with this external ID was found",
+            reasons.NO_RECORD,
         )
 
 
 def plan_runs(workspace: Workspace) -> None:
-    """Cut what may be sent by now into steps. What a stopping run had not sent ends instead (steering.py)."""
+    """Cut what may be sent by now into steps. What a stopping run had not sent ends instead (runs/steering.py)."""
     going_on = Run.objects.filter(workspace=workspace, state__in=(RunState.RUNNING, RunState.PAUSED))
     for run in going_on:
         add_due_steps(run)
@@ -193,10 +222,10 @@ def _keep_up(sources: list[Source]) -> None:
 def _end_followed(sources: list[Source]) -> None:
     """Give the items that follow these sources the outcome of each source that has its end."""
     ended = {source.pk: source for source in sources if source.state in ENDED}
-    reasons: dict[tuple[ItemOutcome, str], list[int]] = {}
+    ends: dict[tuple[ItemOutcome, str], list[int]] = {}
     for source in ended.values():
-        reasons.setdefault((OUTCOMES[State(source.state)], _outcome_reason(source)), []).append(source.pk)
-    for (outcome, reason), pks in reasons.items():
+        ends.setdefault((OUTCOMES[State(source.state)], _outcome_reason(source)), []).append(source.pk)
+    for (outcome, reason), pks in ends.items():
         following = Item.objects.filter(source__in=pks, stage__in=FOLLOWED)
         for run in set(following.values_list("run", flat=True)):
             finish_items(run, following.filter(run=run), outcome, reason)
@@ -207,8 +236,8 @@ def _outcome_reason(source: Source) -> str:
     if source.state == State.USABLE:
         return ""
     if source.state == State.EMPTY:
-        return "Fini completed it and found nothing usable"
-    return f"Fini failed on it: {source.error}" if source.error else "Fini failed on it and did not say why"
+        return reasons.NOTHING_USABLE
+    return f"Fini failed on it: {source.error}" if source.error else reasons.NOT_SAID_WHY
 
 
 def source_gone(source: Source, origin: Observation) -> None:
@@ -246,6 +275,10 @@ def give_up_on(workspace: Workspace, sources: Sequence[Source], reason: str) -> 
     by_run: dict[Run, list[Item]] = {}
     for item in Item.objects.filter(waiting, source__in=[one.pk for one in sources]).select_related("run"):
         by_run.setdefault(item.run, []).append(item)
+    # What may have been sent waits in no queue: it would be sent again unread.
+    keys = {item.source_id for items in by_run.values() for item in items if item.stage in STARTS_JOBS}
+    may_be_sent = [one for one in sources if one.pk in keys]
+    close_entries(open_entries_of(may_be_sent), "sent")
     for run, items in by_run.items():
         finish_and_release(run, items, ItemOutcome.UNKNOWN, reason)
     resolve_checks(workspace)
@@ -253,7 +286,9 @@ def give_up_on(workspace: Workspace, sources: Sequence[Source], reason: str) -> 
 
 
 def _end_when_gone(item: Item) -> tuple[ItemOutcome, str]:
-    """What an item comes to whose source is not in Fini: that is what a delete is for."""
+    """The outcome, with its reason, of an item whose source is not in Fini: for a delete that is success."""
+    if item.stage == Stage.ASK:  # a sync asks just this
+        return ItemOutcome.DONE, IS_GONE
     if item.stage != Stage.DELETE:
         return ItemOutcome.FAILED, GONE
     asked = item.step is not None and item.step.state in ASKED
@@ -283,7 +318,7 @@ def _resolve_check(step: Step) -> None:
 
 
 def _resolve_deletion(step: Step, items: list[Item]) -> None:
-    """What is gone has its end already (source_gone); what is still there late enough was not deleted."""
+    """Settle a deletion: what is gone has its end already (source_gone), what is there late enough was not deleted."""
     if all(_read_late_enough(item.source, step) for item in items):
         _settle_not_done(step, items)
         return
@@ -295,7 +330,7 @@ def _resolve_deletion(step: Step, items: list[Item]) -> None:
 
 def _shows_trace(source: Source) -> bool:
     """Whether the record differs from what was stored before the send."""
-    return has_trace(source, Before(source.before_job, source.before_status, source.before_updated))
+    return has_trace(source, source.before)
 
 
 def _read_late_enough(source: Source | None, step: Step) -> bool:
@@ -326,15 +361,24 @@ def _settle_not_done(step: Step, items: list[Item]) -> None:
         Source.objects.filter(pk__in=[source.pk for source in sources]).update(sent_at=None)
         for source in sources:
             source.sent_at = None
-        queue.settle_states(sources, origin, "No trace of the call: it was not done")
+        settle_states(sources, origin, "No trace of the call: it was not done")
     if items and step.refusal and not _lost_what_was_gone(step):
         split.split_step(step, items, step.refusal)
         return
-    lease.give_back(Step.objects.filter(pk=step.pk), state=StepState.DONE)
-    if items and step.doubts >= SENDS[step.kind]:
-        finish_and_release(
-            step.run, items, ItemOutcome.FAILED, f"Sent {step.doubts} times, and Fini never took it"
-        )
+    close_step(step)
+    if items and sent_often_enough(step):
+        give_up_sending(step, items)
     elif items:
         root = step.root if step.refusal else None
         add_step(step.run, RunKind(step.kind), step.provider, items, root=root, after=step)
+
+
+def sent_often_enough(step: Step) -> bool:
+    """Whether a step that each read-back says Fini never took is not sent once more."""
+    return step.doubts >= SENDS[step.kind]
+
+
+def give_up_sending(step: Step, items: list[Item]) -> None:
+    """End the items of a step that was sent often enough."""
+    reason = f"Sent {step.doubts} times, and Fini never took it"
+    finish_and_release(step.run, items, ItemOutcome.FAILED, reason)

@@ -15,6 +15,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 
 from fini_admin.audit.names import By, Origin
 from fini_admin.audit.recording import Context, Superseded
@@ -24,6 +25,7 @@ from fini_admin.fini.errors import (
     BadRequest,
     FiniError,
     KeyRefused,
+    NotFound,
     ScopeMissing,
     Throttled,
     TimedOut,
@@ -32,7 +34,7 @@ from fini_admin.fini.errors import (
 from fini_admin.fini.routes import get_source, list_sources, write_probe
 from fini_admin.ingestion import budget, verifications
 from fini_admin.ingestion.engine import credentials
-from fini_admin.ingestion.models import Verification
+from fini_admin.ingestion.models import Budget, Verification
 from fini_admin.ingestion.wakeup import wake
 from fini_admin.lib import lease
 from fini_admin.lib.keyring import UnknownKey
@@ -109,7 +111,7 @@ def _comparison(key: ApiKey, progress: Progress) -> Question | None:
     if key.state == KeyState.LIVE:
         progress.same = key.same_workspace
         return None
-    if not progress.ids:
+    if not progress.read:
         return None
     ours = Source.objects.filter(workspace=key.workspace)
     if ours.filter(fini_id__in=progress.ids).exists():
@@ -120,13 +122,15 @@ def _comparison(key: ApiKey, progress: Progress) -> Question | None:
         progress.proofs = list(some[:PROOFS])
     if progress.proofs:
         return Question(get_source(progress.proofs[0]), key, _read_proof)
-    live = live_key(key.workspace)
+    live = live_key(key.workspace) if progress.ids else None
     if live is None or live.refused_at:
         return None
     return Question(list_sources(limit=HEAD), live, _read_live)
 
 
 def _read_list(progress: Progress, done: Exchange[Any]) -> None:
+    if isinstance(done.error, NotFound):  # no Fini answers here, and what does says nothing of the key
+        raise done.error
     progress.read, progress.ids = _allowed(done), sorted(_ids_of(done))
 
 
@@ -212,14 +216,21 @@ def advance(key_id: UUID, owner: str) -> None:
     What keeps a call from going out ends the verification, which says so: somebody waits for it.
     """
     row = Verification.objects.select_related("key__workspace").get(pk=key_id)
+    try:
+        _advance(row, owner)
+    except (LeaseLost, Superseded):
+        return
+
+
+def _advance(row: Verification, owner: str) -> None:
     if row.key.state == KeyState.OFF:
-        verifications.end(row, f"The key {row.key.label} is off for good. Nothing was asked.")
+        _end_unasked(row, owner, f"The key {row.key.label} is off for good. Nothing was asked.")
         return
     progress = Progress(**row.progress)
     asked = question(row.key, progress)
     if asked is None:
         with transaction.atomic():
-            budget.lock_budget(row.key.workspace)
+            _lock_held(row, owner)
             _complete(row, progress)
         return
     try:
@@ -230,17 +241,31 @@ def advance(key_id: UUID, owner: str) -> None:
             settle=partial(_settle, row, asked, progress),
         )
     except NOT_ASKED as error:
-        verifications.end(row, explained(error))
-    except (LeaseLost, Superseded):
-        return
+        _end_unasked(row, owner, explained(error))
+
+
+def _end_unasked(row: Verification, owner: str, error: str) -> None:
+    with transaction.atomic():
+        _lock_held(row, owner)
+        verifications.end(row, error)
+
+
+def _lock_held(row: Verification, owner: str) -> Budget:
+    """The budget, locked; raises LeaseLost where another process has the verification by now."""
+    held = budget.lock_budget(row.key.workspace)
+    if not _held(row, owner).exists():
+        raise LeaseLost
+    return held
+
+
+def _held(row: Verification, owner: str) -> QuerySet[Verification]:
+    return lease.held(Verification.objects.filter(pk=row.pk, ended_at=None, call=""), owner)
 
 
 def _claim(row: Verification, owner: str, call: str) -> None:
     """In the *asked* transaction: the lease is ours, the budget gives a slot."""
-    held = budget.lock_budget(row.key.workspace)
-    ours = lease.held(Verification.objects.filter(pk=row.pk, ended_at=None, call=""), owner)
-    if not ours.update(call=call):
-        raise LeaseLost
+    held = _lock_held(row, owner)
+    _held(row, owner).update(call=call)
     budget.take(held, call, urgent=True)
 
 

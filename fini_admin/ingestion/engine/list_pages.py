@@ -1,17 +1,20 @@
 """Pages of Fini's list, for whoever walks it: how many records each has, and what follows from a page (T6, T10)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from enum import Enum
 
 from fini_admin.audit.transport import Exchange
 from fini_admin.fini import routes
 from fini_admin.fini.client import Request
-from fini_admin.fini.errors import BadRequest, FiniError, NotUnderstood, TimedOut
+from fini_admin.fini.errors import BadRequest, FiniError, KeyRefused, NotFound, NotUnderstood, TimedOut
+from fini_admin.fini.retry import backoff, pause_before_retry
 from fini_admin.fini.wire import Document, ListPage
-from fini_admin.ingestion import queue
 from fini_admin.ingestion.engine import follow, web
-from fini_admin.ingestion.models import PAGE, Budget
+from fini_admin.ingestion.entries import queued_ids
+from fini_admin.ingestion.models import PAGE, Budget, Step
 from fini_admin.ingestion.reads import FIRST_GAP, watch_from
+from fini_admin.ingestion.runs.steps import send_again
 from fini_admin.lib.prepared import prepared
 from fini_admin.sources import mirror
 from fini_admin.sources.models import Source
@@ -21,7 +24,11 @@ from fini_admin.workspaces.models import Workspace
 LIGHT = 4 * 1024 * 1024
 # What Fini says when it takes no page of this size is not stated: a validation's answers may mean that, no others.
 ABOUT_LIMIT = (400, 422)
+# What a gateway says of an answer that is too large for it, or too late: a smaller one may pass. It may also be away.
+TOO_HEAVY = (502, 504)
 LIMITED = timedelta(minutes=10)
+# Seconds. No walk is put off for longer than what is stuck (walk.STUCK_EVERY).
+LONGEST_ASKED_FOR = 3_600.0
 JOB_STATES = (State.SENT, State.RUNNING)
 
 
@@ -39,7 +46,7 @@ _PAGE_SIZE = prepared(
 def take_over(workspace: Workspace, documents: Sequence[Document], origin: mirror.Observation) -> set[str]:
     """Store records and act on them (P3); returns the Fini IDs of the sources that changed by it."""
     ids = [document.id for document in documents]
-    found = mirror.observe(workspace, documents, origin, queued=queue.queued_ids(ids, workspace.pk))
+    found = mirror.observe(workspace, documents, origin, queued=queued_ids(ids, workspace.pk))
     follow.act_on_records(workspace, found.sources)
     web.find_records(workspace, documents)
     _follow_jobs_of_others(workspace, found.sources)
@@ -66,17 +73,49 @@ def grow(held: Budget, done: Exchange[ListPage], *, head: bool) -> None:
         Budget.objects.filter(pk=held.pk).update(page_size=min(limit, held.page_size * 2), page_limit=limit)
 
 
-def is_about_size(held: Budget, error: FiniError) -> bool:
-    """Whether Fini refused a page, asked for without a cursor, that may be too large for it."""
-    return type(error) is BadRequest and error.status in ABOUT_LIMIT and held.page_size > 1
+class FailedPage(Enum):
+    """Why a page failed, as far as it decides how the reading goes on."""
+
+    KEY = "the key: asked for again, with the key that is live by then"
+    CURSOR = "its cursor, whose record may be gone: the reading goes on elsewhere"
+    SIZE = "its size: by now pages of half of it are asked for"
+    OTHER = "something else: it is asked for later, or not again"
 
 
-def is_too_heavy(held: Budget, error: FiniError) -> bool:
-    """Whether a page came that was too large to be read, or not in time."""
-    return isinstance(error, NotUnderstood | TimedOut) and held.page_size > 1
+def why_failed(held: Budget, error: FiniError, *, cursor: str) -> FailedPage:
+    """Why a page that was asked for after `cursor` failed; if it was for its size, that is halved (T6, T10)."""
+    if isinstance(error, KeyRefused):
+        return FailedPage.KEY
+    if cursor and type(error) in (BadRequest, NotFound):
+        return FailedPage.CURSOR
+    refused = type(error) is BadRequest and error.status in ABOUT_LIMIT
+    heavy = isinstance(error, NotUnderstood | TimedOut) or error.status in TOO_HEAVY
+    if held.page_size > 1 and (refused or heavy):
+        _halve(held, refused=refused)
+        return FailedPage.SIZE
+    return FailedPage.OTHER
 
 
-def halve(held: Budget, *, refused: bool = False) -> None:
+def pause_for_size(error: FiniError, tries: int) -> float:
+    """Seconds until a smaller page is asked for after `tries` calls: of a gateway nobody knows if Fini is away."""
+    return backoff(tries - 1) if error.status in TOO_HEAVY else 1.0
+
+
+def as_asked(error: FiniError, seconds: float) -> float:
+    """Seconds to pause: longer where `Retry-After` asks for it, up to an hour (T7)."""
+    return max(seconds, min(error.retry_after or 0.0, LONGEST_ASKED_FOR))
+
+
+def wait_or_give_up(step: Step, error: FiniError, give_up: Callable[[], object]) -> None:
+    """Have a step's read of the list sent again later, or give up what it was for."""
+    pause = pause_before_retry(error, tries=step.tries, doubts=step.doubts, route="list")
+    if pause is not None:
+        send_again(step, pause)
+    else:
+        give_up()
+
+
+def _halve(held: Budget, *, refused: bool) -> None:
     """Ask for pages of half the size; of one that Fini `refused`, no larger ones for a while."""
     smaller = max(1, held.page_size // 2)
     limits = {"page_limit": smaller, "limited_until": datetime.now(UTC) + LIMITED} if refused else {}

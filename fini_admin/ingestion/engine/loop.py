@@ -2,9 +2,10 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -14,23 +15,15 @@ from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, When
 from fini_admin.audit import recording
 from fini_admin.audit.models import Head, OpenCall
 from fini_admin.audit.names import Origin
-from fini_admin.ingestion import budget, verifications
+from fini_admin.ingestion import budget, reasons, verifications
 from fini_admin.ingestion.engine import follow, key_check, send, walk
 from fini_admin.ingestion.engine.credentials import NoKey
-from fini_admin.ingestion.models import (
-    Budget,
-    RunKind,
-    Step,
-    StepState,
-    Verification,
-    Watch,
-    Worker,
-)
+from fini_admin.ingestion.models import Budget, RunKind, Step, StepState, Verification, Watch, Worker
 from fini_admin.ingestion.reads import watch_from
-from fini_admin.ingestion.steering import sendable
+from fini_admin.ingestion.runs.steering import sendable
 from fini_admin.lib import lease
 from fini_admin.lib.keyring import UnknownKey
-from fini_admin.lib.outage import outage_of
+from fini_admin.lib.outage import contained, outage_of
 from fini_admin.lib.prepared import prepared
 from fini_admin.sources import mirror
 from fini_admin.sources.models import Source
@@ -45,8 +38,6 @@ PAUSE = timedelta(seconds=10)
 LATER = timedelta(minutes=1)
 FORGOTTEN = timedelta(days=1)
 PORTION = 500  # sources a transaction
-NO_END = "No end after 24 hours"
-NEVER_SHOWN = "For a day neither Fini's list nor its ID told of its record"
 # What a person waits for: a crawl, or a discovery that no schedule started.
 WAITED_FOR = Q(kind__in=send.URGENT) & ~Q(run__origin=Origin.SCHEDULE)
 # What can wait for all else in its workspace: a page of a sync moves nothing.
@@ -83,7 +74,9 @@ def in_hand(
         if outage_of(error):
             raise
         log.exception("%s %s", table.__name__.lower(), number)
-        recover(number)
+        # Where another has the row by now, its call is under way.
+        if table._default_manager.filter(pk=number, owner__in=("", owner)).exists():
+            recover(number)
     finally:
         try:
             release(number, owner)
@@ -104,7 +97,7 @@ def closed(budget_path: str, now: datetime) -> Q:
 
 
 def due_watches(now: datetime) -> QuerySet[Watch]:
-    """Watches whose next page is due; steps go first, for a walk tells more after them."""
+    """Watches whose next page is due; steps go first while it is PATIENT, for a walk tells more after them."""
     free = lease.free(Watch.objects.filter(next_at__lte=now), now).filter(usable_key("workspace"))
     open_ = free.exclude(closed("workspace__budget__", now) | Q(workspace__budget__spent_until__gt=now))
     steps = Step.objects.exclude(SYNCS)
@@ -163,6 +156,11 @@ _VERIFICATION = prepared(
 _STEP = prepared(lambda now, workspace: _first(_next_step(now, workspace).exclude(SYNCS)))
 _ANY_STEP = prepared(lambda now, workspace: _first(_next_step(now, workspace)))
 _WATCH = prepared(lambda now, workspace: _first(due_watches(now).filter(workspace_id=workspace)))
+_WAITED_FOR = prepared(lambda now, workspace: _first(_next_step(now, workspace).filter(WAITED_FOR)))
+# A long run has a step due for as long as its calls take: without its turn the watch would see no end meanwhile.
+_OVERDUE = prepared(
+    lambda now, workspace: _first(due_watches(now).filter(workspace_id=workspace, next_at__lte=now - PATIENT))
+)
 
 
 def work(owner: str, stopping: threading.Event) -> bool:
@@ -176,14 +174,17 @@ def work(owner: str, stopping: threading.Event) -> bool:
 def work_once(workspace_id: UUID, owner: str) -> bool:
     """One piece of work in a workspace; False when nothing is due, or nothing may go out."""
     if found := _VERIFICATION(workspace_id):
-        return do_verification(found[0], owner)
+        return _do_verification(found[0], owner)
     try:
+        overdue = _OVERDUE(workspace_id) and not _WAITED_FOR(workspace_id)
+        if overdue and walk.take(workspace_id, owner):
+            return _do_watch(workspace_id, owner)
         if found := _STEP(workspace_id):
-            return do_step(found[0], owner)
+            return _do_step(found[0], owner)
         if _WATCH(workspace_id) and walk.take(workspace_id, owner):
-            return do_watch(workspace_id, owner)
+            return _do_watch(workspace_id, owner)
         if found := _ANY_STEP(workspace_id):
-            return do_step(found[0], owner)
+            return _do_step(found[0], owner)
     except budget.Spent as spent:
         Budget.objects.filter(pk=workspace_id).update(spent_until=spent.until)
     except (NoKey, UnknownKey) as error:
@@ -192,14 +193,14 @@ def work_once(workspace_id: UUID, owner: str) -> bool:
     return False
 
 
-def do_verification(key_id: UUID, owner: str) -> bool:
+def _do_verification(key_id: UUID, owner: str) -> bool:
     """Lease a verification and make its next call. It waits for nothing: it ends, and says why."""
     if verifications.take(key_id, owner):
         with in_hand(
             Verification,
             key_id,
             owner,
-            recover=recover_verification,
+            recover=_recover_verification,
             release=verifications.give_back,
             waits_for=(),
         ):
@@ -207,47 +208,47 @@ def do_verification(key_id: UUID, owner: str) -> bool:
     return True
 
 
-def do_step(step_id: int, owner: str) -> bool:
+def _do_step(step_id: int, owner: str) -> bool:
     """Lease a step and perform it."""
     if send.take(step_id, owner):
-        with in_hand(Step, step_id, owner, recover=recover_step, release=send.release):
+        with in_hand(Step, step_id, owner, recover=_recover_step, release=send.release):
             send.perform(step_id, owner)
     return True
 
 
-def do_watch(workspace_id: UUID, owner: str) -> bool:
+def _do_watch(workspace_id: UUID, owner: str) -> bool:
     """Make the next call of a leased watch."""
-    with in_hand(Watch, workspace_id, owner, recover=recover_watch, release=walk.release):
+    with in_hand(Watch, workspace_id, owner, recover=_recover_watch, release=walk.release):
         walk.advance(workspace_id, owner)
     return True
 
 
-def recover_verification(key_id: UUID) -> None:
+def _recover_verification(key_id: UUID) -> None:
     """A verification that failed here ends: its call is lost, and the page says so."""
     row = Verification.objects.select_related("key__workspace").get(pk=key_id)
     with transaction.atomic():
         budget.lock_budget(row.key.workspace)
         if row.call and OpenCall.objects.filter(call=row.call).exists():
-            recover_call(row.call, str(row.key.workspace_id), died=False)
+            _recover_call(row.call, str(row.key.workspace_id), died=False)
         verifications.end(row, key_check.FAILED_HERE)
 
 
-def recover_step(step_id: int) -> None:
+def _recover_step(step_id: int) -> None:
     """What this process failed on after it was sent: its call is lost, as if the process had died in it."""
     step = Step.objects.select_related("run").get(pk=step_id)
     if step.state == StepState.SENT:
         with transaction.atomic():
-            recover_call(step.call, str(step.run.workspace_id), died=False)
+            _recover_call(step.call, str(step.run.workspace_id), died=False)
     else:
         Step.objects.filter(pk=step_id).update(due_at=datetime.now(UTC) + PAUSE)
 
 
-def recover_watch(workspace_id: UUID) -> None:
+def _recover_watch(workspace_id: UUID) -> None:
     """The same for a page of a walk, which is asked for again after a pause."""
     call = Watch.objects.values_list("call", flat=True).get(workspace_id=workspace_id)
     if OpenCall.objects.filter(call=call).exists():
         with transaction.atomic():
-            recover_call(call, str(workspace_id), died=False)
+            _recover_call(call, str(workspace_id), died=False)
     Watch.objects.filter(workspace_id=workspace_id).update(next_at=datetime.now(UTC) + PAUSE)
 
 
@@ -257,38 +258,28 @@ def recover(owner: str | None = None) -> None:
     Each by itself: one that cannot be closed is logged, tried again after a while, and stops no other.
     """
     for call, chain in recording.calls_to_close(owner):
-        try:
-            with transaction.atomic():
-                recover_call(call, chain, died=True)
-        except recording.Superseded:
-            continue
-        except UnknownKey as error:
-            log.warning("call %s of %s: %s", call, chain, error)
-            postpone_call(call)
-        except Exception as error:  # a fault in one workspace must stop neither the clock nor the others
-            if outage_of(error):
-                raise
-            log.exception("call %s of %s", call, chain)
-            postpone_call(call)
+        later = partial(_postpone_call, call)
+        with (
+            contained(log, "call %s of %s", call, chain, recover=later),
+            suppress(recording.Superseded),
+            transaction.atomic(),
+        ):
+            _recover_call(call, chain, died=True)
 
 
 def reopen_calls() -> None:
     """Find the calls without an outcome whose open row was removed by hand; `recover` then closes them as lost."""
     for chain in Head.objects.order_by("chain").values_list("chain", flat=True):
-        try:
+        with contained(log, "open calls of %s", chain):
             ALL_ENDED[chain] = recording.restore_open_calls(chain, ALL_ENDED.get(chain, 0))
-        except Exception as error:  # a fault in one chain must stop neither the clock nor the others
-            if outage_of(error):
-                raise
-            log.exception("open calls of %s", chain)
 
 
-def postpone_call(call: str) -> None:
+def _postpone_call(call: str) -> None:
     """Nobody closes this call again every second."""
     lease.extend(OpenCall.objects.filter(call=call), LATER)
 
 
-def recover_call(call: str, chain: str, *, died: bool) -> None:
+def _recover_call(call: str, chain: str, *, died: bool) -> None:
     """One call: its outcome row, and its step or watch, in one transaction."""
     workspace = Workspace.objects.filter(pk=chain).first()
     if workspace:
@@ -340,43 +331,37 @@ def mark_stuck() -> None:
     """
     old = Source.objects.filter(sent_at__lt=datetime.now(UTC) - walk.STUCK_AFTER, state__in=BUSY)
     over = F("sent_at") + walk.STUCK_AFTER
-    looked = Q(read_at__gte=over) | Q(workspace__watch__whole_at__gte=over)
+    looked = (
+        Q(read_at__gte=over) | Q(workspace__watch__whole_at__gte=over) | Q(missed_walks__gte=walk.IN_VAIN)
+    )
     old = old.filter(looked, workspace__archived_at=None)
     _in_each_workspace(old, _mark_stuck)
 
 
 def _mark_stuck(workspace: Workspace, stuck: list[Source]) -> None:
-    mirror.move_all(stuck, State.STUCK, mirror.Observation("", datetime.now(UTC)), NO_END)
-    follow.give_up_on(workspace, stuck, NO_END)
+    # They are looked at hourly from now on, like what no walk has missed yet.
+    Source.objects.filter(pk__in=[one.pk for one in stuck]).update(missed_walks=0)
+    mirror.move_all(stuck, State.STUCK, mirror.Observation("", datetime.now(UTC)), reasons.NO_END)
+    follow.give_up_on(workspace, stuck, reasons.NO_END)
 
 
 def stop_waiting() -> None:
     """A record of which neither the list nor its ID told, though both were asked for a day, is not waited for."""
     since = datetime.now(UTC) - walk.STUCK_AFTER
-    unseen = Source.objects.filter(wanted_since__lt=since, missed_walks__gte=walk.MANY_WALKS)
+    unseen = Source.objects.filter(wanted_since__lt=since, missed_walks__gte=walk.IN_VAIN)
     _in_each_workspace(unseen, _stop_waiting)
 
 
 def _stop_waiting(workspace: Workspace, unseen: list[Source]) -> None:
     mine = Source.objects.filter(pk__in=[source.pk for source in unseen])
     mine.update(wanted_since=None, missed_walks=0)
-    follow.give_up_on(workspace, unseen, NEVER_SHOWN)
+    follow.give_up_on(workspace, unseen, reasons.NEVER_SHOWN)
     watch_from(workspace, datetime.now(UTC))
 
 
 def _in_each_workspace(sources: QuerySet[Source], act: Callable[[Workspace, list[Source]], None]) -> None:
     """Act on each workspace's own of these sources, at most PORTION at once, in a transaction that holds its budget."""
-    for workspace in workspaces_of(sources):
-        try:
-            with transaction.atomic():
-                budget.lock_budget(workspace)
-                act(workspace, list(sources.filter(workspace=workspace)[:PORTION]))
-        except Exception as error:  # a fault in one workspace must not stop the others
-            if outage_of(error):
-                raise
-            log.exception("sources in %s", workspace)
-
-
-def workspaces_of(sources: QuerySet[Source]) -> Iterable[Workspace]:
-    """The workspaces of these sources."""
-    return Workspace.objects.filter(pk__in=sources.values("workspace"))
+    for workspace in Workspace.objects.filter(pk__in=sources.values("workspace")):
+        with contained(log, "sources in %s", workspace), transaction.atomic():
+            budget.lock_budget(workspace)
+            act(workspace, list(sources.filter(workspace=workspace)[:PORTION]))

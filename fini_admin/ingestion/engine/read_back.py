@@ -4,32 +4,33 @@ A step *sync* of a run that is no sync, on the way of engine/sync_walk.py. It go
 were old before the call, and holds nothing back: what was sent is read back while its run is paused or stops.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from fini_admin.audit.transport import Exchange
 from fini_admin.fini.client import Request
-from fini_admin.fini.errors import BadRequest, FiniError, KeyRefused, NotFound
-from fini_admin.fini.retry import pause_before_retry
-from fini_admin.fini.wire import ListPage
+from fini_admin.fini.errors import FiniError
+from fini_admin.fini.routes import WEB
+from fini_admin.fini.wire import ListPage, time_text
+from fini_admin.ingestion import reasons
 from fini_admin.ingestion.engine import web
 from fini_admin.ingestion.engine.list_pages import (
+    FailedPage,
     grow,
-    halve,
-    is_about_size,
-    is_too_heavy,
     page_request,
+    pause_for_size,
     take_over,
+    wait_or_give_up,
+    why_failed,
 )
 from fini_admin.ingestion.engine.sync_walk import Place, after_page, without_cursor
-from fini_admin.ingestion.models import Budget, Run, Step, StepState
-from fini_admin.ingestion.web import WEB
-from fini_admin.lib import lease
+from fini_admin.ingestion.models import Budget, Run, Step
+from fini_admin.ingestion.runs.steps import close_step, send_again
 from fini_admin.sources.mirror import Observation
 
 # Records that were old by so much when the run began cannot be of its calls, whatever Fini's clock says.
 OLD = timedelta(days=1)
-LOST = "Fini's list does not get on, so that it is not known what became of this address"
 
 
 def request_of(step: Step) -> Request[ListPage]:
@@ -52,46 +53,34 @@ def settle_answer(step: Step, done: Exchange[Any]) -> None:
 def _is_old(run: Run, page: ListPage) -> bool:
     """Whether a page comes down to records that were there long before the run."""
     last = page.documents[-1].updated_at if page.documents else ""
-    return bool(last) and last < (run.created_at - OLD).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return bool(last) and last < time_text(run.created_at - OLD)
 
 
 def _go_on(step: Step, place: Place) -> None:
     Step.objects.filter(pk=step.pk).update(place=place.store(), tries=0, doubts=0)
     if place.is_lost:
-        _give_up(step, LOST)
+        _give_up(step, reasons.LIST_LOST)
     elif place.done or not web.is_waited_for(step.run):
-        _close(step)
+        close_step(step)
         web.after_reading(step.run, step.settle_after or step.run.created_at)
     else:
-        _again(step, 0)
+        send_again(step, 0)
 
 
 def settle_failed(step: Step, error: FiniError) -> None:
     """Go on after a failed call: elsewhere in the list, with smaller pages, or later (T6, T10)."""
     held, place = Budget.objects.get(pk=step.run.workspace_id), Place.load(step.place)
-    pause = pause_before_retry(error, tries=step.tries, doubts=step.doubts, route="list")
-    if isinstance(error, KeyRefused):
-        _again(step, 0)
-    elif place.cursor and type(error) in (BadRequest, NotFound):
-        _go_on(step, without_cursor(place))
-    elif is_about_size(held, error) or is_too_heavy(held, error):
-        halve(held, refused=is_about_size(held, error))
-        _again(step, 1)
-    elif pause is not None:
-        _again(step, pause)
-    else:
-        _give_up(step, f"What became of this address could not be read: {error}")
-
-
-def _again(step: Step, pause: float) -> None:
-    due = datetime.now(UTC) + timedelta(seconds=pause)
-    lease.give_back(Step.objects.filter(pk=step.pk), state=StepState.READY, due_at=due)
-
-
-def _close(step: Step) -> None:
-    lease.give_back(Step.objects.filter(pk=step.pk), state=StepState.DONE)
+    match why_failed(held, error, cursor=place.cursor):
+        case FailedPage.KEY:
+            send_again(step, 0)
+        case FailedPage.CURSOR:
+            _go_on(step, without_cursor(place))
+        case FailedPage.SIZE:
+            send_again(step, pause_for_size(error, step.tries))
+        case FailedPage.OTHER:
+            wait_or_give_up(step, error, partial(_give_up, step, f"{reasons.NOT_READ}: {error}"))
 
 
 def _give_up(step: Step, words: str) -> None:
-    _close(step)
+    close_step(step)
     web.give_up(step.run, words)

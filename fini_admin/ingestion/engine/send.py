@@ -11,26 +11,26 @@ from functools import partial
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from fini_admin.audit.recording import Superseded
 from fini_admin.audit.transport import Exchange, exchange
 from fini_admin.fini import routes
 from fini_admin.fini.client import Request
 from fini_admin.fini.errors import FiniError
-from fini_admin.fini.retry import is_doubt, may_be_repeated
+from fini_admin.fini.retry import is_away, is_doubt, may_be_repeated
 from fini_admin.fini.routes import InvalidRequest
 from fini_admin.ingestion import budget
-from fini_admin.ingestion.eligibility import TAKEN, why_not, why_not_deleted, why_not_refreshed
+from fini_admin.ingestion.eligibility import TAKEN, why_not, why_not_refreshed, why_not_sent
 from fini_admin.ingestion.engine import credentials, read_back, settle, sync, web
 from fini_admin.ingestion.engine.credentials import context_for
-from fini_admin.ingestion.holding import holders
 from fini_admin.ingestion.models import Item, ItemOutcome, Lane, QueueEntry, RunKind, Step, StepState
-from fini_admin.ingestion.runs import finish_and_release
-from fini_admin.ingestion.steering import end_finished_runs, may_send
-from fini_admin.ingestion.steps import CARRIED
+from fini_admin.ingestion.runs.items import finish_and_release, holders
+from fini_admin.ingestion.runs.steering import end_finished_runs, may_send
+from fini_admin.ingestion.runs.steps import CARRIED, close_step, send_again
 from fini_admin.lib import lease
 from fini_admin.lib.prepared import prepared
+from fini_admin.sources import mirror
 from fini_admin.sources.mirror import Observation
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import BUSY, State
@@ -59,26 +59,28 @@ def release(step_id: int, owner: str) -> None:
 def perform(step_id: int, owner: str) -> None:
     """Send a step that this process holds, and settle the outcome. Raises budget.Spent and NoKey before any call."""
     [step] = _STEP(step_id)
-    items = _without_ineligible(step, _items_of(step))
+    try:
+        _perform(step, owner)
+    except (StepChanged, Superseded):
+        return
+
+
+def _perform(step: Step, owner: str) -> None:
+    items = _without_ineligible(step, _items_of(step), owner)
     if not items and step.kind not in WITHOUT_ITEMS:
-        _close_empty(step)
+        _close_empty(step, owner)
         return
     try:
         request = request_of(step, items)
     except InvalidRequest as error:
-        _refuse_locally(step, items, str(error))
+        _refuse_locally(step, items, str(error), owner)
         return
-    reads = step.kind in READS
-    context = context_for(step.run, owner=owner, attempt=step.tries + 1, reads=reads)
-    try:
-        exchange(
-            request,
-            context,
-            claim=partial(_claim, step, items, owner),
-            settle=partial(_settle_step, step, items),
-        )
-    except (StepChanged, Superseded):
-        return
+    exchange(
+        request,
+        context_for(step.run, owner=owner, attempt=step.tries + 1, reads=step.kind in READS),
+        claim=partial(_claim, step, items, owner),
+        settle=partial(_settle_step, step, items),
+    )
 
 
 def _items_of(step: Step) -> list[Item]:
@@ -94,7 +96,7 @@ _ITEMS = prepared(
 )
 _SENT = prepared(
     lambda _, step, call: Step.objects.filter(pk=step, state=StepState.SENT, call=call).values_list(
-        "tries", "doubts"
+        "tries", "doubts", "aways"
     )
 )
 
@@ -136,20 +138,21 @@ def _wire_id(item: Item) -> str:
 
 
 def _fini_id(item: Item) -> str:
-    """What names the item's source to refresh and delete, for `web` as well."""
+    """The ID by which an item's source is refreshed or deleted, a web page too."""
     if item.source is None:
         raise InvalidRequest("the item has no source")
     return item.source.fini_id
 
 
-def _without_ineligible(step: Step, items: list[Item]) -> list[Item]:
+def _without_ineligible(step: Step, items: list[Item], owner: str) -> list[Item]:
     """These items less what became ineligible since the run was started: that ends, and says why."""
     reasons = {} if _may_be_repeated(step) else _ineligible_by_reason(step, items)
     if not reasons:
         return items
     with transaction.atomic():
-        budget.lock_budget(step.run.workspace)
-        for reason, ineligible in reasons.items():
+        _lock_held(step, owner)
+        # Anew under the lock: of two runs that were in each other's way, one may have ended by now.
+        for reason, ineligible in _ineligible_by_reason(step, _items_of(step)).items():
             finish_and_release(step.run, ineligible, ItemOutcome.SKIPPED, reason)
     return _items_of(step)
 
@@ -172,25 +175,36 @@ def _ineligible_by_reason(step: Step, items: list[Item]) -> dict[str, list[Item]
 def _why_not(step: Step, source: Source | None, queued: set[int], held: dict[int, int]) -> str:
     """Why a step may not carry a source; empty when it may. `queued`: its run has the entry; `held`: another has it."""
     if step.kind == RunKind.DELETE:
-        return why_not_deleted(source, held)
+        return why_not_sent(source, held)
     if step.kind == RunKind.INGEST:
         return why_not(source, queued, held)
     return why_not_refreshed(source, held) or ("" if source and source.pk in queued else TAKEN)
 
 
-def _close_empty(step: Step) -> None:
+def _lock_held(step: Step, owner: str) -> None:
+    """Lock the budget; raises StepChanged where another process has the step by now, and may have sent it."""
+    budget.lock_budget(step.run.workspace)
+    if not _held(step, owner).exists():
+        raise StepChanged
+
+
+def _held(step: Step, owner: str) -> QuerySet[Step]:
+    return lease.held(Step.objects.filter(pk=step.pk, state=StepState.READY), owner)
+
+
+def _close_empty(step: Step, owner: str) -> None:
     """End a step of which every item was skipped or refused."""
     with transaction.atomic():
-        budget.lock_budget(step.run.workspace)
-        lease.give_back(Step.objects.filter(pk=step.pk), state=StepState.DONE)
+        _lock_held(step, owner)
+        close_step(step)
         end_finished_runs(step.run.workspace)
 
 
-def _refuse_locally(step: Step, items: list[Item], reason: str) -> None:
+def _refuse_locally(step: Step, items: list[Item], reason: str, owner: str) -> None:
     """Refuse the items that break a rule checked here (T4); the rest of the step stays ready."""
     offenders = dict(_offending(step, items))
     with transaction.atomic():
-        budget.lock_budget(step.run.workspace)
+        _lock_held(step, owner)
         for item, problem in (offenders or dict.fromkeys(items, reason)).items():
             finish_and_release(step.run, [item], ItemOutcome.REFUSED, f"Not sent: {problem}")
 
@@ -207,7 +221,7 @@ def _offending(step: Step, items: list[Item]) -> Iterator[tuple[Item, str]]:
 
 
 def _name_in(step: Step, item: Item) -> str:
-    """What names an item's source in the step's call; empty where it has none."""
+    """The ID or address by which the step's call names an item's source; empty where it has none."""
     if item.source is None:
         return ""
     return item.source.wire_id if step.kind == RunKind.INGEST else item.source.fini_id
@@ -227,26 +241,36 @@ def _claim(step: Step, items: list[Item], owner: str, call: str) -> None:
     held = budget.lock_budget(step.run.workspace)
     if not may_send(step):
         raise StepChanged
-    ours = lease.held(Step.objects.filter(pk=step.pk, state=StepState.READY), owner)
-    if not ours.update(state=StepState.SENT, call=call, tries=F("tries") + 1, lease_until=None):
+    sent = {"state": StepState.SENT, "call": call, "tries": F("tries") + 1, "lease_until": None}
+    if not _held(step, owner).update(**sent):
         raise StepChanged
+    if step.kind == RunKind.REGISTER:
+        settle.note_registration(step, items)
     if step.kind == RunKind.WEB:
         if not web.claim(step, items):
             raise StepChanged
     elif not _may_be_repeated(step):
+        _check_lanes(items)
         _claim_sources(step, [item.source_id for item in items if item.source_id])
     budget.take(held, call, urgent=step.kind in URGENT)
 
 
+def _check_lanes(items: list[Item]) -> None:
+    """Raise StepChanged if an item changed its lane since the request was made: others have ingested it (T2)."""
+    lanes = dict(Item.objects.filter(pk__in=[item.pk for item in items]).values_list("pk", "lane"))
+    if any(lanes.get(item.pk) != item.lane for item in items):
+        raise StepChanged
+
+
 def _claim_sources(step: Step, keys: list[int]) -> None:
-    """None of these sources is busy, gone or another run's; how each stood before a job is kept (T3, P4)."""
+    """Keep how each source stood before its job (T3); raise StepChanged if one is busy, gone or another run's (P4)."""
     sources = Source.objects.filter(pk__in=keys)
     starts_jobs = step.kind != RunKind.DELETE
     mine = sources.filter(entries__run=step.run_id, entries__closed_at=None) if starts_jobs else sources
     if mine.exclude(state__in=(*BUSY, State.GONE)).count() != len(keys) or holders(keys, but=step.run):
         raise StepChanged
     if starts_jobs:
-        sources.update(before_job=F("job_id"), before_status=F("job_status"), before_updated=F("updated_at"))
+        mirror.note_before_send(sources)
 
 
 def _settle_step(step: Step, items: list[Item], done: Exchange[Any]) -> None:
@@ -257,10 +281,10 @@ def _settle_step(step: Step, items: list[Item], done: Exchange[Any]) -> None:
     sent = _SENT(step.pk, done.call)
     if not sent:
         raise Superseded(done.call)
-    [(step.tries, step.doubts)] = sent
+    [(step.tries, step.doubts, step.aways)] = sent
     step.state = StepState.SENT
     if reader_failed:
-        settle.retry_later(step, 0)
+        send_again(step, 0)
     elif done.error:
         _settle_failed(step, items, done.error, done.call)
     elif step.kind == RunKind.SYNC and sync.is_sync(step):
@@ -273,8 +297,10 @@ def _settle_step(step: Step, items: list[Item], done: Exchange[Any]) -> None:
 
 
 def _settle_failed(step: Step, items: list[Item], error: FiniError, call: str) -> None:
-    if is_doubt(error, "list" if step.kind == RunKind.SYNC else step.kind):
+    if is_doubt(error, step.route):
         settle.note_doubt(step)
+    elif is_away(error, step.route):
+        settle.note_away(step)
     if step.kind == RunKind.SYNC and not sync.is_sync(step):
         read_back.settle_failed(step, error)
     elif step.kind == RunKind.SYNC:
@@ -285,7 +311,7 @@ def _settle_failed(step: Step, items: list[Item], error: FiniError, call: str) -
 
 def _may_be_repeated(step: Step) -> bool:
     """Whether a step's call may be sent again after an unknown outcome (T3)."""
-    return may_be_repeated("list" if step.kind == RunKind.SYNC else step.kind)
+    return may_be_repeated(step.route)
 
 
 def settle_lost_call(step: Step, call: str, *, died: bool) -> None:
@@ -294,7 +320,7 @@ def settle_lost_call(step: Step, call: str, *, died: bool) -> None:
     A death says nothing about the step: what may be repeated is repeated at once, however often (P3).
     """
     if died and _may_be_repeated(step):
-        settle.retry_later(step, 0, in_doubt=True)
+        send_again(step, 0, in_doubt=True)
         Step.objects.filter(pk=step.pk).update(tries=F("tries") - 1)
     else:
         _settle_failed(step, _items_of(step), FiniError("the process that sent it failed or ended"), call)

@@ -6,17 +6,21 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.db.models import OuterRef, Q
 
 from fini_admin.audit.transport import Exchange
 from fini_admin.fini.errors import FiniError, KeyRefused, NotFound, ScopeMissing
 from fini_admin.fini.errors import Outcome as CallOutcome
+from fini_admin.fini.external_ids import comparison_key
 from fini_admin.fini.retry import may_be_repeated, pause_before_retry
+from fini_admin.fini.routes import WEB
 from fini_admin.fini.wire import Deleted, IdLists
-from fini_admin.ingestion import discovery_remarks, queue
+from fini_admin.ingestion import reasons
 from fini_admin.ingestion.eligibility import NO_ROUTE
 from fini_admin.ingestion.engine import split, web
 from fini_admin.ingestion.engine.follow import follow_jobs, sources_gone
-from fini_admin.ingestion.items import move_items
+from fini_admin.ingestion.entries import enqueue, settle_states
+from fini_admin.ingestion.kinds import discovery_remarks
 from fini_admin.ingestion.models import (
     NOT_CONNECTED,
     Item,
@@ -29,13 +33,14 @@ from fini_admin.ingestion.models import (
     Watch,
 )
 from fini_admin.ingestion.reads import request_read
-from fini_admin.ingestion.runs import add_due_steps, finish_and_release
+from fini_admin.ingestion.runs.items import finish_and_release, is_under_way, move_items
+from fini_admin.ingestion.runs.steps import add_due_steps, close_step, send_again
 from fini_admin.lib import lease
 from fini_admin.lib.paging import CHUNK
 from fini_admin.sources import mirror
 from fini_admin.sources.mirror import Observation
 from fini_admin.sources.models import Source
-from fini_admin.sources.states import State
+from fini_admin.sources.states import MOVED, State
 
 GRACE = timedelta(seconds=5)
 # What is about the provider, the body or the key concerns every batch alike (T4). Whole phrases, for a refusal may
@@ -55,17 +60,17 @@ def settle_accepted(step: Step, items: list[Item], done: Exchange[Any]) -> None:
     """Settle a step that Fini accepted, by its kind."""
     origin = Observation(done.call, done.asked_at, step.run.number)
     if step.kind == RunKind.DISCOVER:
-        discover_accepted(step, done.value)
+        _discover_accepted(step, done.value)
     elif step.kind == RunKind.CRAWL:
         web.crawl_accepted(step, done.value or [])
     elif step.kind == RunKind.WEB:
-        web.answered(step, items, _ids_of(done), origin)
+        web.web_accepted(step, items, _ids_of(done), origin)
     elif step.kind == RunKind.REGISTER:
-        register_accepted(step, items, _ids_of(done), origin)
+        _register_accepted(step, items, _ids_of(done), origin)
     elif step.kind == RunKind.DELETE:
-        delete_accepted(step, items, done.value or Deleted([], []), origin)
+        _delete_accepted(step, items, done.value or Deleted([], []), origin)
     else:
-        jobs_accepted(step, items, _ids_of(done), origin)
+        _jobs_accepted(step, items, _ids_of(done), origin)
 
 
 def _ids_of(done: Exchange[IdLists | list[str]]) -> list[str]:
@@ -73,11 +78,7 @@ def _ids_of(done: Exchange[IdLists | list[str]]) -> list[str]:
     return list(dict.fromkeys(done.value.all if isinstance(done.value, IdLists) else done.value or []))
 
 
-def _close_step(step: Step, **fields: object) -> None:
-    lease.give_back(Step.objects.filter(pk=step.pk), state=StepState.DONE, **fields)
-
-
-def discover_accepted(step: Step, listing: Any) -> None:
+def _discover_accepted(step: Step, listing: Any) -> None:
     """Store a provider's listing: each leaf becomes a done item; what could not be listed is kept with the run."""
     run = step.run
     mirror.store_listing(run.workspace, step.provider, listing.nodes, run.number)
@@ -93,37 +94,70 @@ def discover_accepted(step: Step, listing: Any) -> None:
     Run.objects.filter(pk=run.pk).update(
         total=len(leaves), done=len(leaves), left_out=discovery_remarks.remarks_to_store(listing.remarks)
     )
-    _close_step(step)
+    close_step(step)
 
 
-def register_accepted(step: Step, items: list[Item], ids: list[str], origin: Observation) -> None:
+def _register_accepted(step: Step, items: list[Item], ids: list[str], origin: Observation) -> None:
     """Make a queued source of every ID that came back (P3), and request its record, which tells what it is (T1)."""
     run = step.run
     sources = mirror.ensure_sources(run.workspace, step.provider, ids, origin, state=State.QUEUED)
-    queue.enqueue(sources, run)
+    enqueue(sources, run)
+    _forget_times(sources)
     held = [source for source in sources if (source.run, source.state) != (run.number, State.QUEUED)]
     Source.objects.filter(pk__in=[source.pk for source in held]).update(run=run.number)
-    queue.settle_states(held, origin)
+    settle_states(held, origin)
     move_items(run.pk, Item.objects.filter(pk__in=[item.pk for item in items]), Stage.PAIR, step=step)
     request_read(run.workspace, sources, datetime.now(UTC))
-    _close_step(step)
+    close_step(step)
 
 
-def jobs_accepted(step: Step, items: list[Item], ids: list[str], origin: Observation) -> None:
-    """What Fini says it took, to ingest or to refresh, is followed; what it left out is read back first (T4)."""
+def note_registration(step: Step, items: list[Item]) -> None:
+    """In the *asked* transaction of a registration: it moves the time of these records, also if its answer is lost.
+
+    Until they are read, that time is no trace of a send (mirror.note_before_send).
+    """
+    workspace, keys = step.run.workspace, {comparison_key(step.provider, item.external_id) for item in items}
+    mine = Source.objects.filter(workspace=workspace, provider=step.provider, id_key__in=keys)
+    known = list(mine.exclude(state=State.GONE).only("pk", "wanted_since"))
+    _forget_times(known)
+    if unread := [source for source in known if source.wanted_since is None]:
+        request_read(workspace, unread, datetime.now(UTC))
+
+
+def _forget_times(sources: list[Source]) -> None:
+    """The time of these records, moved by a registration of ours, is no trace of a send whose job was not seen yet."""
+    mine = Source.objects.filter(pk__in=[source.pk for source in sources])
+    no_end_seen = Q(state__in=(State.UNKNOWN, State.SENT)) | is_under_way(OuterRef("pk"))
+    mine.filter(no_end_seen).update(before_updated=MOVED)
+
+
+def _jobs_accepted(step: Step, items: list[Item], ids: list[str], origin: Observation) -> None:
+    """What Fini says it took, to ingest or to refresh, is followed; what it left out is read back first (T4).
+
+    What it names besides is read. Where that may be of an address that it left out, the address is not sent again.
+    """
     named = set(ids)
     sources = mirror.ensure_sources(step.run.workspace, step.provider, ids, origin)
-    urls = {source.original_url for source in sources if source.provider == "web"}
+    mine = {item.source_id for item in items}
+    others = [source for source in sources if source.read_at is None and source.pk not in mine]
+    if others:
+        request_read(step.run.workspace, others, datetime.now(UTC))
+    urls = {source.original_url for source in sources if source.provider == WEB}
     took = [
         item
         for item in items
         if item.source and (item.source.fini_id in named or item.source.original_url in urls)
     ]
     follow_jobs(step.run, took, origin)
-    _check_left_out(step, items, took, origin)
+    left = [item for item in items if item not in took]
+    if left and others and step.provider == WEB:
+        finish_and_release(step.run, left, ItemOutcome.UNKNOWN, reasons.ANOTHER_ID)
+        close_step(step)
+    else:
+        _check_left_out(step, items, took, origin)
 
 
-def delete_accepted(step: Step, items: list[Item], deleted: Deleted, origin: Observation) -> None:
+def _delete_accepted(step: Step, items: list[Item], deleted: Deleted, origin: Observation) -> None:
     """What Fini says it deleted is gone, and kept with the step; what it left out is read back first (T3)."""
     named = {document.id for document in deleted.documents}
     told = {"sources": deleted.documents, "articles": deleted.articles}
@@ -131,8 +165,8 @@ def delete_accepted(step: Step, items: list[Item], deleted: Deleted, origin: Obs
         deleted={name: [asdict(one) for one in ones] for name, ones in told.items()}
     )
     going = [item for item in items if item.source and item.source.fini_id in named]
-    note = f"Deleted in run {step.run.number}"
-    sources_gone([item.source for item in going if item.source], origin, note)
+    gone = Source.objects.filter(workspace=step.run.workspace, fini_id__in=named)
+    sources_gone(list(gone), origin, f"Deleted in run {step.run.number}")
     _check_left_out(step, items, going, origin)
 
 
@@ -144,7 +178,7 @@ def _check_left_out(step: Step, items: list[Item], named: list[Item], origin: Ob
         note = "Fini's answer left it out"
         _check_by_reading(step, left, settle_after=_work_over_at(), note=note, call=origin.call)
     else:
-        _close_step(step)
+        close_step(step)
 
 
 def longest_work() -> timedelta:
@@ -159,14 +193,20 @@ def _work_over_at() -> datetime:
 
 def settle_failed(step: Step, items: list[Item], error: FiniError, *, call: str) -> None:
     """Retry, read back, split or give up after a failed call, as its outcome allows."""
-    pause = pause_before_retry(error, tries=step.tries, doubts=step.doubts, route=step.kind)
+    pause = pause_before_retry(
+        error, tries=step.tries, doubts=step.doubts, aways=step.aways, route=step.route
+    )
     if isinstance(error, KeyRefused):
-        retry_later(step, 0)
+        send_again(step, 0)
     elif pause is not None:
-        retry_later(step, pause, in_doubt=error.outcome is CallOutcome.UNKNOWN)
+        doubt = {"in_doubt": True} if error.outcome is CallOutcome.UNKNOWN else {}
+        send_again(step, pause, **doubt)
     elif error.outcome is CallOutcome.REFUSED:
         _settle_refused(step, items, error, call=call)
-    elif error.outcome is CallOutcome.UNKNOWN and not may_be_repeated(step.kind):
+    elif error.outcome is CallOutcome.UNKNOWN and not may_be_repeated(step.route):
+        # What is sent again after the reading waits as long as Fini asked for (T7).
+        asked_for = timedelta(seconds=error.retry_after or 0.0)
+        Step.objects.filter(pk=step.pk).update(due_at=datetime.now(UTC) + asked_for)
         _check_by_reading(step, items, settle_after=_work_over_at(), note=str(error), call=call)
     else:
         _give_up(step, items, error)
@@ -178,11 +218,10 @@ def note_doubt(step: Step) -> None:
     Step.objects.filter(pk=step.pk).update(doubts=step.doubts)
 
 
-def retry_later(step: Step, pause: float, *, in_doubt: bool = False) -> None:
-    """Send the same call again after `pause` seconds; `in_doubt`: it may have been done already."""
-    values: dict[str, object] = {"due_at": datetime.now(UTC) + timedelta(seconds=pause)}
-    values |= {"in_doubt": True} if in_doubt else {}
-    lease.give_back(Step.objects.filter(pk=step.pk), state=StepState.READY, **values)
+def note_away(step: Step) -> None:
+    """Count a call to which a gateway said that Fini is away."""
+    step.aways += 1
+    Step.objects.filter(pk=step.pk).update(aways=step.aways)
 
 
 def _give_up(step: Step, items: list[Item], error: FiniError) -> None:
@@ -190,7 +229,7 @@ def _give_up(step: Step, items: list[Item], error: FiniError) -> None:
     _keep_error(step, error)
     outcome = ItemOutcome.UNKNOWN if error.outcome is CallOutcome.UNKNOWN else ItemOutcome.FAILED
     finish_and_release(step.run, items, outcome, str(error))
-    _close_step(step)
+    close_step(step)
 
 
 def _settle_refused(step: Step, items: list[Item], error: FiniError, *, call: str) -> None:
@@ -200,7 +239,7 @@ def _settle_refused(step: Step, items: list[Item], error: FiniError, *, call: st
         _refuse_all(step, items, error, NO_ROUTE[step.kind])
     elif step.kind in (RunKind.DISCOVER, RunKind.CRAWL) or concerns_all(error):
         _refuse_all(step, items, error)
-    elif not may_be_repeated(step.kind):
+    elif not may_be_repeated(step.route):
         now = datetime.now(UTC)
         Step.objects.filter(pk=step.pk).update(refusal=str(error))
         _check_by_reading(step, items, settle_after=now, note=str(error), call=call)
@@ -222,10 +261,16 @@ def _refuse_all(step: Step, items: list[Item], error: FiniError, no_route: str =
     _keep_error(step, error, reason)
     alike = Step.objects.filter(run=run, kind=step.kind, state=StepState.READY)
     alike = alike if no_route else alike.filter(provider=step.provider)
-    waiting = list(Item.objects.filter(step__in=alike).exclude(stage=Stage.ENDED).only("source"))
-    finish_and_release(run, [*items, *waiting], ItemOutcome.REFUSED, reason)
+    waiting = Item.objects.filter(step__in=alike).exclude(stage=Stage.ENDED).only("source")
+    unsure = reasons.IN_DOUBT_AND_REFUSED.format(reason)
+    for in_doubt, outcome, said in (
+        (True, ItemOutcome.UNKNOWN, unsure),
+        (False, ItemOutcome.REFUSED, reason),
+    ):
+        mine = items if step.in_doubt == in_doubt else []
+        finish_and_release(run, [*mine, *waiting.filter(step__in_doubt=in_doubt)], outcome, said)
     alike.update(state=StepState.DONE, refusal=reason)
-    _close_step(step, refusal=reason)
+    close_step(step, refusal=reason)
     add_due_steps(run)
 
 
@@ -248,7 +293,7 @@ def _check_by_reading(step: Step, items: list[Item], *, settle_after: datetime, 
     yet (engine/web.py).
     """
     if step.kind == RunKind.WEB:
-        web.not_known(step, settle_after=settle_after)
+        web.web_in_doubt(step, settle_after=settle_after)
         return
     sources = [item.source for item in items if item.source]
     now = datetime.now(UTC)

@@ -5,14 +5,13 @@ from collections.abc import Sequence
 
 from django.db.models import F
 
-from fini_admin.ingestion.models import Budget, Item, ItemOutcome, RunKind, Step, StepState
-from fini_admin.ingestion.runs import finish_and_release
-from fini_admin.ingestion.steps import add_step
-from fini_admin.lib import lease
+from fini_admin.ingestion.models import Budget, Item, ItemOutcome, RunKind, Step
+from fini_admin.ingestion.reasons import LOOKED_AT
+from fini_admin.ingestion.runs.items import finish_and_release
+from fini_admin.ingestion.runs.steps import add_step, close_step
 from fini_admin.lib.paging import chunks
 
 MOST_CALLS = 40
-LOOKED_AT = 2_000  # a refusal may be as long as an answer, and quotes without an end are slow to find
 # A refusal may quote a title, and a title may say anything.
 QUOTED = re.compile(r"""(?<!\w)(["'`]).*?\1(?!\w)|“.*?”|‘.*?’(?!\w)|«.*?»""", re.DOTALL)
 TOO_MANY = re.compile(r"(?:no more|not more|more|at most|maximum of|up to)\D{0,12}(\d+)", re.IGNORECASE)
@@ -22,7 +21,7 @@ def split_step(step: Step, items: Sequence[Item], refusal: str) -> None:
     """Cut a refused step in two; refuse its item if it has one, or all of them once MOST_CALLS are spent on it."""
     root = step.root or step
     limit = _stated_limit(refusal)
-    lease.give_back(Step.objects.filter(pk=step.pk), state=StepState.DONE, refusal=refusal)
+    close_step(step, refusal=refusal)
     if limit and limit < len(items):
         Budget.objects.filter(workspace=step.run.workspace_id).update(batch_limit=limit)
         parts = list(chunks(items, limit))
@@ -35,7 +34,14 @@ def split_step(step: Step, items: Sequence[Item], refusal: str) -> None:
         root_of_parts = root
         Step.objects.filter(pk=root.pk).update(splits=F("splits") + len(parts))
     for part in parts:
-        add_step(step.run, RunKind(step.kind), step.provider, part, root=root_of_parts)
+        add_step(
+            step.run,
+            RunKind(step.kind),
+            step.provider,
+            part,
+            root=root_of_parts,
+            in_doubt=step.in_doubt,
+        )
 
 
 def _calls_spent(root: Step) -> int:

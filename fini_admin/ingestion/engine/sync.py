@@ -4,31 +4,33 @@ A source is *gone* only when it was absent from two passes over the list and Fin
 """
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from fini_admin.audit.transport import Exchange
 from fini_admin.fini import routes
 from fini_admin.fini.client import Request
-from fini_admin.fini.errors import BadRequest, FiniError, KeyRefused, NotFound
-from fini_admin.fini.retry import pause_before_retry
+from fini_admin.fini.errors import FiniError, KeyRefused, NotFound
 from fini_admin.fini.wire import Document, ListPage
-from fini_admin.ingestion.engine import follow, settle
+from fini_admin.ingestion.engine import follow
+from fini_admin.ingestion.engine.awaited import WALKS_BEFORE_GET
+from fini_admin.ingestion.engine.follow import IS_GONE
 from fini_admin.ingestion.engine.list_pages import (
+    FailedPage,
     grow,
-    halve,
-    is_about_size,
-    is_too_heavy,
     page_request,
+    pause_for_size,
     take_over,
+    wait_or_give_up,
+    why_failed,
 )
 from fini_admin.ingestion.engine.sync_walk import Place, after_page, one_more_pass, without_cursor
-from fini_admin.ingestion.engine.walk import WALKS_BEFORE_GET
-from fini_admin.ingestion.items import finish_items
-from fini_admin.ingestion.models import Budget, Item, ItemOutcome, Run, RunKind, Stage, Step, StepState
+from fini_admin.ingestion.models import Budget, Item, ItemOutcome, Run, RunKind, Stage, Step
 from fini_admin.ingestion.reads import request_read
-from fini_admin.lib import lease
+from fini_admin.ingestion.runs.items import finish_items
+from fini_admin.ingestion.runs.steps import close_step, send_again
 from fini_admin.lib.paging import CHUNK, chunks
 from fini_admin.sources.mirror import Observation
 from fini_admin.sources.models import Source
@@ -36,7 +38,6 @@ from fini_admin.sources.states import State
 from fini_admin.workspaces.models import Workspace
 
 NEW, CHANGED, NOT_LISTED = "New here", "Changed", "The list did not show it, and by its ID Fini has it"
-IS_GONE = "No longer in Fini"
 LOST = (
     "Fini's list does not get on: page after page begins at its head again. What was read is kept; a sync may be"
     " repeated safely."
@@ -137,16 +138,16 @@ def _go_on(step: Step, place: Place) -> None:
     if place.done:
         _ask_or_end(step)
     else:
-        settle.retry_later(step, 0)
+        send_again(step, 0)
 
 
 def _ask_or_end(step: Step) -> None:
     """Ask for the next record by its ID; end the step if none is left."""
     if _asked(step.run).exists():
         Step.objects.filter(pk=step.pk).update(tries=0, doubts=0)
-        settle.retry_later(step, 0)
+        send_again(step, 0)
     else:
-        lease.give_back(Step.objects.filter(pk=step.pk), state=StepState.DONE)
+        close_step(step)
 
 
 def _missing(run: Run) -> QuerySet[Source]:
@@ -165,8 +166,10 @@ def _record_read(step: Step, record: Document, origin: Observation) -> None:
 
 def _end_asked(step: Step, outcome: ItemOutcome, reason: str) -> Source | None:
     """Give the ID that was asked for its outcome, unless it has one, and go on with the next one."""
-    left = _asked(step.run)
-    item = (left if step.asks is None else left.filter(pk=step.asks)).first()
+    # A stop skips what was asked for, and the answer counts all the same.
+    open_or_stopped = Q(outcome=None) | Q(outcome=ItemOutcome.SKIPPED)
+    items = Item.objects.filter(open_or_stopped).select_related("source")
+    item = (_asked(step.run) if step.asks is None else items.filter(pk=step.asks)).first()
     if item:
         finish_items(step.run_id, Item.objects.filter(pk=item.pk), outcome, reason)
     _ask_or_end(step)
@@ -175,25 +178,33 @@ def _end_asked(step: Step, outcome: ItemOutcome, reason: str) -> Source | None:
 
 def settle_failed(step: Step, error: FiniError, origin: Observation) -> None:
     """Go on after a failed call: elsewhere in the list, with smaller pages, later, or without the ID (T6, T10)."""
-    held, place = Budget.objects.get(pk=step.run.workspace_id), Place.load(step.place)
-    asked = _asks_for_one(step)
-    if asked and isinstance(error, NotFound):
-        source = _end_asked(step, ItemOutcome.DONE, IS_GONE)
-        if source:
-            follow.source_gone(source, origin)
-    elif isinstance(error, KeyRefused):
-        settle.retry_later(step, 0)
-    elif not asked and place.cursor and type(error) in (BadRequest, NotFound):
-        _have_read_by_id(step.run.workspace, place.cursor)
-        _go_on(step, without_cursor(place))
-    elif not asked and is_about_size(held, error):
-        halve(held, refused=True)
-        settle.retry_later(step, 0)
-    elif not asked and is_too_heavy(held, error):
-        halve(held)
-        settle.retry_later(step, 1)
+    if _asks_for_one(step):
+        _record_failed(step, error, origin)
     else:
-        _wait_or_give_up(step, error, asked=asked)
+        _page_failed(step, error)
+
+
+def _record_failed(step: Step, error: FiniError, origin: Observation) -> None:
+    if isinstance(error, KeyRefused):
+        send_again(step, 0)
+    elif not isinstance(error, NotFound):
+        wait_or_give_up(step, error, partial(_end_asked, step, ItemOutcome.UNKNOWN, str(error)))
+    elif source := _end_asked(step, ItemOutcome.DONE, IS_GONE):
+        follow.source_gone(source, origin)
+
+
+def _page_failed(step: Step, error: FiniError) -> None:
+    held, place = Budget.objects.get(pk=step.run.workspace_id), Place.load(step.place)
+    match why_failed(held, error, cursor=place.cursor):
+        case FailedPage.KEY:
+            send_again(step, 0)
+        case FailedPage.CURSOR:
+            _have_read_by_id(step.run.workspace, place.cursor)
+            _go_on(step, without_cursor(place))
+        case FailedPage.SIZE:
+            send_again(step, pause_for_size(error, step.tries))
+        case FailedPage.OTHER:
+            wait_or_give_up(step, error, partial(_give_up, step, str(error), type(error).__name__))
 
 
 def _have_read_by_id(workspace: Workspace, fini_id: str) -> None:
@@ -203,17 +214,7 @@ def _have_read_by_id(workspace: Workspace, fini_id: str) -> None:
     Source.objects.filter(pk__in=[source.pk for source in sources]).update(missed_walks=WALKS_BEFORE_GET)
 
 
-def _wait_or_give_up(step: Step, error: FiniError, *, asked: bool) -> None:
-    pause = pause_before_retry(error, tries=step.tries, doubts=step.doubts, route="list")
-    if pause is not None:
-        settle.retry_later(step, pause)
-    elif asked:
-        _end_asked(step, ItemOutcome.UNKNOWN, str(error))
-    else:
-        _give_up(step, str(error), type(error).__name__)
-
-
 def _give_up(step: Step, words: str, kind: str) -> None:
     """End the sync where it stands: what was read stays, and nothing counts as gone."""
     Run.objects.filter(pk=step.run_id).update(error=words, error_kind=kind)
-    lease.give_back(Step.objects.filter(pk=step.pk), state=StepState.DONE)
+    close_step(step)

@@ -10,7 +10,7 @@ further up, and only without any of these at the head again.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple, Self
 
 from fini_admin.fini.wire import Document
@@ -32,7 +32,7 @@ class SeenRecord(NamedTuple):
 class Place:
     """Where a sync stands between two calls.
 
-    `anchors`: records to go on after, the last one first tried. `mark`: the head of the list when the pass before
+    `anchors`: records to go on after, the last of them first. `mark`: the head of the list when the pass before
     began; None in the first pass. `top`: the same of this pass. `pages`: how many this pass has read. `empty_after`:
     after which record a page was empty.
     """
@@ -44,7 +44,7 @@ class Place:
     pages: int = 0
     restarts: int = 0
     empty_after: str = ""
-    done: bool = field(default=False)
+    done: bool = False
 
     @classmethod
     def load(cls, stored: dict[str, Any] | None) -> Self:
@@ -85,9 +85,9 @@ def after_page(place: Place, documents: Sequence[Document], *, has_more: bool) -
 
 
 def _after_nothing(place: Place) -> Place:
-    """Nothing follows the cursor's record: Fini does not know it, or the list ends there although more was announced.
+    """Go on after an empty page: Fini does not know the cursor's record, or the list ends there despite `has_more`.
 
-    The page before tells: where it leads to the same record again, that is the end.
+    The read goes on from the anchor before; where that leads to the same cursor again, the list has ended.
     """
     if place.empty_after == place.cursor:
         return _next_pass(place)

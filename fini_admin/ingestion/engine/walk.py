@@ -6,6 +6,7 @@ last seen: by the page after the newest of them, however deep in the list. What 
 by its ID; 404 then means *gone*. With nothing followed and nothing requested there are no calls.
 """
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -15,27 +16,51 @@ from django.db import transaction
 from django.db.models import Exists, F, Min, OuterRef, Q, QuerySet
 from django.db.models.functions import Greatest
 
+from fini_admin.audit.models import OpenCall
 from fini_admin.audit.names import By, Origin
 from fini_admin.audit.recording import ERROR_LIMIT, Context, Superseded
 from fini_admin.audit.transport import Exchange, exchange
 from fini_admin.fini import routes
-from fini_admin.fini.errors import BadRequest, FiniError, KeyRefused, NotFound, Throttled, Unreachable
+from fini_admin.fini.client import Request
+from fini_admin.fini.errors import (
+    BadRequest,
+    FiniError,
+    KeyRefused,
+    NotFound,
+    NotUnderstood,
+    Throttled,
+    TimedOut,
+    Unreachable,
+)
+from fini_admin.fini.retry import backoff
 from fini_admin.fini.wire import Document, ListPage
 from fini_admin.ingestion import budget
 from fini_admin.ingestion.engine import credentials, follow, web
+from fini_admin.ingestion.engine.awaited import (
+    FEW,
+    MANY_WALKS,
+    TO_BE_SEEN,
+    WALKS_BEFORE_GET,
+    hidden_from_walks,
+    may_come,
+    must_be_seen,
+    read_in_walk,
+    stuck_lately,
+)
 from fini_admin.ingestion.engine.credentials import context
 from fini_admin.ingestion.engine.list_pages import (
+    FailedPage,
+    as_asked,
     grow,
-    halve,
-    is_about_size,
-    is_too_heavy,
     page_request,
+    pause_for_size,
     take_over,
+    why_failed,
 )
-from fini_admin.ingestion.models import PAGE, Budget, Item, Stage, StepState, Watch
-from fini_admin.ingestion.queries import oldest_running
+from fini_admin.ingestion.models import PAGE, Budget, Watch
 from fini_admin.ingestion.reads import FIRST_GAP
-from fini_admin.ingestion.steering import end_finished_runs
+from fini_admin.ingestion.runs.queries import oldest_running
+from fini_admin.ingestion.runs.steering import end_finished_runs
 from fini_admin.lib import lease
 from fini_admin.lib.prepared import prepared
 from fini_admin.sources import counts, mirror
@@ -49,11 +74,10 @@ QUIET = timedelta(seconds=60)
 WHOLE_EVERY = timedelta(minutes=5)
 STUCK_AFTER = timedelta(hours=24)
 STUCK_EVERY = timedelta(hours=1)
-LOOKED_AT_STUCK = timedelta(hours=24)
-FEW = 3
-WALKS_BEFORE_GET = 2
-MANY_WALKS = 6
-GAPS = {True: 8.0, False: 60.0}
+# As `missed_walks`: after a day its ID was asked for once more, and did not tell of it either.
+IN_VAIN = 1_000
+# Seconds between two walks at most, while something is young and after.
+GAP_YOUNG, GAP_OLD = 8.0, 60.0
 
 
 class WatchTaken(Exception):
@@ -72,40 +96,34 @@ def release(workspace_id: UUID, owner: str) -> None:
 def advance(workspace_id: UUID, owner: str) -> None:
     """Make one call of a watch that this process holds. Raises budget.Spent and NoKey before any call."""
     [watch] = _WATCH(workspace_id)
-    wanted = _asked_by_id(watch)
-    claim = partial(_claim_watch, watch, owner)
     try:
-        if wanted:
-            exchange(
-                routes.get_source(wanted.fini_id),
-                _call_context(watch, owner),
-                claim=claim,
-                settle=partial(_settle_record, watch, wanted),
-            )
-        elif newest := _newest_of_batch(watch):
-            exchange(
-                page_request(watch.workspace, newest.fini_id),
-                _call_context(watch, owner),
-                claim=claim,
-                settle=partial(_settle_page_after, watch, newest),
-            )
-        elif _TO_BE_SEEN(watch.workspace_id):
-            exchange(
-                page_request(watch.workspace, watch.cursor),
-                _call_context(watch, owner),
-                claim=claim,
-                settle=partial(_settle_page, watch),
-            )
+        if call := _next_call(watch):
+            request, settle = call
+            mine = _call_context(watch, owner)
+            exchange(request, mine, claim=partial(_claim_watch, watch, owner), settle=settle)
         else:
-            _stop_walking(watch)
+            _stop_walking(watch, owner)
     except (WatchTaken, Superseded):
         return
 
 
-def _stop_walking(watch: Watch) -> None:
+def _next_call(watch: Watch) -> tuple[Request[Any], Callable[[Exchange[Any]], None]] | None:
+    """The request whose turn it is, and what settles its answer; None when there is nothing to be seen."""
+    if wanted := _asked_by_id(watch):
+        return routes.get_source(wanted.fini_id), partial(_settle_record, watch, wanted)
+    if newest := _newest_of_batch(watch):
+        return page_request(watch.workspace, newest.fini_id), partial(_settle_page_after, watch, newest)
+    if TO_BE_SEEN(watch.workspace_id):
+        return page_request(watch.workspace, watch.cursor), partial(_settle_page, watch)
+    return None
+
+
+def _stop_walking(watch: Watch, owner: str) -> None:
     """Settle what the last walk left, and make no calls until something is followed again."""
     with transaction.atomic():
         budget.lock_budget(watch.workspace)
+        if not _held(watch, owner).exists():
+            raise WatchTaken
         watch.refresh_from_db()
         _end_walk(watch, complete=True)
 
@@ -128,10 +146,15 @@ def _call_context(watch: Watch, owner: str) -> Context:
 def _claim_watch(watch: Watch, owner: str, call: str) -> None:
     """In the *asked* transaction: check the lease and take a slot of the budget (P4)."""
     held = budget.lock_budget(watch.workspace)
-    ours = lease.held(Watch.objects.filter(pk=watch.pk), owner)
-    if not ours.update(call=call, lease_until=lease.until()):
+    if not _held(watch, owner).update(call=call, lease_until=lease.until()):
         raise WatchTaken
     budget.take(held, call, urgent=False)
+
+
+def _held(watch: Watch, owner: str) -> QuerySet[Watch]:
+    """The watch, if this process still holds it and no seat of it has a call under way."""
+    under_way = Exists(OpenCall.objects.filter(call=OuterRef("call")))
+    return lease.held(Watch.objects.filter(~under_way, pk=watch.pk), owner)
 
 
 def _settle_call(watch: Watch, done: Exchange[Any], *, of_one: bool = False) -> Budget:
@@ -155,7 +178,7 @@ def _settle_page(watch: Watch, done: Exchange[ListPage]) -> None:
     ids = [document.id for document in done.value.documents]
     if watch.walk_started is None:
         _begin_walk(watch, done.asked_at)
-    repeated = Source.objects.filter(_read_in_walk(watch), workspace=watch.workspace, fini_id__in=ids)
+    repeated = Source.objects.filter(read_in_walk(watch), workspace=watch.workspace, fini_id__in=ids)
     fresh = len(set(ids)) - (repeated.count() if watch.pages else 0)
     news = bool(take_over(watch.workspace, done.value.documents, _origin_of(watch, done)))
     watch.pages += 1
@@ -174,53 +197,14 @@ def _begin_walk(watch: Watch, asked_at: datetime) -> None:
 
 
 def _origin_of(watch: Watch, done: Exchange[Any]) -> mirror.Observation:
-    """What told of a record: this call, made for the oldest run that is going on."""
+    """Where the records of a call come from: the call, and the oldest run that is going on."""
     run = oldest_running(watch.workspace)
     return mirror.Observation(done.call, done.asked_at, run.number if run else None)
 
 
-def _must_be_seen(watch: Watch) -> QuerySet[Source]:
-    """The sources whose record this walk has to show: all followed ones, and those whose read is requested by now."""
-    now = datetime.now(UTC)
-    return Source.objects.filter(_followed(now) | Q(wanted_since__lte=now), workspace=watch.workspace_id)
-
-
-def _followed(now: datetime) -> Q:
-    return Q(sent_at__isnull=False) & (~Q(state=State.STUCK) | _stuck_lately(now))
-
-
-def _to_be_seen(now: datetime, workspace: UUID) -> QuerySet[Source, Any]:
-    """A source whose record a walk has to show, now or later."""
-    found = Source.objects.filter(_followed(now) | Q(wanted_since__isnull=False), workspace=workspace)
-    return found.values_list("pk")[:1]
-
-
-_TO_BE_SEEN = prepared(_to_be_seen)
 _WATCH = prepared(
     lambda _, workspace: Watch.objects.select_related("workspace").filter(workspace_id=workspace)
 )
-
-
-def _stuck_lately(now: datetime) -> Q:
-    """Condition: stuck for less than a day, in which it is looked at once an hour."""
-    return Q(state=State.STUCK, state_since__gt=now - LOOKED_AT_STUCK)
-
-
-def _read_in_walk(watch: Watch) -> Q:
-    """Condition: read by this walk. A read time in the future comes from a clock that was ahead and does not count."""
-    return Q(read_at__gte=watch.walk_started, read_at__lte=datetime.now(UTC))
-
-
-def _hidden_from_walks(watch: Watch) -> QuerySet[Source]:
-    """The sources to ask for by ID: several walks did not show them, and they are few or it went on for long.
-
-    What may have been deleted is expected to be missing, and only its ID tells: it is asked for however many there are.
-    """
-    missed = _must_be_seen(watch).filter(missed_walks__gte=WALKS_BEFORE_GET)
-    if missed.count() <= FEW:
-        return missed
-    deleting = Item.objects.filter(source=OuterRef("pk"), stage=Stage.DELETE, step__state=StepState.CHECK)
-    return missed.filter(Q(missed_walks__gte=MANY_WALKS) | Exists(deleting))
 
 
 def _asked_by_id(watch: Watch) -> Source | None:
@@ -230,7 +214,7 @@ def _asked_by_id(watch: Watch) -> Source | None:
     """
     if watch.walk_started or watch.tries:
         return None
-    return _hidden_from_walks(watch).order_by("-missed_walks", "pk").first()
+    return hidden_from_walks(watch).order_by("-missed_walks", "pk").first()
 
 
 def _newest_of_batch(watch: Watch) -> Source | None:
@@ -271,7 +255,7 @@ def _go_on_or_end(watch: Watch, page: ListPage, *, news: bool, fresh: int) -> No
     since_before = Q(wanted_since__lte=watch.walk_started) | Q(
         wanted_since=None, sent_at__lte=watch.walk_started
     )
-    unseen = _must_be_seen(watch).filter(since_before).exclude(_read_in_walk(watch))
+    unseen = must_be_seen(watch).filter(since_before).exclude(read_in_walk(watch))
     left = len(unseen.values_list("pk")[: FEW + 1])  # more than a few are not counted (P7)
     deep = watch.whole or unseen.filter(wanted_since__isnull=False).exists()
     if not left:
@@ -284,7 +268,10 @@ def _go_on_or_end(watch: Watch, page: ListPage, *, news: bool, fresh: int) -> No
         unseen.update(missed_walks=Greatest(F("missed_walks") + 1, WALKS_BEFORE_GET))
         _end_walk(watch, complete=True)
     elif not fresh:
-        # The cursor's record moved to the head, and only the head shows what moved there (T6).
+        # The cursor's record moved to the head, and only the head shows what moved there (T6). Walk after walk it may
+        # as well be a list that does not get on: what that hides is asked for by its ID in the end.
+        if watch.cut_short:
+            unseen.update(missed_walks=F("missed_walks") + 1)
         _end_walk(watch, complete=False, cut_short=True)
     elif not news and not deep:
         _end_walk(watch, complete=False)
@@ -303,7 +290,7 @@ def _end_walk(watch: Watch, *, complete: bool, cut_short: bool = False) -> None:
         watch.whole_at = now if watch.whole else watch.whole_at
     recent = Q(sent_at__gt=now - YOUNG) | Q(wanted_since__gt=now - YOUNG)
     young = Source.objects.filter(recent, workspace=watch.workspace).exists()
-    watch.gap = FIRST_GAP if watch.had_news else min(watch.gap * 1.5, GAPS[young])
+    watch.gap = FIRST_GAP if watch.had_news else min(watch.gap * 1.5, GAP_YOUNG if young else GAP_OLD)
     watch.news_at = now if watch.had_news else watch.news_at
     watch.walk_started, watch.restarts, watch.cut_short = None, 0, cut_short
     watch.error, watch.error_kind = "", ""
@@ -319,9 +306,9 @@ def _next_walk(watch: Watch, now: datetime) -> datetime | None:
         times.append(max(wanted, now + timedelta(seconds=watch.gap if wanted <= now else 0)))
     if mine.filter(sent_at__isnull=False).exclude(state=State.STUCK).exists():
         times.append(now + timedelta(seconds=watch.gap))
-    elif mine.filter(_stuck_lately(now), sent_at__isnull=False).exists():
+    elif mine.filter(stuck_lately(now), sent_at__isnull=False).exists():
         times.append(now + STUCK_EVERY)
-    if _hidden_from_walks(watch).exists():
+    if hidden_from_walks(watch).exists():
         times.append(now)
     return min(times) if times else None
 
@@ -337,31 +324,41 @@ def _page_failed(watch: Watch, held: Budget, error: FiniError) -> None:
     if max(watch.tries, watch.restarts) >= FEW and not isinstance(error, KeyRefused | Throttled):
         # A refused key and a wish to slow down are told of already.
         watch.error, watch.error_kind = str(error)[:ERROR_LIMIT], type(error).__name__
-    if isinstance(error, KeyRefused):
-        _pause_watch(watch, 0.0)
-    elif isinstance(error, BadRequest) and watch.cursor:
-        _back_to_head(watch)
-    elif is_about_size(held, error):
-        halve(held, refused=True)
-        _save_place(watch, cursor="", next_at=datetime.now(UTC))
-    elif is_too_heavy(held, error):
-        halve(held)
-        _pause_watch(watch, 1.0)
-    else:
-        _pause_watch(watch, _backoff(watch.tries))
+    match why_failed(held, error, cursor=watch.cursor):
+        case FailedPage.KEY:
+            _pause_watch(watch, 0.0)
+        case FailedPage.CURSOR if watch.restarts > 2 * FEW:
+            _pass_over(watch)
+        case FailedPage.CURSOR:
+            _back_to_head(watch)
+        case FailedPage.SIZE:
+            _pause_watch(watch, pause_for_size(error, watch.tries + 1))
+        case FailedPage.OTHER if isinstance(error, NotUnderstood | TimedOut) and watch.tries >= FEW:
+            _pass_over(watch)
+        case FailedPage.OTHER:
+            _pause_watch(watch, as_asked(error, backoff(watch.tries)))
+
+
+def _pass_over(watch: Watch) -> None:
+    """A page of one record cannot be read, or none after a cursor: what that hides is asked for by its ID (T6, T10)."""
+    unseen = must_be_seen(watch)
+    if watch.walk_started:
+        unseen = unseen.exclude(read_in_walk(watch))
+    # A few a round, those missed for longest: after an outage all others are read page by page again (T7).
+    few = list(unseen.order_by("-missed_walks", "read_at", "pk").values_list("pk", flat=True)[: 2 * FEW])
+    asked_next = Q(pk__in=few) | Q(missed_walks__lt=MANY_WALKS - 1)
+    unseen.filter(asked_next).update(missed_walks=F("missed_walks") + 1)
+    watch.tries, told = 0, {"error": watch.error, "error_kind": watch.error_kind}
+    _end_walk(watch, complete=False)
+    Watch.objects.filter(pk=watch.pk).update(**told)
 
 
 def _back_to_head(watch: Watch) -> None:
     """Begin again at the head: the cursor's record is gone or the page too large. Without a cursor Fini says which."""
-    pause = _backoff(watch.restarts) if watch.restarts >= FEW else 0.0
+    pause = backoff(watch.restarts) if watch.restarts >= FEW else 0.0
     watch.restarts += 1
     watch.walk_started, watch.cut_short, watch.cursor = None, True, ""
     _pause_watch(watch, pause)
-
-
-def _backoff(times: int) -> float:
-    """Seconds to pause after `times` failures, at most a minute."""
-    return min(60.0, 2.0 ** min(times, 6))
 
 
 def _pause_watch(watch: Watch, seconds: float) -> None:
@@ -375,20 +372,25 @@ def _settle_record(watch: Watch, source: Source, done: Exchange[Document]) -> No
     _settle_call(watch, done, of_one=True)
     if done.value:
         take_over(watch.workspace, [done.value], _origin_of(watch, done))
-        _end_walk(watch, complete=True)
-    elif isinstance(done.error, NotFound):
+        _end_walk(watch, complete=False)
+    elif isinstance(done.error, NotFound) and not may_come(source):
         follow.source_gone(source, _origin_of(watch, done))
-        _end_walk(watch, complete=True)
+        _end_walk(watch, complete=False)
     elif isinstance(done.error, KeyRefused):
         _pause_watch(watch, 0.0)
     else:
-        _not_shown(source, done.error or FiniError())
-        _pause_watch(watch, watch.gap)
+        error = done.error or FiniError()
+        _not_shown(source, error)
+        _pause_watch(watch, as_asked(error, watch.gap))
 
 
 def _not_shown(source: Source, error: FiniError) -> None:
-    """A record that its ID did not show either: one that was asked for a day is not waited for (loop.stop_waiting)."""
+    """A record that its ID did not show either: one that was asked for a day is not waited for (loop.stop_waiting).
+
+    Nobody waits for what is stuck any more: it is looked at again when that is due.
+    """
     long_since = datetime.now(UTC) - STUCK_AFTER
     told = not isinstance(error, Throttled | Unreachable)
-    in_vain = told and source.wanted_since is not None and source.wanted_since < long_since
-    Source.objects.filter(pk=source.pk).update(missed_walks=MANY_WALKS if in_vain else 0)
+    asked_since = source.wanted_since or (None if source.state == State.STUCK else source.sent_at)
+    in_vain = told and asked_since is not None and asked_since < long_since
+    Source.objects.filter(pk=source.pk).update(missed_walks=IN_VAIN if in_vain else 0)

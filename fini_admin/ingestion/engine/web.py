@@ -8,74 +8,46 @@ redirect. What is not found so is looked for in the list; an address of a call t
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from django.db.models import F, Max, Q, QuerySet
+from django.db.models import Max, OuterRef, Q, QuerySet
 
-from fini_admin.fini.same_address import address_key
-from fini_admin.fini.wire import ADDRESS, Document, shortened
+from fini_admin.fini.routes import WEB
+from fini_admin.fini.same_address import address_key, loose_key
+from fini_admin.fini.wire import ADDRESS, Document, shortened, time_text
+from fini_admin.ingestion import reasons
 from fini_admin.ingestion.eligibility import held_by
 from fini_admin.ingestion.engine import follow, split
-from fini_admin.ingestion.items import move_items
-from fini_admin.ingestion.models import (
-    NOT_ENDED,
-    Item,
-    ItemOutcome,
-    Run,
-    RunKind,
-    Stage,
-    Step,
-    StepState,
-)
+from fini_admin.ingestion.kinds.web import IN_FLIGHT, addresses_in_flight, is_same, named, pages_in_fini
+from fini_admin.ingestion.kinds.web_addresses import address_fault, twins_among, why_left_out
+from fini_admin.ingestion.models import NOT_ENDED, Item, ItemOutcome, Run, RunKind, Stage, Step, StepState
 from fini_admin.ingestion.reads import request_read
-from fini_admin.ingestion.runs import add_due_steps, finish_and_release
-from fini_admin.ingestion.steering import end_finished_runs
-from fini_admin.ingestion.steps import add_step
-from fini_admin.ingestion.web import (
-    IN_FLIGHT,
-    WEB,
-    addresses_in_flight,
-    is_same,
-    named,
-    pages_in_fini,
-)
-from fini_admin.ingestion.web_addresses import address_fault, loose_key, twins_among, why_left_out
+from fini_admin.ingestion.runs.items import finish_and_release, is_under_way, move_items
+from fini_admin.ingestion.runs.steering import end_finished_runs
+from fini_admin.ingestion.runs.steps import add_due_steps, add_step, close_step
 from fini_admin.lib import lease
 from fini_admin.lib.paging import CHUNK
 from fini_admin.sources import mirror
 from fini_admin.sources.mirror import Observation
 from fini_admin.sources.models import Source
-from fini_admin.sources.states import Before, State, has_trace
+from fini_admin.sources.states import State, has_trace
 from fini_admin.workspaces.models import Workspace
 
-SENDS = 5
 # Fini's clock may be behind ours by so much, and a record of a call still counts as newer than the call.
 CLOCKS_DIFFER = timedelta(hours=1)
 NAMED = 3
-JOINED = (
-    "Fini took the call and has no record of this address: it may have made it one with another address, or left it"
-    " out. It was not sent again"
-)
-OTHERS = "Fini took the call and keeps this page under another address, one of"
-MAYBE_OTHERS = (
-    "No answer came, and Fini has no record of this address, but records came in meanwhile that may be of it:"
-)
-HALF_DONE = (
-    "No answer came. Fini has other addresses of the same call and no record of this one: it may have made it one with"
-    " another. It was not sent again"
-)
 
 
 def ineligible(step: Step, items: Sequence[Item]) -> dict[str, list[Item]]:
     """The addresses that may not be sent any more, by reason: in Fini by now, or with another run."""
     known = pages_in_fini(step.run.workspace, [item.external_id for item in items])
     flying = addresses_in_flight(step.run.workspace, but=step.run, sent=True)
-    reasons: dict[str, list[Item]] = {}
+    left_out: dict[str, list[Item]] = {}
     for item in items:
         there, holder = known.get(item.external_id), flying.get(address_key(item.external_id))
         if there and is_same(there, item.external_id):
-            reasons.setdefault(f"In Fini already: {named(there)}", []).append(item)
+            left_out.setdefault(f"In Fini already: {named(there)}", []).append(item)
         elif holder:
-            reasons.setdefault(held_by(holder), []).append(item)
-    return reasons
+            left_out.setdefault(held_by(holder), []).append(item)
+    return left_out
 
 
 def claim(step: Step, items: Sequence[Item]) -> bool:
@@ -85,9 +57,9 @@ def claim(step: Step, items: Sequence[Item]) -> bool:
     alike = Source.objects.filter(
         workspace=step.run.workspace, provider=WEB, address_key__in=_keys(items), sent_at=None
     )
-    alike.update(before_job=F("job_id"), before_status=F("job_status"), before_updated=F("updated_at"))
-    newest = Source.objects.filter(workspace=step.run.workspace).aggregate(Max("updated_at"))
-    place = {"asked": datetime.now(UTC).isoformat(), "newest": newest["updated_at__max"] or ""}
+    mirror.note_before_send(alike.filter(~is_under_way(OuterRef("pk"))))
+    times = Source.objects.filter(workspace=step.run.workspace).values_list("updated_at", flat=True)
+    place = {"asked": datetime.now(UTC).isoformat(), "newest": times.order_by("-updated_at").first() or ""}
     Step.objects.filter(pk=step.pk).update(place=place)
     return True
 
@@ -124,7 +96,7 @@ def crawl_accepted(step: Step, found: Sequence[str]) -> None:
         done=0 if run.then_ingest else len(addresses) - left,
         crawl=wish | {"returned": len(found)},
     )
-    _close(step)
+    close_step(step)
     add_due_steps(run)
 
 
@@ -145,20 +117,13 @@ def _why_not_kept(run: Run, addresses: Sequence[str]) -> dict[str, str]:
     return said
 
 
-def answered(step: Step, items: Sequence[Item], ids: list[str], origin: Observation) -> None:
+def web_accepted(step: Step, items: Sequence[Item], ids: list[str], origin: Observation) -> None:
     """Fini took the call: every ID is a source and followed (P3), and its record, once read, tells whose it is."""
     run, now = step.run, datetime.now(UTC)
     sources = mirror.ensure_sources(run.workspace, WEB, ids, origin)
     mine = Source.objects.filter(pk__in=[source.pk for source in sources])
-    unclaimed = mine.filter(sent_at=None, read_at__lt=origin.asked_at)
-    unclaimed.update(before_job=F("job_id"), before_status=F("job_status"), before_updated=F("updated_at"))
-    mine.update(sent_at=now, run=run.number, missed_walks=0)
-    by_state: dict[State, list[Source]] = {}
-    for source in mine:
-        state = mirror.next_state(source, queued=False, asking=False)
-        by_state.setdefault(state, []).append(source)
-    for state, moving in by_state.items():
-        mirror.move_all(moving, state, origin)
+    mirror.note_before_send(mine.filter(sent_at=None, read_at__lt=origin.asked_at))
+    mirror.mark_sent(mine, now, origin)
     move_items(run.pk, _rows(items), Stage.FIND)
     place = (Step.objects.values_list("place", flat=True).get(pk=step.pk) or {}) | {"ids": ids}
     _to_be_found(step, place, settle_after=now)
@@ -176,7 +141,7 @@ def _to_be_found(step: Step, place: dict[str, object], *, settle_after: datetime
     lease.give_back(mine, state=StepState.CHECK, place=place, settle_after=settle_after)
 
 
-def not_known(step: Step, *, settle_after: datetime) -> None:
+def web_in_doubt(step: Step, *, settle_after: datetime) -> None:
     """What became of a call is not known: only the list, read late enough, can say it (T3)."""
     place = Step.objects.values_list("place", flat=True).get(pk=step.pk) or {}
     _to_be_found(step, place, settle_after=settle_after)
@@ -220,10 +185,16 @@ def is_waited_for(run: Run) -> bool:
     return _waiting_steps(Q(run=run)).exists()
 
 
+def _sent_since(step: Step, began: datetime) -> bool:
+    """Whether a page of a step's addresses was sent after this: what was read of it before is left aside (mirror)."""
+    mine = Source.objects.filter(workspace=step.run.workspace, provider=WEB, sent_at__gt=began)
+    return mine.filter(address_key__in=_keys(_open_items(step))).exists()
+
+
 def after_reading(run: Run, began: datetime) -> None:
     """The list was read from `began` on: what it does not show has its end, if that is late enough (T3)."""
     for step in _waiting_steps(Q(run=run)):
-        if step.settle_after and step.settle_after <= began:
+        if step.settle_after and step.settle_after <= began and not _sent_since(step, began):
             step.place = (step.place or {}) | {"listed": True}
             Step.objects.filter(pk=step.pk).update(place=step.place)
         _find(step)
@@ -237,15 +208,11 @@ def give_up(run: Run, words: str) -> None:
     """The list cannot be read: what became of the addresses stays unknown."""
     for step in _waiting_steps(Q(run=run)):
         finish_and_release(run, _open_items(step), ItemOutcome.UNKNOWN, words)
-        _close(step)
+        close_step(step)
 
 
 def _open_items(step: Step) -> list[Item]:
     return list(step.items.filter(stage__in=IN_FLIGHT).order_by("position"))
-
-
-def _close(step: Step) -> None:
-    lease.give_back(Step.objects.filter(pk=step.pk), state=StepState.DONE)
 
 
 def _find(step: Step) -> None:
@@ -259,7 +226,7 @@ def _find(step: Step) -> None:
         _follow(step, _by_elimination(left, _spare(step, ids)))
         left = _open_items(step)
     if not left:
-        _close(step)
+        close_step(step)
     elif all_read and place.get("listed"):
         _settle_rest(step, left, ids)
     elif ids is not None and all_read:
@@ -293,8 +260,7 @@ def _shows_call(source: Source, asked: datetime, ids: Sequence[str]) -> bool:
     """Whether a record was read after the call and tells of it: Fini named it, or it changed since (T3)."""
     if not source.read_at or source.read_at < asked:
         return False
-    before = Before(source.before_job, source.before_status, source.before_updated)
-    return source.fini_id in ids or has_trace(source, before)
+    return source.fini_id in ids or has_trace(source, source.before)
 
 
 def _spare(step: Step, ids: Sequence[str]) -> list[Source]:
@@ -338,25 +304,24 @@ def _settle_rest(step: Step, left: list[Item], ids: Sequence[str] | None) -> Non
     """What neither the answer nor the list shows ends unknown if Fini may have taken it, and is sent again if not."""
     if ids is not None:
         spare = [source.original_url for source in _spare(step, ids)]
-        _end_unknown(step, left, f"{OTHERS} {_list_of(spare)}" if spare else JOINED)
+        _end_unknown(step, left, f"{reasons.OTHERS} {_list_of(spare)}" if spare else reasons.JOINED)
     elif strays := _strays(step):
-        _end_unknown(step, left, f"{MAYBE_OTHERS} {_list_of(strays)}")
+        _end_unknown(step, left, f"{reasons.MAYBE_OTHERS} {_list_of(strays)}")
     elif step.refusal:
         split.split_step(step, left, step.refusal)
     elif step.items.filter(source__isnull=False).exists():
-        _end_unknown(step, left, HALF_DONE)
-    elif step.doubts >= SENDS:
-        reason = f"Sent {step.doubts} times, and Fini never took it"
-        finish_and_release(step.run, left, ItemOutcome.FAILED, reason)
-        _close(step)
+        _end_unknown(step, left, reasons.HALF_DONE)
+    elif follow.sent_often_enough(step):
+        follow.give_up_sending(step, left)
+        close_step(step)
     else:
-        _close(step)
+        close_step(step)
         add_step(step.run, RunKind.WEB, WEB, left, after=step)
 
 
 def _end_unknown(step: Step, items: list[Item], reason: str) -> None:
     finish_and_release(step.run, items, ItemOutcome.UNKNOWN, reason)
-    _close(step)
+    close_step(step)
 
 
 def _list_of(addresses: Sequence[str]) -> str:
@@ -368,7 +333,7 @@ def _strays(step: Step) -> list[str]:
     """The addresses of records that changed since the call and that nothing else explains: one may be a redirect's."""
     place, run = step.place or {}, step.run
     asked = datetime.fromisoformat(place["asked"])
-    since = max(place["newest"], _as_fini_writes(asked - CLOCKS_DIFFER))
+    since = max(place["newest"], time_text(asked - CLOCKS_DIFFER))
     others = Run.objects.filter(workspace=run.workspace).filter(Q(ended_at=None) | Q(ended_at__gte=asked))
     changed = Source.objects.filter(
         workspace=run.workspace, provider=WEB, read_at__gte=asked, updated_at__gt=since
@@ -376,8 +341,3 @@ def _strays(step: Step) -> list[str]:
     # A source keeps the number of the run that worked on it last.
     unexplained = changed.exclude(run__in=others.values("number")).exclude(state=State.GONE)
     return list(unexplained.order_by("pk").values_list("original_url", flat=True)[: NAMED + 50])
-
-
-def _as_fini_writes(at: datetime) -> str:
-    """A time as Fini's records have it: such texts sort as the times do."""
-    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"

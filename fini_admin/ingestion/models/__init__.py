@@ -1,11 +1,6 @@
 """The queue, previews, runs with their steps and items, and what the worker keeps."""
 
-from fini_admin.ingestion.models.previews import (
-    Preview,
-    PreviewRow,
-    PreviewState,
-    RowGroupName,
-)
+from fini_admin.ingestion.models.previews import Preview, PreviewRow, PreviewState, RowGroupName
 from fini_admin.ingestion.models.runs import (
     NOT_CONNECTED,
     NOT_ENDED,

@@ -38,7 +38,7 @@ class Preview(models.Model):
     sent), `skipped` (numbers by reason), `unit`, `notes`, `choose` and `untitled`. Of a refresh, a deletion and a retry
     also `ways` (what is done, one for each of `providers`), `retry`, `retry_of` (a run's number), `with_articles` and
     `linked`. Once confirmed it stays with its `run`, without rows, and `approved` is what the person was shown:
-    `ids`, and the effort (effort.py).
+    `ids`, and the effort (planning/effort.py).
     """
 
     token = models.CharField(max_length=64, primary_key=True)
@@ -48,7 +48,6 @@ class Preview(models.Model):
     then_ingest = models.BooleanField(default=False)
     state = models.CharField(max_length=9, choices=PreviewState.choices, default=PreviewState.WRITING)
     summary = models.JSONField(default=dict)
-    made_by = models.TextField()
     made_at = models.DateTimeField(db_index=True)
     run = models.OneToOneField(Run, null=True, on_delete=models.PROTECT, related_name="preview")
     approved = models.JSONField(default=dict)

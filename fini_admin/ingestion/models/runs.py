@@ -14,7 +14,7 @@ _OPEN, _CLOSED = Q(closed_at__isnull=True), Q(closed_at__isnull=False)
 class RunKind(models.TextChoices):
     """What a run does; also what a step's call does. *web* ingests addresses that are no sources yet (T8).
 
-    A step *sync* of another kind of run reads back what became of addresses (engine/web.py).
+    A step *sync* of another kind of run reads back what became of addresses (engine/read_back.py).
     """
 
     DISCOVER = "discover"
@@ -49,7 +49,7 @@ class Stage(models.TextChoices):
 
     *ask*: the list did not show its source, which is asked for by its ID. *web*: an address is to be sent; *find*: Fini
     took the call, and the record that came of the address is to be found.
-    *follow*: Fini took it; *running*: its job runs. Stages change in items.py, which counts them.
+    *follow*: Fini took it; *running*: its job runs. Stages change in runs/items.py, which counts them.
     """
 
     REGISTER = "register"
@@ -76,7 +76,7 @@ class StepState(models.TextChoices):
 
 
 class RunState(models.TextChoices):
-    """A run goes on until every ID has its outcome; *paused* and *stopping* send nothing meanwhile (steering.py)."""
+    """A run goes on until every ID has its outcome; *paused* and *stopping* send nothing (runs/steering.py)."""
 
     RUNNING = "running"
     PAUSED = "paused"
@@ -90,13 +90,13 @@ NOT_ENDED = tuple(state for state in RunState if state != RunState.ENDED)
 class Run(models.Model):
     """One operation on Fini that a person or a schedule started.
 
-    It counts the IDs that have their end, and those that Fini has, in the transaction that moves each (P3, items.py):
-    nobody has to look at them.
+    It counts the IDs that have their end, and those that Fini has, as each moves (P3, runs/items.py): nobody has to
+    look at them.
     `error` is for people; `error_kind` is the name of the error's class, or NOT_CONNECTED. `left_out` is what a
-    discovery could not list, by kind (discovery_remarks.py). `retry_of` is the run of which this one tries IDs again;
-    `with_articles`: a delete takes what is linked with the sources as well. `steered_by` and `steered_at` tell who
-    paused, resumed or stopped it last, and when. `crawl` is what a crawl was asked for, and how many addresses came
-    (web.CrawlWish).
+    discovery could not list (kinds/discovery_remarks.py). `retry_of` is the run of which this one tries IDs again;
+    `with_articles`: a delete takes what is linked with the sources as well. `steered_by` is who paused or stopped it,
+    `steered_at` when it was paused, resumed or stopped last. `crawl` is what a crawl was asked for, and how many
+    addresses came (kinds.crawls.CrawlWish).
     """
 
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
@@ -160,14 +160,15 @@ class Run(models.Model):
 class Step(models.Model):
     """The part of a run that one call carries. The lease says which process has it, and until when (P4).
 
-    `tries` counts its calls, `doubts` those of them after which nobody knew whether Fini had done it; of a list that is
-    read page by page those since the last page. `root` is the step that this one was cut from after a refusal, `splits`
-    how many calls that cost so far, kept at the root (T4). `refusal` is what Fini said when it refused the step.
-    `in_doubt`: a call of it had no known outcome, and it may be repeated. A read asked at or after `settle_after`
-    settles a step in *check* even if it shows no trace. `deleted` is what Fini said it deleted: lists of `id` and
-    `title` under `sources` and `articles`. A sync has one step, which goes out again and again: `place` is where it is
-    in the list (engine/sync_walk.py). Of a step *web* it holds what was known before the send, and the IDs that Fini
-    answered. A step that reads back keeps in `settle_after` when it began at the head.
+    `tries` counts its calls, `doubts` those of them after which nobody knew whether Fini had done it, `aways` those to
+    which a gateway said that Fini is away; of a list that is read page by page those since the last page. `root` is the
+    step that this one was cut from after a refusal, `splits` how many calls that cost so far, kept at the root (T4).
+    `refusal` is what Fini said when it refused the step. `in_doubt`: a call of it had no known outcome, and it may be
+    repeated. A read asked at or after `settle_after` settles a step in *check* even if it shows no trace. `deleted` is
+    what Fini said it deleted: lists of `id` and `title` under `sources` and `articles`. A sync has one step, which goes
+    out again and again: `place` is where it is in the list (engine/sync_walk.py). Of a step *web* it holds what was
+    known before the send, and the IDs that Fini answered. A step that reads back keeps in `settle_after` when it began
+    at the head.
     """
 
     run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="steps")
@@ -178,6 +179,7 @@ class Step(models.Model):
     due_at = models.DateTimeField()
     tries = models.PositiveIntegerField(default=0)
     doubts = models.PositiveIntegerField(default=0)
+    aways = models.PositiveIntegerField(default=0)
     call = models.CharField(max_length=36, blank=True)
     owner = models.CharField(max_length=36, blank=True)
     lease_until = models.DateTimeField(null=True)
@@ -198,6 +200,11 @@ class Step(models.Model):
             models.Index(fields=["lease_until"], name="step_sent", condition=Q(state=StepState.SENT)),
             models.Index(fields=["run"], name="step_check", condition=Q(state=StepState.CHECK)),
         )
+
+    @property
+    def route(self) -> str:
+        """The route of its call, by which fini.retry tells whether it may be repeated (T3)."""
+        return {RunKind.SYNC: "list", RunKind.WEB: "ingest"}.get(RunKind(self.kind), self.kind)
 
 
 class Item(models.Model):

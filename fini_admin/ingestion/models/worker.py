@@ -134,5 +134,4 @@ class Worker(models.Model):
     """A process that does the background work, with its last heartbeat."""
 
     id = models.CharField(max_length=36, primary_key=True)
-    started_at = models.DateTimeField()
     seen_at = models.DateTimeField(db_index=True)

@@ -4,14 +4,16 @@ import codecs
 import re
 from dataclasses import dataclass
 
-from fini_admin.ingestion.uploads.rows import Unreadable
-from fini_admin.lib.key_text import without_keys
+from fini_admin.ingestion.uploads.rows import Unreadable, beginning
 
 _WORDS = 5
 _SEARCHED = 1_000_000
 _HOW = "Save the file as UTF-8 (in a spreadsheet: “CSV UTF-8”) and try again"
 # The first line names columns in plain letters, of which UTF-16 writes every other byte as nought.
 _LOOKED_AT = 64
+# In Windows-1252 a capital letter or ß before a quote, a dash or a fixed space (“CAFÉ”, „Spaß“) happens to be a
+# character of UTF-8 as well.
+_WINDOWS_PAIR = re.compile(rb"[\xc4-\xdf][\x85\x91-\x94\x96\x97\xa0\xab\xbb]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ def _encoding(content: bytes) -> str:
 
 def _is_damaged_utf8(content: bytes) -> bool:
     """Whether bytes that are no valid UTF-8 still hold characters of it, which another encoding would spoil."""
-    return not content.decode("utf-8", "ignore").isascii()
+    return not _WINDOWS_PAIR.sub(b" ", content).decode("utf-8", "ignore").isascii()
 
 
 def _windows(content: bytes, line: int) -> Decoded:
@@ -74,7 +76,7 @@ def _windows(content: bytes, line: int) -> Decoded:
 def _words_with_accents(text: str) -> tuple[str, ...]:
     """The first words with characters beyond ASCII, without keys (P5)."""
     words: dict[str, None] = {}
-    text = without_keys(text[:_SEARCHED])
+    text = beginning(text, _SEARCHED)
     for match in re.finditer(r"[^\x00-\x7f]", text):
         before = re.match(r"\w*", text[max(0, match.start() - 20) : match.start()][::-1])
         after = re.match(r"\w*", text[match.end() : match.end() + 20])

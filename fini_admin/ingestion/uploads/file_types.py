@@ -28,6 +28,8 @@ _SIGNATURES = (
     (b"SQLite format 3", f"a database. {READABLE}"),
     (b"PAR1", f"a Parquet file. {READABLE}"),
 )
+# Where several people edit a workbook, Excel numbers the part.
+_WORKBOOK = re.compile(r"xl/workbook\d*\.xml")
 # What a zip file holds tells what it is.
 _PACKED = (
     ("xl/workbook.bin", f"a binary Excel workbook (.xlsb). {SAVE_AS}"),
@@ -42,7 +44,7 @@ _LOOKED_AT = 4_096
 
 def is_workbook(content: bytes) -> bool:
     """Whether it is an Excel workbook (.xlsx): a zip file with a workbook in it."""
-    return content.startswith(ZIP) and "xl/workbook.xml" in _names(content)
+    return content.startswith(ZIP) and any(map(_WORKBOOK.fullmatch, _names(content)))
 
 
 def refusal(content: bytes) -> str:

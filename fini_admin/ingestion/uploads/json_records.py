@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fini_admin.fini.external_ids import strip_unseen
-from fini_admin.fini.providers import DEEPEST, IDS, Provider, Why
+from fini_admin.fini.providers import CHILDREN, DEEPEST, IDS, KINDS, Node, Provider, Why
 from fini_admin.ingestion.resource_rules import FIELDS
 from fini_admin.ingestion.uploads.delimited import NEEDED
 from fini_admin.ingestion.uploads.lines import LineStart, line_at, line_end, next_line
-from fini_admin.ingestion.uploads.rows import FileRow, FileRows, Unreadable, check_number, excerpt
+from fini_admin.ingestion.uploads.rows import FileRow, FileRows, Unreadable, beginning, check_number, excerpt
 
 _SHOWN_NAMES, _SHOWN_VALUE = 8, 60
 _FIRST_LINES, _OBJECT_IN = 5, 2
@@ -58,7 +58,7 @@ def read_json(text: str, provider: Provider, most: int | None) -> tuple[str, Fil
     except ValueError as error:
         if not _is_lines(text):
             raise Unreadable(_what_is_wrong(text, error)) from error
-        unit, values = "line", list(_values_of_lines(text))
+        unit, values = "line", list(_values_of_lines(text, most))
     else:
         outermost = _outermost(whole)
         check_number(len(outermost), most, "item")
@@ -110,8 +110,11 @@ class _Ambiguous(dict[str, Any]):
 
 
 def _parsed(text: str) -> Any:
-    """Parse JSON. Raises ValueError; _NameTwice if a list or an object would be lost."""
-    return json.loads(text, object_pairs_hook=_object)
+    """Parse JSON. Raises ValueError; _NameTwice if a list or an object would be lost.
+
+    NaN, which programs write for an empty cell, is null.
+    """
+    return json.loads(text, object_pairs_hook=_object, parse_constant=lambda _: None)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -129,7 +132,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _twice(name: str) -> str:
-    return f"names “{excerpt(name[:_SHOWN_VALUE])}” twice, with different values: leave one of them"
+    return f"names “{excerpt(beginning(name, _SHOWN_VALUE))}” twice, with different values: leave one of them"
 
 
 def _loaded(line: str) -> Any:
@@ -139,10 +142,12 @@ def _loaded(line: str) -> Any:
         return None
 
 
-def _values_of_lines(text: str) -> Iterator[_Value]:
-    """One value a line; for a line that is no JSON, what is wrong with it."""
-    place = next_line(text, LineStart())
+def _values_of_lines(text: str, most: int | None) -> Iterator[_Value]:
+    """One value a line; for a line that is no JSON, what is wrong with it. Raises Unreadable for too many lines."""
+    place, number = next_line(text, LineStart()), 0
     while place:
+        number += 1
+        check_number(number, most, "line")
         line = strip_unseen(line_at(text, place))  # files that were put together have marks inside
         try:
             if line:
@@ -283,6 +288,8 @@ def _leaves(values: list[_Value], provider: Provider) -> list[FileRow]:
             raise Unreadable(f"it holds no resources, but {_shown(value.value)}. {_TREE}")
         # Without the type that it offers where none is stated: the workspace has one of its own.
         listing = replace(provider, mime_type="").listing([value.value])
+        if not listing.remarks and _comes_to_nothing(listing.nodes, value.value, provider):
+            rows.append(FileRow(value.line, None, value.text or _shown(value.value), _lacks(value.value)))
         doubted = {remark.external_id for remark in listing.remarks if remark.why == Why.LONG_NUMBER}
         for leaf in listing.leaves():
             row = {wire: getattr(leaf, own) for wire, own in FIELDS.items()}
@@ -297,6 +304,13 @@ def _leaves(values: list[_Value], provider: Provider) -> list[FileRow]:
     return rows
 
 
+def _comes_to_nothing(nodes: list[Node], item: dict[str, Any], provider: Provider) -> bool:
+    """Whether an item is no resource, and does not say that it may hold some: by its kind, or by a list for them."""
+    if any(node.leaf or node.children for node in nodes) or any(name in item for name in CHILDREN):
+        return False
+    return not any(item.get(name) in provider.kinds[:-1] for name in KINDS)
+
+
 def _could_be_node(item: dict[str, Any]) -> bool:
     """Whether an object has an ID by any known name, or holds others."""
     return any(name in item for name in IDS) or any(isinstance(held, list) for held in item.values())
@@ -307,7 +321,7 @@ def _shown(value: Any) -> str:
     if not isinstance(value, dict):
         return excerpt(json.dumps(value if not isinstance(value, list) else [], ensure_ascii=False))
     own = {
-        name[:_SHOWN_VALUE]: held[:_SHOWN_VALUE] if isinstance(held, str) else held
+        beginning(name, _SHOWN_VALUE): beginning(held, _SHOWN_VALUE) if isinstance(held, str) else held
         for name, held in list(value.items())[: _SHOWN_NAMES * 3]
         if not isinstance(held, list | dict)
     }
@@ -333,7 +347,7 @@ def _what_is_wrong(text: str, error: ValueError) -> str:
         return "it is JSON with a number that is too long: write it as a text, in quotes"
     line, column = error.lineno, error.colno
     start = error.pos - column + 1
-    shown = excerpt(line_at(text, LineStart(start, line))[max(0, column - 60) :])
+    shown = excerpt(line_at(text, LineStart(start, line)), max(0, column - 60))
     return f"it is not JSON: line {line}, character {column}: {_cause(text, error)}. It says: {shown}"
 
 

@@ -1,6 +1,7 @@
 """Reads resources from a file or a text: CSV, JSON, JSON Lines or an Excel workbook. Every line is taken or named."""
 
-from collections.abc import Callable, Collection
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -9,7 +10,8 @@ from fini_admin.fini.addresses import hint_of
 from fini_admin.fini.external_ids import AmbiguousId
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.fini.routes import SOURCES, Resource
-from fini_admin.ingestion.resource_rules import FIELDS, fault, tidied
+from fini_admin.fini.wire import clean
+from fini_admin.ingestion.resource_rules import FIELDS, LOST, fault, tidied
 from fini_admin.ingestion.uploads import file_types
 from fini_admin.ingestion.uploads.decoding import decode
 from fini_admin.ingestion.uploads.delimited import read_csv
@@ -71,7 +73,11 @@ def read_bytes(
     """Read a file's bytes; as `read_text`. Raises Unreadable."""
     if file_types.is_workbook(content):
         left_out, rows = read_workbook(content)
-        found = _sort_rows(rows, provider, "row", most, known)
+        try:
+            found = _sort_rows(rows, provider, "row", most, known)
+        except Unreadable as error:
+            # The list may stand in another sheet.
+            raise Unreadable(". ".join([str(error), *left_out]).removesuffix(".")) from error
         found.notes += left_out
         return found
     if refused := file_types.refusal(content):
@@ -126,6 +132,7 @@ def _sort_rows(rows: FileRows, provider: str, unit: str, most: int | None, known
     if not good and not found.problems:
         raise Unreadable("it names no resource")
     _add_resources(found, good, provider, known)
+    found.notes += _doubts(found.resources, provider)
     found.problems.sort()
     return found
 
@@ -134,18 +141,20 @@ def _add_resources(found: Reading, rows: list[FileRow], provider: str, known: Kn
     """Add rows without faults, each ID once; an unclear or repeated ID is named."""
     values = [{own: tidied(own, _text(row.values.get(wire))) for wire, own in FIELDS.items()} for row in rows]
     read = [_read_id(row, value["original_url"]) for row, value in zip(rows, values, strict=True)]
-    written = [value["external_id"] for value in values]
+    written = [clean(_text(row.values.get("externalId"))) for row in rows]
     changed = {was for was, (now, _) in zip(written, read, strict=True) if was != now}
     as_written = set(known(changed)) if known and changed else set()
     first_lines: dict[str, int] = {}
     taken_as: list[str] = []
     for row, value, was, (now, unclear) in zip(rows, values, written, read, strict=True):
-        if unclear and was not in as_written:
+        if was in as_written:
+            value["external_id"] = was
+        elif unclear:
             found.problems.append(Problem(row.line, f"externalId {unclear}", row.text))
             continue
-        if was != now and was not in as_written:
+        elif now != value["external_id"]:
+            taken_as.append(f"“{value['external_id'][:80]}” in {found.unit} {row.line:,} as {now[:80]}")
             value["external_id"] = now
-            taken_as.append(f"“{was[:80]}” in {found.unit} {row.line:,} as {now[:80]}")
         key = external_ids.comparison_key(provider, value["external_id"])
         if key in first_lines:
             found.duplicates.append(Duplicate(row.line, first_lines[key], row.text))
@@ -157,6 +166,22 @@ def _add_resources(found: Reading, rows: list[FileRow], provider: str, known: Kn
     if taken_as:
         more = f", and {len(taken_as) - _NAMED:,} more" if len(taken_as) > _NAMED else ""
         found.notes.append(f"External IDs were read: {', '.join(taken_as[:_NAMED])}{more}.")
+
+
+def _doubts(resources: Sequence[Resource], provider: str) -> list[str]:
+    """What to check before anything is sent: lost characters, and URLs of another provider."""
+    said = []
+    lost = sum(LOST in resource.title for resource in resources)
+    if lost:
+        said.append(f"Titles that hold {LOST} in place of a character that was lost: {lost:,}.")
+    of = Counter(hint_of(resource.original_url).provider for resource in resources)
+    for name, count in of.items():
+        if name and name != provider:
+            labels = PROVIDERS[name].label, PROVIDERS[provider].label
+            said.append(
+                f"Addresses that look like {labels[0]}, not {labels[1]}: {count:,} of {len(resources):,}."
+            )
+    return said
 
 
 def _read_id(row: FileRow, address: str) -> tuple[str, str]:
@@ -194,7 +219,7 @@ def _problem(row: FileRow, provider: str) -> str:
 
 
 def _wrong_type(row: FileRow, wire: str) -> str:
-    """Why a value is no text. An ID may be a number; so may any value of a workbook."""
+    """Why a value is not text; empty if it is. A number is taken for `externalId`, and anywhere in a workbook."""
     value = row.values.get(wire)
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if value is None or isinstance(value, str) or (number and (wire == "externalId" or row.from_workbook)):

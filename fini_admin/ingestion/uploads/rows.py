@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from fini_admin.fini.wire import clean
-from fini_admin.lib.key_text import looks_like_key
+from fini_admin.lib.key_text import REPLACEMENT, looks_like_key, without_keys
 
 SHOWN = 160
+# A key is known by so much of a text, even where each of its letters is escaped: a cut through it hides it.
+_KNOWN_BY = 600
+_AFTER_KEY = re.compile(rf"{re.escape(REPLACEMENT)}\S*")
 _NOT_SHOWN = "(not shown: it holds what looks like an API key)"
 
 
@@ -33,15 +36,18 @@ class FileRow:
 FileRows = Iterator[FileRow]
 
 
-def excerpt(text: str) -> str:
-    """The beginning of a line for a message: on one line, without keys (P5)."""
-    start = text[: SHOWN * 2]
-    if len(start) < len(text):
-        start = re.sub(r"fini_\S*\Z", "", start)  # a key that is cut here would not be known for one
-    if looks_like_key(start):
+def excerpt(text: str, start: int = 0) -> str:
+    """A line for a message, from `start` on: its beginning, on one line, without keys (P5)."""
+    end = start + SHOWN * 2
+    if looks_like_key(text[max(0, start - _KNOWN_BY) : end + _KNOWN_BY]):
         return _NOT_SHOWN
-    shown = " ".join(clean(start).split())
-    return f"{shown[:SHOWN]}…" if len(shown) > SHOWN or len(start) < len(text) else shown
+    shown = " ".join(clean(text[start:end]).split())
+    return f"{shown[:SHOWN]}…" if len(shown) > SHOWN or end < len(text) else shown
+
+
+def beginning(text: str, most: int) -> str:
+    """The first characters of a text, without keys (P5), nor what follows one: a key may hold any character."""
+    return _AFTER_KEY.sub(REPLACEMENT, without_keys(text[: most + _KNOWN_BY]))[:most]
 
 
 def check_number(number: int, most: int | None, unit: str) -> None:

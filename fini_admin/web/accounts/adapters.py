@@ -23,7 +23,7 @@ from django.utils.crypto import constant_time_compare
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.debug import sensitive_variables
 
-from fini_admin.audit.names import Activity, By, Origin
+from fini_admin.audit.names import Activity, By
 from fini_admin.people import invitations, letters, linking, mail, reauthentication, sealing, trail
 from fini_admin.people.allauth_internals import (
     CountedByAddress,
@@ -36,9 +36,9 @@ from fini_admin.workspaces.workspaces import lock_installation
 
 log = logging.getLogger(__name__)
 
-LOCKED_FOR = 5 * 60  # as ACCOUNT_RATE_LIMITS says of failed log-ins
 PARTS = ("userinfo", "id_token")
 UNKNOWN = "{name} says that you are {who}. Nobody here has that address: an admin adds people first."
+NO_ADDRESS = "{name} gave no e-mail address, so nobody can be found by it. Ask its administrators."
 UNPROVEN = "{name} has not verified the address {who}, so it cannot be used to log in."
 LINKED = (
     "The address {who} is linked to another log-in at {name}. Ask a superuser to link this one on People, if it is"
@@ -55,7 +55,7 @@ class AccountAdapter(CountedByAddress, DefaultAccountAdapter):  # type: ignore[m
     """Log-in without sign-up: an admin adds or invites people."""
 
     error_messages = DefaultAccountAdapter.error_messages | {
-        "email_password_mismatch": "Address and password are not correct together.",
+        "email_password_mismatch": "The address or the password is wrong.",
         "enter_current_password": "This is not your current password.",
     }
 
@@ -98,7 +98,8 @@ class AccountAdapter(CountedByAddress, DefaultAccountAdapter):  # type: ignore[m
             super().pre_authenticate(request, **credentials)
         except ValidationError:
             login = trail.shown(str(credentials.get("email", "")).lower())
-            if cache.add(f"locked:{hashlib.sha256(login.encode()).hexdigest()}", 1, timeout=LOCKED_FOR):
+            marker = f"locked:{hashlib.sha256(login.encode()).hexdigest()}"
+            if cache.add(marker, 1, timeout=settings.LOCKED_MINUTES * 60):
                 trail.write(Activity.LOGIN_LOCKED, trail.NOBODY, login=login)
             raise
 
@@ -112,7 +113,10 @@ class AccountAdapter(CountedByAddress, DefaultAccountAdapter):  # type: ignore[m
         return methods + reauthentication.provider_methods(user) if user.is_authenticated else methods
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """Send our text, in the background."""
+        """Send our text, in the background. One with a link goes to its reader alone, or is printed with DEBUG on."""
+        if template_prefix in letters.LINKED and not (mail.is_set_up() or settings.DEBUG):
+            log.warning("no mail server is set up (EMAIL_URL): a mail with a link was not sent")
+            return
         mail.send(letters.letter(template_prefix, email, context))
 
     def send_notification_mail(self, template_prefix: str, user: User, *given: Any, **more: Any) -> None:
@@ -200,7 +204,7 @@ class ProviderAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  # all
         That adds the person. They become a member on the invitation's page.
         """
         address = next(iter(sociallogin.email_addresses), None)
-        who = address.email if address else "without an address"
+        who = address.email if address else ""
         is_ascii = _is_ascii(sociallogin)
         if (
             address
@@ -210,8 +214,9 @@ class ProviderAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  # all
         ):
             return True
         trail.write(Activity.LOGIN_FAILED, trail.NOBODY, login=trail.shown(who), provider=settings.OIDC_NAME)
-        proven = address is not None and address.verified is True
-        raise _refusal(request, UNKNOWN if proven or not address else UNPROVEN, who=who)
+        if not address:
+            raise _refusal(request, NO_ADDRESS)
+        raise _refusal(request, UNKNOWN if address.verified is True else UNPROVEN, who=who)
 
     @transaction.atomic
     def save_user(self, request: HttpRequest, sociallogin: SocialLogin, form: Any = None) -> User:
@@ -220,7 +225,7 @@ class ProviderAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  # all
         user.email = sociallogin.email_addresses[0].email.lower()
         made: User = super().save_user(request, sociallogin, form)
         detail = {"email": user.email, "superuser": False, "provider": settings.OIDC_NAME}
-        trail.write(Activity.USER_ADDED, By(user.email, Origin.BROWSER), **detail)
+        trail.write(Activity.USER_ADDED, By.in_browser(user.email), **detail)
         return made
 
     def on_authentication_error(

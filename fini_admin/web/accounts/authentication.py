@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
 from django.utils.functional import SimpleLazyObject
 
-from fini_admin.audit.names import Activity, By, Origin
+from fini_admin.audit.names import Activity, By
 from fini_admin.people import sessions, trail
 from fini_admin.workspaces.models import User
 
@@ -50,7 +50,7 @@ def _in_time(request: HttpRequest, known: User | AnonymousUser) -> User | Anonym
         return known
     if why := sessions.why_timed_out(request.session):
         if sessions.close([request.session.session_key or ""]):
-            trail.write(Activity.LOGGED_OUT, By(known.email, Origin.BROWSER), because=why)
+            trail.write(Activity.LOGGED_OUT, By.in_browser(known.email), because=why)
         request.session.flush()
         messages.info(request, f"You were logged out: {_in_words(why)}. Log in to go on.", fail_silently=True)
         return AnonymousUser()

@@ -1,5 +1,6 @@
 """The forms for log-in, passwords and codes, on top of allauth's."""
 
+import hashlib
 from typing import Any
 
 from allauth.account.adapter import get_adapter
@@ -22,11 +23,12 @@ from django.core.exceptions import ValidationError
 from django.views.decorators.debug import sensitive_variables
 
 from fini_admin.people import letters, second_factor
-from fini_admin.people.allauth_internals import current_request, normalized_code, within_rate
+from fini_admin.people.allauth_internals import counted_try, current_request, normalized_code
 from fini_admin.people.sealing import UNREADABLE
 from fini_admin.web.forms.base import KeylessForm, hints
 from fini_admin.workspaces import passwords
 from fini_admin.workspaces.models import User
+from fini_admin.workspaces.validators import INVALID_EMAIL
 
 # Longer than a code holds, with one step before and one after: allauth itself forgets a used one after 30 s.
 USED_FOR = 120
@@ -79,7 +81,7 @@ def _label(form: forms.Form, field: str, label: str, required: str, **attributes
     found.label = label
     found.error_messages["required"] = required
     if isinstance(found, forms.EmailField):
-        found.error_messages["invalid"] = "Enter an e-mail address like ada@example.com."
+        found.error_messages["invalid"] = INVALID_EMAIL
     found.widget.attrs.update(attributes)
     found.widget.attrs.pop("placeholder", None)
 
@@ -125,8 +127,8 @@ def _use_once(user: User, code: str) -> None:
 
 
 def _used_key(user: User, code: str) -> str:
-    """The cache's key for a code that was used."""
-    return f"code-used:{user.pk}:{normalized_code(code)}"
+    """The cache's key for a code that was used: a hash, for a key takes no text of any length and characters."""
+    return f"code-used:{user.pk}:{hashlib.sha256(normalized_code(code).encode()).hexdigest()}"
 
 
 class CodeCheck:
@@ -142,20 +144,22 @@ class CodeCheck:
 
         Wrong codes are limited by the day (ACCOUNT_RATE_LIMITS, second_factor), however slowly they come.
         """
-        request, key = current_request(), f"code {self.user.pk}"
-        if not within_rate(request, "second_factor", key=key, dry_run=True):
+        # Counted before it is looked at, so that tries that come at once are counted all.
+        not_counted = counted_try(current_request(), "second_factor", key=f"code {self.user.pk}")
+        if not_counted is None:
             raise get_adapter().validation_error("too_many_login_attempts")
         try:
             code: str = super().clean_code()  # type: ignore[misc]  # allauth's form stands behind it
             if self.authenticator.type == Authenticator.Type.TOTP:
                 _use_once(self.user, code)
         except UNREADABLE:
+            not_counted()
             raise ValidationError(CANNOT_OPEN) from None
         except ValidationError:
-            within_rate(request, "second_factor", key=key)
             if cache.get(_used_key(self.user, self.cleaned_data["code"])):
                 get_adapter().send_notification_mail(letters.CODE_AGAIN, self.user)
             raise
+        not_counted()
         return code
 
 

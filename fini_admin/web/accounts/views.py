@@ -1,4 +1,4 @@
-"""Pages about logging in, in place of allauth's or beside them, and the page of all people."""
+"""Pages about logging in, in place of allauth's or beside them."""
 
 import logging
 from functools import wraps
@@ -17,7 +17,6 @@ from allauth.socialaccount.providers.openid_connect import views as openid_conne
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib import messages
-from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.forms import BaseForm, Form
 from django.http import Http404, HttpRequest, HttpResponse
@@ -27,20 +26,15 @@ from django.urls import reverse
 from django.views.generic.edit import FormView
 
 from fini_admin.audit.names import Activity
-from fini_admin.lib.paging import page as paged
-from fini_admin.people import linking, reauthentication, second_factor, sessions, trail
-from fini_admin.people.access import switch_off_user, switch_on_user
+from fini_admin.people import reauthentication, second_factor, sessions, trail
 from fini_admin.people.allauth_internals import NextRedirectMixin, next_url
 from fini_admin.people.browsers import name as browser_name
-from fini_admin.people.linking import link_login
-from fini_admin.people.second_factor import remove_second_factor
 from fini_admin.web.accounts import challenge
 from fini_admin.web.accounts.adapters import FAILED, refused
-from fini_admin.web.accounts.sensitive import begin_anew, reauthenticated
+from fini_admin.web.accounts.sensitive import begin_anew
 from fini_admin.web.key_guard import as_typed
 from fini_admin.web.pages import redirect_to
-from fini_admin.web.permissions import SignedInRequest, View, superuser_only
-from fini_admin.workspaces.models import User
+from fini_admin.web.permissions import SignedInRequest, View
 from fini_admin.workspaces.workspaces import lock_installation
 
 log = logging.getLogger(__name__)
@@ -290,45 +284,3 @@ def end_session(request: SignedInRequest, number: int) -> HttpResponse:
         sessions.end_session(by=request.by, session=session)
         messages.success(request, f"The session in {browser_name(session.user_agent)} ended.")
     return redirect_to(request, reverse("sessions"))
-
-
-@superuser_only
-def everyone(request: SignedInRequest) -> HttpResponse:
-    """All people of this installation, for superusers."""
-    found = paged(second_factor.with_has_factor(User.objects.all()), cursor=request.GET.get("after"))
-    asked = linking.latest_requests(found.rows)
-    rows = [{"person": person, "asked": asked.get(person.pk)} for person in found.rows]
-    return render(
-        request, "accounts/people.html", {"page": found, "rows": rows, "provider": settings.OIDC_NAME}
-    )
-
-
-@superuser_only
-@reauthenticated
-def person(request: SignedInRequest, number: int) -> HttpResponse:
-    """Switch a person off or on, remove a lost second factor, or link a log-in."""
-    user = get_object_or_404(User, pk=number)
-    do = request.POST.get("do") if request.method == "POST" else None
-    who: dict[str, Any] = {"by": request.by, "user": user}
-    try:
-        if do == "off":
-            alone = switch_off_user(**who)
-            messages.success(request, f"{user.email} is switched off; every session ended.")
-            if alone:
-                messages.warning(request, f"No admin is left in {', '.join(alone)}. Make somebody else one.")
-        elif do == "on":
-            switch_on_user(**who)
-            messages.success(request, f"{user.email} can log in again.")
-        elif do == "factor":
-            remove_second_factor(**who)
-            messages.success(
-                request, f"{user.email} logs in without a second factor until a new one is set up."
-            )
-        elif do == "link":
-            link_login(**who, number=request.POST.get("which", ""))
-            messages.success(
-                request, f"{user.email} can log in with that log-in at {settings.OIDC_NAME} too."
-            )
-    except ValidationError as error:
-        messages.error(request, " ".join(error.messages))
-    return redirect_to(request, reverse("people"))

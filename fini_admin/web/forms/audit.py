@@ -15,6 +15,7 @@ from fini_admin.audit import search
 from fini_admin.audit.matching import ERROR, IN_FLIGHT, TrailFilter
 from fini_admin.audit.names import ANCHOR, OF_NO_WORKSPACE, Activity, Origin
 from fini_admin.audit.search import Term
+from fini_admin.fini.retry import REPEATABLE
 from fini_admin.fini.routes import SOURCES
 from fini_admin.web.forms.audit_fields import (
     CallField,
@@ -23,11 +24,11 @@ from fini_admin.web.forms.audit_fields import (
     StatusField,
     plain_input,
 )
-from fini_admin.web.forms.base import Choice, Filters, NumberField, TimeField, choices_with_all
+from fini_admin.web.forms.base import Choice, Filters, RunNumberField, TimeField, choices_with_all
 from fini_admin.web.wording.activity import activity_name
+from fini_admin.web.wording.times import in_address
 
 METHODS = ("GET", "POST", "DELETE")
-ROUTES = ("list", "get", "discover", "register", "ingest", "refresh", "delete", "crawl")
 OUTCOMES = {
     "done": "Done",
     ERROR: "Any error",
@@ -88,7 +89,7 @@ class TrailFilters(Filters):
     kind = Choice(required=False, choices=choices_with_all(_activities()), label="What")
     show = Choice(required=False, choices=[("", "Activity"), *SHOWN.items()], label="Show")
     who = PersonField()
-    route = Choice(required=False, choices=choices_with_all(_as_labels(ROUTES)), label="Route")
+    route = Choice(required=False, choices=choices_with_all(_as_labels(REPEATABLE)), label="Route")
     outcome = Choice(required=False, choices=choices_with_all(OUTCOMES), label="Outcome")
     status = StatusField()
     since = TimeField("Since")
@@ -99,13 +100,7 @@ class TrailFilters(Filters):
     provider = Choice(required=False, choices=choices_with_all(_as_labels(SOURCES)), label="Provider")
     source = forms.CharField(required=False, max_length=128, label="Source", widget=plain_input())
     external = forms.CharField(required=False, max_length=500, label="External ID", widget=plain_input())
-    run = NumberField(
-        required=False,
-        min_value=1,
-        max_value=10**18,
-        label="Run",
-        error_messages=dict.fromkeys(("invalid", "min_value", "max_value"), "Enter a run's number."),
-    )
+    run = RunNumberField()
     call = CallField()
     duration = DurationField()
     error = forms.CharField(required=False, max_length=200, label="Error text", widget=plain_input())
@@ -220,7 +215,7 @@ class TrailFilters(Filters):
         self.is_valid()
         span = {"since": since, "until": until}
         kept = [one for one in self.terms if FIELDS.get(one.key, one.key) not in span]
-        times = {name: f"{timezone.localtime(at):%Y-%m-%dT%H:%M}" for name, at in span.items()}
+        times = {name: in_address(at) for name, at in span.items()}
         return self.query(q=search.write(kept), period="", **times)
 
     def chips(self) -> list[dict[str, str]]:
@@ -264,6 +259,7 @@ class ActivityFilters(TrailFilters):
     def __init__(self, data: Mapping[str, Any], **options: Any) -> None:
         super().__init__(data, **options)
         if data.get("show") not in SHOWN:
+            self.fields["q"].help_text = "Such as what:key.added run:7, or an ID"
             for name in ONLY_CALLS:
                 del self.fields[name]
 
@@ -272,7 +268,7 @@ def period_start(name: str) -> datetime | None:
     """When a period began; None without one."""
     now = timezone.localtime()
     starts = {
-        "hour": now - timedelta(hours=1),
+        "hour": now.astimezone(UTC) - timedelta(hours=1),
         "today": now.replace(hour=0, minute=0, second=0, microsecond=0),
         "week": now - timedelta(days=7),
     }

@@ -88,4 +88,4 @@ class CallField(forms.CharField):
         try:
             return str(UUID(typed)) if typed else ""
         except ValueError as error:
-            raise ValidationError("Enter a call’s ID: 36 characters, as its page shows it.") from error
+            raise ValidationError("Enter a call's ID: 36 characters, as its page shows it.") from error

@@ -13,6 +13,7 @@ from fini_admin.audit import distinct, search
 from fini_admin.audit.newest import cause_of_error
 from fini_admin.audit.search import Term
 from fini_admin.ingestion.models import Run
+from fini_admin.sources.names import source_name
 from fini_admin.sources.queries import matching
 from fini_admin.web.forms.audit import FIELDS, KEYS, TrailFilters
 from fini_admin.workspaces.models import Workspace
@@ -28,12 +29,12 @@ HELP = {
     "until": "before this time",
     "method": "GET, POST or DELETE",
     "origin": "the browser, a command, the worker or a schedule",
-    "key": "the API key’s label",
+    "key": "the API key's label",
     "provider": "whose sources it was about",
     "source": "a source: type its title or its ID",
-    "external": "a source’s ID at its provider",
-    "run": "a run’s number",
-    "call": "a call’s ID",
+    "external": "a source's ID at its provider",
+    "run": "a run's number",
+    "call": "a call's ID",
     "duration": ">2s or <100ms",
     "error": "words of the error",
 }
@@ -84,7 +85,7 @@ def _sources(workspace: Workspace, typed: str) -> Iterable[Value]:
     if not typed.strip():
         return []
     found = matching(workspace, {"q": typed}).order_by("-pk")[:MOST]
-    return [(source.fini_id, source.title or source.external_id) for source in found]
+    return [(source.fini_id, source_name(source)) for source in found]
 
 
 def _same(values: Iterable[object]) -> list[Value]:

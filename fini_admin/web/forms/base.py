@@ -54,6 +54,8 @@ def hints(pattern: str = "", *, least: object = None, most: object = None, same:
 class NumberField(forms.IntegerField):
     """A whole number in digits. Django's also accepts 5_0, +5 and 1.0."""
 
+    widget = forms.TextInput  # type="number" would not show invalid text again
+
     def to_python(self, value: Any) -> int | None:
         typed = str("" if value is None else value).strip()
         if typed and not (typed.isascii() and typed.isdigit()):
@@ -61,7 +63,22 @@ class NumberField(forms.IntegerField):
         return super().to_python(typed)
 
     def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
-        return super().widget_attrs(widget) | hints(r"\d+", least=self.min_value, most=self.max_value)
+        typed = {"inputmode": "numeric", "autocomplete": "off", "spellcheck": "false"}
+        return super().widget_attrs(widget) | typed | hints(r"\d+", least=self.min_value, most=self.max_value)
+
+
+class RunNumberField(NumberField):
+    """A run's number, to filter by."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            required=False,
+            min_value=1,
+            max_value=10**18,
+            label="Run",
+            widget=forms.TextInput(attrs={"size": 6}),
+            error_messages=dict.fromkeys(("invalid", "min_value", "max_value"), "Enter a run's number."),
+        )
 
 
 class TimeField(forms.DateTimeField):
@@ -70,7 +87,10 @@ class TimeField(forms.DateTimeField):
     def __init__(self, label: str) -> None:
         widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
         super().__init__(
-            required=False, label=label, widget=widget, error_messages={"invalid": "Enter a date and a time."}
+            required=False,
+            label=label,
+            widget=widget,
+            error_messages={"invalid": "Enter a date like 2026-11-24, or a date and a time."},
         )
 
     def to_python(self, value: Any) -> datetime | None:

@@ -13,7 +13,7 @@ from fini_admin.fini.addresses import hint_of
 from fini_admin.fini.external_ids import AmbiguousId, comparison_key
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.fini.routes import Resource
-from fini_admin.ingestion.resource_rules import fault, tidied
+from fini_admin.ingestion.resource_rules import fault, tidied, typed_fault
 from fini_admin.ingestion.uploads.reading import Known, Reading, read_bytes, read_text
 from fini_admin.ingestion.uploads.rows import Unreadable
 from fini_admin.lib.key_text import REPLACEMENT
@@ -27,8 +27,6 @@ TOO_MANY_ROWS = (
     " upload them below."
 )
 SHOWN = 20
-# The replacement character, sent by browsers for half of a surrogate pair.
-LOST = "\ufffd"
 
 
 class ProviderSelect(forms.Select):
@@ -74,7 +72,7 @@ class ResourceField(forms.CharField):
     def clean(self, value: Any) -> str:
         """The text without invisible characters at its ends; an ID in its canonical form."""
         cleaned = tidied(self.checked, str(value or ""))
-        said = "holds � where a character was lost" if LOST in cleaned else fault(self.checked, cleaned)
+        said = typed_fault(self.checked, cleaned)
         if said:
             raise ValidationError(f"{self.label} {said}.")
         return cleaned
@@ -178,7 +176,7 @@ class RegisterForm:
         return good
 
     def hush_rows(self) -> None:
-        """Take the errors off empty fields: the form was not submitted yet."""
+        """Clear the errors of empty fields in every row."""
         for form in self.rows.values():
             clear_blank_errors(form)
 

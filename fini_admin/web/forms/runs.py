@@ -1,5 +1,6 @@
 """The forms about runs: the confirmation of a preview, and the filters of runs and of the queue."""
 
+import re
 from collections.abc import Callable, Mapping
 from copy import copy
 from datetime import timedelta
@@ -8,6 +9,7 @@ from typing import Any, cast
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
 
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.ingestion.models import RunKind, RunState
@@ -22,6 +24,7 @@ from fini_admin.web.forms.base import (
     choices_with_all,
 )
 
+ONE_TIME_NUMBER = re.compile(r"\A[\w-]{16,64}\Z", re.ASCII)
 QUEUED_FROM = {**{name: provider.label for name, provider in PROVIDERS.items()}, "web": "Web"}
 AGES = {
     "1h": ("Over 1 hour", timedelta(hours=1)),
@@ -31,6 +34,12 @@ AGES = {
 }
 
 UNSTATED = "Fini does not say what it does; leave it if you are not sure."
+
+
+class OneTimeForm(KeylessForm):
+    """What starts a run. Its one-time number is the run's: the same form sent twice leads to one run."""
+
+    token = forms.CharField(validators=[RegexValidator(ONE_TIME_NUMBER)], widget=forms.HiddenInput)
 
 
 class ConfirmForm(KeylessForm):
@@ -57,7 +66,7 @@ class DeleteForm(ConfirmForm):
 
     number = NumberField(
         required=False,
-        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off", "size": 8}),
+        widget=forms.TextInput(attrs={"size": 8}),
     )
     articles = forms.BooleanField(required=False, label="Also delete their articles")
     field_order = ("number", "articles", "reason")

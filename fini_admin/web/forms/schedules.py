@@ -3,11 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from django import forms
-
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.ingestion.models import MOST_HOURS
-from fini_admin.ingestion.schedules import WRONG, Hours, ScheduleStatus, setting
+from fini_admin.ingestion.schedules import WRONG, Hours, ScheduleStatus, setting_name
 from fini_admin.web.forms.base import KeylessForm, NumberField
 
 
@@ -17,27 +15,26 @@ class ScheduleForm(KeylessForm):
     def __init__(self, data: Mapping[str, Any] | None = None, **options: Any) -> None:
         super().__init__(data, **options)
         for provider in PROVIDERS.values():
-            self.fields[setting(provider.name)] = _hours_field(provider.label)
+            self.fields[setting_name(provider.name)] = _hours_field(provider.label)
 
     def hours(self) -> Hours:
         """The hours by provider, of a valid form."""
-        return {name: self.cleaned_data[setting(name)] for name in PROVIDERS}
+        return {name: self.cleaned_data[setting_name(name)] for name in PROVIDERS}
 
     def rows(self, held: list[ScheduleStatus]) -> list[dict[str, Any]]:
         """Each provider's name and field, with its schedule if there is one."""
         by_name = {one.schedule.provider: one for one in held}
-        return [{"name": name, "field": self[setting(name)], "held": by_name.get(name)} for name in PROVIDERS]
+        return [
+            {"name": name, "field": self[setting_name(name)], "held": by_name.get(name)} for name in PROVIDERS
+        ]
 
 
 def _hours_field(label: str) -> NumberField:
-    # A text field: type="number" would not show invalid text again.
-    attrs = {"autocomplete": "off", "spellcheck": "false", "inputmode": "numeric"}
     return NumberField(
         required=False,
         min_value=1,
         max_value=MOST_HOURS,
         label=f"Hours between discoveries of {label}",
         help_text=f"1 to {MOST_HOURS}. Empty: never.",
-        widget=forms.TextInput(attrs=attrs),
         error_messages=dict.fromkeys(("invalid", "min_value", "max_value"), WRONG),
     )

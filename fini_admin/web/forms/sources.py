@@ -10,9 +10,16 @@ from fini_admin.fini.providers import provider_label
 from fini_admin.fini.routes import SOURCES
 from fini_admin.sources import queries
 from fini_admin.sources.states import State
-from fini_admin.web.forms.base import Choice, Filters, NumberField, TimeField, TypedChoice, choices_with_all
+from fini_admin.web.forms.base import (
+    Choice,
+    Filters,
+    RunNumberField,
+    TimeField,
+    TypedChoice,
+    choices_with_all,
+)
+from fini_admin.web.wording.sources import short_line
 
-LARGEST = 10**18
 SORTS = {"title": "Title", "change": "Last change"}
 # What the list may be filtered by while it is sorted: the index of that order carries it.
 CARRIED: dict[str, set[str]] = {"title": set(), "change": {"since"}}
@@ -49,14 +56,7 @@ class SourceFilters(Filters):
         label="Original",
     )
     reason = forms.CharField(required=False, strip=False, label="Failed because")
-    run = NumberField(
-        required=False,
-        min_value=1,
-        max_value=LARGEST,
-        label="Run",
-        widget=forms.TextInput(attrs={"inputmode": "numeric", "size": 6, "autocomplete": "off"}),
-        error_messages=dict.fromkeys(("invalid", "min_value", "max_value"), "Enter a run's number."),
-    )
+    run = RunNumberField()
     since = TimeField("Changed since")
     state = Choice(
         required=False,
@@ -76,7 +76,7 @@ class SourceFilters(Filters):
     def lines(self, reasons: Callable[[], list[str]]) -> list[tuple[str, str]]:
         """The lines of the field; the one that was chosen is among them however long ago it was."""
         found = dict.fromkeys([*reasons(), self.values().get("reason", "")])
-        return [("", "Any reason"), *((text, _shortened(text)) for text in found if text)]
+        return [("", "Any reason"), *((text, short_line(text, SHOWN)) for text in found if text)]
 
     def clean_reason(self) -> str:
         """As Fini said it: a browser sends ends of lines in a way of its own."""
@@ -93,7 +93,7 @@ class SourceFilters(Filters):
 
     def said(self, name: str) -> str:
         """As the others', a reason in short."""
-        return _shortened(super().said(name)) if name == "reason" else super().said(name)
+        return short_line(super().said(name), SHOWN) if name == "reason" else super().said(name)
 
     def may_sort(self, sort: str) -> bool:
         """Whether an index carries this order with the filters in use."""
@@ -104,9 +104,3 @@ class SourceFilters(Filters):
         """What the list is sorted by; empty for the newest first."""
         sort = str(self.values().get("sort", ""))
         return sort if sort and self.may_sort(sort) else ""
-
-
-def _shortened(text: str) -> str:
-    """A reason as one line of at most SHOWN characters."""
-    line = " ".join(text.split())
-    return line if len(line) <= SHOWN else f"{line[: SHOWN - 1]}…"

@@ -2,14 +2,19 @@
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.core.validators import RegexValidator
 
-from fini_admin.ingestion.web import LIMIT, MOST_FOUND, MOST_SEEDS
-from fini_admin.ingestion.web_addresses import MOST, PastedAddresses, read_addresses, read_patterns
+from fini_admin.fini.routes import CRAWL_LIMIT
+from fini_admin.ingestion.kinds.crawls import MOST_FOUND, MOST_SEEDS
+from fini_admin.ingestion.kinds.web_addresses import (
+    MOST,
+    PastedAddresses,
+    patterns_fault,
+    read_addresses,
+    read_patterns,
+)
 from fini_admin.web.forms.base import KeylessForm, NumberField
-from fini_admin.web.forms.syncs import ONE_TIME_NUMBER
+from fini_admin.web.forms.runs import OneTimeForm
 
-MOST_PATTERNS = 50
 SHOWN = 5
 
 
@@ -24,37 +29,39 @@ class PasteForm(KeylessForm):
     addresses = forms.CharField(
         label="Addresses",
         widget=_lines(8),
-        help_text="One a line, from https:// on.",
-        error_messages={"required": "Paste an address, from https:// on."},
+        help_text="One per line, each starting with https://.",
+        error_messages={"required": "Paste at least one address, starting with https://."},
     )
 
     def clean_addresses(self) -> PastedAddresses:
         """What the text holds; what is left out of it the preview says."""
         found = read_addresses(self.cleaned_data["addresses"])
-        if len(found.addresses) > MOST:
-            raise ValidationError(f"More than {MOST:,} addresses: paste them in parts.")
+        if found.too_many:
+            raise ValidationError(
+                f"More than {MOST:,} addresses, with the words that are none: paste them in parts."
+            )
         if not found.addresses:
             line, said, text = (found.problems or [(1, "holds no address", "")])[0]
             raise ValidationError(f"Line {line:,}: {text} {said}.")
         return found
 
 
-class CrawlForm(KeylessForm):
+class CrawlForm(OneTimeForm):
     """Where a crawl begins, how much it finds, and what of that is kept."""
 
     links = forms.CharField(
         label="Begin at",
         widget=_lines(3),
-        help_text="One address a line. Fini lists the addresses below them.",
-        error_messages={"required": "Enter an address to begin at, from https:// on."},
+        help_text="One address per line. Fini lists the addresses below them.",
+        error_messages={"required": "Enter an address to begin at, starting with https://."},
     )
     limit = NumberField(
         label="Limit",
         min_value=1,
         max_value=MOST_FOUND,
-        initial=LIMIT,
-        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off", "size": 6}),
-        help_text=f"The most addresses that are found: {LIMIT} where Fini is told nothing.",
+        initial=CRAWL_LIMIT,
+        widget=forms.TextInput(attrs={"size": 6}),
+        help_text=f"At most this many addresses are listed. Fini's own default is {CRAWL_LIMIT}.",
         error_messages=dict.fromkeys(
             ("required", "invalid", "min_value", "max_value"), f"Enter a number from 1 to {MOST_FOUND:,}."
         ),
@@ -68,13 +75,12 @@ class CrawlForm(KeylessForm):
     exclude = forms.CharField(
         label="Exclude", required=False, widget=_lines(2), help_text="Leave out those that hold one of these."
     )
-    token = forms.CharField(
-        max_length=64, validators=[RegexValidator(ONE_TIME_NUMBER)], widget=forms.HiddenInput
-    )
 
     def clean_links(self) -> list[str]:
         """The addresses; each must be one that Fini takes."""
         found = read_addresses(self.cleaned_data["links"])
+        if found.too_many:
+            raise ValidationError(f"A crawl begins at {MOST_SEEDS} addresses at most.")
         if found.problems:
             said = [f"Line {line:,}: {text} {what}." for line, what, text in found.problems[:SHOWN]]
             raise ValidationError(said)
@@ -92,6 +98,6 @@ class CrawlForm(KeylessForm):
 
     def _patterns(self, name: str) -> list[str]:
         found = read_patterns(self.cleaned_data[name])
-        if len(found) > MOST_PATTERNS or any(len(one) > 500 for one in found):
-            raise ValidationError(f"At most {MOST_PATTERNS} patterns of at most 500 characters.")
+        if said := patterns_fault(found):
+            raise ValidationError(f"{said}.")
         return found

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from fini_admin.lib.key_text import LONGEST, TOO_LONG
 from fini_admin.web.forms.base import Choice, KeylessForm, hints
+from fini_admin.web.wording.home import REMIND_BEFORE
 from fini_admin.workspaces import passwords, validators
 from fini_admin.workspaces.models import Role
 
@@ -35,7 +36,10 @@ class KeyDescriptionForm(KeylessForm):
         label="Expires on",
         required=False,
         widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
-        help_text="Optional. The day on which the key ends in Fini; Home reminds you from 14 days before.",
+        help_text=(
+            "Optional. The day on which the key ends in Fini; Home reminds you from"
+            f" {REMIND_BEFORE.days} days before."
+        ),
         error_messages={"invalid": "Enter a date like 2027-01-31."},
     )
 
@@ -98,7 +102,7 @@ class MemberForm(KeylessForm):
         widget=forms.EmailInput(attrs={"autocomplete": "off"}),
         error_messages={
             "required": "Enter the person's e-mail address.",
-            "invalid": "Enter an e-mail address like ada@example.com.",
+            "invalid": validators.INVALID_EMAIL,
         },
     )
     role = Choice(label="Role", choices=Role.choices, initial=Role.VIEWER)

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from fini_admin.audit.chain import time_of
 from fini_admin.fini.providers import provider_label
 from fini_admin.web import live, static_bundles
 from fini_admin.web.wording import times
@@ -46,7 +47,6 @@ LOOKS = {
     "paused": Look("bars", "amber", "Nothing is sent until it is resumed"),
     "stopping": Look("bars", "amber", "Nothing more is sent; what was sent is followed to its end"),
     "ended": Look("dot", "grey", "Every ID has an outcome"),
-    "answered": Look("dot", "green", "An answer came"),
     "lost": Look("question", "amber", "It may have been sent; no complete answer came"),
     "unsent": Look("slash", "grey", "It was not sent"),
     "not done": Look("slash", "grey", "Fini did not accept it; it may be sent again"),
@@ -83,10 +83,15 @@ def shape(state: str) -> SafeString:
 
 @register.simple_tag
 def time(value: datetime | str | None) -> SafeString | str:
-    """A time in the viewer's zone; the tooltip names the zone and has UTC. Takes the trail's ISO texts too."""
+    """A time in the viewer's zone; the tooltip names the zone and has UTC. Takes the trail's ISO texts too.
+
+    A text that is no time, as a row that was tampered with may hold one, is shown as it is.
+    """
     if not value:
         return ""
-    at = datetime.fromisoformat(value) if isinstance(value, str) else value
+    at = value if isinstance(value, datetime) else time_of(value)
+    if at is None:
+        return str(value)
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',
         at.astimezone(UTC).isoformat(),

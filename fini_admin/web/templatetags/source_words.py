@@ -1,6 +1,5 @@
 """A source's name, and how long it has been in its state."""
 
-import unicodedata
 from datetime import UTC
 
 from django import template
@@ -10,7 +9,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from fini_admin.ingestion.eligibility import holder_named
+from fini_admin.sources import names
 from fini_admin.sources.models import Source
+from fini_admin.sources.selection import UNTITLED
 from fini_admin.sources.states import ENDED, State
 from fini_admin.web.templatetags.common import age, badge
 from fini_admin.web.wording import times
@@ -18,23 +19,18 @@ from fini_admin.web.wording.sources import state_in_words
 
 register = template.Library()
 
-UNSEEN = {"C", "Z"}
+register.filter(names.source_name)
+register.filter(names.visible)
 
 
 @register.filter
-def source_name(source: Source) -> str:
-    """The title; the external ID or Fini's ID where the title has no visible character."""
-    names = (source.title, source.external_id)
-    return next((name for name in names if any(map(_is_visible, name))), source.fini_id)
-
-
-def _is_visible(letter: str) -> bool:
-    """Whether a character is neither a space nor a control character."""
-    return unicodedata.category(letter)[0] not in UNSEEN
+def titled(title: str) -> str:
+    """A resource's title, or the one that is offered for a resource without one."""
+    return names.visible(title) or UNTITLED
 
 
 @register.simple_tag
-def state_of(source: Source, lane: str | None = None) -> SafeString:
+def state_of(source: Source, lane: str | None) -> SafeString:
     """A source's state, and beside it that a refresh waits; `lane` is that of its open queue entry."""
     return badge(source.state, state_in_words(source.state, lane))
 

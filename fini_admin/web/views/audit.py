@@ -2,35 +2,36 @@
 
 from collections import Counter
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django.http import Http404, HttpResponse, QueryDict
+from django.http import Http404, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 
 from fini_admin.audit import distinct, queries
+from fini_admin.audit.bodies import BodyDamaged
+from fini_admin.audit.chain import time_of
 from fini_admin.audit.matching import TrailFilter
 from fini_admin.audit.models import Entry
 from fini_admin.audit.names import where_from
 from fini_admin.audit.newest import newest_calls
-from fini_admin.audit.queries import BodyDamaged, RecordedCall
-from fini_admin.ingestion.queries import run_of
+from fini_admin.audit.queries import RecordedCall
+from fini_admin.ingestion.runs.queries import run_of
 from fini_admin.sources.models import StateChange
 from fini_admin.sources.queries import changes_by_call, ids_of_external
 from fini_admin.web.forms.audit import ActivityFilters, CallFilters, TrailFilters
 from fini_admin.web.forms.audit_suggestions import suggestions
-from fini_admin.web.forms.base import Filters
 from fini_admin.web.json_tree import view_of_body
-from fini_admin.web.pages import render_page
+from fini_admin.web.pages import keep_valid_filters, render_page
 from fini_admin.web.permissions import WorkspaceRequest, requires
 from fini_admin.web.wording import curl
 from fini_admin.web.wording.activity import activity_name, told
 from fini_admin.web.wording.audit_summary import CallSummary, summary_of
 from fini_admin.web.wording.calls import explain_call, timeline_of
+from fini_admin.web.wording.times import in_address
 from fini_admin.workspaces import searches
 from fini_admin.workspaces.models import SearchedPage
 from fini_admin.workspaces.permissions import Permission
@@ -45,7 +46,7 @@ def calls(request: WorkspaceRequest) -> HttpResponse:
     chain, cursor = _chain_of(request), request.GET.get("after")
     form = CallFilters(request.GET, **_search_of(request, partial(distinct.actors, chain)))
     part, typed, counted = (request.GET.get(name, "") for name in ("part", "text", "counts"))
-    _keep_valid_filters(request, form)
+    keep_valid_filters(request, form)
     wanted = form.wanted()
     if part == "suggest":
         return _suggestions_part(request, form, typed)
@@ -133,7 +134,7 @@ def activity(request: WorkspaceRequest) -> HttpResponse:
     part, typed, cursor = (request.GET.get(name, "") for name in ("part", "text", "after"))
     actors = partial(distinct.actors, _chain_of(request), of_activity=True)
     form = ActivityFilters(request.GET, **_search_of(request, actors))
-    _keep_valid_filters(request, form)
+    keep_valid_filters(request, form)
     if part == "suggest":
         return _suggestions_part(request, form, typed)
     shown = queries.timeline_page if form.values().get("show") else queries.activity_page
@@ -152,19 +153,16 @@ def activity(request: WorkspaceRequest) -> HttpResponse:
 
 
 def _minutes_around(entry: Entry) -> str:
-    """The query of all that happened from a minute before a row to a minute after it."""
-    at = timezone.localtime(datetime.fromisoformat(entry.at))
+    """The query of all that happened within a minute of a row; empty where its time was tampered with."""
+    at = time_of(entry.at)
+    if at is None:
+        return ""
     since, until = at - timedelta(minutes=1), at + timedelta(minutes=2)
-    return urlencode({"show": "all", "since": f"{since:%Y-%m-%dT%H:%M}", "until": f"{until:%Y-%m-%dT%H:%M}"})
+    return urlencode({"show": "all", "since": in_address(since), "until": in_address(until)})
 
 
 def _chain_of(request: WorkspaceRequest) -> str:
     return str(request.workspace.pk)
-
-
-def _keep_valid_filters(request: WorkspaceRequest, form: Filters) -> None:
-    """Reduce GET to the valid filters, so that links and polling never repeat a key typed into one (P5)."""
-    request.GET = QueryDict(form.query())
 
 
 def _find_call(request: WorkspaceRequest, call: UUID, *, with_bodies: bool) -> RecordedCall:

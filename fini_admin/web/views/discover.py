@@ -1,33 +1,34 @@
 """Discover: a provider's tree of resources, and the preview of a selection."""
 
 import hashlib
-import re
+from collections.abc import Callable
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpResponse, JsonResponse
+from django.http import Http404, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from fini_admin.fini.providers import PROVIDERS
-from fini_admin.ingestion import discovery, preview_store, previews
-from fini_admin.ingestion.discovery import Discovery, DiscoveryNow
-from fini_admin.ingestion.previews import RegisterNotes
-from fini_admin.ingestion.queries import NO_KEY, NO_KEY_OPENS
+from fini_admin.ingestion.kinds import discovery, registrations
+from fini_admin.ingestion.kinds.discovery import Discovery, DiscoveryNow
+from fini_admin.ingestion.kinds.registrations import RegisterNotes
 from fini_admin.ingestion.resource_rules import without_faults
-from fini_admin.ingestion.runs import NothingToDo
+from fini_admin.ingestion.runs import starting
+from fini_admin.ingestion.runs.standstill import NO_KEY, NO_KEY_OPENS
+from fini_admin.ingestion.runs.starting import CannotStart
 from fini_admin.sources import selection, tree
 from fini_admin.sources.tree import Scope
 from fini_admin.web import live
 from fini_admin.web.body_size import large_body
 from fini_admin.web.forms.discover import RegisterChoiceForm, TreeFilters, opened_branches, selection_of
+from fini_admin.web.forms.runs import OneTimeForm
 from fini_admin.web.pages import redirect_to, render_page
-from fini_admin.web.permissions import WorkspaceRequest, requires
+from fini_admin.web.permissions import WorkspaceRequest, check_permissions, requires
 from fini_admin.web.views.previews import show_preview
+from fini_admin.web.wording.refusals import INCOMPLETE
 from fini_admin.workspaces.permissions import Permission
 
 PAGE = "discover/discover.html"
-TOKEN = re.compile(r"[\w-]{16,64}", re.ASCII)
 NOTHING = "Nothing is selected. Tick a resource or a branch, or use “Select all”."
 
 
@@ -43,18 +44,13 @@ def provider(request: WorkspaceRequest, provider: str) -> HttpResponse:
     """A provider's tree. A POST starts a discovery, or previews the selection."""
     if provider not in PROVIDERS:
         raise Http404
-    typed = request.POST if request.method == "POST" else request.GET
-    if request.method == "POST" and request.POST.get("do") == "discover":
-        return _start_discovery(request, provider)
-    found = discovery.discovery_of(request.workspace, provider)
-    filters = TreeFilters(typed)
-    scope = _scope_of(request, found, filters)
     if request.method == "POST":
-        return _preview_selection(request, found, scope, filters)
-    if request.htmx and request.GET.get("part") == "level":
-        return _branch_rows(request, scope)
-    if request.htmx and request.GET.get("part") == "leaves":
-        return _selected_leaves(request, scope)
+        starts = request.POST.get("do") == "discover"
+        return _start_discovery(request, provider) if starts else _preview_selection(request, provider)
+    found, filters, scope = _tree_of(request, provider, request.GET)
+    part = PARTS.get(request.GET.get("part", "")) if request.htmx else None
+    if part:
+        return part(request, scope)
     now = discovery.discovery_now(found, scope)
     same = request.GET.get("seen") == _fingerprint(found, scope, now)
     if request.htmx and same and not request.GET.get("more"):
@@ -62,11 +58,15 @@ def provider(request: WorkspaceRequest, provider: str) -> HttpResponse:
     return render_page(request, PAGE, _page_context(request, found, scope, filters, now))
 
 
-def _scope_of(request: WorkspaceRequest, found: Discovery, filters: TreeFilters) -> Scope:
-    """The part of the tree that the filters leave; an invalid filter leaves everything."""
+def _tree_of(
+    request: WorkspaceRequest, provider: str, data: QueryDict
+) -> tuple[Discovery, TreeFilters, Scope]:
+    """What was discovered, the filters, and the part of the tree that they leave: all of it by an invalid filter."""
+    found, filters = discovery.discovery_of(request.workspace, provider), TreeFilters(data)
     wanted = filters.values()
     only_new = wanted.get("show") == "new"
-    return Scope(request.workspace, found.provider, found.number, wanted.get("search", ""), only_new)
+    scope = Scope(request.workspace, found.provider, found.number, wanted.get("search", ""), only_new)
+    return found, filters, scope
 
 
 def _fingerprint(found: Discovery, scope: Scope, now: DiscoveryNow) -> str:
@@ -101,7 +101,7 @@ def _page_context(
         "ask_admin": about_key and not manages,
         "what": what,
         "todo": todo,
-        "token": preview_store.new_token(),
+        "token": starting.new_token(),
         "choice": RegisterChoiceForm(initial={"mime_type": now.mime_types[found.provider]}),
         "picked": selection_of(data),
     }
@@ -128,54 +128,52 @@ def _selected_leaves(request: WorkspaceRequest, scope: Scope) -> JsonResponse:
     return JsonResponse({"listed": scope.listed, "groups": groups})
 
 
+# The answers for htmx, by `part`.
+PARTS: dict[str, Callable[[WorkspaceRequest, Scope], HttpResponse]] = {
+    "level": _branch_rows,
+    "leaves": _selected_leaves,
+}
+
+
 def _start_discovery(request: WorkspaceRequest, provider: str) -> HttpResponse:
     """Start a discovery; the token makes the same form sent twice one discovery."""
-    token = request.POST.get("token", "")
-    good = TOKEN.fullmatch(token)
-    if good:
-        discovery.start(
-            by=request.by,
-            workspace=request.workspace,
-            provider=provider,
-            token=token,
+    form = OneTimeForm(request.POST)
+    if form.is_valid():
+        discovery.start_or_join(
+            by=request.by, workspace=request.workspace, provider=provider, **form.cleaned_data
         )
     else:
-        messages.warning(request, "The form was incomplete, and nothing was started. Press Discover again.")
-    if not request.htmx or not good:
+        messages.warning(request, INCOMPLETE.format(button="Discover"))
+    if not request.htmx or not form.is_valid():
         return redirect_to(request, f"{request.path}?{request.GET.urlencode()}")
-    found, filters = discovery.discovery_of(request.workspace, provider), TreeFilters(request.POST)
-    context = _page_context(request, found, _scope_of(request, found, filters), filters)
-    return render(request, f"{PAGE}#list", context)
+    found, filters, scope = _tree_of(request, provider, request.POST)
+    return render(request, f"{PAGE}#list", _page_context(request, found, scope, filters))
 
 
-def _preview_selection(
-    request: WorkspaceRequest, found: Discovery, scope: Scope, filters: TreeFilters
-) -> HttpResponse:
+def _preview_selection(request: WorkspaceRequest, provider: str) -> HttpResponse:
     """Freeze the selection into a preview, or show what is wrong with it."""
+    check_permissions(request, Permission.SOURCES_REGISTER)
+    ingest = request.POST.get("do") == "ingest"
+    if ingest:
+        check_permissions(request, Permission.SOURCES_INGEST)
+    found, filters, scope = _tree_of(request, provider, request.POST)
     keys = selection_of(request.POST)
     choice = RegisterChoiceForm(request.POST)
     if not choice.is_valid():
         return _show_errors(request, found, scope, filters, choice)
-    ingest = choice.cleaned_data["do"] == "ingest"
-    if (
-        not ({Permission.SOURCES_REGISTER} | ({Permission.SOURCES_INGEST} if ingest else set()))
-        <= request.permissions
-    ):
-        raise PermissionDenied
     selected = selection.select(scope, keys.leaves, keys.branches)
     listed, problems = selection.to_register(selected.resources, choice.cleaned_data["mime_type"])
     sendable, wrong_fields = without_faults(listed)
     problems += wrong_fields
     try:
-        preview = previews.freeze_register(
-            actor=request.user.email,
+        preview = registrations.freeze_register(
             workspace=request.workspace,
             provider=found.provider,
             resources=sendable,
             then_ingest=ingest,
             notes=RegisterNotes(problems=problems, notes=_notes(selected.unknown + keys.wrong)),
         )
-    except NothingToDo as error:
+    except CannotStart as error:
         choice.add_error(None, f"{error}: {problems[0][1]}" if problems else NOTHING)
         return _show_errors(request, found, scope, filters, choice)
     return show_preview(request, preview)

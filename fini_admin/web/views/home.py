@@ -5,22 +5,19 @@ from functools import partial
 from typing import TypeVar
 
 from django.http import HttpResponse
-from django.urls import reverse
 
-from fini_admin.ingestion import queries
 from fini_admin.ingestion.home_facts import home_facts
 from fini_admin.ingestion.models import RunState
+from fini_admin.ingestion.runs import queries
 from fini_admin.ingestion.schedules import schedule_statuses
-from fini_admin.web.pages import MENU, parts_shown, render_page
+from fini_admin.web.pages import parts_shown, render_page, url_if_allowed
 from fini_admin.web.permissions import WorkspaceRequest, requires
 from fini_admin.web.wording import home as overview
 from fini_admin.web.wording.home import AttentionItem, FirstStep
 from fini_admin.web.wording.providers import provider_lines
 from fini_admin.web.wording.trends import PERIODS, trends_of
-from fini_admin.workspaces.permissions import Permission, roles_with
+from fini_admin.workspaces.permissions import Permission
 
-PERMISSION_OF_PAGE = {entry.view: entry.permission for entry in MENU}
-MAY_DISCOVER = roles_with(Permission.SOURCES_DISCOVER)
 MOST_NEEDS, MOST_RUNS = 3, 6
 PARTS = ("list", "trends", "runs")
 
@@ -42,7 +39,7 @@ def _state_now(request: WorkspaceRequest) -> dict[str, object]:
     """What is polled: first steps, needs, sources by state, runs."""
     workspace = request.workspace
     totals = overview.source_totals(workspace, partial(url_if_allowed, request, "sources"))
-    facts, schedules = home_facts(workspace), schedule_statuses(workspace, MAY_DISCOVER)
+    facts, schedules = home_facts(workspace), schedule_statuses(workspace)
     needs = _with_urls(request, overview.attention_items(facts, totals, schedules, worker=request.now.worker))
     runs = list(queries.latest_runs(workspace)[:MOST_RUNS])
     may_send = Permission.SOURCES_INGEST in request.permissions
@@ -64,7 +61,7 @@ def _trends(request: WorkspaceRequest, period: str) -> dict[str, object]:
     return {
         "trends": trends_of(request.workspace, period),
         "periods": PERIODS,
-        "providers": provider_lines(request.workspace, MAY_DISCOVER),
+        "providers": provider_lines(request.workspace),
         "may_discover": Permission.SOURCES_DISCOVER in request.permissions,
     }
 
@@ -72,9 +69,3 @@ def _trends(request: WorkspaceRequest, period: str) -> dict[str, object]:
 def _with_urls(request: WorkspaceRequest, lines: Iterable[Line]) -> list[tuple[Line, str]]:
     """Each line with the URL it leads to, empty where this person may not go."""
     return [(line, url_if_allowed(request, line.page, getattr(line, "query", ""))) for line in lines]
-
-
-def url_if_allowed(request: WorkspaceRequest, page: str, query: str = "") -> str:
-    """The URL of a page in the menu; empty for a person who may not open it."""
-    allowed = PERMISSION_OF_PAGE.get(page) in request.permissions
-    return reverse(page, args=[request.workspace.slug]) + query if allowed else ""

@@ -1,4 +1,4 @@
-"""Invitations: the public page behind a link, and renewing and withdrawing open ones (members.py creates them).
+"""The public page behind an invitation's link (members.py makes, renews and withdraws invitations).
 
 The link's URL redirects at once and leaves its token in a cookie for a page without one: a URL gets into logs, into
 Referer, and, as the page to return to after log-in, into the session.
@@ -7,7 +7,7 @@ Referer, and, as the page to return to after log-in, into the session.
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -18,15 +18,12 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from fini_admin.people import invitations, second_factor
 from fini_admin.people.allauth_internals import log_in_new, too_many, within_own_rate
 from fini_admin.people.models import Invitation
-from fini_admin.web.accounts.sensitive import reauthenticated
 from fini_admin.web.forms.base import add_errors
 from fini_admin.web.forms.workspaces import AcceptForm
 from fini_admin.web.pages import redirect_to
-from fini_admin.web.permissions import WorkspaceRequest, public, redirect_first, requires
-from fini_admin.web.views import members
+from fini_admin.web.permissions import public, redirect_first
 from fini_admin.workspaces import queries
 from fini_admin.workspaces.models import User
-from fini_admin.workspaces.permissions import Permission
 
 COOKIE = "invitation"
 RATE = "30/m/ip"
@@ -143,32 +140,3 @@ def _delete_cookie(answer: HttpResponse) -> HttpResponse:
 
 def _workspace_url(found: Invitation) -> str:
     return reverse("workspace", args=[found.workspace.slug])
-
-
-@requires(Permission.MEMBERS_MANAGE)
-@reauthenticated
-def withdraw(request: WorkspaceRequest, number: int) -> HttpResponse:
-    """Make an invitation's link invalid."""
-    found = _open_invitation(request, number)
-    if request.method == "POST":
-        invitations.withdraw(by=request.by, workspace=request.workspace, email=found.email)
-        messages.success(request, f"The invitation of {found.email} is withdrawn; its link no longer works.")
-    return redirect_to(request, members.members_url(request))
-
-
-@requires(Permission.MEMBERS_MANAGE)
-@reauthenticated
-def renew(request: WorkspaceRequest, number: int) -> HttpResponse:
-    """Replace an invitation's link, which was shown only once."""
-    found = _open_invitation(request, number)
-    if request.method != "POST":
-        return redirect_to(request, members.members_url(request))
-    return members.invite(request, email=found.email, role=found.role)
-
-
-def _open_invitation(request: WorkspaceRequest, number: int) -> Invitation:
-    """An open invitation of this workspace; else Http404."""
-    found = invitations.open_in(request.workspace).filter(pk=number).first()
-    if found is None:
-        raise Http404
-    return found

@@ -13,7 +13,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from fini_admin.audit import usage
 from fini_admin.ingestion import verifications
 from fini_admin.ingestion.models import Verification
-from fini_admin.ingestion.queries import running, worker_alive
+from fini_admin.ingestion.runs.queries import running, worker_alive
 from fini_admin.ingestion.wakeup import wake
 from fini_admin.web.accounts.sensitive import reauthenticated
 from fini_admin.web.forms.base import add_errors
@@ -21,7 +21,7 @@ from fini_admin.web.forms.workspaces import KeyDescriptionForm, KeyForm
 from fini_admin.web.key_guard import as_typed
 from fini_admin.web.pages import redirect_to, render_page
 from fini_admin.web.permissions import WorkspaceRequest, requires
-from fini_admin.web.views.sources import SyncButton
+from fini_admin.web.sync_button import SyncButton
 from fini_admin.web.wording import keys as wording
 from fini_admin.workspaces import queries
 from fini_admin.workspaces.keys import add_key, describe_key, switch_key, switch_off_key, why_not_switch
@@ -149,11 +149,11 @@ def _row(key: ApiKey, verification: Verification | None, *, reader: bool) -> dic
     return {
         "key": key,
         "scopes": wording.scopes_in_words(key),
-        "may": wording.MAY.get(key.scopes, ""),
+        "lacks": wording.lack_in_words(key),
         "belongs": wording.same_workspace_in_words(key),
         "reads": reader,
         "why_not": why_not_switch(key) if key.state == KeyState.WAITING else "",
-        "verifying": (wording.VERIFYING if worker_alive() else wording.NO_WORKER) if waits else "",
+        "verifying": (wording.VERIFYING if worker_alive() else wording.NOT_VERIFYING) if waits else "",
         "found": text,
         "tone": tone,
     }

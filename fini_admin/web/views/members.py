@@ -1,12 +1,11 @@
-"""A workspace's members: add, invite, change the role, remove; and what each role may do."""
+"""A workspace's members: add, change the role, remove; invitations: make, renew, withdraw; what each role may do."""
 
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.db import transaction
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
@@ -20,39 +19,13 @@ from fini_admin.web.forms.base import add_errors
 from fini_admin.web.forms.workspaces import MemberForm, MembershipForm, NewPersonForm, RoleForm
 from fini_admin.web.pages import redirect_to
 from fini_admin.web.permissions import WorkspaceRequest, requires
+from fini_admin.web.wording.permissions import PERMISSIONS_IN_WORDS
 from fini_admin.workspaces import queries
-from fini_admin.workspaces.members import add_member, add_new_member, change_role, remove_member
+from fini_admin.workspaces.members import add_member, add_new_member
 from fini_admin.workspaces.models import Membership, Role
 from fini_admin.workspaces.permissions import ALLOWED, Permission
 
 FIRST_PASSWORD = "Type a first password to add the person at once, or take the name out to invite the person."  # noqa: S105
-
-# Descriptions of the permissions; workspaces/permissions.py maps them to roles.
-PERMISSIONS_IN_WORDS: tuple[tuple[str, set[Permission]], ...] = (
-    (
-        "Read sources with their history, the queue, the runs",
-        {Permission.SOURCES_READ, Permission.QUEUE_READ, Permission.RUNS_READ},
-    ),
-    ("Read the list of calls: who, when, route, outcome", {Permission.CALLS_READ}),
-    ("Discover, and sync", {Permission.SOURCES_DISCOVER}),
-    ("Crawl the web", {Permission.SOURCES_CRAWL}),
-    ("Register", {Permission.SOURCES_REGISTER}),
-    ("Ingest", {Permission.SOURCES_INGEST}),
-    (
-        "Refresh sources, retry what failed, pause and stop runs",
-        {Permission.SOURCES_REFRESH, Permission.RUNS_STEER},
-    ),
-    ("Hold all work of the workspace", {Permission.WORK_HOLD}),
-    ("Delete sources", {Permission.SOURCES_DELETE}),
-    ("Take sources out of the queue and put them back", {Permission.QUEUE_REMOVE}),
-    ("Read the bodies of calls, and the activity", {Permission.BODIES_READ, Permission.ACTIVITY_READ}),
-    ("Search the audit trail by person", {Permission.PEOPLE_SEARCH}),
-    ("Save searches of the audit trail", {Permission.SEARCHES_SAVE}),
-    ("Share saved searches with everybody here", {Permission.SEARCHES_SHARE}),
-    ("Manage keys", {Permission.KEYS_MANAGE}),
-    ("Manage members", {Permission.MEMBERS_MANAGE}),
-    ("Manage settings", {Permission.SETTINGS_MANAGE}),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +60,7 @@ def index(request: WorkspaceRequest) -> HttpResponse:
         except ValidationError as error:
             add_errors(form, error)
         else:
-            messages.success(request, f"{member.user.email} is {member.role} here.")
+            messages.success(request, f"The role of {member.user.email} is now {member.role}.")
             return redirect_to(request, members_url(request))
     return _members_page(request, form=form)
 
@@ -109,7 +82,7 @@ def _add_member(request: WorkspaceRequest, form: MemberForm) -> Membership:
     member = queries.members(request.workspace).filter(user=person).first()
     if member and member.role != data["role"]:
         raise ValidationError(
-            {"email": f"{person.email} is {member.role} here: change the role in the list."}
+            {"email": f"{person.email} has the role {member.role} already: change it in the list."}
         )
     return add_member(**who, user=person, role=data["role"])
 
@@ -146,7 +119,7 @@ def role(request: WorkspaceRequest, number: int) -> HttpResponse:
     form = RoleForm(request.POST, own=member.user_id == request.user.pk, auto_id=f"role-{number}_%s")
     if form.is_valid():
         try:
-            member = change_role(
+            member = invitations.change_membership(
                 by=request.by,
                 membership=member,
                 role=form.cleaned_data["role"],
@@ -154,7 +127,7 @@ def role(request: WorkspaceRequest, number: int) -> HttpResponse:
         except ValidationError as error:
             add_errors(form, error)
         else:
-            messages.success(request, f"{member.user.email} is {member.role} here.")
+            messages.success(request, f"The role of {member.user.email} is now {member.role}.")
             return redirect_to(request, _next_url(request, member, still=member.role == Role.ADMIN))
     return _members_page(request, form=_add_form(request, bound=False), typed=MemberForms(number, role=form))
 
@@ -169,7 +142,7 @@ def remove(request: WorkspaceRequest, number: int) -> HttpResponse:
     form = MembershipForm(request.POST, own=member.user_id == request.user.pk, auto_id=f"remove-{number}_%s")
     if form.is_valid():
         try:
-            _remove_member(request, member)
+            invitations.end_membership(by=request.by, membership=member)
         except ValidationError as error:
             add_errors(form, error)
         else:
@@ -182,11 +155,33 @@ def remove(request: WorkspaceRequest, number: int) -> HttpResponse:
     )
 
 
-@transaction.atomic
-def _remove_member(request: WorkspaceRequest, member: Membership) -> None:
-    """End a membership and withdraw an open invitation that would restore it."""
-    remove_member(by=request.by, membership=member)
-    invitations.withdraw(by=request.by, workspace=request.workspace, email=member.user.email)
+@requires(Permission.MEMBERS_MANAGE)
+@reauthenticated
+def withdraw(request: WorkspaceRequest, number: int) -> HttpResponse:
+    """Make an invitation's link invalid."""
+    found = _open_invitation(request, number)
+    if request.method == "POST":
+        invitations.withdraw(by=request.by, workspace=request.workspace, email=found.email)
+        messages.success(request, f"The invitation of {found.email} is withdrawn; its link no longer works.")
+    return redirect_to(request, members_url(request))
+
+
+@requires(Permission.MEMBERS_MANAGE)
+@reauthenticated
+def renew(request: WorkspaceRequest, number: int) -> HttpResponse:
+    """Replace an invitation's link, which was shown only once."""
+    found = _open_invitation(request, number)
+    if request.method != "POST":
+        return redirect_to(request, members_url(request))
+    return invite(request, email=found.email, role=found.role)
+
+
+def _open_invitation(request: WorkspaceRequest, number: int) -> Invitation:
+    """An open invitation of this workspace; else Http404."""
+    found = invitations.open_in(request.workspace).filter(pk=number).first()
+    if found is None:
+        raise Http404
+    return found
 
 
 def _next_url(request: WorkspaceRequest, member: Membership, *, still: bool) -> str:
@@ -211,6 +206,7 @@ def _members_page(
         "page": found,
         "rows": [_row(request, member, typed, last=admins == [member.pk]) for member in found.rows],
         "fresh": fresh,
+        "valid_days": invitations.VALID_FOR.days,
         "invitations": list(invitations.open_in(request.workspace)) if found.first else [],
         "roles": list(Role),
         "may": [(words, [names <= ALLOWED[role] for role in Role]) for words, names in PERMISSIONS_IN_WORDS],

@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -15,27 +14,29 @@ from django.urls import reverse
 
 from fini_admin.fini.client import Request
 from fini_admin.fini.routes import InvalidRequest
-from fini_admin.ingestion import planned_calls, preview_store, previews
-from fini_admin.ingestion.chosen import is_chosen
-from fini_admin.ingestion.effort import efforts_of
+from fini_admin.ingestion import previews
+from fini_admin.ingestion.budget import budget_as_read
+from fini_admin.ingestion.kinds import deletions
 from fini_admin.ingestion.models import Preview, Run, RunKind
-from fini_admin.ingestion.planned_calls import CallPlan
-from fini_admin.ingestion.plans import CALLS, Action
-from fini_admin.ingestion.preview_answers import ChosenResources, PostedAnswer, read_answer
-from fini_admin.ingestion.preview_rows import chosen_rows, row_groups
-from fini_admin.ingestion.runs import NothingToDo, run_of_token
-from fini_admin.lib.paging import parts, whole_numbers
+from fini_admin.ingestion.planning import planned_calls, preview_store
+from fini_admin.ingestion.planning.chosen import is_chosen
+from fini_admin.ingestion.planning.effort import efforts_of
+from fini_admin.ingestion.planning.planned_calls import CallPlan
+from fini_admin.ingestion.planning.plans import CALLS, Action
+from fini_admin.ingestion.planning.preview_answers import AnsweredResources, PostedAnswer, read_answer
+from fini_admin.ingestion.planning.preview_rows import chosen_rows, row_groups
+from fini_admin.ingestion.runs.starting import CannotStart, run_of_token
+from fini_admin.lib.paging import parts, whole_number, whole_numbers
 from fini_admin.web.accounts.sensitive import reauthenticated
 from fini_admin.web.body_size import large_body
 from fini_admin.web.forms.base import key_text_error
 from fini_admin.web.forms.runs import ConfirmForm, DeleteForm, IngestForm
 from fini_admin.web.pages import redirect_to, render_page
-from fini_admin.web.permissions import WorkspaceRequest, requires
+from fini_admin.web.permissions import WorkspaceRequest, check_permissions, requires
 from fini_admin.workspaces.permissions import Permission, permission_of
 from fini_admin.workspaces.preferences import preferences_as_read
 
 SHOWN = 10
-DIGITS = 10
 # What is done about what was chosen, by plans.Action.
 DONE = {
     Action.REGISTER: "registered",
@@ -57,8 +58,7 @@ def preview(request: WorkspaceRequest, token: str) -> HttpResponseBase:
     found = previews.find(request.workspace, token)
     if found is None:
         return _run_of_confirmed(request, token)
-    if not _needed_permissions(found) <= request.permissions:
-        raise PermissionDenied
+    check_permissions(request, *_needed_permissions(found))
     if found.kind == RunKind.DELETE:  # on a page of its own, which asks who one is
         return redirect_to(request, _url_of(found, request))
     return _show_or_confirm(request, found)
@@ -88,7 +88,7 @@ def _show_or_confirm(request: WorkspaceRequest, found: Preview) -> HttpResponseB
 
 def _effort_part(request: WorkspaceRequest, found: Preview) -> HttpResponse:
     """What the run costs with the rows that are ticked now; nothing is started."""
-    chosen = ChosenResources(found, _posted_answer(found, request))
+    chosen = AnsweredResources(found, _posted_answer(found, request))
     context = _effort_context(request, found, planned_calls.call_plan(found), len(chosen))
     return render(request, "previews/_effort.html", context)
 
@@ -119,10 +119,10 @@ def _needed_permissions(found: Preview) -> set[Permission]:
 
 
 def selected_numbers(request: WorkspaceRequest) -> list[int]:
-    """The primary keys of the selected rows of a list. Raises NothingToDo without any."""
+    """The primary keys of the selected rows of a list. Raises CannotStart without any."""
     numbers = whole_numbers(parts(request.POST.getlist("id")))
     if not numbers:
-        raise NothingToDo("Nothing is selected")
+        raise CannotStart("Nothing is selected")
     return numbers
 
 
@@ -133,7 +133,7 @@ def show_preview(request: WorkspaceRequest, found: Preview) -> HttpResponse:
     return redirect_to(request, _url_of(found, request))
 
 
-def show_nothing_to_do(request: WorkspaceRequest, error: NothingToDo, back: str) -> HttpResponse:
+def show_why_not_started(request: WorkspaceRequest, error: CannotStart, back: str) -> HttpResponse:
     """Why there is nothing to preview: in the page's dialog for htmx, else as a message on `back`."""
     if request.htmx:
         return render(request, "previews/_nothing.html", {"error": error}, status=422)
@@ -184,7 +184,7 @@ def _confirm(request: WorkspaceRequest, found: Preview, form: ConfirmForm) -> Ht
         found.summary["with_articles"] = extra.pop("articles", False)
     try:
         run = previews.confirm(by=request.by, preview=found, answer=answer, **extra)
-    except NothingToDo as error:
+    except CannotStart as error:
         form.add_error(None, str(error))
         return _preview_page(request, found, form, answer)
     return _redirect_to_run(request, run)
@@ -210,15 +210,20 @@ def _preview_page(
 ) -> HttpResponse:
     """The preview. `?call=3` adds that call's body; `?group=new&from=50` is that group's rows from there on."""
     plan = planned_calls.call_plan(found)
-    opened = plan.call(_number_in(request.GET, "call"))
+    opened = plan.call(whole_number(request.GET.get("call")) or 0)
     total = preview_store.number_of_ids(found)
+    # Of resources and addresses others may be ticked; of what was chosen nothing is left to confirm.
+    stale = bool(form.non_field_errors()) and (found.kind not in WITH_GROUPS or is_chosen(found))
     context = {
         "preview": found,
         "address": _url_of(found, request),
         "deletes": found.kind == RunKind.DELETE,
+        "not_registered": deletions.NOT_REGISTERED,
         "form": form,
         "total": total,
-        "buttons": _buttons(found, total, choose=_may_choose_ingest(request, found)),
+        "stale": stale,
+        "held_by": budget_as_read(found.workspace).held_by,
+        "buttons": [] if stale else _buttons(found, total, choose=_may_choose_ingest(request, found)),
         "calls": plan.calls(SHOWN),
         "number_of_calls": plan.number,
         "more_calls": max(0, plan.number - SHOWN),
@@ -227,7 +232,7 @@ def _preview_page(
     }
     context |= _effort_context(request, found, plan, total)
     if is_chosen(found) or found.kind == RunKind.INGEST:
-        context["chosen"] = chosen_rows(found, _number_in(request.GET, "from"))
+        context["chosen"] = chosen_rows(found, whole_number(request.GET.get("from")) or 0)
         context["doings"] = _counts_by_way(found) if is_chosen(found) else []
     elif found.kind in WITH_GROUPS:
         context |= _group_context(found, request.GET, answer)
@@ -248,14 +253,8 @@ def _counts_by_way(found: Preview) -> list[tuple[str, int]]:
 def _group_context(found: Preview, query: QueryDict, answer: PostedAnswer | None) -> dict[str, object]:
     """The groups of resources (new, updated, left out); `group` is the one that more rows were asked of."""
     asked = query.get("group", "")
-    held = row_groups(found, asked=asked, start=_number_in(query, "from"), answer=answer)
+    held = row_groups(found, asked=asked, start=whole_number(query.get("from")) or 0, answer=answer)
     return {"groups": held, "group": next((group for group in held if group.name == asked), None)}
-
-
-def _number_in(query: QueryDict, name: str) -> int:
-    """A number in the query; 0 for anything else."""
-    text = query.get(name, "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < DIGITS else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,24 +5,24 @@ from datetime import UTC, datetime
 from functools import partial
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse, HttpResponseBadRequest, QueryDict
 from django.utils.dateparse import parse_datetime
 
 from fini_admin.ingestion import queue as ingestion_queue
 from fini_admin.ingestion.home_facts import WAITS_LONG
+from fini_admin.ingestion.kinds.ingestions import freeze_ingest
 from fini_admin.ingestion.models import QueueEntry
-from fini_admin.ingestion.previews import freeze_ingest
 from fini_admin.ingestion.queue import LANES, OUT, UNREAD, QueueCounts, QueueCriteria
 from fini_admin.ingestion.queue_moves import Moved, put_sources_back, remove_entries, removed_at
-from fini_admin.ingestion.runs import NothingToDo
+from fini_admin.ingestion.runs.starting import CannotStart
 from fini_admin.lib.paging import CHUNK, page, parts, whole_number, whole_numbers
 from fini_admin.sources.states import State
 from fini_admin.web.body_size import large_body
 from fini_admin.web.forms.runs import QueueFilters
-from fini_admin.web.pages import parts_shown, redirect_to, render_page
-from fini_admin.web.permissions import WorkspaceRequest, requires
+from fini_admin.web.pages import keep_valid_filters, parts_shown, redirect_to, render_page
+from fini_admin.web.permissions import WorkspaceRequest, check_permissions, requires
 from fini_admin.web.views import previews
+from fini_admin.web.wording.refusals import UNKNOWN_ACTION
 from fini_admin.workspaces.models import Workspace
 from fini_admin.workspaces.permissions import Permission
 
@@ -37,7 +37,7 @@ def queue(request: WorkspaceRequest) -> HttpResponse:
     )
     shown, part = parts_shown(request, PARTS) or ("list",), asked.get("part", "") if request.htmx else ""
     cursor = whole_number(asked.get("after"))
-    request.GET = QueryDict(form.query(after="" if cursor is None else str(cursor)))
+    keep_valid_filters(request, form, after="" if cursor is None else str(cursor))
     if request.method == "POST":
         return _act(request, form)
     if part in NUMBERS:
@@ -93,7 +93,8 @@ def _list_context(request: WorkspaceRequest, lane: str, wanted: QueueCriteria | 
     if lane == OUT:
         return context | {
             "page": page(
-                ingestion_queue.rows_for_page(ingestion_queue.taken_out(workspace, **wanted)), cursor=cursor
+                ingestion_queue.with_latest_entry(ingestion_queue.taken_out(workspace, **wanted)),
+                cursor=cursor,
             )
         }
     entries = ingestion_queue.entries_in_lane(workspace, lane, **wanted).select_related("source", "run")
@@ -104,21 +105,20 @@ def _act(request: WorkspaceRequest, form: QueueFilters) -> HttpResponse:
     """Run the action, if this tab has it and this person may do it."""
     asked = ACTIONS.get((form.lane_shown == OUT, request.POST.get("do", "")))
     if asked is None:
-        return HttpResponseBadRequest("The queue does not know this action.", content_type="text/plain")
+        return HttpResponseBadRequest(UNKNOWN_ACTION, content_type="text/plain")
     permission, what = asked
-    if permission not in request.permissions:
-        raise PermissionDenied
+    check_permissions(request, permission)
     try:
         return what(request, form)
-    except NothingToDo as error:
-        return previews.show_nothing_to_do(request, error, _list_url(request))
+    except CannotStart as error:
+        return previews.show_why_not_started(request, error, _list_url(request))
 
 
 def _send_all(request: WorkspaceRequest, form: QueueFilters) -> HttpResponse:
     """Preview everything that tab and filters match; entries newer than `upto`, the count shown, are left out."""
     wanted = form.wanted()
     if wanted is None:
-        raise NothingToDo("Nothing is shown until the filters are right")
+        raise CannotStart("Nothing is shown until the filters are right")
     upto = whole_number(request.POST.get("upto"))
     found = ingestion_queue.selectable(request.workspace, form.lane_shown, upto, **wanted)
     return _preview_entries(request, ingestion_queue.entries_to_send(found))
@@ -131,7 +131,7 @@ def _send_selected(request: WorkspaceRequest, form: QueueFilters) -> HttpRespons
 
 
 def _preview_entries(request: WorkspaceRequest, entries: list[QueueEntry]) -> HttpResponse:
-    found = freeze_ingest(actor=request.user.email, workspace=request.workspace, entries=entries)
+    found = freeze_ingest(workspace=request.workspace, entries=entries)
     return previews.show_preview(request, found)
 
 
@@ -146,18 +146,19 @@ def _remove_selected(request: WorkspaceRequest, form: QueueFilters) -> HttpRespo
 def _undo_removal(request: WorkspaceRequest, form: QueueFilters) -> HttpResponse:
     """Put back what one removal took out, less what went on meanwhile."""
     at = _time_in(request.POST.get("at", ""))
-    sources = removed_at(request.workspace, at) if at and at.tzinfo else []
+    sources = removed_at(request.workspace, at) if at else []
     if not sources:
-        raise NothingToDo("There is nothing to put back")
+        raise CannotStart("There is nothing to put back")
     moved = put_sources_back(by=request.by, workspace=request.workspace, sources=sources)
     return _report_moved(request, moved, "put back into the queue")
 
 
 def _time_in(text: str) -> datetime | None:
-    """The time that a text names; None for one that names none, as 30 February."""
+    """The time that a text names, in UTC; None without a zone, and for a day that no calendar has, as 30 February."""
     try:
-        return parse_datetime(text)
-    except ValueError:
+        at = parse_datetime(text)
+        return at.astimezone(UTC) if at and at.tzinfo else None
+    except (ValueError, OverflowError):
         return None
 
 
@@ -172,8 +173,8 @@ def _all_numbers(asked: QueryDict, form: QueueFilters, workspace: Workspace) -> 
     wanted = form.wanted()
     if wanted is None:
         return []
-    found = ingestion_queue.selectable(workspace, form.lane_shown, whole_number(asked.get("upto")), **wanted)
-    return list(found.order_by("pk").values_list("pk", flat=True))
+    upto = whole_number(asked.get("upto"))
+    return ingestion_queue.selectable_keys(workspace, form.lane_shown, upto, **wanted)
 
 
 def _still_selectable(asked: QueryDict, form: QueueFilters, workspace: Workspace) -> list[int]:

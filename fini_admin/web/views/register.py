@@ -1,11 +1,9 @@
 """Register: resources typed into rows, or imported from a pasted text or a file; then the preview."""
 
-from collections import Counter
 from collections.abc import Callable
 from functools import partial
 
-from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, HttpResponseBadRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
@@ -13,11 +11,11 @@ from django_htmx.http import retarget, trigger_client_event
 
 from fini_admin.fini.addresses import hint_of
 from fini_admin.fini.providers import PROVIDERS
-from fini_admin.ingestion.comparison import known_ids
-from fini_admin.ingestion.previews import RegisterNotes, freeze_register
+from fini_admin.ingestion import resource_rules
+from fini_admin.ingestion.kinds.registrations import RegisterNotes, freeze_register
+from fini_admin.ingestion.planning.comparison import known_ids
 from fini_admin.web.body_size import discard_body, large_body, too_large
 from fini_admin.web.forms.register import (
-    LOST,
     MOST_BYTES,
     MOST_LINES,
     ImportForm,
@@ -25,7 +23,7 @@ from fini_admin.web.forms.register import (
     clear_blank_errors,
 )
 from fini_admin.web.pages import render_page
-from fini_admin.web.permissions import WorkspaceRequest, requires
+from fini_admin.web.permissions import WorkspaceRequest, check_permissions, requires
 from fini_admin.web.views.previews import show_preview
 from fini_admin.workspaces.permissions import Permission
 from fini_admin.workspaces.preferences import preferences
@@ -64,9 +62,15 @@ def _answer(request: WorkspaceRequest) -> HttpResponseBase:
         "add": _change_rows,
         "remove": _change_rows,
         "preview": _preview_import,
+        "register": _preview_rows,
         "ingest": _preview_rows,
     }
-    return deeds.get(do, _preview_rows)(request, name)
+    deed = deeds.get(do)
+    if deed is None:
+        return HttpResponseBadRequest(
+            "The register page does not know this action.", content_type="text/plain"
+        )
+    return deed(request, name)
 
 
 def _form(request: WorkspaceRequest, *, posted: bool = True) -> RegisterForm:
@@ -121,14 +125,13 @@ def _change_rows(request: WorkspaceRequest, name: str) -> HttpResponse:
 
 
 def _preview_rows(request: WorkspaceRequest, _: str) -> HttpResponseBase:
+    ingest = request.POST.get("do") == "ingest"
+    if ingest:
+        check_permissions(request, Permission.SOURCES_INGEST)
     entry = _form(request)
     if not entry.is_valid():
         return _register_page(request, entry, _pasted_text(request), status=422)
-    ingest = request.POST.get("do") == "ingest"
-    if ingest and Permission.SOURCES_INGEST not in request.permissions:
-        raise PermissionDenied
     found = freeze_register(
-        actor=request.user.email,
         workspace=request.workspace,
         provider=entry.provider_name,
         resources=entry.resources(),
@@ -147,7 +150,6 @@ def _preview_import(request: WorkspaceRequest, _: str) -> HttpResponseBase:
         entry.hush_rows()
         return _register_page(request, entry, upload, status=422)
     found = freeze_register(
-        actor=request.user.email,
         workspace=request.workspace,
         provider=entry.provider_name,
         resources=upload.reading.resources,
@@ -156,7 +158,7 @@ def _preview_import(request: WorkspaceRequest, _: str) -> HttpResponseBase:
         places=[f"{upload.reading.unit} {line:,}" for line in upload.reading.lines],
         notes=RegisterNotes(
             unit=upload.reading.unit,
-            notes=_notes(upload, entry.provider_name),
+            notes=upload.reading.notes,
             problems=upload.reading.problems,
             duplicates=upload.reading.duplicates,
             choose=True,
@@ -168,23 +170,6 @@ def _preview_import(request: WorkspaceRequest, _: str) -> HttpResponseBase:
 def _pasted_text(request: WorkspaceRequest) -> ImportForm:
     """The import form with its text, when another button was pressed."""
     return ImportForm(initial={"text": request.POST.get("text", "")})
-
-
-def _notes(upload: ImportForm, provider: str) -> list[str]:
-    """What to check before confirming: lost characters, and URLs of another provider."""
-    said = list(upload.reading.notes)
-    resources = upload.reading.resources
-    lost = sum(LOST in resource.title for resource in resources)
-    if lost:
-        said.append(f"Titles that hold � in place of a character that was lost: {lost:,}.")
-    of = Counter(hint_of(resource.original_url).provider for resource in resources)
-    for name, count in of.items():
-        if name and name != provider:
-            labels = PROVIDERS[name].label, PROVIDERS[provider].label
-            said.append(
-                f"Addresses that look like {labels[0]}, not {labels[1]}: {count:,} of {len(resources):,}."
-            )
-    return said
 
 
 def _register_page(
@@ -203,7 +188,9 @@ def _register_page(
         "trouble": trouble,
         "may_ingest": Permission.SOURCES_INGEST in request.permissions,
         "most_bytes": MOST_BYTES,
+        "most_megabytes": MOST_BYTES >> 20,
         "most_lines": MOST_LINES,
+        "longest": resource_rules.LONGEST,
     }
     answered = render_page(request, PAGE, context, parts=(part,), status=status)
     if request.htmx and part == "entry":

@@ -3,21 +3,20 @@
 from collections.abc import Callable
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse
 from django.urls import reverse
 
-from fini_admin.ingestion import deletions, discovery_remarks, queries, retries, steering, web
+from fini_admin.ingestion.kinds import crawls, deletions, discovery_remarks, retries
+from fini_admin.ingestion.kinds.retries import Reason
 from fini_admin.ingestion.models import Preview, Run, RunKind, RunState
-from fini_admin.ingestion.retries import Reason
-from fini_admin.ingestion.run_now import run_now
-from fini_admin.ingestion.runs import NothingToDo
+from fini_admin.ingestion.runs import queries, steering
+from fini_admin.ingestion.runs.run_now import run_now
+from fini_admin.ingestion.runs.starting import CannotStart
 from fini_admin.lib.paging import page
 from fini_admin.web.forms.runs import RunFilters
-from fini_admin.web.pages import redirect_to, render_page
-from fini_admin.web.permissions import WorkspaceRequest, requires
+from fini_admin.web.pages import redirect_to, render_page, url_if_allowed
+from fini_admin.web.permissions import WorkspaceRequest, check_permissions, requires
 from fini_admin.web.views import previews
-from fini_admin.web.views.home import url_if_allowed
 from fini_admin.web.wording import runs as wording
 from fini_admin.workspaces.permissions import Permission, permission_of
 
@@ -36,7 +35,7 @@ def index(request: WorkspaceRequest) -> HttpResponse:
         "form": form,
         "page": found,
         "runs": found.rows,
-        "held_by": steering.held_by(request.workspace),
+        "held_by": steering.holder_of(request.workspace),
         "may_hold": Permission.WORK_HOLD in request.permissions,
     }
     return render_page(request, "runs/runs.html", context)
@@ -65,7 +64,7 @@ def run(request: WorkspaceRequest, number: int) -> HttpResponse:
         "next": next_page if url_if_allowed(request, next_page) else "",
         "may_steer": Permission.RUNS_STEER in request.permissions,
         "may_read_activity": Permission.ACTIVITY_READ in request.permissions,
-        "truncated": web.truncated(found),
+        "truncated": crawls.truncated(found),
         "left_out": discovery_remarks.remarks_of_run(found),
         **_retry_context(request, found),
     }
@@ -96,6 +95,8 @@ def _retry_context(request: WorkspaceRequest, run: Run) -> dict[str, object]:
         "why_no_retry": "" if may else "Your role does not allow a retry of this run",
         "retries": list(run.retries.order_by("number")) if ended else [],
         "deleted": queries.deleted_by(run) if deleted else None,
+        "not_registered": deletions.NOT_REGISTERED,
+        "registrable": deletions.number_to_register_again(run) if deleted and ended else 0,
         "may_register": Permission.SOURCES_REGISTER in request.permissions and ended,
     }
 
@@ -104,18 +105,17 @@ def _retry_context(request: WorkspaceRequest, run: Run) -> dict[str, object]:
 def retry(request: WorkspaceRequest, number: int) -> HttpResponse:
     """Preview a retry of everything that needs attention, or with `reason` of the IDs with that reason."""
     found = _run_or_404(request, number)
-    if permission_of(found.kind) not in request.permissions:
-        raise PermissionDenied
+    check_permissions(request, permission_of(found.kind))
     if request.method != "POST":
         return redirect_to(request, _url_of(found))
     return _show_preview(request, found, lambda: _freeze_retry(request, found))
 
 
 def _freeze_retry(request: WorkspaceRequest, run: Run) -> Preview:
-    """The preview. Raises NothingToDo."""
+    """The preview. Raises CannotStart."""
     asked = request.POST.get("reason")
     reason = None if asked is None else _text_of(asked, retries.reasons(run))
-    return retries.freeze_run(by=request.by, run=run, reason=reason)
+    return retries.freeze_run(run=run, reason=reason)
 
 
 def _text_of(asked: str, reasons: list[Reason]) -> str:
@@ -128,7 +128,8 @@ def _text_of(asked: str, reasons: list[Reason]) -> str:
 def steer(request: WorkspaceRequest, number: int) -> HttpResponse:
     """Pause, resume or stop a run."""
     found = _run_or_404(request, number)
-    act = steering.ACTS.get(request.POST.get("do", ""))
+    acts = {"pause": steering.pause, "resume": steering.resume, "stop": steering.stop}
+    act = acts.get(request.POST.get("do", ""))
     if act:
         try:
             act(by=request.by, run=found)
@@ -152,15 +153,15 @@ def register_again(request: WorkspaceRequest, number: int) -> HttpResponse:
     found = _run_or_404(request, number)
     if request.method != "POST":
         return redirect_to(request, _url_of(found))
-    return _show_preview(request, found, lambda: deletions.register_again(by=request.by, run=found))
+    return _show_preview(request, found, lambda: deletions.register_again(run=found))
 
 
 def _show_preview(request: WorkspaceRequest, run: Run, freeze: Callable[[], Preview]) -> HttpResponse:
     """A preview to confirm, or why there is none."""
     try:
         return previews.show_preview(request, freeze())
-    except NothingToDo as error:
-        return previews.show_nothing_to_do(request, error, _url_of(run))
+    except CannotStart as error:
+        return previews.show_why_not_started(request, error, _url_of(run))
 
 
 def _url_of(run: Run) -> str:

@@ -1,7 +1,7 @@
 """The saved searches of the audit trail: save one, remove one."""
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -9,19 +9,21 @@ from django.urls import reverse
 from fini_admin.lib.paging import whole_number
 from fini_admin.web.forms.base import add_errors
 from fini_admin.web.forms.searches import SearchForm, read_search
-from fini_admin.web.pages import redirect_to
-from fini_admin.web.permissions import WorkspaceRequest, requires
+from fini_admin.web.pages import MENU, redirect_to
+from fini_admin.web.permissions import WorkspaceRequest, check_permissions, requires
 from fini_admin.workspaces import searches
 from fini_admin.workspaces.models import SavedSearch, SearchedPage
 from fini_admin.workspaces.permissions import Permission
+
+PAGES = {entry.view: entry.text for entry in MENU}
 
 
 @requires(Permission.SEARCHES_SAVE)
 def index(request: WorkspaceRequest) -> HttpResponse:
     """A person's searches and the shared ones, and the form to save the one that the address names."""
-    may_share = Permission.SEARCHES_SHARE in request.permissions
     if request.POST.get("do") == "remove":
-        return _remove(request, may_share=may_share)
+        return _remove(request)
+    may_share = Permission.SEARCHES_SHARE in request.permissions
     if request.method == "POST":
         form = SearchForm(request.POST, may_share=may_share)
         if form.is_valid() and _saved(request, form):
@@ -43,12 +45,12 @@ def _saved(request: WorkspaceRequest, form: SearchForm) -> bool:
     return True
 
 
-def _remove(request: WorkspaceRequest, *, may_share: bool) -> HttpResponse:
+def _remove(request: WorkspaceRequest) -> HttpResponse:
     """Remove one's own search, or as an admin a shared one."""
     seen = searches.visible(request.workspace, request.user)
     found = get_object_or_404(seen, pk=whole_number(request.POST.get("search")) or 0)
-    if found.owner_id != request.user.pk and not may_share:
-        raise PermissionDenied
+    if found.owner_id != request.user.pk:
+        check_permissions(request, Permission.SEARCHES_SHARE)
     searches.remove(by=request.by, search=found)
     messages.success(request, f"The search “{found.name}” is removed.")
     return redirect_to(request, reverse("searches", args=[request.workspace.slug]))
@@ -60,6 +62,7 @@ def _page(request: WorkspaceRequest, form: SearchForm, *, status: int = 200) -> 
         {
             "search": search,
             "url": _address(request, search.page, search.query),
+            "page": PAGES[search.page],
             "may_remove": may_share or search.owner_id == request.user.pk,
         }
         for search in searches.visible(request.workspace, request.user)

@@ -2,30 +2,33 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from functools import cache, cached_property, partial
+from functools import cache, partial
 
-from django.core.exceptions import PermissionDenied
+from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import Http404, HttpResponse, HttpResponseBadRequest, QueryDict, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 
-from fini_admin.ingestion import deletions, export, preview_store, refreshes, retries, syncs
-from fini_admin.ingestion import queries as ingestion_queries
-from fini_admin.ingestion.models import Item, Preview, QueueEntry, Run
-from fini_admin.ingestion.runs import NothingToDo
+from fini_admin.audit import queries as trail
+from fini_admin.ingestion import export, queue
+from fini_admin.ingestion.kinds import deletions, refreshes, retries, syncs
+from fini_admin.ingestion.models import Item, Preview, QueueEntry
+from fini_admin.ingestion.runs.queries import source_in_runs
+from fini_admin.ingestion.runs.starting import CannotStart
 from fini_admin.lib.download import csv_lines, json_lines
-from fini_admin.lib.paging import Page, count, ordered_page, page, whole_number
+from fini_admin.lib.paging import Page, count, exact, newest_key, ordered_page, page, whole_number
 from fini_admin.sources import queries
 from fini_admin.sources.models import Source, StateChange
 from fini_admin.sources.states import State
 from fini_admin.web.body_size import large_body
+from fini_admin.web.forms.runs import OneTimeForm
 from fini_admin.web.forms.sources import SORTS, SourceFilters
-from fini_admin.web.forms.syncs import SyncForm
-from fini_admin.web.pages import parts_shown, redirect_to, render_page
-from fini_admin.web.permissions import WorkspaceRequest, requires
+from fini_admin.web.pages import keep_valid_filters, parts_shown, redirect_to, render_page, url_if_allowed
+from fini_admin.web.permissions import WorkspaceRequest, check_permissions, requires
+from fini_admin.web.sync_button import SyncButton
 from fini_admin.web.views import previews
-from fini_admin.web.views.home import url_if_allowed
+from fini_admin.web.wording.refusals import INCOMPLETE, UNKNOWN_ACTION
 from fini_admin.web.wording.source_actions import actions
 from fini_admin.web.wording.source_facts import field_groups
 from fini_admin.web.wording.source_life import life
@@ -57,7 +60,7 @@ def index(request: WorkspaceRequest) -> HttpResponseBase:
     """
     asked, shown = request.GET, parts_shown(request, PARTS) or ("list",)
     form = SourceFilters(asked, cache(partial(queries.reasons, request.workspace)))
-    request.GET = QueryDict(form.query(after=_cursor(form, asked)))
+    keep_valid_filters(request, form, after=_cursor(form, asked))
     found = queries.matching(request.workspace, form.criteria())
     if request.method == "POST":
         return _act(request, found)
@@ -111,14 +114,12 @@ def _sort_links(form: SourceFilters) -> list[dict[str, object]]:
 def _counts(found: QuerySet[Source]) -> dict[str, object]:
     """How many match, and the newest of them: what *Select all* would select."""
     here = count(found)
-    newest = found.order_by("-pk").values_list("pk", flat=True).first() or 0
-    return {"here": here, "exact": "" if here.endswith("+") else here.replace(",", ""), "newest": newest}
+    return {"here": here, "exact": exact(here), "newest": newest_key(found)}
 
 
 def _keys_to_select(found: QuerySet[Source], upto: int | None) -> HttpResponse:
     """The primary keys that *Select all* selects, with commas; sources newer than the count are left out."""
-    counted_then = found if upto is None else found.filter(pk__lte=upto)
-    numbers = counted_then.order_by("-pk").values_list("pk", flat=True)
+    numbers = queries.keys_newest_first(found, upto)
     return HttpResponse(",".join(map(str, numbers)), content_type="text/plain")
 
 
@@ -126,31 +127,22 @@ def _act(request: WorkspaceRequest, found: QuerySet[Source]) -> HttpResponse:
     """Preview an action on the selected sources, or on all that match."""
     name = request.POST.get("do", "")
     if name.removesuffix(ALL) not in DEEDS:
-        return HttpResponseBadRequest("The sources do not know this action.", content_type="text/plain")
-    _check(request, name.removesuffix(ALL))
+        return HttpResponseBadRequest(UNKNOWN_ACTION, content_type="text/plain")
+    check_permissions(request, *DEEDS[name.removesuffix(ALL)][0])
     back = f"{request.path}?{request.GET.urlencode()}"
     try:
-        if name.endswith(ALL):
-            keys = list(found.order_by("-pk").values_list("pk", flat=True))
-        else:
-            keys = previews.selected_numbers(request)
-    except NothingToDo as error:
-        return previews.show_nothing_to_do(request, error, back)
+        keys = queries.keys_newest_first(found) if name.endswith(ALL) else previews.selected_numbers(request)
+    except CannotStart as error:
+        return previews.show_why_not_started(request, error, back)
     return _show_preview(request, name.removesuffix(ALL), keys, back)
-
-
-def _check(request: WorkspaceRequest, deed: str) -> None:
-    """Raise PermissionDenied without the action's permission."""
-    if not DEEDS[deed][0] <= request.permissions:
-        raise PermissionDenied
 
 
 def _show_preview(request: WorkspaceRequest, deed: str, keys: Sequence[int], back: str) -> HttpResponse:
     """What would be done with these sources, for a person to confirm."""
     try:
-        frozen = DEEDS[deed][1](by=request.by, workspace=request.workspace, sources=keys)
-    except NothingToDo as error:
-        return previews.show_nothing_to_do(request, error, back)
+        frozen = DEEDS[deed][1](workspace=request.workspace, sources=keys)
+    except CannotStart as error:
+        return previews.show_why_not_started(request, error, back)
     return previews.show_preview(request, frozen)
 
 
@@ -168,7 +160,8 @@ def _state_tabs(form: SourceFilters, numbers: dict[str, str]) -> dict[str, objec
     ]
     # These filters scan all rows of the workspace, so their counts load once and are not polled.
     dear = {"q", "since"} & form.values().keys()
-    return {"form": form, "tabs": told, "live": bool(numbers) and not dear}
+    clear = f"?state={chosen}" if chosen else ""
+    return {"form": form, "tabs": told, "clear": clear, "live": bool(numbers) and not dear}
 
 
 def _download(request: WorkspaceRequest, found: QuerySet[Source], kind: str) -> StreamingHttpResponse:
@@ -189,17 +182,17 @@ def source(request: WorkspaceRequest, fini_id: str) -> HttpResponse:
         raise Http404
     if request.method == "POST":
         return _act_on(request, found)
-    entry = ingestion_queries.open_entry_of(found)
+    entry = queue.open_entry_of(found)
     told = what_next(found, _waiting(entry))
     history = page(queries.history(found), cursor=request.GET.get("after"), size=MOST)
-    in_runs = ingestion_queries.source_in_runs(found, most=MOST + 1)
+    in_runs = source_in_runs(found, most=MOST + 1)
     items, calls = in_runs.items[:MOST], _calls_of(history.rows, in_runs.items[:MOST])
     holder = entry.run.number if entry and entry.run else in_runs.busy
     context: dict[str, object] = {
         "source": found,
         "entry": entry,
         "next": told,
-        "way": url_if_allowed(request, told.page, told.query) if told.page else "",
+        "next_url": url_if_allowed(request, told.page, told.query) if told.page else "",
         "actions": actions(found, {found.pk: holder} if holder else {}, request.permissions),
         "attempts": in_runs.attempts,
         "groups": field_groups(found),
@@ -208,7 +201,7 @@ def source(request: WorkspaceRequest, fini_id: str) -> HttpResponse:
         "life": life(history.rows) if history.first else None,
         "items": items,
         "more_items": len(in_runs.items) > MOST,
-        "calls": ingestion_queries.latest_call_rows(request.workspace, calls),
+        "calls": trail.latest_call_rows(str(request.workspace.pk), calls),
     }
     return render_page(request, "sources/source.html", context, parts=("source",))
 
@@ -217,8 +210,8 @@ def _act_on(request: WorkspaceRequest, found: Source) -> HttpResponse:
     """Preview an action on this source alone."""
     deed = request.POST.get("do", "")
     if deed not in DEEDS:
-        return HttpResponseBadRequest("A source does not know this action.", content_type="text/plain")
-    _check(request, deed)
+        return HttpResponseBadRequest(UNKNOWN_ACTION, content_type="text/plain")
+    check_permissions(request, *DEEDS[deed][0])
     return _show_preview(request, deed, [found.pk], request.path)
 
 
@@ -236,36 +229,10 @@ def _calls_of(history: list[StateChange], items: list[Item]) -> set[str]:
 @requires(Permission.SOURCES_DISCOVER)
 def sync(request: WorkspaceRequest) -> HttpResponse:
     """Start a sync and lead to its run; the same form sent twice leads to the same run."""
-    form = SyncForm(request.POST if request.method == "POST" else None)
+    form = OneTimeForm(request.POST if request.method == "POST" else None)
     if not form.is_valid():
+        if request.method == "POST":
+            messages.warning(request, INCOMPLETE.format(button="Sync"))
         return redirect_to(request, reverse("sources", args=[request.workspace.slug]))
     run = syncs.start_sync(by=request.by, workspace=request.workspace, token=form.cleaned_data["token"])
     return redirect_to(request, reverse("run", args=[request.workspace.slug, run.number]))
-
-
-class SyncButton:
-    """What `components/_sync.html` and `_sync_offer.html` show, read when it is shown: a fragment shows none of it."""
-
-    def __init__(self, request: WorkspaceRequest) -> None:
-        self.workspace = request.workspace
-        self.may = Permission.SOURCES_DISCOVER in request.permissions
-
-    @cached_property
-    def token(self) -> str:
-        """The one-time number of the run."""
-        return preview_store.new_token()
-
-    @cached_property
-    def running(self) -> Run | None:
-        """The sync that goes on."""
-        return syncs.running_sync(self.workspace)
-
-    @cached_property
-    def at(self) -> datetime | None:
-        """When the last one ended."""
-        return syncs.last_synced_at(self.workspace)
-
-    @cached_property
-    def offered(self) -> bool:
-        """Whether a first one is offered."""
-        return syncs.is_offered(self.workspace)

@@ -3,25 +3,26 @@
 from dataclasses import dataclass
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
 from django.http import HttpResponse, HttpResponseBadRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 
-from fini_admin.ingestion import preview_store, web
+from fini_admin.fini.routes import CRAWL_LIMIT
+from fini_admin.ingestion.kinds import crawls, web
+from fini_admin.ingestion.kinds.web_addresses import PastedAddresses
 from fini_admin.ingestion.models import Item, Run
-from fini_admin.ingestion.runs import NothingToDo
-from fini_admin.ingestion.standstill import why_it_stands_still
-from fini_admin.ingestion.web_addresses import PastedAddresses
-from fini_admin.lib.paging import CHUNK, chunks, page, whole_number
+from fini_admin.ingestion.runs import starting
+from fini_admin.ingestion.runs.standstill import why_it_stands_still
+from fini_admin.ingestion.runs.starting import CannotStart
+from fini_admin.lib.paging import page, whole_number
 from fini_admin.sources.models import Source
 from fini_admin.web.body_size import large_body
 from fini_admin.web.forms.web import CrawlForm, PasteForm
 from fini_admin.web.pages import redirect_to, render_page
-from fini_admin.web.permissions import WorkspaceRequest, requires
+from fini_admin.web.permissions import WorkspaceRequest, check_permissions, requires
 from fini_admin.web.views import previews
+from fini_admin.web.wording.refusals import INCOMPLETE, UNKNOWN_ACTION
 from fini_admin.workspaces.permissions import Permission
 
 PAGE = "web/web.html"
@@ -34,13 +35,11 @@ def index(request: WorkspaceRequest) -> HttpResponseBase:
     if request.method == "POST":
         deed = DEEDS.get(request.POST.get("do", ""))
         if deed is None:
-            return HttpResponseBadRequest(
-                "The web's page does not know this action.", content_type="text/plain"
-            )
+            return HttpResponseBadRequest(UNKNOWN_ACTION, content_type="text/plain")
         return deed(request)
     crawl = _crawl_of(request)
     if request.htmx and crawl and request.GET.get("part") == "ids":
-        keys = ",".join(str(item.pk) for item in _not_in_fini(crawl))
+        keys = ",".join(str(item.pk) for item in web.not_in_fini(crawl))
         return HttpResponse(keys, content_type="text/plain")
     if request.htmx and crawl and request.GET.get("part") == "counts":
         return _counts_part(request, crawl)
@@ -50,8 +49,8 @@ def index(request: WorkspaceRequest) -> HttpResponseBase:
 def _crawl_of(request: WorkspaceRequest) -> Run | None:
     """The crawl that the URL names, else the latest one."""
     number = whole_number(request.GET.get("crawl"))
-    named = web.crawl_of(request.workspace, number) if number is not None else None
-    return named or web.last_crawl(request.workspace)
+    named = crawls.crawl_of(request.workspace, number) if number is not None else None
+    return named or crawls.last_crawl(request.workspace)
 
 
 def _page_context(
@@ -63,20 +62,20 @@ def _page_context(
 ) -> dict[str, object]:
     context: dict[str, object] = {
         "paste": paste or PasteForm(),
-        "wish": wish or CrawlForm(initial=_wish_of(crawl) | {"token": preview_store.new_token()}),
+        "wish": wish or CrawlForm(initial=_wish_of(crawl) | {"token": starting.new_token()}),
         "crawl": crawl,
         "may_ingest": Permission.SOURCES_INGEST in request.permissions,
     }
     if crawl is None:
         return context
-    found = page(_kept(crawl), cursor=request.GET.get("after"), field="position", descending=False)
+    found = page(crawls.pickable(crawl), cursor=request.GET.get("after"), field="position", descending=False)
     return context | {
         "page": found,
         "rows": _rows(request, found.rows),
-        "truncated": web.truncated(crawl),
+        "truncated": crawls.truncated(crawl),
         "limit": (crawl.crawl or {})["limit"],
         "waits": why_it_stands_still(crawl),
-        "crawls": web.crawls(request.workspace)[:5],
+        "crawls": crawls.crawls(request.workspace)[:5],
     }
 
 
@@ -84,12 +83,7 @@ def _wish_of(crawl: Run | None) -> dict[str, Any]:
     """What the latest crawl was asked for, to be asked again."""
     held = (crawl.crawl if crawl else None) or {}
     texts = {name: "\n".join(held.get(name, ())) for name in ("links", "include", "exclude")}
-    return texts | {"limit": held.get("limit", web.LIMIT)}
-
-
-def _kept(crawl: Run) -> QuerySet[Item]:
-    """What a crawl found and its patterns kept; where it ingests by itself, nothing is to be picked."""
-    return web.kept(crawl) if not crawl.then_ingest else Item.objects.none()
+    return texts | {"limit": held.get("limit", CRAWL_LIMIT)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,18 +104,9 @@ def _rows(request: WorkspaceRequest, items: list[Item]) -> list[FoundAddress]:
     ]
 
 
-def _not_in_fini(crawl: Run) -> list[Item]:
-    """What *Select all* selects: what was found, less the pages that are in Fini."""
-    found: list[Item] = []
-    for part in chunks(_kept(crawl).order_by("position"), CHUNK):
-        known = web.pages_in_fini(crawl.workspace, [item.external_id for item in part])
-        found += [item for item in part if item.external_id not in known]
-    return found
-
-
 def _counts_part(request: WorkspaceRequest, crawl: Run) -> HttpResponse:
     """How many *Select all* would select."""
-    number = len(_not_in_fini(crawl)) if Permission.SOURCES_INGEST in request.permissions else 0
+    number = len(web.not_in_fini(crawl)) if Permission.SOURCES_INGEST in request.permissions else 0
     counts = {"here": f"{number:,}", "exact": str(number), "newest": 0}
     return render(request, f"{PAGE}#counts", {"counts": counts, "number": number})
 
@@ -131,55 +116,49 @@ def _crawl(request: WorkspaceRequest) -> HttpResponse:
     form = CrawlForm(request.POST)
     if not form.is_valid():
         if "token" in form.errors:
-            form.add_error(None, "The form was incomplete, and nothing was started. Press Crawl again.")
+            form.add_error(None, INCOMPLETE.format(button="Crawl"))
         if request.htmx:
             return render(request, f"{PAGE}#crawl", {"wish": form}, status=422)
         context = _page_context(request, _crawl_of(request), wish=form)
         return render(request, PAGE, context, status=422)
-    run = web.start_crawl(by=request.by, workspace=request.workspace, **form.cleaned_data)
+    run = crawls.start_crawl(by=request.by, workspace=request.workspace, **form.cleaned_data)
     return redirect_to(request, f"{reverse('web', args=[request.workspace.slug])}?crawl={run.number}")
 
 
 def _ingest(request: WorkspaceRequest) -> HttpResponse:
     """Preview an ingest of the pasted addresses."""
-    _check_ingest(request)
+    check_permissions(request, Permission.SOURCES_INGEST)
     form = PasteForm(request.POST)
     if not form.is_valid():
         return _show_errors(request, form)
     try:
         return _preview(request, form.cleaned_data["addresses"], "line")
-    except NothingToDo as error:
+    except CannotStart as error:
         form.add_error("addresses", f"{error}.")
         return _show_errors(request, form)
 
 
 def _pick(request: WorkspaceRequest) -> HttpResponse:
     """Preview an ingest of what was picked of a crawl."""
-    _check_ingest(request)
+    check_permissions(request, Permission.SOURCES_INGEST)
     try:
         numbers = previews.selected_numbers(request)
-        items = web.found_items(request.workspace, numbers)
+        items = crawls.found_items(request.workspace, numbers)
         picked = PastedAddresses(
             addresses=list(dict.fromkeys(item.external_id for item in items)),
             lines=[item.position + 1 for item in {item.external_id: item for item in items}.values()],
         )
         return _preview(request, picked, "address")
-    except NothingToDo as error:
-        return previews.show_nothing_to_do(request, error, request.get_full_path())
+    except CannotStart as error:
+        return previews.show_why_not_started(request, error, request.get_full_path())
 
 
 DEEDS = {"crawl": _crawl, "ingest": _ingest, "pick": _pick}
 
 
-def _check_ingest(request: WorkspaceRequest) -> None:
-    """Raise PermissionDenied without the permission to ingest."""
-    if Permission.SOURCES_INGEST not in request.permissions:
-        raise PermissionDenied
-
-
 def _preview(request: WorkspaceRequest, pasted: PastedAddresses, unit: str) -> HttpResponse:
-    """The preview. Raises NothingToDo."""
-    found = web.freeze_web(actor=request.by.actor, workspace=request.workspace, pasted=pasted, unit=unit)
+    """The preview. Raises CannotStart."""
+    found = web.freeze_web(workspace=request.workspace, pasted=pasted, unit=unit)
     return previews.show_preview(request, found)
 
 

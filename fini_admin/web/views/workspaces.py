@@ -1,21 +1,22 @@
-"""All workspaces, for superusers: add, rename, archive, restore."""
+"""A person's workspaces, to choose one; and all of them, for superusers: add, rename, archive, restore."""
 
 from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 
-from fini_admin.ingestion.queries import running
+from fini_admin.ingestion.runs.queries import running
 from fini_admin.ingestion.wakeup import wake
 from fini_admin.lib.paging import count
 from fini_admin.web.accounts.sensitive import reauthenticated
 from fini_admin.web.forms.base import add_errors
 from fini_admin.web.forms.workspaces import NameForm, WorkspaceForm
-from fini_admin.web.pages import redirect_to
-from fini_admin.web.permissions import SignedInRequest, superuser_only
+from fini_admin.web.pages import redirect_to, render_page
+from fini_admin.web.permissions import SignedInRequest, signed_in, superuser_only
+from fini_admin.web.wording.across import workspace_lines
 from fini_admin.workspaces import queries
 from fini_admin.workspaces.models import Workspace
 from fini_admin.workspaces.workspaces import (
@@ -24,6 +25,25 @@ from fini_admin.workspaces.workspaces import (
     rename_workspace,
     restore_workspace,
 )
+
+MOST_WORKSPACES = 100
+
+
+@signed_in
+def choose(request: SignedInRequest) -> HttpResponse:
+    """The person's only workspace, or what goes on in each of several."""
+    workspaces = list(queries.workspaces_of(request.user)[: MOST_WORKSPACES + 1])
+    if len(workspaces) == 1:
+        return redirect("workspace", workspaces[0].slug)
+    shown = workspaces[:MOST_WORKSPACES]
+    context = {"lines": workspace_lines(shown), "more": len(workspaces) > len(shown)}
+    return render_page(request, "workspaces/choose.html", context)
+
+
+@signed_in
+def switch_workspace(request: SignedInRequest) -> HttpResponse:
+    """The workspaces that the menu's switch offers."""
+    return render(request, "workspaces/_switch.html", {"workspaces": queries.workspaces_of(request.user)})
 
 
 @superuser_only

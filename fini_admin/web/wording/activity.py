@@ -2,13 +2,14 @@
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
+from fini_admin.audit.chain import time_of
 from fini_admin.audit.models import Entry
 from fini_admin.audit.names import ANCHOR, HEAD_RECORDED, Activity
-from fini_admin.fini.providers import provider_label
-from fini_admin.ingestion.models import RunKind
+from fini_admin.ingestion.models import Run, RunKind
+from fini_admin.web.wording.runs import title
 
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+00:00")
 
@@ -37,13 +38,12 @@ SENTENCES: dict[str, str] = {
     Activity.RUN_RESUMED: "resumed run {run}",
     Activity.RUN_STOPPED: "stopped run {run}",
     Activity.WORK_HELD: "held everything that this workspace sends",
-    Activity.WORK_RELEASED: "let everything go on",
+    Activity.WORK_RELEASED: "resumed everything",
     Activity.QUEUE_REMOVED: "removed {sources} from the queue",
     Activity.QUEUE_PUT_BACK: "put {sources} back into the queue",
     Activity.SEARCH_SHARED: "shared the search {name}",
     Activity.SEARCH_WITHDRAWN: "withdrew the shared search {name}",
     Activity.SETTINGS_CHANGED: "changed the settings",
-    Activity.ENCRYPTION_ROTATED: "rotated the encryption",
     Activity.AUDIT_EXPORTED: "exported the audit trail",
 }
 # Values that a sentence tells in other words, and keys by which nobody knows anything.
@@ -83,12 +83,12 @@ def _changes(rest: dict[str, object]) -> list[tuple[str, str]]:
     """Names and values; of *before* and *after* each value that changed, as "90 → 50"."""
     before, after = rest.get("before"), rest.get("after")
     if not isinstance(before, dict) or not isinstance(after, dict):
-        return pairs(json.dumps(rest))
+        return _named_values(rest)
     changed = [
         (name.replace("_", " "), f"{_value_in_words(before.get(name))} → {_value_in_words(value)}")
         for name, value in after.items()
     ]
-    return changed + pairs(json.dumps({k: v for k, v in rest.items() if k not in ("before", "after")}))
+    return changed + _named_values({k: v for k, v in rest.items() if k not in ("before", "after")})
 
 
 def _as_object(detail: str | None) -> dict[str, object]:
@@ -112,11 +112,13 @@ def _made_up(row: Entry, detail: dict[str, object]) -> dict[str, str]:
 
 def _doing(kind: str, provider: str, total: object) -> str:
     """What a run that begins will do: "register 12 resources", "discover Notion"."""
-    if kind in (RunKind.DISCOVER, RunKind.CRAWL, RunKind.SYNC) or not isinstance(total, int):
-        return f"{kind} {provider_label(provider)}".strip() if kind == RunKind.DISCOVER else kind
-    thing = {RunKind.REGISTER: "resource", RunKind.WEB: "web address"}.get(RunKind(kind), "source")
-    plural = "" if total == 1 else "es" if kind == RunKind.WEB else "s"
-    return f"{'ingest' if kind == RunKind.WEB else kind} {total:,} {thing}{plural}"
+    if kind not in RunKind.values:  # of a newer version
+        return kind
+    number = total if isinstance(total, int) else None
+    if number is None and kind != RunKind.DISCOVER:
+        return kind
+    told = title(Run(kind=kind, provider=provider, total=number or 0)).strip()
+    return told[:1].lower() + told[1:]
 
 
 def activity_name(kind: str) -> str:
@@ -135,9 +137,15 @@ def pairs(detail: str | None) -> list[tuple[str, str]]:
         read = json.loads(detail)
     except ValueError:
         return [("detail", detail)]
-    named = read.items() if isinstance(read, dict) else [("detail", read)]
+    return _named_values(read if isinstance(read, dict) else {"detail": read})
+
+
+def _named_values(values: Mapping[str, object]) -> list[tuple[str, str]]:
+    """Names and values in words; empty values are left out."""
     return [
-        (name.replace("_", " "), _value_in_words(value)) for name, value in named if value not in (None, "")
+        (name.replace("_", " "), _value_in_words(value))
+        for name, value in values.items()
+        if value not in (None, "")
     ]
 
 
@@ -170,6 +178,5 @@ def _value_in_words(value: object) -> str:
         return ", ".join(map(_value_in_words, value))
     if isinstance(value, dict):
         return ", ".join(f"{name} {_value_in_words(held)}" for name, held in value.items())
-    if isinstance(value, str) and MOMENT.fullmatch(value):
-        return f"{datetime.fromisoformat(value):%Y-%m-%d %H:%M} UTC"
-    return str(value)
+    moment = time_of(value) if isinstance(value, str) and MOMENT.fullmatch(value) else None
+    return f"{moment:%Y-%m-%d %H:%M} UTC" if moment else str(value)

@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from fini_admin.audit.matching import KINDS, TrailFilter
 from fini_admin.audit.newest import MOST_COUNTED, CallFacts, ErrorGroup, NewestCalls, error_groups
-from fini_admin.sources.trends import percentile
+from fini_admin.audit.usage import share_in_words
+from fini_admin.lib.percentiles import percentile
 from fini_admin.web.charts import Column, ColumnChart, LineChart, Moment, column_chart, line_chart
 
 MOST_BARS, MOST_FACETS, MOST_GROUPS = 60, 4, 20
@@ -83,7 +84,7 @@ def summary_of(links: SearchLinks, wanted: TrailFilter, found: NewestCalls) -> C
     return CallSummary(
         number=intcomma(len(calls)),
         cut=_cut(found),
-        share=_share(errors, len(calls)) if errors else "",
+        share=share_in_words(errors, len(calls)) if errors else "",
         middle=_milliseconds(percentile(times, 0.5)),
         slow=_milliseconds(percentile(times, 0.95)),
         width=_width_in_words(width),
@@ -144,7 +145,7 @@ def _pieces(
     if not calls:
         return WIDTHS[0], {}
     first = calls[-1].time if cut or not wanted.since else min(wanted.since, calls[-1].time)
-    last = max(wanted.until or datetime.now(UTC), calls[0].time) if not wanted.until else wanted.until
+    last = wanted.until or max(datetime.now(UTC), calls[0].time)
     width = next((width for width in WIDTHS if ceil((last - first) / width) < MOST_BARS), WIDTHS[-1])
     start = _beginning(first, width)
     number = (last - start) // width + 1
@@ -200,12 +201,7 @@ def _took_chart(links: SearchLinks, pieces: dict[datetime, list[CallFacts]], wid
 def _said(calls: Sequence[CallFacts]) -> str:
     errors = sum(call.error is not None for call in calls)
     number = f"{intcomma(len(calls))} call{'' if len(calls) == 1 else 's'}"
-    return f"{number}, {_share(errors, len(calls))} errors" if errors else number
-
-
-def _share(part: int, whole: int) -> str:
-    share = part / whole
-    return f"{share:.1%}" if share >= 0.001 else "under 0.1%"
+    return f"{number}, {share_in_words(errors, len(calls))} errors" if errors else number
 
 
 def _durations(calls: Iterable[CallFacts]) -> list[int]:

@@ -49,7 +49,7 @@ class CallExplanation:
     safe: bool | None
 
 
-def explain_call(entry: Entry, *, flying: bool = False) -> CallExplanation:
+def explain_call(entry: Entry, *, flying: bool) -> CallExplanation:
     """Explain a call by its newest row; `flying`: it has no outcome yet and is still open."""
     if entry.kind == CallKind.ASKED:
         return _in_flight(entry) if flying else _outcome_missing()
@@ -79,11 +79,10 @@ def timeline_of(
     changes = Counter((change.at, change.old, change.new) for change in touched)
     for (at, old, new), number in changes.items():
         sources = f"{number} source{'' if number == 1 else 's'}"
-        moments.append(
-            TimelineMoment(
-                utc_text(at), f"{sources}: {old} → {new}" if old != new else f"{sources}: still {new}"
-            )
-        )
+        told = f"{sources}: {old} → {new}" if old != new else f"{sources}: still {new}"
+        # A change's time may be when the call was sent; what an answer shows is no older than the answer.
+        answered = found.outcome.at if found.outcome else ""
+        moments.append(TimelineMoment(max(utc_text(at), answered), told))
     others = [row for row in attempts if row.call != found.entry.call][-MOST_REPEATS:]
     moments += [
         TimelineMoment(row.at, f"The same request, try {row.attempt}: {row.state}", row.call or "")

@@ -31,8 +31,8 @@ EXPLANATIONS = {
     ),
     "register": (
         "Registering creates or updates records in Fini for resources that you name: one by one, pasted, or"
-        " from a file. It processes nothing: each record waits in the queue until it is sent to ingestion."
-        " What is registered already is updated. A preview shows the exact calls before anything is sent."
+        " from a file. Nothing is processed until you ingest it. What is registered already is updated. A preview"
+        " shows the exact calls before anything is sent."
     ),
     "web": (
         "Pages on the web need no provider. Paste addresses to have Fini fetch and process them at once, or"
@@ -109,12 +109,12 @@ EXPLANATIONS = {
     ),
     "styleguide": "Each part of the pages in each of its states, to look at when something is changed.",
     "preferences": (
-        "Theme and density can also be changed under your name at the foot of the menu. Times are said in the"
-        " zone chosen here, whose name stands at the foot too; hovering over a time tells UTC."
+        "Theme and density can also be changed under your name at the foot of the menu. Times are shown in the"
+        " zone chosen here, whose name stands at the foot too; hover over a time to see it in UTC."
     ),
     "mfa_index": (
-        "With a second factor a log-in also asks for a code from an app on your telephone. Recovery codes"
-        " stand in for it once each: keep them where the telephone is not."
+        "With a second factor a log-in also asks for a code from an app on your phone. Recovery codes"
+        " stand in for it once each: keep them where the phone is not."
     ),
     "sessions": "Each browser in which you are logged in. End those that you do not know, then change your password.",
 }

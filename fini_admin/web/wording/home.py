@@ -9,12 +9,13 @@ from django.utils import timezone
 
 from fini_admin.ingestion.home_facts import HomeFacts
 from fini_admin.ingestion.models import Lane
-from fini_admin.ingestion.queries import NO_KEY_OPENS
 from fini_admin.ingestion.queue import OUT
+from fini_admin.ingestion.runs.standstill import NO_KEY_OPENS, NO_WORKER
 from fini_admin.ingestion.schedules import ScheduleStatus
-from fini_admin.sources.queries import in_each_state, kept_numbers
+from fini_admin.sources.queries import kept_numbers
 from fini_admin.sources.states import State
 from fini_admin.web.charts import Part, PartsBar, parts_bar
+from fini_admin.web.wording.sources import short_line
 from fini_admin.workspaces.models import ApiKey, KeyState, Workspace
 
 REMIND_BEFORE = timedelta(days=14)
@@ -43,63 +44,47 @@ class SourceTotals:
     `failures`: how many of the newest failed sources have each reason.
     """
 
-    number: str
-    numbers: dict[str, str]
-    refreshes: str
-    failures: dict[str, int]
+    number: int
+    by_state: Mapping[str, int]
+    refreshes: int
+    failures: Mapping[str, int]
     chart: PartsBar
 
     @property
     def usable_share(self) -> str:
         """How many of 100 are usable; empty of none."""
-        whole = digits(self.number)
-        return f"{digits(self.numbers[State.USABLE]) * 100 // whole} %" if whole else ""
+        return f"{self.by_state.get(State.USABLE, 0) * 100 // self.number} %" if self.number else ""
 
 
 def source_totals(workspace: Workspace, url_of: Callable[[str], str]) -> SourceTotals:
     """`url_of` makes the address of the list of sources with a query; it may be empty."""
     held = kept_numbers(workspace)
-    numbers = in_each_state(held.sources)
-    parts = [
-        Part(str(state), digits(numbers[state]), numbers[state], url_of(f"?state={state}"))
-        for state in IN_BAR
-    ]
-    refreshes = intcomma(held.entries.get(Lane.REFRESH, 0))
-    return SourceTotals(numbers[""], numbers, refreshes, held.failures, parts_bar(parts))
-
-
-def digits(number: str) -> int:
-    """The number in a counted text: 10,000 of "10,000+"."""
-    return int(number.rstrip("+").replace(",", ""))
+    numbers = [(state, held.sources.get(state, 0)) for state in IN_BAR]
+    return SourceTotals(
+        number=sum(held.sources.values()),
+        by_state=held.sources,
+        refreshes=held.entries.get(Lane.REFRESH, 0),
+        failures=held.failures,
+        chart=parts_bar(
+            Part(str(state), number, intcomma(number), url_of(f"?state={state}")) for state, number in numbers
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class AttentionItem:
-    """Something that waits for a person: what, the page where it is seen to, and how many a retry would try again.
+    """Something that waits for a person: what, and quietly why and what to do; the page where it is seen to.
 
-    `pressing`: something went wrong or work stands still; else somebody should look at it.
+    `retry`: how many a retry would try again. `pressing`: something went wrong or work stands still; else somebody
+    should look at it.
     """
 
     text: str
     page: str
     query: str = ""
-    retry: str = ""
+    why: str = ""
+    retry: int = 0
     pressing: bool = True
-
-    @property
-    def head(self) -> str:
-        """What it is, without why and what to do."""
-        return self.text[: self._cut]
-
-    @property
-    def rest(self) -> str:
-        """Why, and what to do; empty if the head says all."""
-        rest = self.text[self._cut :].lstrip(":. ")
-        return rest[:1].upper() + rest[1:]
-
-    @property
-    def _cut(self) -> int:
-        return min((at for at in map(self.text.find, (": ", ". ")) if at >= 0), default=len(self.text))
 
     @property
     def button(self) -> str:
@@ -134,17 +119,15 @@ def needs_of_work(facts: HomeFacts, *, worker: bool) -> list[AttentionItem]:
     """Why work has stopped, or may stop soon: worker, hold, list, keys."""
     found = []
     if not worker:
-        found.append(
-            AttentionItem(
-                "No worker is running: nothing continues until you start manage.py run_worker.", "runs"
-            )
-        )
+        found.append(AttentionItem(NO_WORKER, "runs"))
     if facts.held_by:
-        found.append(AttentionItem(f"{facts.held_by} holds everything: nothing is sent to Fini.", "runs"))
+        held = f"{facts.held_by} holds everything"
+        found.append(AttentionItem(held, "runs", why="Nothing is sent to Fini."))
     if not facts.key_opens:
-        found.append(AttentionItem(NO_KEY_OPENS, "keys"))
+        found.append(AttentionItem("No key can be opened", "keys", why=NO_KEY_OPENS))
     if facts.listless:
-        found.append(AttentionItem(facts.listless, "calls", "?route=list"))
+        nothing = "Sources cannot be matched or followed"
+        found.append(AttentionItem(nothing, "calls", "?route=list", why=facts.listless))
     return found + _key_items(facts.keys)
 
 
@@ -153,40 +136,42 @@ def _key_items(keys: list[ApiKey]) -> list[AttentionItem]:
     live = next((key for key in keys if key.state == KeyState.LIVE), None)
     found = []
     if live is None:
-        found.append(AttentionItem("The workspace has no live key: nothing can be asked of Fini.", "keys"))
-    elif live.refused_at:
         found.append(
-            AttentionItem(f"Fini refused the key {live.label}: the work waits for another one.", "keys")
+            AttentionItem("The workspace has no live key", "keys", why="Nothing can be asked of Fini.")
         )
+    elif live.refused_at:
+        refused = f"Fini refused the key {live.label}"
+        found.append(AttentionItem(refused, "keys", why="The work waits for another one."))
     notices = [_fallback_notice(key, live) for key in keys if live] + list(map(_expiry_notice, keys))
-    return found + [AttentionItem(text, "keys", pressing=False) for text in notices if text]
+    return found + [notice for notice in notices if notice]
 
 
-def _fallback_notice(key: ApiKey, live: ApiKey) -> str:
-    """A notice that the work went back from a refused key to the live one; empty when it did not."""
+def _fallback_notice(key: ApiKey, live: ApiKey) -> AttentionItem | None:
+    """A notice that the work went back from a refused key to the live one; None when it did not."""
     if not key.fallen_back_at:
-        return ""
-    return f"Fini refused the key {key.label}: the work went back to the key {live.label} by itself."
+        return None
+    why = f"The work went back to the key {live.label} by itself."
+    return AttentionItem(f"Fini refused the key {key.label}", "keys", why=why, pressing=False)
 
 
-def _expiry_notice(key: ApiKey) -> str:
-    """A reminder of a key that expires soon or has expired; empty for others. A fallback key is switched off anyway."""
+def _expiry_notice(key: ApiKey) -> AttentionItem | None:
+    """A reminder of a key that expires soon or has expired; None for others. A fallback key is switched off anyway."""
     day = key.expires_on
     if day is None or key.fallback_until or day > timezone.localdate() + REMIND_BEFORE:
-        return ""
+        return None
     passed = day < timezone.localdate()
-    what = "expired" if passed else "expires"
-    return f"The key {key.label} {what} on {day.day} {day:%b %Y}: add another one and switch to it."
+    text = f"The key {key.label} {'expired' if passed else 'expires'} on {day.day} {day:%b %Y}"
+    return AttentionItem(text, "keys", why="Add another one and switch to it.", pressing=False)
 
 
 def _schedule_items(schedules: Iterable[ScheduleStatus]) -> list[AttentionItem]:
     """Schedules of people who could not start the discovery now."""
     return [
         AttentionItem(
-            f"The discovery of {one.label} {one.schedule.every} was set by {one.schedule.set_by}, {one.gone}."
-            " It keeps running: take it over or end it in Settings.",
+            f"The discovery of {one.label} {one.schedule.every} was set by {one.schedule.set_by}, {one.gone}",
             "settings",
             "#schedules",
+            why="It keeps running: take it over or end it in Settings.",
             pressing=False,
         )
         for one in schedules
@@ -197,35 +182,30 @@ def _schedule_items(schedules: Iterable[ScheduleStatus]) -> list[AttentionItem]:
 def _source_items(totals: SourceTotals) -> list[AttentionItem]:
     """Sources that failed, are empty, stuck or unknown."""
     words = {
-        State.FAILED: "failed",
-        State.EMPTY: "completed with nothing usable",
-        State.STUCK: "have no end after 24 hours",
-        State.UNKNOWN: "were sent and got no answer: their records are being read",
+        State.FAILED: ("failed", _reasons(totals.failures)),
+        State.EMPTY: ("completed with nothing usable", ""),
+        State.STUCK: ("have no end after 24 hours", ""),
+        State.UNKNOWN: ("were sent and got no answer", "Their records are being read."),
     }
-    numbers = totals.numbers
+    found = [(state, totals.by_state.get(state, 0), *told) for state, told in words.items()]
     return [
         AttentionItem(
-            f"{numbers[state]} {text}{_reasons(totals.failures) if state == State.FAILED else ''}",
+            f"{number:,} {text}",
             "sources",
             f"?state={state}",
-            numbers[state] if state in RETRIED else "",
+            why=why,
+            retry=number if state in RETRIED else 0,
             pressing=state == State.FAILED,
         )
-        for state, text in words.items()
-        if numbers[state] != "0"
+        for state, number, text, why in found
+        if number
     ]
 
 
 def _reasons(failures: Mapping[str, int]) -> str:
-    """Why the newest failed sources failed, with numbers: ": 14 × Not found · 9 × Needs a log-in"."""
+    """Why the newest failed sources failed, with numbers: "14 × Not found · 9 × Needs a log-in"."""
     found = list(failures.items())[:NAMED]
-    said = [f"{intcomma(number)} × {_shortened(reason)}" for reason, number in found]
-    return f": {' · '.join(said)}" if said else ""
-
-
-def _shortened(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= SHORT else f"{line[: SHORT - 1]}…"
+    return " · ".join(f"{number:,} × {short_line(reason, SHORT)}" for reason, number in found)
 
 
 def _queue_items(facts: HomeFacts) -> list[AttentionItem]:

@@ -6,7 +6,9 @@ from django.utils import timezone
 
 from fini_admin.audit.usage import KeyUse
 from fini_admin.ingestion.models import Verification
+from fini_admin.ingestion.runs.standstill import NO_WORKER
 from fini_admin.web.charts import Part, PartsBar, parts_bar
+from fini_admin.workspaces.keys import NEW_KEY, OTHER_WORKSPACE, OWN_KEY
 from fini_admin.workspaces.models import ApiKey, KeyState
 
 # By the scopes of a key.
@@ -19,13 +21,12 @@ MAY = {
 # By whether the key lists sources that are known here.
 SAME_WORKSPACE = {
     True: "It belongs to this workspace.",
-    False: "It belongs to another Fini workspace: none of the sources here is in it.",
-    None: "Which workspace it belongs to is unknown: there are no sources to compare.",
+    False: f"It {OTHER_WORKSPACE}",
+    None: "Which workspace it belongs to is unknown: there was nothing to compare when it was verified.",
 }
 READS = "reads go out with it from now on, writes with the live key."
-OTHER_SCOPES = "Make a key with the scopes read and write in Fini, add it here and switch to it."
 VERIFYING = "Verifying… Fini is asked whether it accepts the key, and which scopes the key has."
-NO_WORKER = "The verification waits: no worker is running. Start one with manage.py run_worker."
+NOT_VERIFYING = f"The verification waits. {NO_WORKER}"
 # How long a successful verification is announced; after that the key's card alone says it.
 SHOWN_FOR = timedelta(minutes=5)
 
@@ -45,6 +46,11 @@ def scopes_in_words(key: ApiKey) -> str:
     if not key.verified_at:
         return "not verified yet"
     return " and ".join(key.scopes.split()) or "none"
+
+
+def lack_in_words(key: ApiKey) -> str:
+    """What a verified key may not do, and what to do about it."""
+    return f"{MAY.get(key.scopes, '')} {NEW_KEY}".strip()
 
 
 def same_workspace_in_words(key: ApiKey) -> str:
@@ -74,9 +80,9 @@ def _accepted(key: ApiKey, *, reader: bool) -> tuple[str, str]:
         same_workspace_in_words(key),
     )
     if key.same_workspace is False and key.state != KeyState.LIVE:
-        return f"{takes} {whose} Add a key that was made in this workspace.", "error"
+        return f"{takes} {whose} {OWN_KEY}", "error"
     if key.scopes == "read write":
         return f"{takes} {may} {whose}".rstrip(), "success"
     if reader:
         return f"{takes} It may only read: {READS}", "success"
-    return f"{takes} {may} {OTHER_SCOPES}", "warning"
+    return f"{takes} {may} {NEW_KEY}", "warning"

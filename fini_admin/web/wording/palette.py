@@ -9,9 +9,9 @@ from django.urls import reverse
 
 from fini_admin.audit.queries import find_call
 from fini_admin.fini.providers import PROVIDERS, provider_label
-from fini_admin.ingestion.queries import run_of, runs
+from fini_admin.ingestion.runs.queries import run_of, runs
 from fini_admin.lib.paging import whole_number
-from fini_admin.sources.models import Source
+from fini_admin.sources.names import source_name
 from fini_admin.sources.queries import matching
 from fini_admin.web.wording.runs import title
 from fini_admin.workspaces.models import Workspace
@@ -51,17 +51,13 @@ def sources(who: Searcher, typed: str) -> list[Found]:
     found = matching(who.workspace, {"q": typed}).order_by("-pk")[:MOST]
     return [
         Found(
-            _name(one),
+            source_name(one),
             who.url("source", one.fini_id),
             f"{provider_label(one.provider)} {one.external_id}",
             one.state,
         )
         for one in found
     ]
-
-
-def _name(source: Source) -> str:
-    return source.title or source.external_id or source.fini_id
 
 
 def runs_found(who: Searcher, typed: str) -> list[Found]:

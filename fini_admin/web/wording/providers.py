@@ -1,13 +1,12 @@
 """Each provider on Home: how much of what it lists is in Fini, and how fresh that is."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.contrib.humanize.templatetags.humanize import intcomma
 
 from fini_admin.fini.providers import PROVIDERS
-from fini_admin.ingestion.discovery import Discovery, discoveries_of
+from fini_admin.ingestion.kinds.discovery import Discovery, discoveries_of
 from fini_admin.ingestion.models import NOT_CONNECTED
 from fini_admin.ingestion.schedules import schedule_statuses
 from fini_admin.sources import tree
@@ -56,11 +55,8 @@ class ProviderLine:
         return "?show=new" if self.connected and self.number.new else ""
 
 
-def provider_lines(workspace: Workspace, may_discover: Collection[str]) -> list[ProviderLine]:
-    """`may_discover`: the roles that may discover."""
-    planned = {
-        one.schedule.provider: one.schedule.next_at for one in schedule_statuses(workspace, may_discover)
-    }
+def provider_lines(workspace: Workspace) -> list[ProviderLine]:
+    planned = {one.schedule.provider: one.schedule.next_at for one in schedule_statuses(workspace)}
     discoveries = discoveries_of(workspace, PROVIDERS)
     listed = [found for found in discoveries if found.listed]
     numbers = tree.totals(Scope(workspace, found.provider, found.number) for found in listed)

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from fini_admin.fini.providers import provider_label
-from fini_admin.ingestion.forecast import Forecast
 from fini_admin.ingestion.models import Run, RunKind, RunState
+from fini_admin.ingestion.runs.forecast import Forecast
 from fini_admin.web.charts import Part, parts_bar
 from fini_admin.web.wording import times
 
@@ -46,15 +46,21 @@ def title(run: Run) -> str:
     what = _DOES[RunKind(run.kind)]
     if run.kind == RunKind.DISCOVER:
         return f"{what} {provider_label(run.provider)}"
+    if run.retry_of_id:
+        return f"Retry {_number_of_things(run)}"
     what = f"{what}, then ingest," if run.then_ingest else what
     if run.kind == RunKind.CRAWL:
         return f"{what} {_seeds(run)}"
     if run.kind == RunKind.SYNC and run.state != RunState.ENDED:
         return what  # nobody knows how many
+    return f"{what} {_number_of_things(run)}"
+
+
+def _number_of_things(run: Run) -> str:
     if run.kind == RunKind.WEB:
-        return f"{what} {run.total:,} web address{'' if run.total == 1 else 'es'}"
+        return f"{run.total:,} web address{'' if run.total == 1 else 'es'}"
     thing = "resource" if run.kind == RunKind.REGISTER else "source"
-    return f"{what} {run.total:,} {thing}{'' if run.total == 1 else 's'}"
+    return f"{run.total:,} {thing}{'' if run.total == 1 else 's'}"
 
 
 def _seeds(run: Run) -> str:

@@ -4,12 +4,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from fini_admin.fini import routes
-from fini_admin.ingestion.plans import Action, ItemPlan, plan_delete, plan_for_source, plan_refresh
+from fini_admin.ingestion.planning.plans import Action, ItemPlan, plan_delete, plan_for_source, plan_refresh
 from fini_admin.sources.models import Source
+from fini_admin.web.wording.refusals import ADMINS, EDITORS
 from fini_admin.workspaces.permissions import Permission
-
-EDITORS = "Your role does not allow this; an editor or an admin does it"
-ADMINS = "Your role does not allow this; an admin does it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +44,7 @@ def actions(
         ),
         _open_original(source),
         SourceAction(
-            "Open in Fini", "", "Fini’s API gives no address of a source: look for its title in Fini"
+            "Open in Fini", "", "Fini's API gives no address of a source: look for its title in Fini"
         ),
     ]
 

@@ -126,7 +126,9 @@ def _failed(source: Source) -> NextStep:
     said = f"Fini failed on it: {source.error}" if source.error else "Fini failed on it and did not say why."
     safe = "A retry is safe: its job has ended, so nothing runs twice."
     cause = cause_of(said)
-    return _try_again(source, said, safe, cause.todo if cause else "Correct what Fini names.")
+    if cause:  # its next step speaks of the retry itself
+        return _try_again(source, said, safe, cause.todo, then="")
+    return _try_again(source, said, safe, "Correct what Fini names.")
 
 
 def _unknown(source: Source) -> NextStep:
@@ -159,12 +161,12 @@ def _gone(source: Source) -> NextStep:
     )
 
 
-def _try_again(source: Source, what: str, retry: str, mend: str) -> NextStep:
+def _try_again(
+    source: Source, what: str, retry: str, mend: str, then: str = "Then retry it, below."
+) -> NextStep:
     """The way to another try, which depends on where the content comes from."""
     if source.provider == "files":
         then = "Upload the file again in Fini: raw files cannot be processed again by the API."
-    else:
-        then = "Then retry it, below." if mend else "Retry it, below."
     return NextStep(what, retry, f"{mend} {then}".strip())
 
 
@@ -179,3 +181,9 @@ NEXT_STEPS: dict[State, Callable[[Source], NextStep]] = {
     State.STUCK: _stuck,
     State.GONE: _gone,
 }
+
+
+def short_line(text: str, most: int) -> str:
+    """A text of Fini's, as a reason, as one line of at most `most` characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else f"{line[: most - 1]}…"

@@ -1,6 +1,6 @@
 """Times and durations as people read them."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.utils import timezone
 
@@ -13,10 +13,20 @@ SECOND, MINUTE, HOUR, DAY = (
 WEEK = 7
 
 
+def in_address(at: datetime) -> str:
+    """A time, to the minute, as forms.base.TimeField reads it from an address: in the viewer's zone.
+
+    In an hour that clocks repeat the second has its offset, for without one the first is meant.
+    """
+    local = timezone.localtime(at)
+    written = local.isoformat(timespec="minutes")
+    return written if local.fold else written[: len("2026-11-24T09:30")]
+
+
 def moment(at: datetime) -> str:
     """A time in the viewer's zone: 3 min ago for an hour, then 14:02, then Tue 14:02, then 3 Nov."""
     now, local = timezone.localtime(), timezone.localtime(at)
-    passed = now - local
+    passed = now.astimezone(UTC) - at  # not of local clocks, which are set twice a year
     if timedelta(0) <= passed < MINUTE:
         return "just now"
     if MINUTE <= passed < HOUR:

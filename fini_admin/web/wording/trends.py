@@ -4,19 +4,20 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from urllib.parse import quote
 
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.utils import timezone
 
 from fini_admin.lib.paging import COUNTED, counted_text
+from fini_admin.lib.percentiles import percentile
 from fini_admin.sources.trends import (
     TimeToUsable,
     became_usable,
-    percentile,
     times_to_usable,
 )
 from fini_admin.web.charts import Column, ColumnChart, LineChart, Moment, column_chart, line_chart
-from fini_admin.web.wording.times import SECOND, duration
+from fini_admin.web.wording.times import SECOND, duration, in_address
 from fini_admin.workspaces.models import Workspace
 
 HOURS, DAYS = 24, 30
@@ -80,7 +81,7 @@ def trends_of(workspace: Workspace, name: str) -> Trends:
     return Trends(
         period,
         counted_text(len(moments)),
-        f"?state=usable&since={timezone.localtime(since):%Y-%m-%dT%H:%M}",
+        f"?state=usable&since={quote(in_address(since), safe=':')}",
         _usable_chart(period, moments[:COUNTED]),
         _took_chart(period, took),
         _percentile_in_words(seconds, 0.5),

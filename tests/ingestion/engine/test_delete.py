@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 import pytest
 
 from fini_admin.fini.wire import Document
-from fini_admin.ingestion import deletions, previews, queue_moves, refreshes, runs
+from fini_admin.ingestion import previews, queue_moves
 from fini_admin.ingestion.engine import loop
+from fini_admin.ingestion.kinds import deletions, ingestions, refreshes
 from fini_admin.ingestion.models import QueueEntry, Run, Step
-from fini_admin.ingestion.runs import NothingToDo
+from fini_admin.ingestion.runs.starting import CannotStart
 from fini_admin.sources import mirror
 from fini_admin.sources.models import Source, StateChange
 from fini_admin.sources.states import State
@@ -32,7 +33,7 @@ def eight(acme: Workspace, register: Start) -> list[int]:
 
 
 def delete(acme: Workspace, sources: list[int], *, with_articles: bool = False) -> Run:
-    preview = deletions.freeze(by=by("ada"), workspace=acme, sources=sources, with_articles=with_articles)
+    preview = deletions.freeze(workspace=acme, sources=sources, with_articles=with_articles)
     return previews.confirm(by=by("ada"), preview=preview)
 
 
@@ -196,11 +197,11 @@ def test_what_another_run_has_is_not_deleted_and_what_is_being_deleted_is_not_se
     acme: Workspace, sandbox: Sandbox, eight: list[int]
 ) -> None:
     again = refresh(acme, eight[:2])
-    preview = deletions.freeze(by=by("ada"), workspace=acme, sources=eight[1:4])
+    preview = deletions.freeze(workspace=acme, sources=eight[1:4])
     assert preview.summary["skipped"] == {f"Run {again.number} has it": 1}
     gone = previews.confirm(by=by("ada"), preview=preview)
-    with pytest.raises(NothingToDo, match=f"Run {gone.number} has it"):
-        refreshes.freeze(by=by("ada"), workspace=acme, sources=eight[2:4])
+    with pytest.raises(CannotStart, match=f"Run {gone.number} has it"):
+        refreshes.freeze(workspace=acme, sources=eight[2:4])
     moved = queue_moves.put_sources_back(by=by("ada"), workspace=acme, sources=eight[3:5])
     assert moved.left == {f"Run {gone.number} has it": 1}
     drive(acme)
@@ -220,7 +221,7 @@ def test_what_is_registered_again_while_it_is_being_deleted_is_not_ingested(
         opened_at=datetime.now().astimezone(),
         opened_by="x",
     )
-    run = runs.start_ingest(by=by("ada"), workspace=acme)
+    run = ingestions.start_ingest(by=by("ada"), workspace=acme)
     ready = Step.objects.get(run=run)
     hurry(acme)
     Step.objects.exclude(pk=ready.pk).update(due_at=datetime.max.replace(tzinfo=ready.due_at.tzinfo))

@@ -31,6 +31,7 @@ def test_trap_1_a_notion_page_is_paired_in_whichever_form_fini_answers_its_id(
         state_since=now,
         first_seen=now,
         last_seen=now,
+        read_at=now,
     )
     if late:
         follow.end_unpaired(acme)

@@ -21,13 +21,13 @@ from hypothesis import strategies as st
 from fini_admin.audit import transport
 from fini_admin.audit.models import Entry
 from fini_admin.audit.verify import verify
-from fini_admin.ingestion import deletions, previews, refreshes, runs
+from fini_admin.ingestion import previews
 from fini_admin.ingestion.engine import loop
-from fini_admin.ingestion.items import FOLLOWED
+from fini_admin.ingestion.kinds import deletions, discovery, refreshes, registrations
+from fini_admin.ingestion.kinds.syncs import start_sync
 from fini_admin.ingestion.models import Budget, ItemOutcome, Run, RunState, Stage, Watch, Worker
-from fini_admin.ingestion.queries import NO_KEY
-from fini_admin.ingestion.standstill import why_it_stands_still
-from fini_admin.ingestion.syncs import start_sync
+from fini_admin.ingestion.runs.items import FOLLOWED
+from fini_admin.ingestion.runs.standstill import NO_KEY, why_it_stands_still
 from fini_admin.ingestion.verify_counts import differences
 from fini_admin.sources.models import Source
 from fini_admin.workspaces.keys import switch_key
@@ -198,23 +198,21 @@ class Scene:
 
 def start_register(scene: Scene) -> Run:
     given = [resource.body() for resource in resources(IDS, scene.workspace.slug)]
-    return runs.start_register(
+    return registrations.start_register(
         by=ADA, workspace=scene.workspace, provider="notion", resources=given, then_ingest=True
     )
 
 
 def start_discover(scene: Scene) -> Run:
-    return runs.start_discover(by=ADA, workspace=scene.workspace, provider="notion")
+    return discovery.start_discover(by=ADA, workspace=scene.workspace, provider="notion")
 
 
 def start_refresh(scene: Scene) -> Run:
-    return previews.confirm(
-        by=ADA, preview=refreshes.freeze(by=ADA, workspace=scene.workspace, sources=known(scene))
-    )
+    return previews.confirm(by=ADA, preview=refreshes.freeze(workspace=scene.workspace, sources=known(scene)))
 
 
 def start_delete(scene: Scene) -> Run:
-    found = deletions.freeze(by=ADA, workspace=scene.workspace, sources=known(scene), with_articles=False)
+    found = deletions.freeze(workspace=scene.workspace, sources=known(scene), with_articles=False)
     return previews.confirm(by=ADA, preview=found)
 
 
@@ -302,7 +300,7 @@ def work_to_the_end(scene: Scene, run: Run) -> None:
         Budget.objects.filter(workspace=scene.workspace).update(blocked_until=None, spent_until=None)
         if not Workspace.objects.filter(usable_key("pk"), pk=scene.workspace.pk).exists():
             now = datetime.now(UTC)
-            Worker.objects.update_or_create(id=OWNER, defaults={"started_at": now, "seen_at": now})
+            Worker.objects.update_or_create(id=OWNER, defaults={"seen_at": now})
             assert why_it_stands_still(run) == NO_KEY
             scene.new_key()
         if not loop.work_once(scene.workspace.pk, OWNER):

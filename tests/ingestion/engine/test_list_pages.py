@@ -9,7 +9,7 @@ from django.db import transaction
 from fini_admin.ingestion.budget import lock_budget
 from fini_admin.ingestion.engine import loop, walk
 from fini_admin.ingestion.models import Item, QueueEntry, RunKind, RunState, Stage, Step, StepState, Watch
-from fini_admin.ingestion.runs import new_run
+from fini_admin.ingestion.runs.starting import new_run
 from fini_admin.sources.models import Source, StateChange
 from fini_admin.sources.states import State
 from fini_admin.workspaces.models import Workspace

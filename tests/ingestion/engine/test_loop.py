@@ -14,8 +14,9 @@ from fini_admin.audit import transport
 from fini_admin.audit.models import Entry, Head, OpenCall
 from fini_admin.cli.management.commands import run_worker
 from fini_admin.cli.management.commands.run_worker import CONSUMER
-from fini_admin.ingestion import budget, runs
+from fini_admin.ingestion import budget
 from fini_admin.ingestion.engine import loop, send, walk
+from fini_admin.ingestion.kinds import discovery
 from fini_admin.ingestion.models import Budget, Step, StepState, Verification, Watch
 from fini_admin.sources.mirror import Observation, ensure_sources
 from fini_admin.sources.models import Source
@@ -51,7 +52,7 @@ def test_a_step_that_an_outage_cut_off_before_its_call_goes_out_again(
 ) -> None:
     run = register(resources(2))
     with monkeypatch.context() as patch:
-        outage(patch, (send, "perform"), (loop, "recover_step"), (send, "release"))
+        outage(patch, (send, "perform"), (loop, "_recover_step"), (send, "release"))
         with pytest.raises(OperationalError):
             loop.work_once(acme.pk, OWNER)
     assert loop.due_workspaces() == []
@@ -66,7 +67,7 @@ def test_a_step_that_an_outage_cut_off_in_its_call_goes_out_again(
 ) -> None:
     run = register(resources(2))
     with monkeypatch.context() as patch:
-        outage(patch, (transport, "write_outcome"), (loop, "recover_step"), (send, "release"))
+        outage(patch, (transport, "write_outcome"), (loop, "_recover_step"), (send, "release"))
         with pytest.raises(OperationalError):
             loop.work_once(acme.pk, OWNER)
     assert Step.objects.get().state == StepState.SENT
@@ -83,7 +84,7 @@ def test_a_watch_that_an_outage_cut_off_is_walked_again(
     loop.work_once(acme.pk, OWNER)
     hurry(acme)
     with monkeypatch.context() as patch:
-        outage(patch, (transport, "write_outcome"), (loop, "recover_watch"), (walk, "release"))
+        outage(patch, (transport, "write_outcome"), (loop, "_recover_watch"), (walk, "release"))
         with pytest.raises(OperationalError):
             loop.work_once(acme.pk, OWNER)
     fifteen_seconds_pass()
@@ -157,7 +158,7 @@ def test_a_call_that_cannot_be_closed_stops_neither_the_clock_nor_the_other_work
 ) -> None:
     register(resources(2))
     with monkeypatch.context() as patch:
-        outage(patch, (transport, "write_outcome"), (loop, "recover_step"), (send, "release"))
+        outage(patch, (transport, "write_outcome"), (loop, "_recover_step"), (send, "release"))
         with pytest.raises(OperationalError):
             loop.work_once(acme.pk, OWNER)
     if fault == "chain":
@@ -166,7 +167,7 @@ def test_a_call_that_cannot_be_closed_stops_neither_the_clock_nor_the_other_work
         monkeypatch.setattr(send, "settle_lost_call", lambda *_, **__: 1 / 0)
     other = people.workspace("other")
     people.key(other)
-    runs.start_discover(by=by("ada"), workspace=other, provider="notion")
+    discovery.start_discover(by=by("ada"), workspace=other, provider="notion")
     OpenCall.objects.update(lease_until=datetime.now(UTC))
     caplog.clear()
     HUEY.flush()
@@ -204,7 +205,7 @@ def test_what_cannot_be_marked_stuck_stops_no_other_workspace(monkeypatch: pytes
 def test_a_discovery_whose_key_does_not_open_is_tried_now_and_then(
     acme: Workspace, sandbox: Sandbox, caplog: pytest.LogCaptureFixture, missing: str
 ) -> None:
-    run = runs.start_discover(by=by("ada"), workspace=acme, provider="notion")
+    run = discovery.start_discover(by=by("ada"), workspace=acme, provider="notion")
     sealed = ApiKey.objects.get().sealed
     mac = Head.objects.get(chain=str(acme.pk)).mac
     if missing == "key":

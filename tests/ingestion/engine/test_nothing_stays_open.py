@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
-from fini_admin.ingestion import queue, steering
-from fini_admin.ingestion.engine import loop, walk
+from fini_admin.audit.models import OpenCall
+from fini_admin.ingestion.engine import loop, send, walk
+from fini_admin.ingestion.entries import enqueue
 from fini_admin.ingestion.models import Budget, Item, QueueEntry, Run, Step, StepState, Watch
 from fini_admin.ingestion.reads import request_read
+from fini_admin.ingestion.runs import steering
 from fini_admin.sources import mirror
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import State
@@ -28,6 +30,12 @@ LIST, REGISTER = "/documents/public", "/resources/notion"
 
 def ago(hours: float) -> datetime:
     return datetime.now(UTC) - timedelta(hours=hours)
+
+
+def hide(sandbox: Sandbox, source: Source) -> None:
+    """The list does not show the record any more, and by its ID Fini says that it is another workspace's."""
+    sandbox.remove([source.fini_id])
+    sandbox.fault(method="GET", path=f"public/{source.fini_id}", status=403, count=None)
 
 
 def not_done(workspace: Workspace, settings: Any, url: str, times: int) -> None:
@@ -97,7 +105,7 @@ def test_an_entry_whose_record_matches_no_id_of_the_run_is_free_when_it_ends(
     (other,) = sandbox.seed(1, source="notion", state="registered")
     origin = mirror.Observation("call", datetime.now(UTC), run.number)
     sources = mirror.ensure_sources(acme, "notion", [other], origin, state=State.QUEUED)
-    queue.enqueue(sources, run)
+    enqueue(sources, run)
     request_read(acme, sources, datetime.now(UTC))
     drive(acme)
     assert ends(run) == {"done": 2}
@@ -120,6 +128,47 @@ def test_what_nobody_looked_at_for_days_is_looked_at_before_it_is_stuck(
     sandbox.advance(120)
     drive(acme)
     assert ends(run) == {"done": 2}
+
+
+FROZEN = "00000000-0000-0000-0000-000000000002"
+
+
+def test_a_seat_that_was_frozen_leaves_alone_what_another_has_sent_meanwhile(
+    acme: Workspace, register: Start
+) -> None:
+    run = register(resources(2), then_ingest=True)
+    reach_ingest(acme)
+    step = Step.objects.get(run=run, kind="ingest")
+    hurry(acme)
+    assert send.take(step.pk, FROZEN)
+    # Another process has it since, and its call is under way.
+    Step.objects.filter(pk=step.pk).update(state=StepState.SENT, call="theirs", owner=OWNER, lease_until=None)
+    Source.objects.update(state=State.SENT)
+    send.perform(step.pk, FROZEN)
+    assert ends(run) == {}
+    Item.objects.update(step=None)
+    send.perform(step.pk, FROZEN)
+    step.refresh_from_db()
+    assert (step.state, step.call) == (StepState.SENT, "theirs")
+
+
+@pytest.mark.parametrize("followed", [False, True])
+def test_a_seat_that_was_frozen_leaves_alone_the_list_that_another_reads(
+    acme: Workspace, sandbox: Sandbox, register: Start, *, followed: bool
+) -> None:
+    register(resources(1))
+    assert loop.work_once(acme.pk, OWNER)
+    if not followed:
+        Source.objects.update(wanted_since=None)
+    hurry(acme)
+    sandbox.clear_log()
+    assert walk.take(acme.pk, OWNER)
+    # Another seat of the same process took it when the lease had run out, and its call is under way.
+    Watch.objects.update(call="theirs")
+    until = datetime.now(UTC) + timedelta(minutes=1)
+    OpenCall.objects.create(call="theirs", chain=str(acme.pk), owner=OWNER, lease_until=until)
+    walk.advance(acme.pk, OWNER)
+    assert (Watch.objects.get().call, sandbox.log()) == ("theirs", [])
 
 
 def test_what_is_stuck_is_looked_at_for_a_day(acme: Workspace, sandbox: Sandbox, register: Start) -> None:
@@ -169,10 +218,10 @@ def test_a_record_that_nothing_tells_of_for_a_day_keeps_no_run_open(
     assert loop.work_once(acme.pk, OWNER)
     sandbox.fault(method="GET", status=500, count=None)
     wanted = Source.objects.filter(wanted_since__isnull=False)
-    wanted.update(wanted_since=ago(25), missed_walks=walk.MANY_WALKS - 1)
+    wanted.update(wanted_since=ago(25), missed_walks=walk.IN_VAIN - 1)
     loop.stop_waiting()
     assert wanted.count() == 2  # it was not looked for often enough
-    wanted.update(missed_walks=walk.MANY_WALKS)
+    wanted.update(missed_walks=walk.IN_VAIN)
     loop.stop_waiting()
     assert not wanted.exists()
     drive(acme)
@@ -233,8 +282,7 @@ def test_a_record_that_fini_keeps_refusing_by_its_id_keeps_no_run_open_beyond_a_
     run = register(resources(3), then_ingest=True)
     assert loop.work_once(acme.pk, OWNER)
     (hidden, *_) = Source.objects.order_by("pk")
-    sandbox.remove([hidden.fini_id])
-    sandbox.fault(method="GET", path=f"public/{hidden.fini_id}", status=403, count=None)
+    hide(sandbox, hidden)
     for _ in range(12):
         hurry(acme)
         loop.work_once(acme.pk, OWNER)

@@ -2,21 +2,20 @@
 
 import html
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from django.test import Client
 
 from fini_admin.ingestion.engine import loop
-from fini_admin.ingestion.models import Run, RunState, Step, Worker
-from fini_admin.ingestion.standstill import why_it_stands_still
+from fini_admin.ingestion.models import Run, RunState, Step
+from fini_admin.ingestion.runs.standstill import why_it_stands_still
 from fini_admin.workspaces.models import Workspace
 from tests.support import people
 from tests.support.sandbox import Sandbox
 from tests.support.short_clock import work_for
 from tests.support.trail import one_to_one
-from tests.support.work import OWNER, Start, ends, hurry, requests, resources
+from tests.support.work import OWNER, Start, alive, ends, hurry, requests, resources
 
 OUTAGE = 600.0
 # A pause is a minute at most, so that is how long it may take to be seen that Fini is back, and then there is work.
@@ -82,8 +81,7 @@ def test_ten_minutes_without_fini_are_waited_out_and_told(
     trouble: Callable[[Sandbox, Any], None],
     begun: Callable[[Run], bool],
 ) -> None:
-    now = datetime.now(UTC)
-    Worker.objects.create(id=OWNER, started_at=now, seen_at=now)
+    alive(OWNER)
     client.force_login(people.member(acme, "viewer"))
     sandbox.settings(running_seconds=[30, 40])
     run = register(resources(IDS), then_ingest=True)
@@ -113,3 +111,22 @@ def test_ten_minutes_without_fini_are_waited_out_and_told(
         assert [entry["status"] for entry in requests(sandbox, "POST", path)].count(200) == 1
     one_to_one(acme, sandbox)
     assert why_it_stands_still(Run.objects.get()) == ""
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_nothing_is_asked_again_before_the_time_that_a_503_names(
+    acme: Workspace, sandbox: Sandbox, register: Start, method: str
+) -> None:
+    run = register(resources(IDS), then_ingest=True)
+    in_time(acme, lambda: not run.items.filter(stage="register").exists())
+    if method == "POST":
+        in_time(acme, lambda: registered(run))
+    sandbox.fault(method=method, status=503, headers={"Retry-After": "500"})
+    sandbox.clear_log()
+
+    def asked_again(_: float) -> bool:
+        return len(requests(sandbox, method, LIST)) > 1
+
+    assert 490 < work_for(acme, sandbox, OUTAGE, asked_again) < OUTAGE
+    work_for(acme, sandbox, OUTAGE, lambda _: Run.objects.get().state == RunState.ENDED)
+    assert ends(run) == {"done": IDS}

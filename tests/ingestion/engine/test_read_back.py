@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from fini_admin.ingestion import steering
 from fini_admin.ingestion.engine import loop
 from fini_admin.ingestion.models import Budget, RunState
+from fini_admin.ingestion.runs import steering
 from fini_admin.ingestion.verify_counts import differences
 from fini_admin.workspaces.models import Workspace
 from tests.ingestion.engine.test_trouble import Killed, die_in_call, lease_runs_out

@@ -5,10 +5,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from fini_admin.ingestion import previews, queue_moves, refreshes, runs
+from fini_admin.ingestion import previews, queue_moves
 from fini_admin.ingestion.engine import loop
+from fini_admin.ingestion.kinds import refreshes, registrations
 from fini_admin.ingestion.models import Item, QueueEntry, Run, Step, StepState
-from fini_admin.ingestion.runs import NothingToDo
+from fini_admin.ingestion.runs.starting import CannotStart
 from fini_admin.sources.models import Source, StateChange
 from fini_admin.sources.states import State
 from fini_admin.workspaces.models import Workspace
@@ -31,7 +32,7 @@ def eight(acme: Workspace, register: Start) -> list[int]:
 
 
 def refresh(acme: Workspace, sources: list[int]) -> Run:
-    preview = refreshes.freeze(by=by("ada"), workspace=acme, sources=sources)
+    preview = refreshes.freeze(workspace=acme, sources=sources)
     return previews.confirm(by=by("ada"), preview=preview)
 
 
@@ -172,10 +173,10 @@ def test_what_another_run_has_is_skipped_and_names_it(
     acme: Workspace, sandbox: Sandbox, eight: list[int]
 ) -> None:
     first = refresh(acme, eight[:4])
-    preview = refreshes.freeze(by=by("ada"), workspace=acme, sources=eight[2:6])
+    preview = refreshes.freeze(workspace=acme, sources=eight[2:6])
     assert preview.summary["skipped"] == {f"Run {first.number} has it": 2}
     assert previews.confirm(by=by("ada"), preview=preview).total == 2
-    with pytest.raises(NothingToDo, match=f"Run {first.number} has it"):
+    with pytest.raises(CannotStart, match=f"Run {first.number} has it"):
         refresh(acme, eight[:2])
     drive(acme)
     assert ends(first) == {"done": 4}
@@ -202,7 +203,7 @@ def test_what_cannot_be_refreshed_is_skipped_with_the_reason(
     register(resources(1, "never"))
     drive(acme)
     never = Source.objects.get(external_id="never-0")
-    preview = refreshes.freeze(by=by("ada"), workspace=acme, sources=[never.pk, *eight])
+    preview = refreshes.freeze(workspace=acme, sources=[never.pk, *eight])
     assert preview.summary["skipped"] == {"It was never ingested: send it from the queue": 1}
     Source.objects.filter(pk=eight[0]).update(provider="files")
     Source.objects.filter(pk=eight[1]).update(state=State.GONE)
@@ -233,7 +234,7 @@ def test_a_run_of_before_says_in_the_history_what_was_asked(
 
 
 def test_a_step_says_what_it_carries(acme: Workspace, sandbox: Sandbox, eight: list[int]) -> None:
-    runs.start_register(
+    registrations.start_register(
         by=by("ada"),
         workspace=acme,
         provider="notion",

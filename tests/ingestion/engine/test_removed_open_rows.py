@@ -27,7 +27,7 @@ def process(process: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 def cut_off(acme: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """The worker dies between the call and its outcome."""
     with monkeypatch.context() as patch:
-        outage(patch, (transport, "write_outcome"), (loop, "recover_step"), (loop, "recover_watch"))
+        outage(patch, (transport, "write_outcome"), (loop, "_recover_step"), (loop, "_recover_watch"))
         with pytest.raises(OperationalError):
             loop.work_once(acme.pk, OWNER)
 

@@ -5,9 +5,11 @@ from collections import Counter
 import pytest
 import requests as http
 
-from fini_admin.ingestion import deletions, planned_calls, previews, retries
+from fini_admin.ingestion import previews
+from fini_admin.ingestion.kinds import deletions, retries
 from fini_admin.ingestion.models import Preview, QueueEntry, Run
-from fini_admin.ingestion.runs import NothingToDo
+from fini_admin.ingestion.planning import planned_calls
+from fini_admin.ingestion.runs.starting import CannotStart
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import State
 from fini_admin.workspaces.models import Workspace
@@ -23,7 +25,7 @@ def retry(run: Run, reason: str | None = None) -> Run:
 
 
 def frozen(run: Run, reason: str | None = None) -> Preview:
-    return retries.freeze_run(by=by("ada"), run=Run.objects.get(pk=run.pk), reason=reason)
+    return retries.freeze_run(run=Run.objects.get(pk=run.pk), reason=reason)
 
 
 def confirm(preview: Preview) -> Run:
@@ -72,9 +74,9 @@ def test_one_reason_alone(acme: Workspace, sandbox: Sandbox, register: Start) ->
     drive(acme)
     assert ends(again) == {"done": 2}
     assert usable() == 2
-    with pytest.raises(NothingToDo, match="for this reason"):
+    with pytest.raises(CannotStart, match="for this reason"):
         retry(run, "no such reason")
-    with pytest.raises(NothingToDo, match="It is usable by now"):
+    with pytest.raises(CannotStart, match="It is usable by now"):
         retry(run, first.text)
 
 
@@ -104,7 +106,7 @@ def test_sources_are_retried_by_what_each_is(acme: Workspace, sandbox: Sandbox, 
     drive(acme)
     sandbox.settings(outcomes={})
     keys = list(Source.objects.filter(provider="notion").values_list("pk", flat=True))
-    preview = retries.freeze_sources(by=by("ada"), workspace=acme, sources=keys)
+    preview = retries.freeze_sources(workspace=acme, sources=keys)
     assert (preview.kind, preview.summary["skipped"]) == ("refresh", {"It is usable by now": 1})
     again = confirm(preview)
     assert (again.retry_of, again.total) == (None, 2)
@@ -157,11 +159,11 @@ def start_elsewhere(sandbox: Sandbox, fini_id: str) -> None:
 
 def test_a_run_that_goes_on_or_has_nothing_to_retry_says_so(acme: Workspace, register: Start) -> None:
     run = register(resources(1))
-    with pytest.raises(NothingToDo, match=f"Run {run.number} has not ended"):
+    with pytest.raises(CannotStart, match=f"Run {run.number} has not ended"):
         retry(run)
     drive(acme)
     run.refresh_from_db()
-    with pytest.raises(NothingToDo, match=f"Run {run.number} has nothing to retry"):
+    with pytest.raises(CannotStart, match=f"Run {run.number} has nothing to retry"):
         retry(run)
 
 
@@ -182,15 +184,15 @@ def test_a_deletion_is_deleted_again_and_a_deleted_source_registered_again(
     again.refresh_from_db()
     assert ends(again) == {"done": 3}
     assert len(requests(sandbox, "DELETE", "/v2/documents/public")) == 2
-    with pytest.raises(NothingToDo):
+    with pytest.raises(CannotStart):
         retry(again)
-    back = confirm(deletions.register_again(by=by("ada"), run=again))
+    back = confirm(deletions.register_again(run=again))
     drive(acme)
     assert ends(back) == {"done": 3}
     assert Source.objects.filter(provider="notion", state="queued").count() == 3
     assert Source.objects.filter(pk__in=keys, state="gone").count() == 3
-    with pytest.raises(NothingToDo, match="It is in Fini again"):
-        deletions.register_again(by=by("ada"), run=again)
+    with pytest.raises(CannotStart, match="It is in Fini again"):
+        deletions.register_again(run=again)
     one_to_one(acme, sandbox)
 
 

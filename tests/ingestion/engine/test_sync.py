@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 
 from fini_admin.fini.errors import NotFound
 from fini_admin.fini.wire import Document
-from fini_admin.ingestion import steering
 from fini_admin.ingestion.budget import lock_budget
 from fini_admin.ingestion.engine import loop
 from fini_admin.ingestion.engine.sync import request_of, settle_failed
 from fini_admin.ingestion.engine.sync_walk import Place, after_page
-from fini_admin.ingestion.items import finish_items
+from fini_admin.ingestion.kinds.syncs import last_synced_at, start_sync
 from fini_admin.ingestion.models import Budget, Item, ItemOutcome, Run, RunState, Stage, Step
-from fini_admin.ingestion.syncs import last_synced_at, start_sync
+from fini_admin.ingestion.runs import steering
+from fini_admin.ingestion.runs.items import finish_items
 from fini_admin.sources.mirror import Observation
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import State

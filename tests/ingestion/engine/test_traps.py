@@ -8,8 +8,9 @@ import pytest
 
 from fini_admin.audit.models import Body, Entry
 from fini_admin.fini.errors import Throttled
-from fini_admin.ingestion import budget, runs
+from fini_admin.ingestion import budget
 from fini_admin.ingestion.engine import loop
+from fini_admin.ingestion.kinds import discovery, ingestions
 from fini_admin.ingestion.models import Budget, ItemOutcome, Lane, QueueEntry, Slot, Step, StepState, Watch
 from fini_admin.sources.mirror import Observation, ensure_sources
 from fini_admin.sources.models import DiscoveredResource, Source
@@ -176,7 +177,7 @@ def test_trap_4_after_a_refused_ingest_a_half_is_sent_only_after_a_read(
     drive(acme)
     poisoned = Source.objects.get(external_id="m-2").fini_id
     sandbox.settings(poisoned=[poisoned])
-    run = runs.start_ingest(by=by("ada"), workspace=acme)
+    run = ingestions.start_ingest(by=by("ada"), workspace=acme)
     drive(acme)
     assert ends(run) == {"done": 3, "refused": 1}
     order = [
@@ -328,7 +329,7 @@ def test_trap_9_discovery_is_read_whatever_its_keys_and_gets_a_default_mime_type
 ) -> None:
     sandbox.settings(nested_keys={"zendesk": ["parts", "parts"]})
     sandbox.settings(leaf_keys={"externalId": "id", "originalUrl": "htmlUrl"})
-    run = runs.start_discover(by=by("ada"), workspace=acme, provider="zendesk")
+    run = discovery.start_discover(by=by("ada"), workspace=acme, provider="zendesk")
     drive(acme)
     leaves = DiscoveredResource.objects.filter(workspace=acme, leaf=True)
     assert (leaves.count(), set(leaves.values_list("mime_type", flat=True))) == (380, {"text/html"})

@@ -10,13 +10,14 @@ from fini_admin.audit import transport
 from fini_admin.audit.models import Entry, OpenCall
 from fini_admin.audit.verify import verify
 from fini_admin.cli.management.commands import run_worker
+from fini_admin.cli.management.commands.run import run_summary
 from fini_admin.cli.management.commands.run_worker import Process
 from fini_admin.fini.routes import Resource
-from fini_admin.ingestion import runs
 from fini_admin.ingestion.engine import follow, loop, send
+from fini_admin.ingestion.kinds import discovery, ingestions
 from fini_admin.ingestion.models import Item, QueueEntry, Run, RunState, Step, StepState, Watch, Worker
-from fini_admin.ingestion.queries import worker_alive
-from fini_admin.ingestion.standstill import run_summary
+from fini_admin.ingestion.runs import starting
+from fini_admin.ingestion.runs.queries import worker_alive
 from fini_admin.sources.mirror import Observation
 from fini_admin.sources.models import Source, StateChange
 from fini_admin.workspaces.models import ApiKey, Workspace
@@ -25,8 +26,7 @@ from tests.support.sandbox import Sandbox
 from tests.support.who import by
 from tests.support.work import OWNER, Start, drive, ends, hurry, requests, resources
 
-LIST = "/v2/documents/public"
-NOTION = "/v2/documents/public/resources/notion"
+LIST, NOTION = "/v2/documents/public", "/v2/documents/public/resources/notion"
 
 
 class Killed(BaseException):
@@ -223,7 +223,7 @@ def test_a_key_without_the_write_scope_is_told_once_for_the_whole_run(
 
 def test_a_workspace_without_a_key_waits(db: None, sandbox: Sandbox) -> None:
     bare = people.workspace("bare")
-    runs.start_discover(by=by("ada"), workspace=bare, provider="notion")
+    discovery.start_discover(by=by("ada"), workspace=bare, provider="notion")
     assert loop.due_workspaces() == []
     assert not loop.work_once(bare.pk, OWNER)
     assert sandbox.log() == []
@@ -258,7 +258,7 @@ def test_two_ingest_runs_do_not_take_the_same_entries(
     register(resources(2))
     drive(acme)
     ingest()
-    with pytest.raises(runs.NothingToDo):
+    with pytest.raises(starting.CannotStart):
         ingest()
 
 
@@ -342,7 +342,7 @@ def test_a_missing_item_is_read_back_before_it_is_sent_again(
     ids = list(Source.objects.filter(provider="notion").values_list("fini_id", flat=True))
     answer = f'{{"addedDocumentIds": ["{ids[0]}"], "updatedDocumentIds": []}}'
     sandbox.fault(method="POST", path=f"{LIST}$", body=answer)
-    run = runs.start_ingest(by=by("ada"), workspace=acme)
+    run = ingestions.start_ingest(by=by("ada"), workspace=acme)
     reach_ingest(acme)
     loop.work_once(acme.pk, OWNER)
     assert Item.objects.filter(run=run, stage="follow").count() == 1
@@ -351,8 +351,7 @@ def test_a_missing_item_is_read_back_before_it_is_sent_again(
 
 
 def test_ready_tells_a_dead_worker(db: None) -> None:
-    now = datetime.now(UTC)
-    Worker.objects.create(pk="w", started_at=now, seen_at=now - timedelta(seconds=16))
+    Worker.objects.create(pk="w", seen_at=datetime.now(UTC) - timedelta(seconds=16))
     assert not worker_alive()
     loop.beat("w")
     assert worker_alive()
@@ -362,7 +361,7 @@ def test_the_rows_of_killed_workers_go_after_a_day(db: None, monkeypatch: pytest
     monkeypatch.setattr(Process, "owner", "suspended")
     now = datetime.now(UTC)
     for name, seen in (("killed", 25), ("suspended", 25), ("lately", 23)):
-        Worker.objects.create(pk=name, started_at=now, seen_at=now - timedelta(hours=seen))
+        Worker.objects.create(pk=name, seen_at=now - timedelta(hours=seen))
     run_worker.sweep()
     assert set(Worker.objects.values_list("pk", flat=True)) == {"suspended", "lately"}
 

@@ -5,14 +5,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fini_admin.audit.names import Origin
-from fini_admin.ingestion import runs
 from fini_admin.ingestion.engine import loop
-from fini_admin.ingestion.models import Budget, Run, Step
+from fini_admin.ingestion.kinds import discovery, registrations
+from fini_admin.ingestion.models import Budget, Run, RunState, Step
 from fini_admin.workspaces.models import ApiKey, Workspace
 from tests.support import people
 from tests.support.sandbox import Sandbox
+from tests.support.short_clock import work_for
 from tests.support.who import by
-from tests.support.work import OWNER, resources
+from tests.support.work import OWNER, Start, hurry, resources
 
 GO = threading.Event()
 
@@ -26,7 +27,7 @@ def place(number: int, sandbox: Sandbox) -> Workspace:
 
 
 def register(workspace: Workspace, count: int) -> Run:
-    return runs.start_register(
+    return registrations.start_register(
         by=by("ada"),
         workspace=workspace,
         provider="notion",
@@ -63,9 +64,9 @@ def test_a_discovery_that_a_person_waits_for_comes_first_and_a_scheduled_one_in_
     settings.FINI_BATCH_SIZE = 1
     register(acme, 5)
     Step.objects.update(due_at=datetime.now(UTC) - timedelta(minutes=5))
-    runs.start_discover(by=by("ada", Origin.SCHEDULE), workspace=acme, provider="notion")
+    discovery.start_discover(by=by("ada", Origin.SCHEDULE), workspace=acme, provider="notion")
     loop.work(OWNER, GO)
-    runs.start_discover(by=by("ada", "browser"), workspace=acme, provider="zendesk")
+    discovery.start_discover(by=by("ada", "browser"), workspace=acme, provider="zendesk")
     loop.work(OWNER, GO)
     assert routes(sandbox) == ["POST notion", "GET zendesk"]
 
@@ -90,3 +91,18 @@ def test_a_worker_that_is_told_to_stop_begins_nothing(acme: Workspace, sandbox: 
     stopping.set()
     assert not loop.work(OWNER, stopping)
     assert sandbox.log() == []
+
+
+def test_what_was_just_sent_is_seen_to_its_end_though_much_else_is_to_be_sent(
+    acme: Workspace, sandbox: Sandbox, register: Start, settings: Any
+) -> None:
+    sandbox.settings(pending_seconds=[1, 1], running_seconds=[5, 5])
+    sent = register(resources(1), then_ingest=True)
+    while not sent.items.filter(stage__in=("follow", "running")).exists():
+        hurry(acme)
+        loop.work_once(acme.pk, OWNER)
+    settings.FINI_CALLS_PER_MINUTE, settings.FINI_BATCH_SIZE = 30, 1
+    register(resources(100, "m"))
+    work_for(acme, sandbox, 90, lambda _: Run.objects.get(pk=sent.pk).state == RunState.ENDED)
+    assert Run.objects.get(pk=sent.pk).state == RunState.ENDED
+    assert Step.objects.filter(state="ready").exists()

@@ -1,5 +1,6 @@
 """Following while Fini answers badly: what can be seen is seen, and what cannot says why."""
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs
@@ -7,16 +8,20 @@ from urllib.parse import parse_qs
 import pytest
 from django.test import Client
 
-from fini_admin.ingestion import runs
 from fini_admin.ingestion.engine import loop
-from fini_admin.ingestion.models import Budget, Run, Step, Watch, Worker
+from fini_admin.ingestion.kinds import discovery
+from fini_admin.ingestion.kinds.syncs import start_sync
+from fini_admin.ingestion.models import Budget, Run, Step, Watch
 from fini_admin.ingestion.reads import request_read
 from fini_admin.sources.models import Source
+from fini_admin.sources.states import State
 from fini_admin.workspaces.models import ApiKey, Workspace
 from tests.support import people
 from tests.support.sandbox import Sandbox
+from tests.support.short_clock import work_for
+from tests.support.sources import count_again
 from tests.support.who import by
-from tests.support.work import OWNER, Start, drive, ends, hurry, requests, resources
+from tests.support.work import OWNER, Start, alive, drive, ends, hurry, requests, resources
 
 LIST = "/v2/documents/public"
 LATER = datetime.now(UTC) + timedelta(days=1)
@@ -63,6 +68,23 @@ def test_a_source_that_fini_will_not_give_by_its_id_keeps_no_other_waiting(
     assert Budget.objects.get().page_size == 100
     sandbox.clear_faults()
     work_until(acme, lambda: state(sent[0]) == "gone")
+
+
+def test_what_is_stuck_is_looked_at_once_an_hour_also_where_fini_will_not_give_it_by_its_id(
+    acme: Workspace, sandbox: Sandbox, sent: list[Source]
+) -> None:
+    sandbox.advance(700)
+    work_until(acme, lambda: {state(source) for source in sent} == {"usable"})
+    hide(sandbox, sent[0], status=403)
+    Source.objects.filter(pk=sent[0].pk).update(
+        state=State.STUCK, state_since=datetime.now(UTC), sent_at=datetime.now(UTC) - timedelta(hours=25)
+    )
+    count_again(acme)
+    Watch.objects.update(next_at=datetime.now(UTC))
+    sandbox.clear_log()
+    hours = 6
+    work_for(acme, sandbox, hours * 3600.0, lambda _: len(sandbox.log()) > 3 * hours)
+    assert hours <= len(sandbox.log()) <= 3 * hours
 
 
 def test_of_two_that_the_list_does_not_show_each_is_asked_for(
@@ -165,22 +187,60 @@ def test_a_cursor_that_is_refused_again_and_again_costs_pauses_and_no_smaller_pa
     assert {size for size, _ in pages(sandbox)} == {4}
 
 
+def test_what_a_list_hides_that_begins_at_its_head_again_is_asked_for_by_its_id(
+    acme: Workspace, sandbox: Sandbox, sent: list[Source]
+) -> None:
+    sandbox.advance(700)
+    records = [
+        {"id": f"aaaaaaaa-0000-4000-8000-00000000000{n}", "updatedAt": f"2026-01-02T00:00:0{9 - n}.000Z"}
+        for n in range(9)
+    ]
+    head = {"documents": records, "hasMore": True}
+    sandbox.fault(method="GET", path=rf"{LIST}\?", status=200, body=json.dumps(head), count=None)
+    work_until(acme, lambda: Source.objects.filter(fini_id=records[0]["id"]).exists())
+    Watch.objects.update(news_at=None, whole_at=None, walk_started=None)  # a minute has passed without news
+    work_until(acme, lambda: {state(source) for source in sent} == {"usable"})
+
+
+def test_where_every_cursor_is_refused_what_is_deeper_is_asked_for_by_its_id(
+    acme: Workspace, sandbox: Sandbox, sent: list[Source]
+) -> None:
+    Budget.objects.update(page_size=4, page_limit=4, limited_until=LATER)
+    sandbox.advance(700)
+    sandbox.fault(method="GET", path="cursor=", status=400, count=None)
+    Watch.objects.update(news_at=None, whole_at=None)  # a minute has passed without news
+    work_until(acme, lambda: {state(source) for source in sent} == {"usable"}, most=150)
+
+
+@pytest.mark.parametrize("status", [502, 504])
+def test_pages_that_are_too_heavy_for_a_gateway_get_smaller(
+    acme: Workspace, sandbox: Sandbox, register: Start, status: int
+) -> None:
+    sandbox.seed(count=120, source="confluence")
+    sandbox.fault(method="GET", path=r"limit=(100|50)\b", status=status, count=None)
+    listed = start_sync(by=by("ada"), workspace=acme)
+    drive(acme)
+    run = register(resources(2), then_ingest=True)
+    drive(acme)
+    assert (Run.objects.get(pk=listed.pk).error, ends(run)) == ("", {"done": 2})
+    assert {size for size, answer in pages(sandbox) if answer == 200} <= {12, 25}
+
+
 @pytest.fixture
 def at_work(db: None) -> None:
-    now = datetime.now(UTC)
-    Worker.objects.create(id="w", started_at=now, seen_at=now)
+    alive()
 
 
 def said(client: Client, run: Run) -> tuple[list[str], list[str]]:
     """What the run's page says it waits for, and what needs a person as Home has it, with the pages they lead to."""
     page = client.get(f"/w/acme/runs/{run.number}/").context["waits"]
     needs = client.get("/w/acme/").context["needs"]
-    return [page] if page else [], [f"{need.text} {url}" for need, url in needs]
+    return [page] if page else [], [f"{need.why} {url}" for need, url in needs]
 
 
 NO_SCOPE = (
     "Fini does not let the API key read its list of sources: nothing can be matched or followed. Make a key with"
-    " the scopes read and write in Fini, add it and switch to it; the work then goes on by itself."
+    " the scopes read and write in Fini, add it here and switch to it. The work then goes on by itself."
 )
 FAILED = (
     "Fini's list of sources cannot be read: nothing can be matched or followed. Fini failed: Internal Server Error."
@@ -199,12 +259,12 @@ def test_a_list_that_cannot_be_read_is_told_with_cause_and_next_step(
     else:
         sandbox.fault(method="GET", path=rf"{LIST}\?", status=status, count=None)
     run = register(resources(2))
-    discovery = runs.start_discover(by=by("ada"), workspace=acme, provider="notion")
+    listing = discovery.start_discover(by=by("ada"), workspace=acme, provider="notion")
     work_until(acme, lambda: len(requests(sandbox, "GET", LIST)) == 2)
     assert said(editor, run) == ([], [])
     work_until(acme, lambda: len(requests(sandbox, "GET", LIST)) == 5)
     assert said(editor, run) == ([words], [f"{words} /w/acme/audit/?route=list"])
-    assert said(editor, discovery)[0] == []
+    assert said(editor, listing)[0] == []
     sandbox.clear_faults()
     sandbox.add_key(sandbox.key)
     drive(acme)

@@ -1,27 +1,35 @@
 """Web addresses over a real socket: each ends with the truth, and nothing is ingested twice."""
 
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from fini_admin.ingestion import previews, retries, web
-from fini_admin.ingestion.models import Item, Run, RunState, Step, StepState
-from fini_admin.ingestion.web_addresses import NOT_INCLUDED
+from fini_admin.ingestion import previews
+from fini_admin.ingestion.engine import loop, web
+from fini_admin.ingestion.kinds import crawls, ingestions, retries
+from fini_admin.ingestion.kinds.web_addresses import NOT_INCLUDED
+from fini_admin.ingestion.models import Item, Lane, QueueEntry, Run, RunState, Step, StepState
+from fini_admin.ingestion.reasons import ANOTHER_ID
+from fini_admin.sources import mirror
+from fini_admin.sources.mirror import Observation
 from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import Workspace
+from tests.support.effort import effort, measurable
 from tests.support.sandbox import Sandbox
+from tests.support.sources import count_again
 from tests.support.trail import one_to_one
 from tests.support.web_pages import INGEST, SITE, addresses, ingest, jobs, told
 from tests.support.who import by
-from tests.support.work import bodies, drive, ends, requests
+from tests.support.work import OWNER, bodies, drive, ends, hurry, requests
 
 CRAWL = f"{INGEST}/deep-crawl/links"
 DJANGO = "https://docs.djangoproject.com/"
 
 
 def crawl(workspace: Workspace, *links: str, **options: Any) -> Run:
-    run = web.start_crawl(by=by("ada@example.com"), workspace=workspace, links=links, **options)
+    run = crawls.start_crawl(by=by("ada@example.com"), workspace=workspace, links=links, **options)
     drive(workspace)
     run.refresh_from_db()
     return run
@@ -36,6 +44,22 @@ def test_addresses_are_sent_and_found_back_by_their_addresses(acme: Workspace, s
     (sent,) = bodies(acme, "ingest")
     assert (sent["source"], sent["documentIdsToAdd"]) == ("web", given)
     one_to_one(acme, sandbox)
+
+
+@measurable
+def test_what_is_noted_before_a_send_costs_the_same_however_many_sources_there_are(acme: Workspace) -> None:
+    run = ingest(acme, addresses(1))
+    step, items = run.steps.get(), list(run.items.all())
+    few = effort(lambda: web.claim(step, items))
+    now = datetime.now(UTC)
+    times = {"state_since": now, "first_seen": now, "last_seen": now, "updated_at": now.isoformat()}
+    Source.objects.bulk_create(
+        Source(
+            workspace=acme, fini_id=f"id-{n}", provider="web", original_url=f"https://a.example/{n}", **times
+        )
+        for n in range(5_000)
+    )
+    assert effort(lambda: web.claim(step, items)) < few * 1.2
 
 
 def test_a_redirect_in_what_comes_back_is_followed_under_the_address_that_fini_keeps(
@@ -139,15 +163,15 @@ def test_a_crawl_lists_what_is_below_and_stores_nothing(acme: Workspace, sandbox
     assert (run.state, run.error) == (RunState.ENDED, "")
     assert set(ends(run)) == {"done"}
     assert run.total == len(told(run)) > 5
-    assert not web.truncated(run)
+    assert not crawls.truncated(run)
     assert not Source.objects.filter(provider="web").exists()
     assert len(requests(sandbox, "POST", CRAWL)) == 1
 
 
 def test_250_of_more_found_is_said(acme: Workspace, sandbox: Sandbox) -> None:
     run = crawl(acme, DJANGO)
-    assert (run.total, web.truncated(run)) == (250, True)
-    assert not web.truncated(crawl(acme, DJANGO, limit=5_000))
+    assert (run.total, crawls.truncated(run)) == (250, True)
+    assert not crawls.truncated(crawl(acme, DJANGO, limit=5_000))
 
 
 def test_patterns_keep_and_leave_out_with_the_reason(acme: Workspace, sandbox: Sandbox) -> None:
@@ -197,13 +221,49 @@ def test_a_retry_sends_the_addresses_that_have_no_source_again(acme: Workspace, 
     drive(acme)
     assert ends(run) == {"done": 2, "failed": 1, "unknown": 1}
     sandbox.settings(redirects={}, outcomes={})
-    preview = retries.freeze_run(by=by("ada@example.com"), run=Run.objects.get(pk=run.pk))
+    preview = retries.freeze_run(run=Run.objects.get(pk=run.pk))
     again = previews.confirm(by=by("ada@example.com"), preview=preview)
     drive(acme)
     assert ends(again) == {"done": 2}
     assert told(again)[given[1]] == ("done", given[1])
     assert bodies(acme, "ingest")[-1]["documentIdsToAdd"] == [given[1]]
     assert len(requests(sandbox, "POST", f"{INGEST}/refresh")) == 1
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_queued_page_that_fini_answers_with_another_id_for_is_sent_once(
+    acme: Workspace, sandbox: Sandbox
+) -> None:
+    old, new = addresses(2)
+    (fini_id,) = sandbox.seed(documents=[{"source": "web", "originalUrl": old}])
+    now = datetime.now(UTC)
+    (source,) = mirror.ensure_sources(acme, "web", [fini_id], Observation("call", now))
+    Source.objects.filter(pk=source.pk).update(original_url=old, read_at=now)
+    QueueEntry.objects.create(workspace=acme, source=source, lane=Lane.ADD, opened_at=now, opened_by="ada")
+    count_again(acme)
+    sandbox.settings(redirects={old: new})
+    run = ingestions.start_ingest(by=by("ada@example.com"), workspace=acme)
+    drive(acme)
+    assert ends(run) == {"unknown": 1}
+    assert run.items.get().reason == ANOTHER_ID
+    assert len(requests(sandbox, "POST", INGEST)) == 1
+    hurry(acme)
+    assert loop.work_once(acme.pk, OWNER)
+    assert Source.objects.get(original_url=new).job_id
+    assert QueueEntry.objects.get().closed_at is None
+
+
+def test_a_page_whose_end_was_seen_before_the_answer_is_not_followed_any_more(acme: Workspace) -> None:
+    first, second = addresses(2)
+    ingest(acme, [first])
+    drive(acme)
+    source = Source.objects.get(original_url=first)
+    assert source.read_at
+    run = ingest(acme, [second])
+    answer = Observation("call", source.read_at - timedelta(seconds=1), run.number)
+    web.web_accepted(run.steps.get(), list(run.items.all()), [source.fini_id], answer)
+    source.refresh_from_db()
+    assert (source.state, source.sent_at, source.run) == ("usable", None, run.number)
 
 
 def test_nothing_waits_when_all_is_over(acme: Workspace, sandbox: Sandbox) -> None:

@@ -217,6 +217,21 @@ def test_an_id_that_a_source_has_just_so_is_left_as_it_is(
     assert (found.ids, found.said) == (["74,001", "74000.0", "3.6E+11", "=x"], "")
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_what_is_to_be_checked_is_said_whichever_way_a_list_comes_in(
+    way: str, editor: Client, tmp_path: Any
+) -> None:
+    text = (
+        HEADER + "https://acme.atlassian.net/wiki/spaces/HR/pages/1,R\ufffdckgabe,1\nhttps://a.example/2,T,2"
+    )
+    found = bring(way, editor, text.encode(), "zendesk", tmp_path)
+    assert found.ids == ["1", "2"]
+    assert " ".join(found.said.split()) == (
+        "Titles that hold \ufffd in place of a character that was lost: 1."
+        " Addresses that look like Confluence, not Zendesk: 1 of 2."
+    )
+
+
 def test_a_space_of_confluence_is_no_page_and_is_said(editor: Client, tmp_path: Any) -> None:
     page = {"externalId": "7", "title": "Leave", "originalUrl": "https://a.example/7"}
     space = {"externalId": "HR", "title": "People", "originalUrl": "https://a.example/HR", "pages": [page]}

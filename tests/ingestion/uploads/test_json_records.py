@@ -1,12 +1,17 @@
 """Complete records at any depth, in JSON and in JSON Lines: all of them arrive, and nothing else does."""
 
 import json
+import re
+from contextlib import suppress
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fini_admin.fini.providers import PROVIDERS
 from fini_admin.ingestion.uploads.reading import Reading, read_text
+from fini_admin.ingestion.uploads.rows import Unreadable
 
 WIRE = ("originalUrl", "title", "externalId")
 # Names that files hold around and inside records; those of the wire would make another record of what they stand in.
@@ -163,6 +168,16 @@ def test_what_a_record_carries_never_becomes_one_however_much_it_looks_like_one(
     assert (ids(found), found.problems) == (["1"], [])
 
 
+@pytest.mark.parametrize("name", ["mimeType", "iconLink", "articles", "title"])
+def test_a_value_at_any_depth_is_read_or_refused_in_words(name: str) -> None:
+    for depth in range(700, 1_000, 5):
+        nested = "[" * depth + "]" * depth
+        item = f'{{"id": "1", "name": "T", "url": "https://a.example/1", "{name}": {nested}}}'
+        for text in (f"[{item}]", f'[{{"id": "9", "object": "section", "articles": [{item}, {nested}]}}]'):
+            with suppress(Unreadable):
+                read_text(text, "zendesk")
+
+
 def test_a_deep_chain_of_records_is_read_in_a_time_that_grows_with_its_size() -> None:
     """Each list is looked through once, not once for every list that it stands in."""
     junk = [[n] for n in range(200)]
@@ -172,3 +187,64 @@ def test_a_deep_chain_of_records_is_read_in_a_time_that_grows_with_its_size() ->
         document = [numbers.record({}), {"deeper": document}]
     found = read_text(json.dumps(document), "zendesk")
     assert len(found.resources) == 150
+
+
+RECORD = '{"originalUrl": "https://a.example/1", "title": "A", "externalId": "1"}'
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        (f"[{RECORD}] [{RECORD}]", "something follows the end of the list"),
+        (f"[{RECORD}", "it ends in the middle"),
+        ('[{"title": "A\nB"}]', "a line break or tab stands inside a text"),
+        (r'[{"title": "\q"}]', "a \\ stands before a letter that needs none"),
+        ('[{"title": "A" "externalId": "1"}]', "a comma or a closing bracket is missing before it"),
+        ('[{"title": "A", externalId: "1"}]', 'a name in double quotes (") is missing'),
+        ('[{"title": "A}]', 'a text is not closed by a "'),
+        ("[{'title': 'A'}]", "a text stands in single quotes"),
+        ('[{“title”: "A"}]', "typographic quotes stand there"),
+        (f"[{RECORD},]", "the comma before ] is one too many"),
+        (f"[{RECORD}, // the first\n]", "a comment stands there"),
+        ('[{"title": None}]', "a value is missing or is none that JSON has"),
+    ],
+)
+def test_what_is_wrong_with_broken_json_is_said(text: str, cause: str) -> None:
+    with pytest.raises(Unreadable, match=re.escape(cause)):
+        read_text(text, "zendesk")
+
+
+@pytest.mark.parametrize(
+    ("item", "lacking"),
+    [
+        (
+            {"id": 9, "title": "Late", "url": "https://a.example/api/9", "html_url": "https://a.example/9"},
+            "externalId, originalUrl",
+        ),
+        ({"externalId": "9", "title": "Late", "url": "https://a.example/9"}, "originalUrl"),
+    ],
+)
+@pytest.mark.parametrize("provider", ["zendesk", "confluence"])
+def test_an_item_by_other_names_that_is_none_of_the_tree_is_named(
+    item: dict[str, Any], lacking: str, provider: str
+) -> None:
+    leaf = {"id": "1", "title": "T", "url": "https://a.example/1", "object": PROVIDERS[provider].kinds[-1]}
+    holder = {"id": "8", "title": "S", "children": [leaf]}
+    empty = [{"id": "7", "title": "E", "pages": []}, {"id": "6", "object": PROVIDERS[provider].kinds[0]}]
+    for text in (json.dumps([item, holder, *empty]), "\n".join(map(json.dumps, [item, holder, *empty]))):
+        found = read_text(text, provider)
+        assert ids(found) == ["1"]
+        ((line, said, shown),) = found.problems
+        assert (line, said) == (1, f"{lacking} is missing: add it, or take the item out")
+        assert shown.startswith(json.dumps(item)[:20])
+
+
+def test_nan_as_programs_write_it_for_an_empty_cell_is_no_value() -> None:
+    one = '{"originalUrl": "https://a.example/1", "title": "T", "externalId": "1", "mimeType": NaN, "object": NaN}'
+    two = one.replace('"T"', "NaN")
+    for text in (f"[{one}, {two}]", f"{one}\n{two}"):
+        found = read_text(text, "zendesk")
+        assert [(held.external_id, held.mime_type, held.object) for held in found.resources] == [
+            ("1", "", "")
+        ]
+        assert [problem.said for problem in found.problems] == ["title is missing"]

@@ -8,6 +8,7 @@ import pytest
 from fini_admin.fini.wire import shortened
 from fini_admin.ingestion.uploads.reading import read_text
 from fini_admin.ingestion.uploads.rows import Unreadable
+from fini_admin.lib.download import csv_lines
 from tests.ingestion.uploads.test_reading import GOOD, HEADER, as_csv, as_json, read
 
 
@@ -100,6 +101,7 @@ COSTLY = {
     "a long first line": "a" * SIZE,
     "open quotes": HEADER + ('a","' + "b" * 1_200 + "\n") * 9_900,
     "numbers beside a record": f"[[{RECORD}{',1' * (SIZE // 2)}]]",
+    "lines that are no JSON": "{}\n{}\n" + "x\n" * (SIZE // 2),
     "objects in a record": f'[{RECORD[:-1]}, "x": [{{}}{",{}" * (SIZE // 3)}]}}]',
 }
 
@@ -107,7 +109,7 @@ COSTLY = {
 @pytest.mark.parametrize("name", COSTLY)
 def test_what_would_take_long_is_refused_soon(name: str) -> None:
     before = time.process_time()
-    with pytest.raises(Unreadable, match=r"columns|characters|quotes|values"):
+    with pytest.raises(Unreadable, match=r"columns|characters|quotes|values|lines"):
         read_text(COSTLY[name], "zendesk", most=10_000)
     assert time.process_time() - before < 5  # without the bounds: 7 to 130 seconds
 
@@ -121,6 +123,33 @@ def test_what_an_export_says_is_gone_is_not_brought_in_again_by_itself() -> None
     assert [problem.said for problem in found.problems] == [
         "is no longer in Fini: to register it again, take its state out"
     ]
+
+
+SEEN = ["first_seen", "last_seen"]
+MANY_LINES = "\n" * 201 + "Evil,2,https://evil.example/2,,\n"
+
+
+def test_a_title_of_ours_with_many_lines_comes_back_whole_and_brings_nothing_else_in() -> None:
+    rows = [{"title": f"a{MANY_LINES}b", "externalId": "1", "originalUrl": "https://a.example/1"}]
+    ours = "".join(csv_lines([row | {"first_seen": "", "last_seen": ""} for row in rows], [*rows[0], *SEEN]))
+    found = read_text(ours, "zendesk")
+    assert [(one.external_id, one.title) for one in found.resources] == [("1", rows[0]["title"])]
+    assert found.problems == []
+
+
+def test_a_value_of_very_many_lines_is_named_and_nothing_inside_it_is_read() -> None:
+    rows = [f'"a{MANY_LINES}b",1,https://a.example/1', "T,3,https://a.example/3"]
+    found = read_text(as_csv(*rows), "zendesk")
+    assert [one.external_id for one in found.resources] == ["3"]
+    ((line, said, text),) = found.problems
+    assert (line, text) == (2, '"a')
+    assert said.startswith("its values go over 203 lines, to line 204, and 200 is the most")
+
+
+def test_a_quote_that_is_never_closed_costs_its_own_line_alone() -> None:
+    rows = [f"T,{number},https://a.example/{number}" for number in range(300)]
+    found = read_text(as_csv('"a,1000,https://a.example/', *rows), "zendesk")
+    assert (len(found.resources), [problem.line for problem in found.problems]) == (300, [2])
 
 
 def test_a_title_that_begins_with_a_quotation_is_kept_whole() -> None:
@@ -138,3 +167,54 @@ def test_a_field_that_is_an_object_which_names_something_twice_is_named() -> Non
     text = '[{"originalUrl":"https://a.example/1","externalId":"1","title":{"a":1,"a":2}}]'
     found = read_text(text, "zendesk")
     assert [problem.said for problem in found.problems] == ["title is an object, not a text"]
+
+
+@pytest.mark.parametrize("title", ["Prices; -10% off", "a;@b", "=SUM; +x"])
+def test_an_export_of_which_columns_were_taken_out_comes_back_as_it_was(title: str) -> None:
+    row = {"externalId": "12345", "title": title, "originalUrl": "https://h.example/a/12345"}
+    found = read_text("".join(csv_lines([row], list(row))), "notion")
+    assert [one.title for one in found.resources] == [title]
+
+
+@pytest.mark.parametrize("between", [", ", "; ", "\t "])
+def test_a_value_in_quotes_may_stand_behind_a_blank(between: str) -> None:
+    rows = [
+        ["originalUrl", "title", "externalId"],
+        ["https://a.example/1", '"Late"', "1"],
+        ["https://a.example/2", '"Late, lost; ""gone"""', "2"],
+    ]
+    found = read_text("\n".join(map(between.join, rows)), "zendesk")
+    assert [one.title for one in found.resources] == ["Late", 'Late, lost; "gone"']
+    assert found.problems == []
+
+
+def test_a_column_url_beside_original_url_is_another_one() -> None:
+    """Zendesk's own API has both: html_url is to be renamed to originalUrl, url leads to the record."""
+    header, row = "externalId,url,Original URL,title", "1,https://a.example/api/1.json,https://a.example/1,T"
+    found = read_text(f"{header}\n{row}", "zendesk")
+    assert [one.original_url for one in found.resources] == ["https://a.example/1"]
+    with pytest.raises(Unreadable, match="the header names originalUrl twice"):
+        read_text("externalId,url,URL,title\n", "zendesk")
+
+
+@pytest.mark.parametrize(
+    "columns", [("title", "externalId", "originalUrl"), ("originalUrl", "title", "externalId")]
+)
+def test_a_title_that_takes_later_lines_in_is_a_bad_line(columns: tuple[str, ...]) -> None:
+    """The quote that opens the first title is closed by the sign for inches in the third."""
+    rows = [
+        {"title": title, "externalId": str(n), "originalUrl": f"https://a.example/{n}"}
+        for n, title in enumerate(['"Unclosed', "Two", 'Screen of 27"', "Four"], 1)
+    ]
+    lines = [",".join(row[name] for name in columns) for row in rows]
+    found = read_text("\n".join([",".join(columns), *lines]), "zendesk")
+    assert [one.external_id for one in found.resources] == ["4"]
+    ((line, said, _),) = found.problems
+    assert (line, said[:39]) == (2, "its title goes on over later lines, in ")
+
+
+@pytest.mark.parametrize("between", [",", ";", "\t", "|"])
+def test_a_heading_that_goes_over_two_lines_is_understood(between: str) -> None:
+    header = between.join(['"External\nID"', "Title", '"Original\r\nURL"'])
+    text = f"{header}\n{between.join(['1', 'One', 'https://a.example/1'])}"
+    assert [one.title for one in read_text(text, "zendesk").resources] == ["One"]

@@ -2,6 +2,7 @@
 
 import io
 import re
+import time
 import zipfile
 from datetime import date, timedelta
 from typing import Any
@@ -98,6 +99,14 @@ def test_the_other_sheets_are_named() -> None:
     ]
 
 
+def test_a_key_in_a_sheets_name_or_a_cell_is_not_shown() -> None:
+    key = "fini_abcdefghijklmnopqrstuvwxyz"
+    notes = read_bytes(book(HEADER, ["1", "One", address(1)], sheets=("List", key)), "zendesk").notes
+    assert notes == ["Only the first sheet, “List”, was read. Left out: “[key removed]”."]
+    (problem,) = read([f"{'x' * 180} {key}", "", ""]).problems
+    assert "fini_" not in problem.text
+
+
 def test_a_header_without_a_column_is_shown() -> None:
     with pytest.raises(Unreadable, match="the header has no column externalId: it is “Title · URL”"):
         read_bytes(book(["Title", "URL"], ["One", address(1)]), "zendesk")
@@ -142,6 +151,111 @@ def test_more_cells_than_can_be_read_in_time_are_refused_unread(part: bytes, cel
     content = changed(book(HEADER), SHEET, OPEN + part + CLOSE)
     with pytest.raises(Unreadable, match=f"a workbook of {cells} cells in {rows} rows, and 400,000"):
         read_bytes(content, "zendesk")
+
+
+def renamed(content: bytes, old: str, new: str, *, known_by: str = "xl/workbook.xml") -> bytes:
+    """The same workbook with another name for a part: programs find parts by relations, not by names."""
+    made = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(content)) as packed,
+        zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as to,
+    ):
+        for name in packed.namelist():
+            to.writestr(name.replace(old, new), packed.read(name).replace(old.encode(), new.encode()))
+        if known_by not in to.namelist():
+            to.writestr(known_by, "<workbook/>")
+    return made.getvalue()
+
+
+def with_texts(content: bytes, texts: str) -> bytes:
+    """A workbook whose texts stand in a part of their own."""
+    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"
+    named = f'<Override PartName="/xl/sharedStrings.xml" ContentType="{kind}"/></Types>'
+    made = io.BytesIO(rewritten(content, "[Content_Types].xml", "</Types>", named))
+    space = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    with zipfile.ZipFile(made, "a", zipfile.ZIP_DEFLATED) as to:
+        to.writestr("xl/sharedStrings.xml", f'<sst xmlns="{space}">{texts}</sst>')
+    return made.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "end", "more", "said"),
+    [
+        (
+            SHEET,
+            "rows/one.xml",
+            "</sheetData>",
+            "<row>" + "<c/>" * 400_001 + "</row>",
+            "of 400,0.. cells in 3 r",
+        ),
+        (SHEET, "rows/one.xml", "</sheetData>", "<row/>" * 110_001, "in 110,003 rows"),
+        (
+            SHEET,
+            "rows/one.xml",
+            "</sheetData>",
+            "<row>" + "<x/>" * 2_000_001 + "</row>",
+            "too much in its cells",
+        ),
+        ("xl/sharedStrings.xml", "texts.xml", "</sst>", "<si/>" * 400_001, "is the most"),
+        ("xl/sharedStrings.xml", "texts.xml", "</sst>", f"<si>{'<r/>' * 400_001}</si>", "is the most"),
+        ("xl/workbook.xml", "book.xml", "</workbook>", "<x/>" * 200_001, "too many formats or names"),
+    ],
+)
+def test_a_part_is_bounded_whatever_its_name_is(part: str, name: str, end: str, more: str, said: str) -> None:
+    content = with_texts(book(HEADER, ["1", "One", address(1)]), "<si><t>x</t></si>")
+    old = part.removeprefix("xl/")
+    assert [one.external_id for one in read_bytes(renamed(content, old, name), "zendesk").resources] == ["1"]
+    grown = renamed(rewritten(content, part, end, more + end), old, name)
+    assert len(grown) < 100_000
+    with pytest.raises(Unreadable, match=said):
+        read_bytes(grown, "zendesk")
+
+
+def test_a_workbook_is_known_by_its_part_also_where_that_is_numbered() -> None:
+    numbered = "xl/workbook22.xml"
+    content = renamed(
+        book(HEADER, ["1", "One", address(1)]), "workbook.xml", "workbook22.xml", known_by=numbered
+    )
+    assert "xl/workbook.xml" not in zipfile.ZipFile(io.BytesIO(content)).namelist()
+    assert [one.external_id for one in read_bytes(content, "zendesk").resources] == ["1"]
+
+
+def test_a_sheet_that_is_a_chart_is_not_read() -> None:
+    made = openpyxl.Workbook()
+    for row in (HEADER, ["1", "One", address(1)]):
+        made.worksheets[0].append(row)
+    made.create_chartsheet("Chart")
+    content = io.BytesIO()
+    made.save(content)
+    chart = rewritten(content.getvalue(), "xl/chartsheets/sheet1.xml", "</chartsheet>", "<not XML")
+    assert [one.external_id for one in read_bytes(chart, "zendesk").resources] == ["1"]
+
+
+def test_a_sheet_that_stands_for_many_is_read_twice_at_most() -> None:
+    sheets = "".join(f'<sheet name="S{n}" sheetId="{n}" r:id="rId1"/>' for n in range(2, 9))
+    content = rewritten(
+        book(HEADER, ["1", "One", address(1)]), "xl/workbook.xml", "</sheets>", f"{sheets}</sheets>"
+    )
+    with pytest.raises(Unreadable, match="cannot be opened"):
+        read_bytes(content, "zendesk")
+
+
+@pytest.mark.parametrize("part", [SHEET, "xl/sharedStrings.xml", "xl/styles.xml", "xl/workbook.xml"])
+def test_a_part_that_stands_for_more_than_it_holds_is_refused(part: str) -> None:
+    content = with_texts(book(HEADER, ["1", "One", address(1)]), "<si><t>x</t></si>")
+    content = rewritten(content, part, r"\A(<\?.*\?>)?", '<!DOCTYPE a [<!ENTITY b "c">]>')
+    with pytest.raises(Unreadable, match="cannot be opened"):
+        read_bytes(content, "zendesk")
+
+
+@pytest.mark.parametrize("start", [b"<row", b"<!--", b'<row a="'])
+def test_a_tag_without_an_end_is_refused_soon(start: bytes) -> None:
+    content = changed(book(HEADER), SHEET, OPEN + start + b" " * 40_000_000)
+    assert len(content) < 50_000
+    before = time.process_time()
+    with pytest.raises(Unreadable, match="cannot be opened"):
+        read_bytes(content, "zendesk")
+    assert time.process_time() - before < 10  # in small pieces: 80 seconds
 
 
 def test_a_cell_at_the_far_end_of_a_sheet_costs_no_room_for_those_before_it() -> None:
@@ -225,6 +339,14 @@ def test_the_apostrophe_of_an_export_that_was_saved_as_a_workbook_goes() -> None
     assert read(["1", "'=SUM explained", address(1)]).resources[0].title == "=SUM explained"
 
 
+def test_every_apostrophe_of_an_export_that_was_saved_as_a_workbook_goes() -> None:
+    rows: list[list[Any]] = [
+        [*HEADER, "first_seen", "last_seen"],
+        ["1", "'- a;'=b and 'c'", address(1), None, None],
+    ]
+    assert [one.title for one in read_bytes(book(*rows), "zendesk").resources] == ["- a;=b and 'c'"]
+
+
 def test_a_workbook_with_endless_formats_is_refused_before_they_are_read() -> None:
     content = rewritten(book(HEADER), "xl/styles.xml", "</cellXfs>", "<xf/>" * 300_000 + "</cellXfs>")
     with pytest.raises(Unreadable, match="far too many formats or names"):
@@ -235,3 +357,43 @@ def test_what_stands_in_other_columns_is_passed_over() -> None:
     content = book([*HEADER, "Updated", "Owner"], ["1", "One", address(1), date(2026, 11, 24), "#N/A"])
     found = read_bytes(content, "zendesk")
     assert ([one.external_id for one in found.resources], found.problems) == (["1"], [])
+
+
+def test_a_line_end_that_excel_spells_out_is_one() -> None:
+    found = read(
+        ["36_x000D_", "One_x000D_\nTwo_x000d_", f"{address(1)}_x000D_"], ["_x000D_", "T", address(2)]
+    )
+    assert [(one.external_id, one.title, one.original_url) for one in found.resources] == [
+        ("36", "One\r\nTwo", address(1))
+    ]
+    assert [problem[:2] for problem in found.problems] == [(3, "externalId is missing")]
+
+
+def test_a_text_that_only_looks_like_a_spelled_out_character_stays() -> None:
+    found = read(["36", "What _x005F_x000D_ means", address(1)])
+    assert [one.title for one in found.resources] == ["What _x000D_ means"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [([], "it names no resource"), ([["How to fill in this list"]], "the header has no column")],
+)
+def test_a_first_sheet_that_is_no_list_is_refused_with_the_others_named(rows: list[Any], said: str) -> None:
+    with pytest.raises(Unreadable, match=said) as refused:
+        read_bytes(book(*rows, sheets=("Read me", "List")), "zendesk")
+    assert str(refused.value).endswith(". Only the first sheet, “Read me”, was read. Left out: “List”")
+
+
+def test_rows_that_a_filter_hides_are_read_and_said() -> None:
+    made = openpyxl.Workbook()
+    sheet = made.worksheets[0]
+    for row in (HEADER, *([str(n), "T", address(n)] for n in (1, 2, 3))):
+        sheet.append(row)
+    sheet.row_dimensions[3].hidden = sheet.row_dimensions[9].hidden = True
+    content = io.BytesIO()
+    made.save(content)
+    found = read_bytes(content.getvalue(), "zendesk")
+    assert [one.external_id for one in found.resources] == ["1", "2", "3"]
+    assert found.notes == [
+        "Rows that are hidden in the sheet, by a filter for instance, were read like the others: 1."
+    ]

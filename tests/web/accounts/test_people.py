@@ -72,7 +72,7 @@ def test_a_lost_second_factor_is_taken_away(client, root, ada):
     other = client.__class__()
     log_in(other, ADDRESS)
     enrol(other)
-    assert "second factor Take second factor away" in text(client.get(PAGE))
+    assert "second factor Remove second factor" in text(client.get(PAGE))
     assert "without a second factor" in text(do(client, ada, "factor"))
     assert trail("second_factor.removed")[-1][1] == ROOT
 

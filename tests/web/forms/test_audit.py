@@ -1,6 +1,6 @@
 """The filters: what is wrong is said and left out, whatever stands in the address."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -10,8 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fini_admin.audit.matching import TrailFilter
+from fini_admin.audit.models import Entry
 from fini_admin.web.forms.audit import ActivityFilters, CallFilters
 from fini_admin.web.key_guard import remove_keys
+from fini_admin.web.views.audit import _minutes_around
+from fini_admin.web.wording.times import moment
 from tests.support import people
 
 ACTORS = ["ada@example.com", "adam@example.com", "bob@example.com", "root (command line)"]
@@ -106,6 +109,46 @@ def test_an_hour_that_the_clocks_repeat_is_the_first_of_the_two():
         wanted = form("since=2026-10-25T02:30&until=2026-10-25T03:30").wanted()
     assert wanted.since == datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
     assert wanted.until == datetime(2026, 10, 25, 2, 30, tzinfo=UTC)
+
+
+# Before, in and after the hours that Berlin's clocks skip and repeat.
+MOMENTS = [
+    "2026-03-29T00:59:30Z",
+    "2026-03-29T01:00:30Z",
+    "2026-10-25T00:30:30Z",
+    "2026-10-25T01:30:30Z",
+    "2026-10-25T02:00:30Z",
+    "2026-06-01T12:00:00Z",
+]
+
+
+@pytest.mark.parametrize("at", MOMENTS)
+@pytest.mark.parametrize(
+    "link",
+    [
+        lambda at: form("").within(at - timedelta(minutes=1), at + timedelta(minutes=1)),
+        lambda at: _minutes_around(Entry(at=at.isoformat())),
+    ],
+)
+def test_a_link_to_a_span_of_time_holds_it_also_where_clocks_change(link, at):
+    moment = datetime.fromisoformat(at)
+    with timezone.override(ZoneInfo("Europe/Berlin")):
+        told = form(link(moment))
+        wanted = told.wanted()
+    assert not told.errors
+    assert wanted.since
+    assert wanted.until
+    assert wanted.since <= moment < wanted.until
+    assert wanted.until - wanted.since < timedelta(minutes=5)
+
+
+@pytest.mark.parametrize("at", MOMENTS)
+def test_the_last_hour_is_an_hour_also_where_clocks_change(monkeypatch, at):
+    now = datetime.fromisoformat(at)
+    monkeypatch.setattr("django.utils.timezone.now", lambda: now)
+    with timezone.override(ZoneInfo("Europe/Berlin")):
+        assert form("period=hour").wanted().since == now - timedelta(hours=1)
+        assert moment(now - timedelta(minutes=5)) == "5 min ago"
 
 
 def test_the_address_repeats_what_is_right_as_it_was_typed():

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.http import QueryDict
+from django.utils.http import urlencode
 
 from fini_admin.audit.matching import Duration, TrailFilter
 from fini_admin.web.forms.audit import ActivityFilters, CallFilters
@@ -78,9 +79,9 @@ def test_durations_are_read_in_their_units():
         ("route:fly", "Enter one of list, get, discover,"),
         ("status:abc", "Enter a status such as 500"),
         ("run:x", "Enter a run's number."),
-        ("call:x", "Enter a call’s ID"),
+        ("call:x", "Enter a call's ID"),
         ("duration:2", "Enter a duration such as >2s"),
-        ("since:yesterday", "Enter a date and a time."),
+        ("since:yesterday", "Enter a date like 2026-11-24, or a date and a time."),
         ("-since:2026-11-01", "A time cannot be left out."),
         ("person:example.com", "Several people match: ada@example.com, bob@example.com."),
         ("route:get route:list", "It stands here twice"),
@@ -146,10 +147,17 @@ def test_periods_begin_where_they_say():
     )
 
 
+def example(form: ActivityFilters) -> str:
+    """The search that the field's help gives as an example."""
+    return str(form.fields["q"].help_text).removeprefix("Such as ").split(",")[0]
+
+
 def test_activity_has_no_keys_of_calls_until_both_are_shown():
     alone = ActivityFilters(QueryDict("q=route:list+what:key.added"), actors=lambda: ACTORS)
     assert "There is no such key here. The keys are what, person," in alone.errors["q"][0]
     assert alone.wanted() == TrailFilter(kind="key.added")
+    assert not ActivityFilters(QueryDict(urlencode({"q": example(alone)})), actors=lambda: ACTORS).errors
     both = ActivityFilters(QueryDict("q=route:list&show=all"), actors=lambda: ACTORS)
     assert not both.errors
     assert both.wanted() == TrailFilter(route="list")
+    assert example(both).startswith("route:")

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.utils import timezone
 
-from fini_admin.web.templatetags.source_words import source_name, time_in_state
+from fini_admin.sources.names import source_name
+from fini_admin.web.templatetags.source_words import time_in_state
 from tests.support.sources import bare
 
 

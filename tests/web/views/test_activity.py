@@ -131,6 +131,12 @@ def test_markup_in_a_detail_is_text(admin, acme):
             "changed the settings",
             [("batch size", "none → 50")],
         ),
+        (
+            Activity.RUN_STARTED,
+            '{"kind": "of a newer version", "provider": "notion", "total": 2, "reason": "2026-99-99T99:99:99+00:00"}',
+            "started run 7: of a newer version",
+            [("reason", "2026-99-99T99:99:99+00:00")],
+        ),
         (Activity.KEY_ADDED, '{"name": "old"}', "", [("name", "old")]),
         ("something.newer", '{"a": 1}', "", [("a", "1")]),
     ],

@@ -11,7 +11,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from fini_admin.ingestion import runs
+from fini_admin.ingestion.kinds import discovery
 from fini_admin.ingestion.models import Run
 from fini_admin.workspaces.models import ApiKey, Workspace
 from fini_admin.workspaces.workspaces import archive_workspace, restore_workspace
@@ -45,7 +45,7 @@ def text(answer) -> str:
 def test_the_confirming_page_says_what_happens_and_changes_nothing(root, acme):
     people.member(acme, "viewer")
     for provider in ("zendesk", "notion"):
-        runs.start_discover(by=WHO, workspace=acme, provider=provider)
+        discovery.start_discover(by=WHO, workspace=acme, provider=provider)
     page = text(root.get(address(acme, "archive")))
     assert "2 runs that go on will wait." in page
     assert "1 member no longer sees it." in page
@@ -134,7 +134,7 @@ def test_a_command_that_would_begin_work_refuses_in_one_line(acme, command):
 
 
 def test_what_only_reads_still_answers(acme, capsys):
-    runs.start_discover(by=WHO, workspace=acme, provider="zendesk")
+    discovery.start_discover(by=WHO, workspace=acme, provider="zendesk")
     archive_workspace(by=WHO, workspace=acme)
     for command in (("run", "acme", "1"), ("export_sources", "acme"), ("export_audit", "acme")):
         call_command(*command)

@@ -212,7 +212,7 @@ def test_it_tells_why_by_the_run_and_its_reason(as_role, acme, context):
     )
     call = rows.answered(context)
     page = text(as_role("viewer").get(address(call)))
-    assert "register Notion: Asked by support &lt;script&gt;" in page
+    assert "Register 0 resources: Asked by support &lt;script&gt;" in page
     alone = rows.answered(replace(context, run=None))
     assert "No run: a key was verified" in text(as_role("editor").get(address(alone)))
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from fini_admin.ingestion.kinds.syncs import start_sync
 from fini_admin.ingestion.models import Preview
-from fini_admin.ingestion.syncs import start_sync
 from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import Workspace
 from tests.support.sandbox import Sandbox

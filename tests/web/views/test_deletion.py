@@ -118,7 +118,7 @@ def test_a_delete_run_says_what_fini_deleted_and_registers_it_again(admin: Clien
     now = datetime.now(UTC)
     Step.objects.create(run=run, number=1, kind="delete", state=StepState.DONE, due_at=now, deleted=told)
     page = said(admin, "/w/acme/runs/41/")
-    assert "By its own word 2 sources and 1 article." in page
+    assert "Fini reports 2 sources and 1 article deleted." in page
     assert '<a href="/w/acme/sources/id-b/"><bdi>id-b</bdi></a>' in page
     assert "article <bdi>How to &lt;b&gt;</bdi>" in page
     assert ">Register 2 again</button>" in page
@@ -131,6 +131,20 @@ def test_a_delete_run_says_what_fini_deleted_and_registers_it_again(admin: Clien
     admin.post(f"/w/acme/previews/{preview.token}/", {})
     again = Run.objects.get(kind=RunKind.REGISTER)
     assert list(again.items.order_by("position").values_list("external_id", flat=True)) == ["ext-a", "ext-b"]
+
+
+def test_only_what_can_be_registered_is_offered_to_be_registered_again(
+    admin: Client, acme: Workspace
+) -> None:
+    page, gone = (known(acme, name, state="gone", provider=name) for name in ("web", "notion"))
+    ended_run(acme, "delete", [(page, "done", ""), (gone, "done", "")])
+    shown = said(admin, "/w/acme/runs/41/")
+    assert ">Register 1 again</button>" in shown
+    assert "ingest pages on Web" in shown
+    ended_run(acme, "delete", [(page, "done", "")], number=42)
+    assert "again</button>" not in said(admin, "/w/acme/runs/42/")
+    answer = admin.post("/w/acme/runs/42/register-again/", follow=True)
+    assert "ingest pages on Web" in answer.content.decode()
 
 
 def test_a_deletions_retry_asks_for_the_number_as_well(admin: Client, acme: Workspace) -> None:

@@ -75,7 +75,7 @@ def test_a_revoked_key_a_missing_key_and_a_missing_worker_are_told_while_it_wait
     acme: Workspace, editor: Client, sandbox: Sandbox, client: Client
 ) -> None:
     discover(editor)
-    assert "No worker is at work." in text(editor.get(ZENDESK))
+    assert "No worker is running." in text(editor.get(ZENDESK))
     at_work()
     sandbox.revoke(sandbox.key)
     loop.work_once(acme.pk, OWNER)

@@ -8,23 +8,23 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from fini_admin.ingestion import runs, steering
+from fini_admin.ingestion.kinds import discovery
 from fini_admin.ingestion.models import QueueEntry, Run, Worker
+from fini_admin.ingestion.runs import steering
 from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import ApiKey, Workspace
 from tests.support import people
 from tests.support.sandbox import Sandbox
 from tests.support.sources import count_again
 from tests.support.who import by
-from tests.support.work import Start, drive, resources
+from tests.support.work import Start, alive, drive, resources
 
 pytestmark = pytest.mark.usefixtures("connected")
 
 
 @pytest.fixture
 def at_work(db: None) -> None:
-    now = datetime.now(UTC)
-    Worker.objects.create(id="w", started_at=now, seen_at=now)
+    alive()
 
 
 def page(client: Client) -> str:
@@ -33,7 +33,7 @@ def page(client: Client) -> str:
 
 def needs(client: Client) -> list[str]:
     found = client.get("/w/acme/").context
-    return [need.text for need, _ in [*found["needs"], *found["further"]]]
+    return [f"{need.text}. {need.why}".strip() for need, _ in [*found["needs"], *found["further"]]]
 
 
 def numbers(client: Client) -> dict[str, tuple[str, str]]:
@@ -60,7 +60,7 @@ def test_the_home_counts_each_step_and_leads_to_what_it_counts(
     assert found["usable"] == (str(usable), "/w/acme/sources/?state=usable")
     assert "queued" not in found
     totals = client.get("/w/acme/").context["totals"]
-    assert totals.number == str(Source.objects.count())
+    assert totals.number == Source.objects.count()
     assert sum(part.number for part in totals.chart.parts) == Source.objects.count()
     assert "4 of 5" in page(client)
     assert f"/w/acme/runs/{Run.objects.get().number}/?outcome=failed" in page(client)
@@ -110,7 +110,7 @@ def test_each_provider_says_how_much_of_it_is_in_fini(
 ) -> None:
     client.force_login(people.member(acme, "editor"))
     assert [line.button for line in part(client, "day")["providers"]] == ["Discover"] * 3
-    runs.start_discover(by=by("ada"), workspace=acme, provider="notion")
+    discovery.start_discover(by=by("ada"), workspace=acme, provider="notion")
     drive(acme)
     [notion] = [line for line in part(client, "day")["providers"] if line.found.provider == "notion"]
     assert (notion.held, notion.number.new) == (0, notion.number.total)
@@ -138,13 +138,13 @@ def test_no_more_than_three_needs_stand_open(
     ApiKey.objects.update(refused_at=datetime.now(UTC))
     told = client.get("/w/acme/").context
     assert [need.pressing for need, _ in told["needs"]] == [True] * 3
-    assert {need.head.split(" ", 1)[1] for need, _ in told["further"]} == {
+    assert {need.text.split(" ", 1)[1] for need, _ in told["further"]} == {
         "completed with nothing usable",
         "have no end after 24 hours",
     }
-    failed = next(need for need, _ in told["needs"] if "failed" in need.head)
-    assert failed.head == "1 failed"
-    assert failed.rest.startswith("1 × ")
+    failed = next(need for need, _ in told["needs"] if "failed" in need.text)
+    assert failed.text == "1 failed"
+    assert failed.why.startswith("1 × ")
 
 
 def test_the_first_steps_complete_themselves_and_go(
@@ -158,7 +158,7 @@ def test_the_first_steps_complete_themselves_and_go(
     assert done() == [True, False, False, False, False]
     ApiKey.objects.update(verified_at=datetime.now(UTC))
     assert done() == [True, True, False, False, False]
-    runs.start_discover(by=by("ada"), workspace=acme, provider="notion")
+    discovery.start_discover(by=by("ada"), workspace=acme, provider="notion")
     drive(acme)
     assert done() == [True, True, True, False, False]
     register(resources(2))
@@ -185,7 +185,7 @@ def test_what_needs_a_person_is_said(
     Worker.objects.all().delete()
     assert [re.sub(r" .*", "", need) for need in needs(client)] == ["No", "Fini", "1", "1", "2"]
     ApiKey.objects.all().delete()
-    assert "The workspace has no live key: nothing can be asked of Fini." in needs(client)
+    assert "The workspace has no live key. Nothing can be asked of Fini." in needs(client)
 
 
 def test_that_somebody_holds_all_work_is_said_on_home_and_on_an_open_list_of_runs(
@@ -195,11 +195,11 @@ def test_that_somebody_holds_all_work_is_said_on_home_and_on_an_open_list_of_run
     runs = client.get("/w/acme/runs/").content.decode()
     assert "Hold everything</button>" in runs
     steering.hold(by=by("bob@example.com"), workspace=acme)
-    assert needs(client) == ["bob@example.com holds everything: nothing is sent to Fini."]
+    assert needs(client) == ["bob@example.com holds everything. Nothing is sent to Fini."]
     mark = re.findall(r'data-mark="([^"]*)"', runs)[0]
     told = client.get("/w/acme/runs/", headers={"HX-Request": "true", "X-Seen": f"{mark} list"})
     assert '<hx-partial hx-target="#hold"' in told.content.decode()
-    assert "Let everything go on</button>" in told.content.decode()
+    assert "Resume everything</button>" in told.content.decode()
     steering.release(by=by("bob@example.com"), workspace=acme)
     assert needs(client) == []
 

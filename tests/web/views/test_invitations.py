@@ -1,6 +1,7 @@
 """Invitations on the members' page: made, shown once, sent, withdrawn."""
 
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -12,8 +13,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from fini_admin.people import invitations, mail
+from fini_admin.people.access import switch_off_user
 from fini_admin.people.models import Invitation
-from fini_admin.workspaces.models import Membership, User
+from fini_admin.workspaces.models import Membership, User, Workspace
 from tests.support import people
 from tests.support.challenge import asks
 from tests.support.invitations import (
@@ -25,6 +27,7 @@ from tests.support.invitations import (
     rows,
 )
 from tests.support.log_ins import log_in, text
+from tests.support.who import by
 
 PAGE = "/w/acme/members/"
 
@@ -180,3 +183,30 @@ def test_who_is_removed_does_not_come_back_by_an_open_invitation(admin, acme):
     browser = Client()
     log_in(browser, NEW)
     assert opened(token, browser)[1].status_code == 404
+
+
+def removed(gone: User, acme: Workspace) -> None:
+    invitations.end_membership(by=by("root@example.com"), membership=Membership.objects.get(user=gone))
+
+
+def switched_off(gone: User, acme: Workspace) -> None:
+    switch_off_user(by=by("root@example.com"), user=gone)
+
+
+def demoted(gone: User, acme: Workspace) -> None:
+    member = Membership.objects.get(user=gone)
+    invitations.change_membership(by=by("root@example.com"), membership=member, role="viewer")
+
+
+@pytest.mark.parametrize("leave", [removed, switched_off, demoted])
+def test_whom_somebody_invited_who_may_not_any_more_does_not_come_in(
+    admin, acme, leave: Callable[[User, Workspace], None]
+):
+    gone = people.member(acme, "admin", "gone@example.com")
+    made = {"workspace": acme, "email": NEW, "role": "admin"}
+    _, token = invitations.invite(by=by(gone.email, "browser"), **made)
+    others = invite(acme, "other@example.com")
+    leave(gone, acme)
+    assert opened(token)[1].status_code == 404
+    assert opened(others)[1].status_code == 200
+    assert "invitation.withdrawn" in [row[0] for row in rows(acme)]

@@ -210,9 +210,9 @@ def test_one_that_ends_while_its_page_is_open_lets_nobody_in(acme, act):
     assert found
     act()
     before = (members(acme), User.objects.count())
-    with pytest.raises(ValidationError, match="no longer counts"):
+    with pytest.raises(ValidationError, match="is no longer valid"):
         invitations.accept_as_new(invitation=found, name="X", password=people.PASSWORD)
-    with pytest.raises(ValidationError, match="no longer counts"):
+    with pytest.raises(ValidationError, match="is no longer valid"):
         invitations.accept(invitation=found, user=User(email=NEW))
     assert (members(acme), User.objects.count()) == before
 

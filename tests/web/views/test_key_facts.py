@@ -11,8 +11,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from fini_admin.ingestion import runs
 from fini_admin.ingestion.home_facts import home_facts
+from fini_admin.ingestion.kinds import discovery
 from fini_admin.web.wording.home import needs_of_work
 from fini_admin.workspaces.keys import add_key, switch_key, switch_off_key
 from fini_admin.workspaces.models import ApiKey
@@ -92,8 +92,15 @@ def test_home_reminds_from_14_days_before_and_after(acme, days, said):
     found = [
         need.text for need in needs_of_work(home_facts(acme), worker=True) if "The key main" in need.text
     ]
-    wanted = f"The key main {said} {day.day} {day:%b %Y}: add another one and switch to it."
+    wanted = f"The key main {said} {day.day} {day:%b %Y}"
     assert found == ([wanted] if said else [])
+
+
+def test_home_tells_the_whole_label_of_a_refused_key(admin, acme):
+    people.key(acme, "eu: main. No 2")
+    ApiKey.objects.update(refused_at=timezone.now())
+    page = text(admin.get("/w/acme/").content)
+    assert "Fini refused the key eu: main. No 2 The work waits for another one." in page
 
 
 def test_home_reminds_of_no_key_that_is_off_or_goes_off_anyhow(acme):
@@ -129,7 +136,7 @@ def test_without_script_a_link_counts_them(admin, acme):
 
 def test_what_breaks_without_a_key_is_told_in_its_panel(admin, acme):
     key, waiting = people.key(acme), people.key(acme, "waiting", OTHER)
-    run = runs.start_discover(by=by("ada@example.com"), workspace=acme, provider="notion")
+    run = discovery.start_discover(by=by("ada@example.com"), workspace=acme, provider="notion")
     told = admin.get(f"{PAGE}?part=breaks&key={key.pk}", headers=HTMX)
     assert f"Run {run.number} , discover, waits until another key is live." in text(told.content)
     assert "Nobody used it in the last 30 days." in text(told.content)

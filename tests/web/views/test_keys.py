@@ -1,4 +1,4 @@
-"""The page of a workspace's keys. What asks Fini is tested in tests/ingestion/test_key_check.py."""
+"""The page of a workspace's keys. What asks Fini is tested in tests/ingestion/engine/test_key_check.py."""
 
 import re
 import uuid

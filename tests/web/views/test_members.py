@@ -8,7 +8,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from fini_admin.web.views.members import PERMISSIONS_IN_WORDS
+from fini_admin.web.wording.permissions import PERMISSIONS_IN_WORDS
 from fini_admin.workspaces.models import Membership, Role, User, Workspace
 from fini_admin.workspaces.permissions import ALLOWED, Permission
 from tests.support import people
@@ -69,7 +69,7 @@ def test_a_known_address_becomes_a_member(admin, acme):
     assert roles() == {"ada@example.com": "admin", "carol@example.com": "editor"}
     detail = {"email": "carol@example.com", "role": "editor"}
     assert people.trail(acme)[-1] == ("member.added", "ada@example.com", detail)
-    assert "carol@example.com is editor here." in text(admin.get(PAGE).content)
+    assert "The role of carol@example.com is now editor." in text(admin.get(PAGE).content)
 
 
 def test_a_form_that_was_sent_twice_adds_one_member(admin, acme):
@@ -90,7 +90,7 @@ def test_an_unknown_address_is_invited_and_makes_nobody(admin):
 def test_adding_does_not_change_the_role_of_a_member(admin, bob):
     answer = admin.post(PAGE, {"email": "bob@example.com", "role": "admin"})
     assert answer.status_code == 422
-    assert "bob@example.com is viewer here: change the role in the list." in text(answer.content)
+    assert "bob@example.com has the role viewer already: change it in the list." in text(answer.content)
     assert roles()["bob@example.com"] == "viewer"
 
 
@@ -154,6 +154,13 @@ def test_a_role_changes(admin, acme, bob):
     changed = [row for row in people.trail(acme) if row[0] == "member.changed"]
     detail = {"email": "bob@example.com", "role": "editor", "was": "viewer"}
     assert changed == [("member.changed", "ada@example.com", detail)]
+
+
+def test_the_form_says_what_an_admin_loses_with_the_role_and_to_nobody_else(admin, acme, bob):
+    people.member(acme, "admin", "carol@example.com")
+    page = admin.get(PAGE).content.decode()
+    said = "the open invitations that {} made here are withdrawn"
+    assert [page.count(said.format(who)) for who in ("you", "they")] == [1, 1]
 
 
 def test_a_role_that_is_none_stands_open_beside_its_reason(admin, bob):
@@ -298,8 +305,7 @@ def test_the_table_of_roles_tells_every_permission_that_a_page_asks_for_once_and
     sources = [
         path for path in (ROOT / "fini_admin").rglob("*.py") if "views" in path.parts or path.stem == "views"
     ]
-    code = "".join(path.read_text() for path in sources if path.name != "members.py")
-    asked = {*re.findall(r"Permission\.([A-Z_]+)", code), "MEMBERS_MANAGE"}
+    asked = set(re.findall(r"Permission\.([A-Z_]+)", "".join(path.read_text() for path in sources)))
     assert sorted(told) == sorted(Permission[name] for name in asked)
     # A line is true of all its permissions or of none.
     assert [

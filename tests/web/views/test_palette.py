@@ -7,6 +7,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from fini_admin.sources.models import Source
 from tests.support import people
 from tests.support.furnished import Furnished, furnish
 
@@ -46,6 +47,15 @@ def test_sources_are_found_by_title_address_and_id(company: Furnished) -> None:
     source = company.sources[3]
     for typed in (source.title, source.original_url, source.external_id):
         assert f"/w/acme/sources/{source.fini_id}/" in found(company, "viewer", typed)["Sources"]
+
+
+def test_a_source_whose_title_shows_nothing_is_named_by_its_id(company: Furnished) -> None:
+    source = company.sources[3]
+    Source.objects.filter(pk=source.pk).update(title="\u200b\u200d")
+    client = Client()
+    people.log_in(client, company.members["viewer"])
+    page = client.get("/w/acme/find/", {"q": source.external_id}, headers=HTMX).content.decode()
+    assert f'<bdi class="cut">{source.external_id}</bdi>' in page
 
 
 def test_a_run_is_found_by_its_number_and_by_its_title(company: Furnished) -> None:

@@ -12,8 +12,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from fini_admin.cli.management.commands import run_worker
-from fini_admin.ingestion import planned_calls, preview_store, previews
+from fini_admin.ingestion import previews
+from fini_admin.ingestion.kinds import ingestions, registrations
 from fini_admin.ingestion.models import Item, Preview, PreviewRow, PreviewState, QueueEntry
+from fini_admin.ingestion.planning import planned_calls, preview_store
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import State
 from fini_admin.workspaces.models import Workspace
@@ -51,8 +53,8 @@ def known(acme: Workspace, number: int) -> None:
 
 
 def frozen(acme: Workspace, number: int) -> Preview:
-    return previews.freeze_register(
-        actor="ada", workspace=acme, provider="notion", resources=resources(number), then_ingest=False
+    return registrations.freeze_register(
+        workspace=acme, provider="notion", resources=resources(number), then_ingest=False
     )
 
 
@@ -118,7 +120,7 @@ def test_it_is_confirmed_in_pieces(acme: Workspace, kind: str) -> None:
             QueueEntry.objects.all().delete()
             Source.objects.all().delete()
             entries = many(acme, number)
-            preview = previews.freeze_ingest(actor="ada", workspace=acme, entries=entries)
+            preview = ingestions.freeze_ingest(workspace=acme, entries=entries)
         else:
             preview = frozen(acme, number)
         tracemalloc.start()

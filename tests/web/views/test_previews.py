@@ -13,8 +13,9 @@ from django.test.utils import CaptureQueriesContext
 from fini_admin.cli.management.commands import run_worker
 from fini_admin.ingestion import previews
 from fini_admin.ingestion.entries import close_entries, open_entries_of
+from fini_admin.ingestion.kinds import ingestions, registrations
 from fini_admin.ingestion.models import ItemOutcome, Preview, QueueEntry, Run
-from fini_admin.ingestion.runs import NothingToDo
+from fini_admin.ingestion.runs.starting import CannotStart
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import State
 from fini_admin.workspaces.models import Workspace
@@ -31,8 +32,8 @@ KEY = "fini_live_abcdefghijklmnopqrstuvwxyz1234"
 
 
 def frozen(acme: Workspace, count: int = 3, *, then_ingest: bool = False) -> Preview:
-    return previews.freeze_register(
-        actor="ada", workspace=acme, provider="notion", resources=resources(count), then_ingest=then_ingest
+    return registrations.freeze_register(
+        workspace=acme, provider="notion", resources=resources(count), then_ingest=then_ingest
     )
 
 
@@ -71,7 +72,7 @@ def test_the_ingest_calls_of_several_providers_are_those_that_go_out(
     for number, provider in enumerate(("notion", "zendesk", "notion", "zendesk", "notion")):
         register(resources(1, f"{provider}-{number}"), provider=provider)
         drive(acme)
-    preview = previews.freeze_ingest(actor="ada", workspace=acme, entries=queue_page.waiting(acme))
+    preview = ingestions.freeze_ingest(workspace=acme, entries=queue_page.waiting(acme))
     shown = planned_bodies(preview)
     assert [body["source"] for body in shown] == ["notion", "notion", "zendesk"]
     for number, body in enumerate(shown, 1):
@@ -88,7 +89,7 @@ def test_a_preview_of_many_reads_only_what_it_shows(
     settings.FINI_BATCH_SIZE = 10
     entries = many(acme, 1_200)
     few, all_of_them = (
-        previews.freeze_ingest(actor="ada", workspace=acme, entries=held) for held in (entries[:150], entries)
+        ingestions.freeze_ingest(workspace=acme, entries=held) for held in (entries[:150], entries)
     )
     with CaptureQueriesContext(connection) as queries:
         editor.get(address(few))
@@ -149,7 +150,7 @@ def test_nothing_is_sent_that_the_preview_did_not_hold(
     acme: Workspace, register: Start, ingest: Start
 ) -> None:
     entries = waiting(acme, register)
-    preview = previews.freeze_ingest(actor="ada", workspace=acme, entries=entries[::-1])
+    preview = ingestions.freeze_ingest(workspace=acme, entries=entries[::-1])
     register(resources(2, "late"))
     drive(acme)
     close_entries(open_entries_of([entries[0].source]), "removed")
@@ -166,18 +167,34 @@ def test_nothing_is_sent_that_the_preview_did_not_hold(
     assert QueueEntry.objects.filter(closed_at=None, source__external_id__startswith="late").count() == 2
 
 
+def test_what_another_tab_has_sent_meanwhile_offers_nothing_to_send(
+    acme: Workspace, register: Start, editor: Client
+) -> None:
+    entries = waiting(acme, register)
+    first, second = (ingestions.freeze_ingest(workspace=acme, entries=entries) for _ in "12")
+    editor.post(address(first), {})
+    answer = editor.post(address(second), {})
+    page = answer.content.decode()
+    assert (answer.status_code, Run.objects.filter(kind="ingest").count()) == (422, 1)
+    assert (
+        "None of these is waiting any more: another run has them, or they were taken out of the queue" in page
+    )
+    assert "will be sent to ingestion" not in " ".join(page.split())
+    assert 'name="do"' not in page
+
+
 def test_what_may_not_be_sent_is_left_out_and_said(acme: Workspace, register: Start, editor: Client) -> None:
     entries = waiting(acme, register)
     Source.objects.filter(pk=entries[0].source_id).update(state=State.RUNNING)
     entries = list(QueueEntry.objects.select_related("source").order_by("pk"))
-    preview = previews.freeze_ingest(actor="ada", workspace=acme, entries=entries)
+    preview = ingestions.freeze_ingest(workspace=acme, entries=entries)
     page = editor.get(address(preview)).content.decode()
     assert "Send 2 to ingestion" in page
     assert "1 left out: Its last job has not ended: it is running" in page
     Source.objects.update(state=State.GONE)
     entries = list(QueueEntry.objects.select_related("source").order_by("pk"))
-    with pytest.raises(NothingToDo, match="no longer in Fini"):
-        previews.freeze_ingest(actor="ada", workspace=acme, entries=entries)
+    with pytest.raises(CannotStart, match="no longer in Fini"):
+        ingestions.freeze_ingest(workspace=acme, entries=entries)
 
 
 def test_resources_can_be_left_out_when_it_is_confirmed(acme: Workspace, editor: Client) -> None:

@@ -8,7 +8,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from fini_admin.ingestion import runs
+from fini_admin.ingestion.kinds import registrations
 from fini_admin.ingestion.models import Preview, QueueEntry
 from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import Workspace
@@ -85,7 +85,7 @@ def test_each_filter_finds_its_own(editor: Client, acme: Workspace, register: St
     drive(acme)
     register(resources(1, "z"), provider="zendesk")
     drive(acme)
-    runs.start_register(
+    registrations.start_register(
         by=by("nightly"),
         workspace=acme,
         provider="notion",
@@ -192,10 +192,10 @@ def test_what_a_run_has_taken_or_was_closed_is_left_out_and_said(
     assert contents(preview_of(answer))["entries"] == [three[2].pk]
     assert "2 left out: It was taken out of the queue, or another run has it" in answer.content.decode()
     answer = post(editor, "send", pks(three)[:2])
-    assert "Nothing of this can be sent now" in said(answer)
+    assert "None of these can be sent" in said(answer)
     answer = post(editor, "remove", pks(three))
     assert said(answer) == (
-        "1 ID removed from the queue. 1 left out: it was out of the queue already. 1 left out: a run has taken it."
+        "1 ID removed from the queue. 1 left out: It was out of the queue already. 1 left out: A run has taken it."
     )
     assert waiting(acme)[0].pk == three[1].pk
 
@@ -226,12 +226,12 @@ def test_another_workspaces_ids_are_not_found_and_nothing_changes(
     assert client.post(PAGE, {"do": "remove", "id": pks(three)}).status_code == 404
     elsewhere = "/w/other/queue/"
     answer = client.post(elsewhere, {"do": "remove", "id": pks(three)}, follow=True)
-    assert said(answer) == "Nothing was changed. 3 left out: it is not in this queue."
+    assert said(answer) == "Nothing was changed. 3 left out: It is not in this queue."
     answer = client.post(elsewhere, {"do": "send", "id": pks(three)}, follow=True)
     assert "nothing waits" in said(answer)
     sources = [entry.source_id for entry in three]
     answer = client.post(f"{elsewhere}?lane=out", {"do": "put-back", "id": sources}, follow=True)
-    assert said(answer) == "Nothing was changed. 3 left out: it is not in this workspace."
+    assert said(answer) == "Nothing was changed. 3 left out: It is not in this workspace."
     for do in ("send-all", "send", "remove"):
         client.post(elsewhere, {"do": do, "id": pks(three)})
     assert pks(waiting(acme)) == pks(three)
@@ -268,11 +268,14 @@ def test_looking_changes_nothing(editor: Client, acme: Workspace, three: list[Qu
 
 def test_an_empty_queue_says_so_and_sends_nothing(editor: Client) -> None:
     assert "Nothing waits in this lane" in editor.get(PAGE).content.decode()
+    refresh = editor.get(f"{PAGE}?lane=refresh").content.decode()
+    assert "refresh them on Sources" in refresh  # registering what is new fills the other lane
+    assert "Register resources" not in refresh
     counts = editor.get(f"{PAGE}?part=counts", headers=HTMX).content.decode()
     assert re.search(
         r"disabled\s+title=\"Nothing of what is shown waits to be sent\">\s*Send 0 to ingestion", counts
     )
-    assert "Nothing of this can be sent now: nothing waits" in said(post(editor, "send-all", []))
+    assert "None of these can be sent: nothing waits" in said(post(editor, "send-all", []))
 
 
 def test_a_title_is_escaped(editor: Client, three: list[QueueEntry]) -> None:
@@ -327,6 +330,17 @@ def test_25_000_are_counted_exactly_and_all_of_them_sent(editor: Client, acme: W
     assert contents(Preview.objects.get())["entries"] == pks(bulk)
 
 
-@pytest.mark.parametrize("at", ["", "yesterday", "2026-02-30T00:00:00+00:00", "2026-11-28T10:00:00", "\x00"])
+@pytest.mark.parametrize(
+    "at",
+    [
+        "",
+        "yesterday",
+        "2026-02-30T00:00:00+00:00",
+        "2026-11-28T10:00:00",
+        "0001-01-01T00:00:00+01:00",
+        "9999-12-31T23:59:59-01:00",
+        "\x00",
+    ],
+)
 def test_an_undo_of_no_time_puts_nothing_back_and_says_so(editor: Client, at: str) -> None:
     assert "There is nothing to put back" in said(editor.post(PAGE, {"do": "undo", "at": at}, follow=True))

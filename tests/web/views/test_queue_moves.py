@@ -56,7 +56,7 @@ def test_removed_twice_it_is_removed_once(editor: Client, acme: Workspace, three
     post(editor, "remove", pks(three))
     rows = (len(people.trail(acme)), StateChange.objects.count())
     assert said(post(editor, "remove", pks(three))) == (
-        "Nothing was changed. 3 left out: it was out of the queue already."
+        "Nothing was changed. 3 left out: It was out of the queue already."
     )
     assert (len(people.trail(acme)), StateChange.objects.count()) == rows
 
@@ -100,7 +100,7 @@ def test_put_back_they_wait_again_in_the_lane_that_their_record_says(
     QueueEntry.objects.filter(closed_at=None).update(opened_at=datetime.now(UTC) - timedelta(days=1))
     assert "put back, not sent for 1 day" in editor.get(PAGE).content.decode()
     again = post(editor, "put-back", sources, "lane=out")
-    assert said(again) == "Nothing was changed. 3 left out: it is in the queue already."
+    assert said(again) == "Nothing was changed. 3 left out: It is in the queue already."
     assert len(waiting(acme)) == 3
 
 
@@ -112,7 +112,8 @@ def test_what_is_busy_or_gone_is_not_put_back(
     Source.objects.filter(pk=sources[0]).update(state=State.RUNNING)
     Source.objects.filter(pk=sources[1]).update(state=State.GONE)
     assert said(post(editor, "put-back", sources, "lane=out")) == (
-        "1 ID put back into the queue. 1 left out: its last job has not ended. 1 left out: it is no longer in Fini."
+        "1 ID put back into the queue. 1 left out: Its last job has not ended: it is running."
+        " 1 left out: It is no longer in Fini."
     )
     assert [entry.source_id for entry in waiting(acme)] == [sources[2]]
 
@@ -196,11 +197,11 @@ def test_a_removal_is_undone_from_its_message_less_what_came_back_meanwhile(
     assert undo
     queue_moves.put_sources_back(by=by("ada@example.com"), workspace=acme, sources=[three[0].source_id])
     assert said(post(editor, "undo", [], at=undo[1])) == (
-        "1 ID put back into the queue. 1 left out: it is in the queue already."
+        "1 ID put back into the queue. 1 left out: It is in the queue already."
     )
     assert {entry.source_id for entry in waiting(acme)} == {entry.source_id for entry in three[:2]}
     assert said(post(editor, "undo", [], at=undo[1])) == (
-        "Nothing was changed. 2 left out: it is in the queue already."
+        "Nothing was changed. 2 left out: It is in the queue already."
     )
     for wrong in ("", "yesterday", "2026-13-01", "2026-01-01T00:00:00", "2020-01-01T00:00:00+00:00"):
         assert said(post(editor, "undo", [], at=wrong)) == "There is nothing to put back."

@@ -1,5 +1,6 @@
 """What the queue's page sends is what it showed: its own button, *Select all N*, and what the page opens on."""
 
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -61,6 +62,14 @@ def test_the_button_sends_what_the_tab_and_the_filters_show_and_says_how_many(
         button = send_button(editor, query)
         assert button[0] == says
         assert contents(press(editor, button))["entries"] == pks(entries)
+
+
+def test_a_title_of_which_nothing_can_be_seen_gives_way_to_the_id(editor: Client, acme: Workspace) -> None:
+    many(acme, 1)
+    Source.objects.update(title="\u200b\u200d")
+    page = editor.get(PAGE).content.decode()
+    assert 'aria-label="Select n-0"' in page
+    assert re.search(r'<a [^>]*href="/w/acme/sources/doc-0/">n-0</a>', page)
 
 
 def test_without_a_script_the_button_sends_the_same(editor: Client, acme: Workspace) -> None:
@@ -150,7 +159,7 @@ def test_nothing_of_what_was_selected_waits_any_more(
 ) -> None:
     selected = select_all(editor)
     post(editor, "remove", pks(three))
-    assert "Nothing of this can be sent now" in said(post(editor, "send", selected))
+    assert "None of these can be sent" in said(post(editor, "send", selected))
 
 
 @settings(

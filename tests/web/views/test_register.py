@@ -89,6 +89,12 @@ def test_register_and_ingest_asks_for_what_is_sent_along(editor: Client) -> None
     assert {"english", "baser"} <= set(page.context["form"].fields)
 
 
+def test_a_button_that_the_page_does_not_have_previews_nothing(editor: Client) -> None:
+    for do in ("", "delete"):
+        answer = editor.post(PAGE, ROW | {"do": do})
+        assert (answer.status_code, Preview.objects.count()) == (400, 0)
+
+
 def test_for_htmx_the_preview_comes_into_the_dialog(editor: Client) -> None:
     answer = editor.post(PAGE, ROW, headers=HTMX)
     assert (answer.status_code, "HX-Retarget" in answer.headers) == (200, False)
@@ -124,15 +130,23 @@ def test_a_field_that_is_wrong_says_so_beside_it(editor: Client, field: str, val
         (
             "original_url",
             "javascript:alert(1)",
-            "URL is not an http(s) address: write it whole, from https:// on.",
+            "URL is not an http(s) address: write it in full, starting with https://.",
         ),
         (
             "original_url",
             "help.acme.example",
-            "URL is not an http(s) address: write it whole, from https:// on.",
+            "URL is not an http(s) address: write it in full, starting with https://.",
         ),
-        ("original_url", "https://", "URL is not an http(s) address: write it whole, from https:// on."),
-        ("original_url", "https://[", "URL is not an http(s) address: write it whole, from https:// on."),
+        (
+            "original_url",
+            "https://",
+            "URL is not an http(s) address: write it in full, starting with https://.",
+        ),
+        (
+            "original_url",
+            "https://[",
+            "URL is not an http(s) address: write it in full, starting with https://.",
+        ),
         ("external_id", "7" * 600, "External ID is longer than 512 characters: it has 600, shorten it."),
         (
             "external_id",
@@ -257,7 +271,7 @@ def test_a_field_is_checked_alone_as_one_types(editor: Client) -> None:
     answer = editor.post(
         PAGE + "?do=check-1-original_url", ROW | {"1-original_url": "ftp://a", "do": ""}, headers=HTMX
     )
-    assert errors(answer) == ["URL is not an http(s) address: write it whole, from https:// on."]
+    assert errors(answer) == ["URL is not an http(s) address: write it in full, starting with https://."]
     assert "<input" not in answer.content.decode()
     answer = editor.post(PAGE + "?do=check-1-title", ROW | {"1-external_id": "", "do": ""}, headers=HTMX)
     assert (errors(answer), "HX-Trigger" in answer.headers) == ([], False)

@@ -3,7 +3,6 @@
 import io
 import re
 import tracemalloc
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -114,7 +113,6 @@ def test_what_discovery_did_not_list_is_marked(acme: Workspace, editor: Client) 
         external_id="1",
         position=0,
         leaf=True,
-        listed_at=datetime.now(UTC),
         listed_run=1,
     )
     preview = preview_of(imported(editor, HEADER + "A,1,https://a.example/1\nB,2,https://a.example/2"))
@@ -170,7 +168,7 @@ def test_a_file_without_a_good_line_names_the_first_ones_as_they_stand(editor: C
     said = errors(imported(editor, file=(HEADER + "A,1,x\n" * 30).encode()))
     assert said[:2] == [
         "Nothing in it can be registered.",
-        "Line 2: originalUrl is not an http(s) address: write it whole, from https:// on. It reads: A,1,x",
+        "Line 2: originalUrl is not an http(s) address: write it in full, starting with https://. It reads: A,1,x",
     ]
     assert (len(said), said[-1]) == (22, "And 10 more.")
 

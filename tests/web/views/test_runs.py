@@ -8,15 +8,16 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from fini_admin.ingestion import runs
 from fini_admin.ingestion.engine import loop
+from fini_admin.ingestion.kinds import discovery
 from fini_admin.ingestion.models import Budget, Item, Run, Worker
 from fini_admin.workspaces.models import ApiKey, Workspace
 from tests.support import people
 from tests.support.people import KEY
 from tests.support.sandbox import Sandbox
+from tests.support.sources import bare
 from tests.support.who import by
-from tests.support.work import OWNER, Start, drive, resources
+from tests.support.work import OWNER, Start, alive, drive, resources
 
 pytestmark = pytest.mark.usefixtures("connected")
 
@@ -29,8 +30,7 @@ def viewer(acme: Workspace, client: Client) -> Client:
 
 @pytest.fixture
 def at_work(db: None) -> None:
-    now = datetime.now(UTC)
-    Worker.objects.create(id="w", started_at=now, seen_at=now)
+    alive()
 
 
 def counts(client: Client, address: str) -> dict[str, int]:
@@ -64,6 +64,29 @@ def test_each_outcome_leads_to_its_ids_with_the_reason(
     assert (
         "No ID of this run has this outcome" in viewer.get("/w/acme/runs/1/?outcome=unknown").content.decode()
     )
+
+
+def test_a_list_says_the_provider_only_where_there_are_several(
+    viewer: Client, acme: Workspace, register: Start
+) -> None:
+    def head() -> str:
+        return viewer.get("/w/acme/runs/1/").content.decode().split("<thead>")[1].split("</thead>")[0]
+
+    register(resources(1))
+    assert "Provider" not in head()
+    Run.objects.update(provider="")
+    assert "Provider" in head()
+
+
+def test_an_address_that_is_the_title_stands_once_in_its_row(viewer: Client, acme: Workspace) -> None:
+    run = Run.objects.create(
+        workspace=acme, number=1, kind="web", provider="web", total=1, created_at=datetime.now(UTC)
+    )
+    url = "https://help.acme.example/a?b=1&c=2"
+    source = bare(acme, provider="web", title=url, original_url=url)
+    Item.objects.create(run=run, position=0, provider="web", external_id=url, source=source)
+    row = viewer.get("/w/acme/runs/1/").content.decode().split("<tbody>")[1].split("</tbody>")[0]
+    assert row.count("https://help.acme.example/a") == 1
 
 
 def test_the_ids_come_in_their_order_page_by_page(viewer: Client, register: Start) -> None:
@@ -106,7 +129,7 @@ def test_a_run_says_what_it_waits_for(
     ApiKey.objects.update(refused_at=datetime.now(UTC))
     assert waits().startswith("The workspace has no key that Fini takes.")
     Worker.objects.all().delete()
-    assert waits().startswith("No worker is at work.")
+    assert waits().startswith("No worker is running. Start one with manage.py run_worker.")
 
 
 def test_a_key_that_cannot_be_opened_is_no_key_and_spends_no_budget(
@@ -122,7 +145,7 @@ def test_a_key_that_cannot_be_opened_is_no_key_and_spends_no_budget(
     assert held.no_key_until is not None
     said = "The workspace has no key that can be opened with ENCRYPTION_KEYS."
     assert str(client.get("/w/acme/runs/1/").context["waits"]).startswith(said)
-    assert [need.text[: len(said)] for need, _ in client.get("/w/acme/").context["needs"]] == [said]
+    assert [need.why[: len(said)] for need, _ in client.get("/w/acme/").context["needs"]] == [said]
     ApiKey.objects.update(sealed=sealed)
     Budget.objects.update(no_key_until=datetime.now(UTC))
     assert loop.work_once(acme.pk, OWNER)
@@ -142,7 +165,7 @@ def test_a_register_that_ended_says_that_its_sources_wait(
 def test_the_list_filters_by_kind_and_state(viewer: Client, acme: Workspace, register: Start) -> None:
     register(resources(1))
     drive(acme)
-    runs.start_discover(by=by("ada"), workspace=acme, provider="notion")
+    discovery.start_discover(by=by("ada"), workspace=acme, provider="notion")
 
     def numbers(query: str) -> list[int]:
         return [run.number for run in viewer.get(f"/w/acme/runs/?{query}").context["runs"]]

@@ -1,7 +1,7 @@
 """Schedules on the pages: set, changed, ended, taken over; and what is said of them."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -10,33 +10,30 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from fini_admin.ingestion import schedules
-from fini_admin.ingestion.models import Run, Schedule, Worker
+from fini_admin.ingestion.models import Run, Schedule
 from fini_admin.people.access import switch_off_user
 from fini_admin.workspaces import queries
 from fini_admin.workspaces.members import remove_member
 from fini_admin.workspaces.models import Membership, User, Workspace, WorkspaceSettings
-from fini_admin.workspaces.permissions import Permission, roles_with
 from tests.support import people
 from tests.support.sandbox import Sandbox
 from tests.support.scheduling import PAGE, changes, due_in, held, scheduled, started, text
 from tests.support.who import by
-from tests.support.work import drive
+from tests.support.work import alive, drive
 
 pytestmark = pytest.mark.usefixtures("connected")
 
 TAKE_OVER = "/w/acme/settings/schedules/notion/take-over/"
 ADVICE = "It keeps running: take it over or end it in Settings."
-DISCOVERERS = roles_with(Permission.SOURCES_DISCOVER)
 
 
 @pytest.fixture
 def at_work(db: None) -> None:
-    now = datetime.now(UTC)
-    Worker.objects.create(id="w", started_at=now, seen_at=now)
+    alive()
 
 
 def needs(client: Client) -> list[tuple[str, str]]:
-    return [(need.text, url) for need, url in client.get("/w/acme/").context["needs"]]
+    return [(f"{need.text}. {need.why}", url) for need, url in client.get("/w/acme/").context["needs"]]
 
 
 def test_a_new_workspace_has_no_schedule_and_nothing_is_started(acme: Workspace, admin: Client) -> None:
@@ -199,7 +196,7 @@ def test_what_is_in_the_way_of_an_owner_is_named(acme: Workspace, admin: Client)
     scheduled(acme, bob.email, notion=1)
 
     def gone() -> str:
-        return schedules.schedule_statuses(acme, DISCOVERERS)[0].gone
+        return schedules.schedule_statuses(acme)[0].gone
 
     assert gone() == ""
     Membership.objects.filter(user=bob).update(role="viewer")

@@ -117,3 +117,8 @@ def test_a_shared_search_that_is_removed_twice_is_withdrawn_once(as_role, acme):
     for search in (first, second):
         searches.remove(by=by("ada@example.com"), search=search)
     assert [kind for kind, *_ in people.trail(acme)].count("search.withdrawn") == 1
+
+
+def test_the_list_names_a_searchs_page_as_the_menu_does(as_role):
+    save(as_role("editor"))
+    assert '<td data-label="Page">Audit</td>' in as_role("editor").get(URL).content.decode()

@@ -117,7 +117,7 @@ def test_each_role_is_offered_what_it_may_do_and_no_more(acme: Workspace, client
         for address in (SOURCES, f"{SOURCES}id-a/"):
             assert (post(client, deed, [source.pk], address).status_code == 403) is not allowed
     assert ("data-pick" in page) is edits
-    assert ("Your role does not allow this; an admin does it" in own) is not deletes
+    assert ("Your role does not allow this. Ask an admin." in own) is not deletes
     for number, allowed in ((41, edits), (42, deletes)):
         assert (
             f'action="/w/acme/runs/{number}/retry/"' in said(client, f"/w/acme/runs/{number}/")

@@ -61,8 +61,8 @@ def test_the_page_says_of_each_setting_what_it_means_its_bounds_and_its_default(
     page = text(admin.get(PAGE).content)
     for setting in SETTINGS.values():
         assert setting.meaning in page
-        assert setting.bounds in page
-        assert setting.empty in page
+        assert setting.bounds_hint in page
+        assert setting.default_hint in page
     for said in (
         "1 to 90. By default the installation's 90.",
         "1 to 500. By default the installation's 100.",

@@ -8,7 +8,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from fini_admin.ingestion import queries
+from fini_admin.audit import queries
 from fini_admin.ingestion.models import Item, QueueEntry
 from fini_admin.sources.models import Source, StateChange
 from fini_admin.web.wording.source_facts import field_groups
@@ -80,7 +80,7 @@ def test_its_runs_tell_outcome_and_reason(
     (item,) = viewer.get(address(source)).context["items"]
     assert (item.outcome, bool(item.reason)) == ("failed", True)
     page = text(viewer, source)
-    assert "register, then ingest (add)" in page
+    assert "Register, then ingest, 1 resource (add)" in page
     assert item.reason in page
     assert f"Fini failed on it: {source.error}" in page
     assert "A retry is safe: its job has ended" in page
@@ -103,8 +103,8 @@ def test_a_queued_source_says_where_it_waits_and_who_put_it_there(
 def test_a_source_out_of_the_queue_leads_to_where_it_is_put_back(viewer: Client, acme: Workspace) -> None:
     source = bare(acme, state="registered")
     found = viewer.get(address(source)).context
-    assert found["way"] == "/w/acme/queue/?lane=out&q=id-a"
-    assert list(viewer.get(found["way"]).context["page"].rows) == [source]
+    assert found["next_url"] == "/w/acme/queue/?lane=out&q=id-a"
+    assert list(viewer.get(found["next_url"]).context["page"].rows) == [source]
 
 
 def test_every_field_of_the_record_is_there_by_both_names(
@@ -199,7 +199,13 @@ def test_another_try_is_offered_to_who_may_start_it(
     page = text(client, source)
     assert "Correct what Fini names. Then retry it, below." in page
     assert ('id="do-retry"' in page) is may
-    assert ("Your role does not allow this; an editor or an admin does it" in page) is not may
+    assert ("Your role does not allow this. Ask an editor or an admin." in page) is not may
+
+
+def test_a_retry_is_advised_once(viewer: Client, acme: Workspace) -> None:
+    page = text(viewer, bare(acme, state="failed", error="The provider refused access", read_at=NOW))
+    assert "then retry: that is safe." in page
+    assert "Then retry it, below." not in page
 
 
 def test_what_is_not_there_is_not_found(viewer: Client, acme: Workspace, client: Client) -> None:
@@ -250,7 +256,7 @@ def test_its_calls_are_found_by_an_index(acme: Workspace, register: Start) -> No
     source = ingested(register, acme)
     ids = list(StateChange.objects.filter(source=source).values_list("call", flat=True))
     with CaptureQueriesContext(connection) as captured:
-        assert queries.latest_call_rows(acme, ids)
+        assert queries.latest_call_rows(str(acme.pk), ids)
     plans = [connection.cursor().execute(f"EXPLAIN QUERY PLAN {query['sql']}") for query in captured]
     steps = [row[3] for plan in plans for row in plan.fetchall()]
     told = [step for step in steps if step.startswith(("SEARCH", "SCAN"))]

@@ -3,11 +3,13 @@
 import pytest
 from django.test import Client
 
-from fini_admin.ingestion import steering
+from fini_admin.ingestion.kinds import ingestions
 from fini_admin.ingestion.models import Budget, Run
+from fini_admin.ingestion.runs import steering
 from fini_admin.workspaces.models import Workspace
 from tests.support import people
 from tests.support.chances import HTMX, said
+from tests.support.queue_page import many
 from tests.support.who import by
 from tests.support.work import Start, resources
 
@@ -28,7 +30,7 @@ def test_an_editor_pauses_resumes_and_stops(editor: Client, register: Start) -> 
     assert ">Pause</button>" not in page
     editor.post(STEER, {"do": "resume"})
     assert state() == "running"
-    editor.post(STEER, {"do": "cancel"})
+    editor.post(STEER, {"do": "stop"})
     assert state() == "ended"
     assert "Stop run 1" not in said(editor, RUN)
     assert "2" in said(editor, f"{RUN}?outcome=skipped")
@@ -45,7 +47,7 @@ def test_the_buttons_follow_the_run_when_the_page_asks_for_its_part(editor: Clie
 
 def test_what_came_too_late_is_said_and_nothing_changes(editor: Client, register: Start) -> None:
     register(resources(1))
-    editor.post(STEER, {"do": "cancel"})
+    editor.post(STEER, {"do": "stop"})
     page = editor.post(STEER, {"do": "resume"}, follow=True).content.decode()
     assert "Run 1 has ended: nothing was changed." in page
     assert editor.post(STEER, {"do": "nonsense"}).status_code == 303
@@ -64,7 +66,7 @@ def test_an_admin_holds_everything_and_lets_it_go_on(admin: Client, acme: Worksp
     register(resources(1))
     assert ">Hold everything</button>" in said(admin, RUNS)
     assert admin.post(HOLD, {"do": "hold"})["Location"] == RUNS
-    assert steering.held_by(acme) == "ada@example.com"
+    assert steering.holder_of(acme) == "ada@example.com"
     assert "ada@example.com holds everything: nothing is sent." in said(admin, RUNS)
     admin.post(HOLD, {"do": "release"})
     assert Budget.objects.get().held_at is None
@@ -75,5 +77,12 @@ def test_an_editor_sees_the_hold_and_cannot_lift_it(editor: Client, acme: Worksp
     steering.hold(by=by("boss@example.com", "browser"), workspace=acme)
     page = said(editor, RUNS)
     assert "boss@example.com holds everything" in page
-    assert "Let everything go on" not in page
+    assert "Resume everything" not in page
     assert editor.post(HOLD, {"do": "release"}).status_code == 403
+
+
+def test_a_preview_says_that_everything_is_held(editor: Client, acme: Workspace) -> None:
+    steering.hold(by=by("boss@example.com", "browser"), workspace=acme)
+    preview = ingestions.freeze_ingest(workspace=acme, entries=many(acme, 1))
+    page = said(editor, f"/w/acme/previews/{preview.token}/")
+    assert "boss@example.com holds everything: what you start waits until it is released." in page

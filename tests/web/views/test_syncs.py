@@ -42,6 +42,8 @@ def test_sync_is_a_button_that_leads_to_its_run(connected: Workspace, admin: Cli
 def test_without_its_one_time_number_nothing_is_started(connected: Workspace, editor: Client) -> None:
     for data in ({}, {"token": "short"}, {"token": "x" * 65}):
         assert editor.post("/w/acme/sync/", data)["Location"] == "/w/acme/sources/"
+        said = "The form was incomplete, and nothing was started. Press Sync again."
+        assert said in page(editor, "/w/acme/sources/")
     assert not Run.objects.exists()
 
 

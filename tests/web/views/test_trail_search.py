@@ -17,6 +17,7 @@ from fini_admin.sources import mirror
 from fini_admin.sources.mirror import Observation
 from fini_admin.web.wording import audit_summary
 from tests.support import people, rows
+from tests.support.sources import bare
 from tests.support.who import by
 
 CALLS, ACTIVITY = "/w/acme/audit/", "/w/acme/activity/"
@@ -221,6 +222,20 @@ def test_activity_and_calls_are_one_line_of_time(as_role, acme, context):
     assert f'href="{CALLS}?run=7"' in answer.content.decode()
 
 
+def moments(page):
+    """What a call's timeline tells, the oldest first."""
+    found = re.findall(r"<li>\s*<time.*?</time>(.*?)</li>", page, re.DOTALL)
+    return [" ".join(re.sub(r"<[^>]*>", "", one).split()) for one in found]
+
+
+def test_what_an_answer_shows_stands_after_it_though_it_is_as_old_as_the_question(as_role, acme, context):
+    call = rows.answered(context)
+    sent = timezone.now() - timedelta(minutes=1)
+    bare(acme).history.create(at=sent, old="running", new="usable", call=call)
+    told = moments(as_role("admin").get(f"{CALLS}{call}/").content.decode())
+    assert told[-2:] == ["Answered 200 after 184 ms", "1 source: running → usable"]
+
+
 def test_a_call_leads_to_the_calls_beside_it_and_to_its_moments(as_role, context):
     first, second, third = (
         rows.answered(context, rows.REGISTER, status=status) for status in (500, 503, 200)
@@ -231,10 +246,7 @@ def test_a_call_leads_to_the_calls_beside_it_and_to_its_moments(as_role, context
         ("prev", first),
         ("next", third),
     ]
-    moments = [
-        " ".join(one.split()) for one in re.findall(r"<li>\s*<time.*?</time>(.*?)</li>", page, re.DOTALL)
-    ]
-    assert [re.sub(r"<[^>]*>", "", one).strip() for one in moments] == [
+    assert moments(page) == [
         "The same request, try 1: unknown",
         "Recorded, then sent",
         "Answered 503 after 184 ms",

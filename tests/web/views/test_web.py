@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from fini_admin.ingestion import previews, retries, web
-from fini_admin.ingestion.models import Preview, Run, RunKind
+from fini_admin.ingestion import previews
+from fini_admin.ingestion.kinds import crawls, retries, web
+from fini_admin.ingestion.models import Preview, PreviewRow, Run, RunKind
 from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import Workspace
 from tests.support import people
@@ -40,7 +41,7 @@ def crawl(client: Client, workspace: Workspace, links: str, **fields: object) ->
     answer = client.post(PAGE, data)
     assert answer.status_code == 303
     drive(workspace)
-    run = web.last_crawl(workspace)
+    run = crawls.last_crawl(workspace)
     assert run
     assert answer["Location"] == f"{PAGE}?crawl={run.number}"
     return run
@@ -84,7 +85,7 @@ def test_known_addresses_are_named_with_their_twin_and_stay_out_unless_let_in(
     shown = page(editor, answer["Location"])
     assert "in Fini already: “" in shown
     assert f"The same page as the source “{SITE}/page” (Web, usable), {SITE}/page" in shown
-    assert f"The same page as in line 3, {SITE}/new" in shown
+    assert f"The same page as line 3, {SITE}/new" in shown
     assert "Ingest 1" in shown
     preview = Preview.objects.get()
     let = preview.rows.get(content__resource__originalUrl=spelt).position
@@ -115,9 +116,28 @@ def test_a_preview_that_is_confirmed_twice_leads_to_one_run(connected: Workspace
 
 
 @pytest.mark.parametrize(
+    "lines", [["https://a.example/1", "a b c " * 2_000], ["https://a.example/1"] * 5_001]
+)
+@pytest.mark.parametrize("do", ["ingest", "crawl"])
+def test_more_than_can_be_taken_at_once_is_refused_beside_the_field(
+    connected: Workspace, editor: Client, lines: list[str], do: str
+) -> None:
+    sent = {"do": do, "addresses": "\n".join(lines), "links": "\n".join(lines), "limit": 1}
+    answer = editor.post(PAGE, sent | {"token": token(editor)})
+    assert answer.status_code == 422
+    said = (
+        "More than 5,000 addresses, with the words that are none"
+        if do == "ingest"
+        else "50 addresses at most"
+    )
+    assert said in answer.content.decode()
+    assert not PreviewRow.objects.exists()
+
+
+@pytest.mark.parametrize(
     ("lines", "said"),
     [
-        ([""], "Paste an address"),
+        ([""], "Paste at least one address"),
         (["5a2c9e60-2c6c-4a0c-8a55-0f0c3b1f7b10"], "Line 1: 5a2c9e60-2c6c-4a0c-8a55-0f0c3b1f7b10 is an ID"),
         (["help.acme.example/1"], "https://"),
         (["https://a.example/\ufeffx y"], "Line 1"),
@@ -155,6 +175,17 @@ def test_nothing_left_is_said_beside_the_field(connected: Workspace, editor: Cli
     assert "In Fini already".lower() in answer.content.decode().lower()
 
 
+def test_a_twin_among_what_was_picked_is_named_by_its_place_in_the_crawl(
+    connected: Workspace, editor: Client
+) -> None:
+    first, second, *_ = crawls.pickable(crawl(editor, connected, SITE)).order_by("position")
+    second.external_id = f"{first.external_id}/"
+    second.save()
+    answer = editor.post(PAGE, {"do": "pick", "id": f"{first.pk},{second.pk}"})
+    said = f"The same page as address {first.position + 1}, {first.external_id}"
+    assert said in page(editor, answer["Location"])
+
+
 def test_a_crawl_is_picked_from_previewed_and_ingested(
     connected: Workspace, editor: Client, sandbox: Sandbox
 ) -> None:
@@ -166,7 +197,7 @@ def test_a_crawl_is_picked_from_previewed_and_ingested(
     assert f'href="{PAGE}?crawl={run.number}">Pick what to ingest</a>' in page(
         editor, f"/w/acme/runs/{run.number}/"
     )
-    items = list(web.kept(run).order_by("position"))
+    items = list(crawls.pickable(run).order_by("position"))
     answer = editor.post(PAGE, {"do": "pick", "id": f"{items[2].pk},{items[0].pk}"})
     assert "Ingest 2" in page(editor, answer["Location"])
     ingested = confirmed(editor, connected)
@@ -233,7 +264,7 @@ def test_picks_of_another_workspace_are_none(
     theirs = "fini_theirs_0123456789abcdef0123"
     sandbox.add_key(theirs, "theirs")
     people.key(other, plain=theirs)
-    run = web.start_crawl(by=by("eve@example.com"), workspace=other, links=[SITE])
+    run = crawls.start_crawl(by=by("eve@example.com"), workspace=other, links=[SITE])
     drive(other)
     ids = ",".join(str(item.pk) for item in run.items.all())
     assert editor.post(PAGE, {"do": "pick", "id": ids}, headers=HTMX).status_code == 422
@@ -266,12 +297,12 @@ def test_a_retry_of_a_crawl_that_ingested_sends_its_addresses_and_the_page_shows
     connected: Workspace, editor: Client, sandbox: Sandbox
 ) -> None:
     found = crawl(editor, connected, SITE)
-    address = web.kept(found).earliest("position").external_id
+    address = crawls.pickable(found).earliest("position").external_id
     sandbox.settings(outcomes={address: "failed"})
-    whole = web.start_crawl(by=by("ada@example.com"), workspace=connected, links=[SITE], then_ingest=True)
+    whole = crawls.start_crawl(by=by("ada@example.com"), workspace=connected, links=[SITE], then_ingest=True)
     drive(connected)
     sandbox.settings(outcomes={})
-    preview = retries.freeze_run(by=by("ada@example.com"), run=Run.objects.get(pk=whole.pk))
+    preview = retries.freeze_run(run=Run.objects.get(pk=whole.pk))
     again = previews.confirm(by=by("ada@example.com"), preview=preview)
     assert again.kind == "web"
     drive(connected)

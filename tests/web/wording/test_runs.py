@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import pytest
 
-from fini_admin.ingestion.forecast import Forecast
 from fini_admin.ingestion.models import Run, RunKind
+from fini_admin.ingestion.runs.forecast import Forecast
 from fini_admin.web.charts import LEAST, WIDTH
 from fini_admin.web.wording.runs import duration, how_far, pace, percent, segments, title
 
@@ -51,6 +51,7 @@ def test_a_run_is_named_by_what_it_does():
     assert title(run(kind="discover")) == "Discover Notion"
     assert title(run(kind="sync", state="ended")) == "Sync 100 sources"
     assert title(run(kind="sync", total=0)) == "Sync"
+    assert title(run(kind="register", then_ingest=True, retry_of_id=7)) == "Retry 100 resources"
     assert all(title(run(kind=kind)) for kind in RunKind)
 
 

@@ -7,9 +7,10 @@ from django.core.management.base import CommandParser
 
 from fini_admin.cli import base as commands
 from fini_admin.cli.runs import RunCommand
-from fini_admin.ingestion import web
+from fini_admin.fini.routes import CRAWL_LIMIT
+from fini_admin.ingestion.kinds import crawls
 from fini_admin.ingestion.models import ItemOutcome, Run
-from fini_admin.ingestion.steering import STOPPED
+from fini_admin.ingestion.runs.steering import STOPPED
 from fini_admin.workspaces.models import Workspace
 from fini_admin.workspaces.preferences import preferences
 
@@ -25,9 +26,9 @@ class Command(RunCommand):
         parser.add_argument(
             "--limit",
             type=int,
-            default=web.LIMIT,
+            default=CRAWL_LIMIT,
             metavar="N",
-            help=f"most addresses found, {web.LIMIT} by default",
+            help=f"most addresses found, {CRAWL_LIMIT} by default",
         )
         what = "addresses that hold this text; * stands for any text, of the whole address; may be repeated"
         parser.add_argument(
@@ -43,14 +44,14 @@ class Command(RunCommand):
         workspace: Workspace,
         *,
         urls: Sequence[str] = (),
-        limit: int = web.LIMIT,
+        limit: int = CRAWL_LIMIT,
         include: Sequence[str] = (),
         exclude: Sequence[str] = (),
         ingest: bool = False,
         **_: Any,
     ) -> Run:
         held = preferences(workspace)
-        return web.start_crawl(
+        return crawls.start_crawl(
             by=commands.by(),
             workspace=workspace,
             links=urls,
@@ -65,7 +66,7 @@ class Command(RunCommand):
     def follow(self, run: Run) -> bool:
         """As for every run; that the limit was reached is said, and what was left out on purpose is no failure."""
         super().follow(run)
-        if web.truncated(run):
+        if crawls.truncated(run):
             self.stderr.write(f"{run.total:,} of more found: the limit is {(run.crawl or {})['limit']:,}")
         stopped = run.items.filter(outcome=ItemOutcome.SKIPPED, reason=STOPPED).exists()
         return not (run.error or stopped) and run.done + run.skipped == run.total

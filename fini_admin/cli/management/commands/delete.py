@@ -5,9 +5,8 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from fini_admin.cli import base as commands
 from fini_admin.cli.runs import RunCommand, keys_or_error
-from fini_admin.ingestion import deletions
+from fini_admin.ingestion.kinds import deletions
 from fini_admin.ingestion.models import Run
 from fini_admin.workspaces.models import Workspace
 
@@ -29,9 +28,7 @@ class Command(RunCommand):
         self, workspace: Workspace, *, ids: Sequence[str] = (), with_articles: bool = False, **_: Any
     ) -> Run:
         keys = keys_or_error(workspace, ids)
-        preview = deletions.freeze(
-            by=commands.by(), workspace=workspace, sources=keys, with_articles=with_articles
-        )
+        preview = deletions.freeze(workspace=workspace, sources=keys, with_articles=with_articles)
         if preview.summary["linked"] and not with_articles:
             self.stderr.write(f"linked knowledge of {preview.summary['linked']:,} stays in Fini")
         return self.confirmed(preview)

@@ -7,9 +7,9 @@ from django.core.management.base import CommandParser
 from fini_admin.cli import base as commands
 from fini_admin.cli.runs import RunCommand
 from fini_admin.fini.providers import PROVIDERS
-from fini_admin.ingestion.discovery import start
+from fini_admin.ingestion.kinds.discovery import start_or_join
 from fini_admin.ingestion.models import Run
-from fini_admin.ingestion.preview_store import new_token
+from fini_admin.ingestion.runs.starting import new_token
 from fini_admin.workspaces.models import Workspace
 
 
@@ -28,4 +28,4 @@ class Command(RunCommand):
         )
 
     def start(self, workspace: Workspace, *, provider: str = "", **_: Any) -> Run:
-        return start(by=commands.by(), workspace=workspace, provider=provider, token=new_token())
+        return start_or_join(by=commands.by(), workspace=workspace, provider=provider, token=new_token())

@@ -22,6 +22,7 @@ POLL_SECONDS = 1.0
 class Command(commands.Command):
     """Print a workspace's audit trail, or with `-` the installation's own."""
 
+    damaged = 0
     help = (
         "Print the audit trail of a workspace, or with - the installation's own: one object a line, in order."
     )
@@ -60,13 +61,20 @@ class Command(commands.Command):
                 detail=detail,
             )
         rows = _follow(name, start, stop) if follow else export.exported_rows(name, since=start, until=stop)
-        printed = (export.with_bodies(row) for row in rows) if bodies else rows
+        printed = export.with_bodies(rows, self.tell_damaged) if bodies else rows
         self.print_csv(printed, bodies=bodies) if options["format"] == "csv" else self.print_lines(printed)
+        if self.damaged:
+            raise CommandError("The rest was printed. verify_audit --bodies looks at every body.")
+
+    def tell_damaged(self, words: str) -> None:
+        """Say at once what cannot be exported: with --follow there is no end to say it at."""
+        self.damaged += 1
+        self.stderr.write(words)
 
     def print_lines(self, rows: Iterator[dict[str, Any]]) -> None:
         """JSON Lines: of each row the text that was hashed, with the hash added."""
         for row in rows:
-            self.stdout.write(chain.canonical_json(row))
+            self.stdout.write(_line_of(row))
 
     def print_csv(self, rows: Iterator[dict[str, Any]], *, bodies: bool) -> None:
         """CSV with the same names as header; formulas are escaped."""
@@ -76,6 +84,14 @@ class Command(commands.Command):
         writer.writeheader()
         for row in rows:
             writer.writerow({name: escape_formula(value) for name, value in row.items()})
+
+
+def _line_of(row: dict[str, Any]) -> str:
+    """A row as it was hashed; raises CommandError for one that cannot be written, which was tampered with."""
+    try:
+        return chain.canonical_json(row)
+    except TypeError as error:
+        raise CommandError(f"Row {row['seq']} cannot be read: verify_audit names what is wrong.") from error
 
 
 def _follow(name: str, since: str, until: str) -> Iterator[dict[str, Any]]:

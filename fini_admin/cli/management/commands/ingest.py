@@ -4,8 +4,8 @@ from typing import Any
 
 from fini_admin.cli import base
 from fini_admin.cli.runs import RunCommand
+from fini_admin.ingestion.kinds.ingestions import start_ingest
 from fini_admin.ingestion.models import Run
-from fini_admin.ingestion.runs import start_ingest
 from fini_admin.workspaces.models import Workspace
 from fini_admin.workspaces.preferences import preferences
 

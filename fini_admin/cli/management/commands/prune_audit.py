@@ -8,15 +8,16 @@ from fini_admin.audit import pruning
 from fini_admin.audit.verify import ChainBroken
 from fini_admin.cli import base as commands
 from fini_admin.cli.trails import chains_of_arguments, days_kept
+from fini_admin.workspaces.preferences import RETENTION_DAYS
 
 
 class Command(commands.Command):
     """Prune one chain or all."""
 
     help = (
-        "Let the rows go that are older than the workspace keeps its audit trail for (Settings, 400 days where it says "
-        "nothing), and the bodies that no row names any more. The trail is verified first, and a signed anchor stays "
-        "in their place. Interrupted, run it again."
+        f"Delete the rows that are older than the workspace keeps its audit trail (Settings; {RETENTION_DAYS} days"
+        " unless it says otherwise), and the bodies that no row names any more. The trail is verified first, and a"
+        " signed anchor stays in their place. Interrupted, run it again."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -24,7 +25,7 @@ class Command(commands.Command):
             "slug", metavar="SLUG", nargs="?", help="the workspace, or - for the installation's own trail"
         )
         parser.add_argument("--all", action="store_true", help="every chain there is")
-        parser.add_argument("--dry-run", action="store_true", help="only say how many rows would go")
+        parser.add_argument("--dry-run", action="store_true", help="only say how many rows would be deleted")
 
     def handle(self, *, slug: str | None, dry_run: bool, **options: Any) -> None:
         """Prune chain by chain. A broken one is left alone and reported at the end; the others are pruned."""
@@ -43,13 +44,15 @@ class Command(commands.Command):
         plan = pruning.plan(name, days)
         if dry_run:
             return (
-                f"{plan.rows:,} rows would go, up to row {plan.last:,}" if plan else _nothing_to_prune(days)
+                f"{plan.rows:,} rows would be deleted, up to row {plan.last:,}"
+                if plan
+                else _nothing_to_prune(days)
             )
         if plan:
             pruning.commit_anchor(name, plan, days=days, by=commands.by())
             pruning.remove_rows(name, plan, lambda done: self.show(label, done, plan.rows))
         bodies = pruning.remove_bodies(name)
-        said = f"{plan.rows:,} rows went, up to row {plan.last:,}" if plan else _nothing_to_prune(days)
+        said = f"{plan.rows:,} rows deleted, up to row {plan.last:,}" if plan else _nothing_to_prune(days)
         return f"{said}; {bodies:,} bodies" if bodies else said
 
     def show(self, label: str, done: int, rows: int) -> None:

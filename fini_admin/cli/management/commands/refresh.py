@@ -5,10 +5,9 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from fini_admin.cli import base as commands
 from fini_admin.cli.runs import RunCommand, keys_or_error
 from fini_admin.fini.routes import SOURCES
-from fini_admin.ingestion import refreshes
+from fini_admin.ingestion.kinds import refreshes
 from fini_admin.ingestion.models import Run
 from fini_admin.sources.queries import matching
 from fini_admin.sources.states import State
@@ -42,10 +41,10 @@ class Command(RunCommand):
     ) -> Run:
         filters = bool(provider or state)
         if bool(ids) + filters + all != 1:
-            raise CommandError("name IDs, or filter by --provider or --state, or say --all")
+            raise CommandError("name IDs, or filter by --provider or --state, or give --all")
         if ids:
             keys = keys_or_error(workspace, ids)
         else:
             found = matching(workspace, {"provider": provider or "", "state": state or ""})
             keys = list(found.order_by("pk").values_list("pk", flat=True))
-        return self.confirmed(refreshes.freeze(by=commands.by(), workspace=workspace, sources=keys))
+        return self.confirmed(refreshes.freeze(workspace=workspace, sources=keys))

@@ -13,9 +13,9 @@ from fini_admin.cli.base import one_line
 from fini_admin.cli.runs import RunCommand
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.fini.routes import Resource
-from fini_admin.ingestion.comparison import compare, completed, known_ids
+from fini_admin.ingestion.kinds.registrations import start_register
 from fini_admin.ingestion.models import Run
-from fini_admin.ingestion.runs import start_register
+from fini_admin.ingestion.planning.comparison import compare, completed, known_ids
 from fini_admin.ingestion.uploads.reading import Problem, Reading, read_bytes
 from fini_admin.ingestion.uploads.rows import Unreadable
 from fini_admin.workspaces.models import Workspace

@@ -14,7 +14,7 @@ class Command(commands.Command):
 
     help = (
         "Put a new key in front of ENCRYPTION_KEYS, restart every process, then run this: what older keys sealed is "
-        "sealed anew, in batches. Interrupted, run it again. At its end it proves that the older keys open nothing; "
+        "sealed with it, in batches. Interrupted, run it again. At its end it proves that the older keys open nothing; "
         "then take them out of ENCRYPTION_KEYS."
     )
 
@@ -23,7 +23,7 @@ class Command(commands.Command):
         results = rotation.rotate(by=commands.by(), told=self.bar)
         for result in results:
             self.stdout.write(
-                f"{result.name}: {result.renewed} sealed anew, {result.already} were so already"
+                f"{result.name}: {result.renewed} sealed with the newest key, {result.already} already were"
             )
         problems = [problem for result in results for problem in result.problems]
         if problems:

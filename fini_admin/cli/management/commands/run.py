@@ -1,17 +1,25 @@
 """`manage.py run SLUG NUMBER [pause|resume|cancel|retry [--reason TEXT]]`: how a run stands; steer it, or retry it."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
 from fini_admin.cli import base as commands
 from fini_admin.cli.runs import RunCommand
-from fini_admin.ingestion import retries, steering
+from fini_admin.ingestion.kinds import retries
 from fini_admin.ingestion.models import Run
-from fini_admin.ingestion.queries import run_of
-from fini_admin.ingestion.standstill import run_summary
+from fini_admin.ingestion.runs import steering
+from fini_admin.ingestion.runs.queries import calls_of_run, run_of
+from fini_admin.ingestion.runs.standstill import why_it_stands_still
 from fini_admin.workspaces.models import Workspace
+
+VERBS: dict[str, Callable[..., None]] = {
+    "pause": steering.pause,
+    "resume": steering.resume,
+    "cancel": steering.stop,
+}
 
 
 class Command(RunCommand):
@@ -27,7 +35,7 @@ class Command(RunCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("number", metavar="NUMBER", type=int, help="the run's number")
-        verbs = [*steering.ACTS, "retry"]
+        verbs = [*VERBS, "retry"]
         parser.add_argument("verb", nargs="?", choices=verbs, help="what to do with the run")
         parser.add_argument("--reason", help="retry only what ended for this reason, in the run's words")
 
@@ -45,7 +53,20 @@ class Command(RunCommand):
 
     def start(self, workspace: Workspace, *, number: int = 0, reason: str | None = None, **_: Any) -> Run:
         run = _run_or_error(workspace, number)
-        return self.confirmed(retries.freeze_run(by=commands.by(), run=run, reason=reason))
+        return self.confirmed(retries.freeze_run(run=run, reason=reason))
+
+
+def run_summary(run: Run) -> dict[str, Any]:
+    """A run as it is printed; the keys are a stable interface."""
+    return {
+        "number": run.number,
+        "kind": run.kind,
+        "state": run.state,
+        "total": run.total,
+        "outcomes": run.outcomes,
+        "calls": calls_of_run(run).count(),
+        "waits": why_it_stands_still(run),
+    }
 
 
 def _run_or_error(workspace: Workspace, number: int) -> Run:
@@ -59,7 +80,7 @@ def _run_or_error(workspace: Workspace, number: int) -> Run:
 def _steer(run: Run, verb: str) -> None:
     """Pause, resume or stop the run; raises CommandError where its state does not allow that."""
     try:
-        steering.ACTS[verb](by=commands.by(), run=run)
+        VERBS[verb](by=commands.by(), run=run)
     except steering.CannotSteer as error:
         raise CommandError(str(error)) from error
     run.refresh_from_db()

@@ -15,9 +15,10 @@ from huey.contrib.djhuey import HUEY
 
 from fini_admin.audit import chain
 from fini_admin.cli import base
-from fini_admin.ingestion import previews, schedules, steering, wakeup
+from fini_admin.ingestion import previews, schedules, wakeup
 from fini_admin.ingestion.engine import clock_skew, loop
 from fini_admin.ingestion.models import Worker
+from fini_admin.ingestion.runs import steering
 from fini_admin.lib import outage
 from fini_admin.people import sessions
 from fini_admin.workspaces.keys import end_fallbacks
@@ -55,8 +56,7 @@ class Command(base.Command):
         # huey handles SIGTERM only after its threads started; until then it would kill the process.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         Process.owner = str(uuid4())
-        now = datetime.now(UTC)
-        Worker.objects.create(pk=Process.owner, started_at=now, seen_at=now)
+        Worker.objects.create(pk=Process.owner, seen_at=datetime.now(UTC))
         consumer = HUEY.create_consumer(**CONSUMER, graceful_signal="TERM", shutdown_timeout=IN_FLIGHT)
         Process.stopping = consumer.stop_flag
         wakeup.perform_with(lambda: loop.work(Process.owner, Process.stopping))
@@ -139,7 +139,7 @@ def tick() -> None:
 
 
 def _beat() -> None:
-    """Extend this process's leases."""
+    """Report this process as alive, and extend its leases."""
     loop.beat(Process.owner)
 
 

@@ -4,8 +4,8 @@ from typing import Any
 
 from fini_admin.cli import base as commands
 from fini_admin.cli.runs import RunCommand
+from fini_admin.ingestion.kinds.syncs import start_sync
 from fini_admin.ingestion.models import Run
-from fini_admin.ingestion.syncs import start_sync
 from fini_admin.workspaces.models import Workspace
 
 

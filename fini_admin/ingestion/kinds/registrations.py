@@ -1,0 +1,119 @@
+"""Registrations: resources become source records in Fini, ingested by the same run if that was asked for."""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, Unpack
+
+from django.db import transaction
+
+from fini_admin.audit.names import By
+from fini_admin.fini.providers import PROVIDERS
+from fini_admin.fini.routes import Resource, ResourceBody
+from fini_admin.ingestion.budget import lock_budget
+from fini_admin.ingestion.models import Item, Preview, RowGroupName, Run, RunKind, Stage
+from fini_admin.ingestion.planning.comparison import compare, completed
+from fini_admin.ingestion.planning.missing_titles import fill_titles, keep_known_titles
+from fini_admin.ingestion.planning.preview_rows import line_rows, register_rows, sent_unless_told
+from fini_admin.ingestion.planning.preview_store import store_preview
+from fini_admin.ingestion.runs.starting import CannotStart, RunOptions, SizedIterable, new_run, run_of_token
+from fini_admin.ingestion.runs.steps import ItemWriter, batch_size
+from fini_admin.workspaces.models import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterNotes:
+    """What a register's preview says besides its resources.
+
+    `problems` and `duplicates` are lines that are left out: each line's number, what is wrong with it (of a duplicate
+    the number of the first line), and how it reads. Lines are counted in `unit`. `choose`: whether to ingest as well
+    is decided when the preview is confirmed.
+    """
+
+    unit: str = "resource"
+    notes: Collection[str] = ()
+    problems: Collection[Sequence[Any]] = ()
+    duplicates: Collection[Sequence[Any]] = ()
+    choose: bool = False
+
+
+def freeze_register(
+    *,
+    workspace: Workspace,
+    provider: str,
+    resources: Sequence[Resource],
+    then_ingest: bool,
+    mime_type: str = "",
+    places: Sequence[str] = (),
+    notes: RegisterNotes | None = None,
+) -> Preview:
+    """These resources in their order, compared with Fini; what is unchanged, and twins, stay out unless let in.
+
+    `mime_type` is for those that have none and are not known. `places` are how each is called, "line 3" for
+    instance. Raises CannotStart.
+    """
+    if not resources:
+        raise CannotStart("There is no resource to register")
+    said = notes or RegisterNotes()
+    resources, untitled = fill_titles(completed(workspace, provider, resources, mime_type))
+    found = compare(workspace, provider, resources, places)
+    keep_known_titles(resources, untitled, found)
+    summary = {
+        "providers": [(provider, sent_unless_told(resources, found))],
+        "unit": said.unit,
+        "notes": list(said.notes),
+        "choose": said.choose,
+        "untitled": len(untitled),
+    }
+    rows = chain(
+        register_rows(resources, untitled, found),
+        line_rows(RowGroupName.DUPLICATE, said.duplicates),
+        line_rows(RowGroupName.INVALID, said.problems),
+    )
+    preview = Preview(workspace=workspace, kind=RunKind.REGISTER, summary=summary)
+    preview.provider, preview.then_ingest = provider, then_ingest
+    return store_preview(preview, rows)
+
+
+def start_register(
+    *,
+    by: By,
+    workspace: Workspace,
+    provider: str,
+    resources: SizedIterable[ResourceBody],
+    then_ingest: bool,
+    **extra: Unpack[RunOptions],
+) -> Run:
+    """Register these resources in their order; with `then_ingest` the run ingests them too.
+
+    They are read once, in pieces, inside the transaction. Raises CannotStart.
+    """
+    total = len(resources)
+    if provider not in PROVIDERS or not total:
+        raise CannotStart("There is nothing to register")
+    with transaction.atomic():
+        budget = lock_budget(workspace)
+        if again := run_of_token(workspace, extra.get("token")):
+            return again
+        run = new_run(
+            workspace,
+            RunKind.REGISTER,
+            by=by,
+            provider=provider,
+            total=total,
+            then_ingest=then_ingest,
+            **extra,
+        )
+        ItemWriter(run, batch_size(budget)).write(_register_items(provider, resources))
+    return run
+
+
+def _register_items(provider: str, resources: Iterable[ResourceBody]) -> Iterator[Item]:
+    for position, resource in enumerate(resources):
+        yield Item(
+            position=position,
+            stage=Stage.REGISTER,
+            provider=provider,
+            external_id=resource["externalId"],
+            resource=resource,
+        )

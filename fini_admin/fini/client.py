@@ -87,9 +87,9 @@ class Request(Generic[T]):
 
     def read(self, answer: Answer) -> T:
         """The answer's value; raises the FiniError that fits."""
-        # One that is not JSON is a gateway's, while Fini is away: it says nothing of a record.
-        if answer.status == 404 and answer.fault:
-            raise FiniFailed("a 404 that is not Fini's own", status=404)
+        if _came_from_between(answer):
+            words = f"a {answer.status} that is not Fini's own"
+            raise FiniFailed(words, status=answer.status, retry_after=answer.retry_after)
         said = error_message(answer.value)
         # Nor does one about the route, as from another service behind the same address: each record has this one.
         if answer.status == 404 and said.startswith("Cannot GET /"):
@@ -104,6 +104,16 @@ class Request(Generic[T]):
             raise NotUnderstood(error.message, status=answer.status) from error
         except RecursionError as error:
             raise NotUnderstood("nested too deep", status=answer.status) from error
+
+
+def _came_from_between(answer: Answer) -> bool:
+    """Whether a gateway or a firewall answered in Fini's place: that says nothing of a record or of the key (T3).
+
+    Fini's own refusals are JSON. A 404 is believed only as such, since sources would be *gone* by it.
+    """
+    if not answer.fault or answer.status not in (401, 403, 404):
+        return False
+    return answer.status == 404 or answer.text.lstrip().startswith("<")
 
 
 def _decoded(body: bytes) -> str:

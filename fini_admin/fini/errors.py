@@ -7,7 +7,7 @@
     │   └── NotFound        404                                             refused
     ├── Throttled           429                                             not done
     ├── Unreachable         refused connection, DNS, TLS, proxy             not done
-    ├── FiniFailed          5xx, a 404 that is about no record              unknown
+    ├── FiniFailed          5xx, a 401, 403 or 404 of something between     unknown
     ├── TimedOut            no whole answer in time                         unknown
     ├── Dropped             the connection ended before the answer did      unknown
     └── NotUnderstood       an answer that cannot be read                   unknown
@@ -87,7 +87,7 @@ class Unreachable(FiniError):
 
 
 class FiniFailed(FiniError):
-    """5xx: the work may have been done in part or whole."""
+    """5xx, or an answer of a gateway in Fini's place: the work may have been done in part or whole."""
 
     cause = "Fini failed"
 

@@ -145,6 +145,8 @@ def _unknown(entry: Entry) -> CallExplanation:
         what = "No complete answer came: the request may have been sent, and Fini may be processing it."
     elif entry.status and entry.status >= 500:
         what = "Fini failed while it worked on this; it may be done in part or whole."
+    elif entry.status and entry.status >= 400:
+        what = "Something between here and Fini answered in its place: a gateway, a proxy or a firewall."
     else:
         what = "An answer came that cannot be read."
     if not may_be_repeated(entry.route or ""):

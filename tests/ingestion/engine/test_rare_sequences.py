@@ -13,6 +13,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from fini_admin.audit import transport
+from fini_admin.audit.models import Entry
 from fini_admin.ingestion.engine import awaited, key_check, loop, send
 from fini_admin.ingestion.kinds.syncs import start_sync
 from fini_admin.ingestion.models import Budget, QueueEntry, Step, StepState, Watch
@@ -125,6 +126,20 @@ def test_while_a_gateway_answers_404_to_everything_no_source_is_gone(
     assert not Source.objects.filter(state=State.GONE).exists()
     drive(acme)
     assert ends(run) == {"done": 8}
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_firewalls_page_refuses_neither_the_key_nor_what_was_sent(
+    acme: Workspace, sandbox: Sandbox, register: Start, status: int
+) -> None:
+    for method in ("POST", "GET"):
+        sandbox.fault(method=method, status=status, body="\n<html>Blocked</html>", content_type="text/html")
+    run = register(resources(2), then_ingest=True)
+    drive(acme)
+    assert (ends(run), sandbox.faults()) == ({"done": 2}, [])
+    assert not ApiKey.objects.filter(refused_at__isnull=False).exists()
+    told = Entry.objects.filter(status=status).values_list("outcome", "error")
+    assert set(told) == {("unknown", f"Fini failed: a {status} that is not Fini's own")}
 
 
 def test_while_the_address_of_fini_has_no_such_route_no_source_is_gone(

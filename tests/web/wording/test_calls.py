@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from fini_admin.audit import queries, recording
+from fini_admin.audit.names import CallKind
 from fini_admin.fini import routes
 from fini_admin.fini.client import Request
+from fini_admin.fini.errors import FiniFailed
 from fini_admin.fini.retry import may_be_repeated
 from fini_admin.web.wording.calls import READS, explain_call
 from tests.support import rows
@@ -70,6 +72,14 @@ def test_a_refusal_says_what_to_do_about_it(context, status, words):
 def test_a_refused_ingest_may_have_been_taken_in_part(context):
     assert "read back" in of(context, rows.answered(context, rows.INGEST, status=400)).what
     assert "nothing of it was done" in of(context, rows.answered(context, rows.INGEST, status=401)).what
+
+
+def test_what_a_firewall_said_in_finis_place_is_not_told_as_finis_word(context):
+    call, error = rows.asked(context), FiniFailed("a 403 that is not Fini's own", status=403)
+    rows.outcome(call, rows.LIST, context, error=error, kind=CallKind.ANSWERED, status=403)
+    told = of(context, call)
+    assert told.what.startswith("Something between here and Fini answered in its place")
+    assert told.safe is True
 
 
 def test_only_the_workers_calls_are_said_to_be_tried_again_by_themselves(context):

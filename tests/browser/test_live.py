@@ -283,3 +283,9 @@ def test_what_needs_attention_has_its_whole_height_when_the_run_has_ended(visit,
     expect(room.locator(".reasons li").nth(1)).to_be_visible()
     hidden = room.evaluate("(section) => section.scrollHeight - section.clientHeight")
     assert hidden <= 1
+    below = "(section) => getComputedStyle(section, '::after').content"
+    assert room.evaluate(below) == "none"
+    page.evaluate("document.documentElement.style.setProperty('--room', '60px')")
+    page.wait_for_function(
+        "getComputedStyle(document.querySelector('[data-room]'), '::after').content === '\"\"'"
+    )

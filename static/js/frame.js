@@ -2,6 +2,9 @@
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 if (zone) document.cookie = `zone=${zone}; path=/; max-age=31536000; samesite=lax`;
 
+// htmx would begin by a timer of its own: on a busy machine after the first key was pressed, which would be lost.
+window.addEventListener("DOMContentLoaded", () => htmx.process(document.body));
+
 // After an error the focus goes to the first wrong field, on a whole page and after a form was sent.
 const focusFirstError = () => document.querySelector('[aria-invalid="true"]')?.focus();
 

@@ -1,10 +1,10 @@
 """A browser on a running product."""
 
 import os
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 import pytest
@@ -22,6 +22,8 @@ os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 DESK: ViewportSize = {"width": 1280, "height": 800}
 
 Visit = Callable[..., Page]
+# A log-in is shared for so long, in seconds.
+FRESH = 240.0
 
 
 @pytest.fixture(scope="session")
@@ -78,15 +80,22 @@ def signed_in(page: Page, product: Product) -> Page:
 
 @pytest.fixture(scope="session")
 def session_of(browser: Browser, product: Product) -> Callable[[str], StorageState]:
-    """A role's log-in, or ada's, as the browser keeps it: done once by the page, for log-ins are limited."""
+    """A role's log-in, or ada's, as the browser keeps it: made by the page and shared, for log-ins are limited.
 
-    @cache
+    After ten minutes the product would ask for the password again before whatever is dangerous.
+    """
+    made: dict[str, tuple[float, StorageState]] = {}
+
     def log_in_once(role: str) -> StorageState:
+        at, state = made.get(role, (-FRESH, {}))
+        if time.monotonic() - at < FRESH:
+            return state
         with browser.new_context(base_url=product.url) as context:
             page = context.new_page()
             log_in(page, PEOPLE[role][0] if role in PEOPLE else product.email, product.password)
             page.wait_for_url(lambda url: "/accounts/" not in url)
-            return context.storage_state()
+            made[role] = time.monotonic(), context.storage_state()
+        return made[role][1]
 
     return log_in_once
 

@@ -114,6 +114,18 @@ def test_escape_closes_the_search_whatever_was_typed_and_keeps_it(visit, place: 
     expect(palette.get_by_role("combobox")).to_have_value("second")
 
 
+def test_what_is_typed_before_the_first_timer_of_a_busy_browser_is_searched_for(visit, place: Place):
+    page = visit("viewer")
+    page.goto(place.at("runs/"))
+    late = "const plain = setTimeout; setTimeout = (work, wait = 0) => plain(work, wait || 60_000)"
+    page.add_init_script(late)
+    page.reload()
+    page.keyboard.press("Control+k")
+    page.keyboard.type("second")
+    expect(page.get_by_role("option", name="Second page")).to_be_visible()
+    page.close()  # no other test is to have such a tab
+
+
 def test_the_search_across_pages_leads_to_a_source_and_gives_the_focus_back(visit, place: Place):
     page = visit("viewer")
     page.goto(place.at("runs/"))

@@ -112,25 +112,25 @@ def test_each_fault_has_its_class_its_row_and_its_outcome(send, sandbox, calls, 
     assert [entry["request_id"] for entry in sandbox.log()] == [done.call]
 
 
-@pytest.mark.parametrize("fault", [{"delay": 2}, {"drip": 0.2, "status": 500}])
+@pytest.mark.parametrize("fault", [{"delay": 9}, {"drip": 0.3, "status": 500}])
 def test_no_whole_answer_in_time_is_lost(send, sandbox, calls, settings, fault):
     settings.FINI_TIMEOUT = 1
     sandbox.fault(**fault)
     started = time.monotonic()
     assert type(send(LIST).error) is errors.TimedOut
-    assert time.monotonic() - started < 1.9
+    assert time.monotonic() - started < 5
     assert (kinds(calls()), calls()[1].outcome) == (["call.asked", "call.lost"], "unknown")
 
 
 @pytest.mark.parametrize("proxied", [False, True])
 def test_headers_that_come_byte_by_byte_have_no_more_time_than_others(send, calls, settings, proxied):
     settings.FINI_TIMEOUT = 1
-    with server(b"HTTP/1.1 200 OK\r\nX-Patience: " + b"x" * 50, pause=0.1) as (url, _got):
+    with server(b"HTTP/1.1 200 OK\r\nX-Patience: " + b"x" * 90, pause=0.1) as (url, _got):
         settings.FINI_API_BASE_URL = "https://fini.invalid" if proxied else url
         settings.FINI_PROXY = url if proxied else ""
         started = time.monotonic()
         error = send(ON_ITS_OWN).error
-        assert time.monotonic() - started < 1.9
+        assert time.monotonic() - started < 5
     assert (type(error), error.outcome) == (errors.TimedOut, Outcome.UNKNOWN)
     assert (kinds(calls()), calls()[1].outcome) == (["call.asked", "call.lost"], "unknown")
 

@@ -1,12 +1,11 @@
 """Which addresses lead to the same page, as far as their spelling tells."""
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fini_admin.fini.same_address import address_key
+from tests.support.cpu import at_most
 
 PAGE = "https://acme.zendesk.com/hc/en-us/articles/74001"
 
@@ -81,6 +80,5 @@ def test_what_an_escape_sets_apart_is_another_page(one: str, other: str) -> None
 
 
 def test_a_host_of_endless_letters_costs_no_time() -> None:
-    before = time.process_time()
-    address_key(f"https://{''.join(map(chr, range(0x4E00, 0x4E00 + 8_000)))}.example/")
-    assert time.process_time() - before < 1
+    with at_most(1):
+        address_key(f"https://{''.join(map(chr, range(0x4E00, 0x4E00 + 8_000)))}.example/")

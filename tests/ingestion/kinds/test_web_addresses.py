@@ -1,7 +1,6 @@
 """Web addresses as people paste them."""
 
 import string
-import time
 import uuid
 from fnmatch import fnmatchcase
 
@@ -19,6 +18,7 @@ from fini_admin.ingestion.kinds.web_addresses import (
     twins_among,
     why_left_out,
 )
+from tests.support.cpu import at_most
 
 WORDS = st.text(string.ascii_lowercase + string.digits, min_size=1, max_size=8)
 PATHS = st.lists(WORDS, max_size=4).map("/".join)
@@ -100,11 +100,10 @@ def test_an_address_that_stands_there_twice_names_the_first_line() -> None:
     "text", ["x " * 6_000_000, "https://a.example/1\n" * 600_000, "https://a.example/1," * 600_000]
 )
 def test_of_very_many_words_only_so_many_are_read_as_are_taken(text: str) -> None:
-    before = time.process_time()
-    found = read_addresses(text)
+    with at_most(5):
+        found = read_addresses(text)
     assert found.too_many
     assert len(found.addresses) + len(found.problems) + len(found.duplicates) == MOST
-    assert time.process_time() - before < 5
     assert not read_addresses("x " * MOST).too_many
     assert read_addresses("\n" * 12_000_000) == read_addresses("")
 

@@ -7,8 +7,6 @@ from collections.abc import Iterable, Iterator
 import hypothesis
 import pytest
 from django.db.backends.base.operations import BaseDatabaseOperations
-from xdist.remote import Producer
-from xdist.scheduler import LoadScopeScheduling
 
 from fini_admin.audit.recording import Context
 from fini_admin.audit.triggers import install
@@ -17,6 +15,11 @@ from fini_admin.workspaces.vault import Secret
 from tests.support import people
 from tests.support.log_ins import ada, enrolled, later, provider, provider_process
 from tests.support.triggers import drop
+from tests.support.turns import (
+    pytest_collection_modifyitems,
+    pytest_xdist_auto_num_workers,
+    pytest_xdist_make_scheduler,
+)
 from tests.support.who import by
 from tests.support.work import (
     admin,
@@ -30,7 +33,7 @@ from tests.support.work import (
     three,
 )
 
-# Fixtures that several folders use.
+# Fixtures that several folders use, and pytest's hooks.
 __all__ = [
     "ada",
     "admin",
@@ -43,6 +46,9 @@ __all__ = [
     "process",
     "provider",
     "provider_process",
+    "pytest_collection_modifyitems",
+    "pytest_xdist_auto_num_workers",
+    "pytest_xdist_make_scheduler",
     "register",
     "sandbox",
     "three",
@@ -52,76 +58,6 @@ hypothesis.settings.register_profile("here", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
 hypothesis.settings.register_profile("fuzz", deadline=None, max_examples=10_000)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "here")
-
-
-# These wait for processes or ask for every page: they begin first, so that none is left alone at the end.
-LONGEST = (
-    "tests/end_to_end/test_budget.py",
-    "tests/crash/test_kill.py",
-    "tests/browser/test_reauthentication.py",
-    "tests/browser/test_selection.py",
-    "tests/browser/test_every_page.py",
-    "tests/browser/test_telephone.py",
-    "tests/browser/test_people.py",
-    "tests/browser/test_stillness.py",
-    "tests/browser/",
-    "tests/web/test_key_text.py",
-    "tests/crash/",
-    "tests/end_to_end/",
-    "tests/ingestion/test_key_echo.py",
-    "tests/ingestion/engine/",
-    "tests/installation/",
-    "tests/web/test_matrix.py",
-    "tests/web/test_foreign_ids.py",
-    "tests/web/accounts/test_challenge.py",
-    "tests/web/test_buttons.py",
-    "tests/web/test_nul.py",
-)
-BROWSER = "tests/browser/"
-
-
-class Scheduler(LoadScopeScheduling):
-    """A file's tests one after the other in one process: they share what the file's fixtures made.
-
-    The browser's files share an installation and a browser: half of the processes, rounded up, set them up and take
-    turns in taking those files. `--dist loadgroup` would do it, but groups nothing under pytest 9.2 (pytest-xdist issue
-    1386); `--dist loadfile` begins with the files that have most tests, which are the quickest ones.
-    """
-
-    def __init__(self, config: pytest.Config, log: Producer) -> None:
-        super().__init__(config, log)
-        self.browser_files: dict[str, int] = {}
-
-    def _split_scope(self, nodeid: str) -> str:
-        path = nodeid.partition("::")[0]
-        if not path.startswith(BROWSER):
-            return path
-        number = self.browser_files.setdefault(path, len(self.browser_files))
-        return f"{BROWSER}{number % max(1, (len(self.nodes) + 1) // 2)}"
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduler:
-    """xdist asks for the scheduler here."""
-    config.option.loadscopereorder = False
-    return Scheduler(config, log)
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """How many processes `-n auto` is. Three at least: many tests wait, for a process or until a minute is over.
-
-    More would be no quicker on two cores, for most tests keep several processes at work.
-    """
-    return max(3, os.cpu_count() or 1)
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files first."""
-    items.sort(
-        key=lambda item: next((n for n, path in enumerate(LONGEST) if item.nodeid.startswith(path)), 99)
-    )
 
 
 @pytest.hookimpl(trylast=True)

@@ -7,6 +7,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 CONTRACT = (ROOT / "docs" / "contract.md").read_text()
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
+# Folders that the tree of the architecture describes as a whole.
+AS_A_WHOLE = {"sandbox", "commands", "views", "forms", "wording", "templatetags", "migrations"}
 NUMBER = re.compile(r"\b([PT](?:10|[1-9]))\b")
 # Documents and ways of counting that no reader of the project has.
 ELSEWHERE = re.compile(r"\b(?:traps?|contract|design|spikes?|style|promises?)(?:\.md)? \d", re.IGNORECASE)
@@ -59,3 +62,15 @@ def test_the_contract_names_tests_that_exist_and_each_number_has_some():
 
 def test_a_class_name_names_one_class():
     assert {name: places for name, places in classes().items() if len(places) > 1} == {}
+
+
+def test_the_tree_of_the_architecture_names_each_module_and_no_other():
+    paths = [path.relative_to(ROOT / "fini_admin") for path in (ROOT / "fini_admin").rglob("*.py")]
+    modules = {
+        path.stem
+        for path in paths
+        if not AS_A_WHOLE & set(path.parts) and path.stem not in ("__init__", "apps")
+    }
+    tree = ARCHITECTURE.split("```")[1]
+    assert sorted(modules - set(re.findall(r"\w+", tree))) == []
+    assert sorted(set(re.findall(r"\b[a-z]+_[a-z_]+\b", tree)) - modules - {"fini_admin"}) == []

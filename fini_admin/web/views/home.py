@@ -1,4 +1,4 @@
-"""A workspace's home: what needs a person, its sources, how fast they become usable, its providers, latest runs."""
+"""A workspace's home: what needs attention, its sources, how fast they become usable, its providers, latest runs."""
 
 from collections.abc import Iterable
 from functools import partial

@@ -1,4 +1,4 @@
-"""Home across workspaces: of each its sources as one bar, what needs a person, what goes on. Three queries for all."""
+"""Home across workspaces: of each its sources as one bar, what needs attention, what goes on. Three queries for all."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -39,7 +39,7 @@ class WorkspaceLine:
 
 
 def workspace_lines(workspaces: Sequence[Workspace]) -> list[WorkspaceLine]:
-    """A line for each, those that need a person first, then by name as given."""
+    """A line for each, those that need attention first, then by name as given."""
     sources: defaultdict[UUID, Counter[str]] = defaultdict(Counter)
     waiting: Counter[UUID] = Counter()
     counted = Count.objects.filter(workspace__in=workspaces)

@@ -2,7 +2,7 @@
 
 EXPLANATIONS = {
     "home": (
-        "Every workspace you belong to, with what needs a person in it. A workspace here stands for one"
+        "Every workspace you belong to, with what needs attention in it. A workspace here stands for one"
         " workspace in Fini: its sources, keys, runs and audit trail belong to it alone. Open one to work in"
         " it."
     ),
@@ -15,7 +15,7 @@ EXPLANATIONS = {
     "runs": (
         "A run is one operation on Fini: a discovery, a registration, an ingestion, a refresh, a deletion,"
         " a crawl or a sync. Each ID in it ends as done, refused, failed, unknown or skipped. Hold"
-        " everything stops all that the workspace sends until somebody lets it go on; what was sent already"
+        " everything stops all that the workspace sends until an admin resumes everything; what was sent already"
         " is followed to its end."
     ),
     "run": (

@@ -1,4 +1,4 @@
-"""The content of a workspace's home: its sources as one bar, what needs a person, latest runs, first steps."""
+"""The content of a workspace's home: its sources as one bar, what needs attention, latest runs, first steps."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -105,7 +105,7 @@ BUTTONS = {
 def attention_items(
     facts: HomeFacts, totals: SourceTotals, schedules: Iterable[ScheduleStatus], *, worker: bool
 ) -> list[AttentionItem]:
-    """What needs a person, the most urgent first; `worker`: one is alive."""
+    """What needs attention, the most urgent first; `worker`: one is alive."""
     found = [
         *needs_of_work(facts, worker=worker),
         *_schedule_items(schedules),

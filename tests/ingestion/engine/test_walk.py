@@ -232,7 +232,7 @@ def at_work(db: None) -> None:
 
 
 def said(client: Client, run: Run) -> tuple[list[str], list[str]]:
-    """What the run's page says it waits for, and what needs a person as Home has it, with the pages they lead to."""
+    """What the run's page says it waits for, and what needs attention as Home has it, with the pages they lead to."""
     page = client.get(f"/w/acme/runs/{run.number}/").context["waits"]
     needs = client.get("/w/acme/").context["needs"]
     return [page] if page else [], [f"{need.why} {url}" for need, url in needs]

@@ -1,4 +1,4 @@
-"""A workspace's home tells how its sources stand, what needs a person, and at first what to do."""
+"""A workspace's home tells how its sources stand, what needs attention, and at first what to do."""
 
 import re
 from collections.abc import Callable

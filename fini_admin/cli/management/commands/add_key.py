@@ -21,10 +21,12 @@ class Command(commands.Command):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("slug", metavar="SLUG")
+        parser.add_argument("slug", metavar="SLUG", help="the workspace")
         parser.add_argument("--label", required=True, help="what people call this key; never part of the key")
         parser.add_argument(
-            "--verify", action="store_true", help="ask Fini whether it takes the key, and for what"
+            "--verify",
+            action="store_true",
+            help="ask Fini whether it accepts the key, and which scopes the key has",
         )
 
     def handle(self, *, slug: str, label: str, verify: bool, **_: Any) -> None:
@@ -47,7 +49,7 @@ class Command(commands.Command):
             raise CommandError(
                 "the key was added, but it belongs to another Fini workspace than the live key"
             )
-        self.stdout.write("Fini takes it: it may read and write.")
+        self.stdout.write("Fini accepts it: it may read and write.")
 
     def added(self, slug: str, label: str) -> ApiKey:
         return add_key(

@@ -20,11 +20,11 @@ class Command(commands.Command):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("email", metavar="EMAIL")
-        parser.add_argument("--role", choices=Role.values)
-        parser.add_argument("--workspace", metavar="SLUG")
+        parser.add_argument("email", metavar="EMAIL", help="the address to log in with")
+        parser.add_argument("--role", choices=Role.values, help="the role in the workspace")
+        parser.add_argument("--workspace", metavar="SLUG", help="the workspace; goes with --role")
         parser.add_argument(
-            "--superuser", action="store_true", help="administers all workspaces; needs no workspace"
+            "--superuser", action="store_true", help="a new person who administers all workspaces"
         )
         parser.add_argument("--name", default="", help="the person's name")
 

@@ -11,7 +11,7 @@ from fini_admin.workspaces.workspaces import create_workspace
 class Command(commands.Command):
     """Create a workspace."""
 
-    help = "Make a workspace: an empty one, with a chain of its own in the audit trail."
+    help = "Add an empty workspace, which has a chain of its own in the audit trail."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(

@@ -18,7 +18,7 @@ from fini_admin.workspaces.preferences import preferences
 class Command(RunCommand):
     """Start a crawl."""
 
-    help = "Find the addresses below these; with --ingest bring in what is not in Fini yet. Prints the run's number."
+    help = "Find the addresses below these, which stores nothing in Fini; prints the run's number."
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
@@ -28,16 +28,18 @@ class Command(RunCommand):
             type=int,
             default=CRAWL_LIMIT,
             metavar="N",
-            help=f"most addresses found, {CRAWL_LIMIT} by default",
+            help=f"how many addresses to find at most; {CRAWL_LIMIT} by default",
         )
-        what = "addresses that hold this text; * stands for any text, of the whole address; may be repeated"
+        what = "addresses that contain this text; with a * it is a pattern for the whole address; may be repeated"
         parser.add_argument(
             "--include", action="append", default=[], metavar="PATTERN", help=f"keep only {what}"
         )
         parser.add_argument(
             "--exclude", action="append", default=[], metavar="PATTERN", help=f"leave out {what}"
         )
-        parser.add_argument("--ingest", action="store_true", help="ingest what is found and not in Fini yet")
+        parser.add_argument(
+            "--ingest", action="store_true", help="ingest in the same run what is found and not in Fini yet"
+        )
 
     def start(
         self,

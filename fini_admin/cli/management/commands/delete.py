@@ -15,8 +15,8 @@ class Command(RunCommand):
     """Start a run that deletes sources in Fini."""
 
     help = (
-        "Delete the sources of these IDs in Fini; knowledge that is linked to them stays unless --with-articles is"
-        " given. Prints the run's number."
+        "Delete the sources with these IDs in Fini; knowledge that is linked to them stays unless --with-articles is"
+        " given; prints the run's number."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

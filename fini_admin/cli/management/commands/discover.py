@@ -17,8 +17,8 @@ class Command(RunCommand):
     """Start a discovery."""
 
     help = (
-        "List what can be imported from a connected provider; prints the run's number. While that is going on, the"
-        " same run."
+        "List what can be imported from a connected provider; prints the run's number. While a discovery of that"
+        " provider is under way, no second one starts, and the number is that run's."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

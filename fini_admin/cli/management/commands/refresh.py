@@ -18,8 +18,8 @@ class Command(RunCommand):
     """Start a run that refreshes sources."""
 
     help = (
-        "Refresh sources: those of these IDs, those of a provider or in a state, or all. What cannot be refreshed is"
-        " left out with the reason; prints the run's number."
+        "Have Fini process sources again that were ingested before: those with these IDs, those of a provider or in a"
+        " state, or all; prints the run's number. What cannot be refreshed is left out, and the reason is printed."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

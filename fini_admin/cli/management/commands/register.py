@@ -28,7 +28,7 @@ class Command(RunCommand):
     """Start a run that registers the resources of a file."""
 
     help = (
-        "Register the resources of a file: CSV or an Excel workbook (.xlsx) with the wire's names as header"
+        "Register the resources of a file: CSV or an Excel workbook (.xlsx) with the API's names as header"
         " (originalUrl, title, externalId, mimeType), JSON (a list of resources, the register call's body, or"
         " discovery's tree) or JSON Lines; prints the run's number."
     )

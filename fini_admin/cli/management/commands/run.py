@@ -28,8 +28,8 @@ class Command(RunCommand):
     help = (
         "Print how a run stands, as one JSON object: number, kind, state, total, outcomes, calls, and in waits why it"
         " stands still. pause sends nothing more until resume; cancel stops it for good: what was not sent is skipped,"
-        " what was sent is followed to its end. With retry start a run that tries its failed, refused and unknown IDs"
-        " again, and print that run's number."
+        " what was sent is followed to its end. retry starts a run that tries the failed, refused and unknown IDs"
+        " again, and prints that run's number."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -12,8 +12,8 @@ class Command(commands.Command):
     """Exits 0 when every count is right, or was set right; else 1."""
 
     help = (
-        "Compare the counts that are kept of a workspace's sources, queue and runs with the rows. Prints each that"
-        " differs and exits 1; with --mend they are set to what the rows say."
+        "Compare the counts that a workspace keeps of its sources, its queue and its runs with the rows. Each count"
+        " that differs is printed, and the exit code is 1; with --mend it is set to what the rows say."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -67,7 +67,7 @@ class RunCommand(commands.Command):
                 break
             if not Workspace.objects.filter(usable_key("pk"), pk=run.workspace_id).exists():
                 archived = Workspace.objects.exclude(archived_at=None).filter(pk=run.workspace_id).exists()
-                why = "is archived" if archived else "has no key that Fini takes (add_key)"
+                why = "is archived" if archived else "has no key that Fini accepts (add_key)"
                 raise CommandError(f"run {run.number} waits: the workspace {why}")
             time.sleep(POLL_SECONDS)
         for told in discovery_remarks.remarks_of_run(run):

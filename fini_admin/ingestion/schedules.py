@@ -154,7 +154,7 @@ def take_over(*, by: By, workspace: Workspace, provider: str) -> None:
 
 
 def _due(now: datetime) -> QuerySet[Schedule]:
-    """Due schedules of workspaces that are not archived and have a key that Fini takes."""
+    """Due schedules of workspaces that are not archived and have a key that Fini accepts."""
     return Schedule.objects.filter(usable_key("workspace"), next_at__lte=now)
 
 

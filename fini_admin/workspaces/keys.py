@@ -164,7 +164,7 @@ def why_not_switch(key: ApiKey) -> str:
         return f"The key {key.label} is off for good. Add a key instead."
     if key.refused_at:
         return (
-            f"Fini refused the key {key.label}. Verify it: when Fini takes it again, it can be switched to."
+            f"Fini refused the key {key.label}. Verify it: when Fini accepts it again, it can be switched to."
         )
     if key.same_workspace is False:
         return f"The key {key.label} {OTHER_WORKSPACE} {OWN_KEY}"
@@ -228,7 +228,7 @@ _NOTE_USE = prepared_update(_use)
 def note_verified(*, by: By, key: ApiKey, scopes: set[str], same: bool | None) -> bool:
     """Note what a verification found: the key's scopes, and whether it opens this workspace (None: nothing told).
 
-    Fini takes the key, so an earlier refusal is over. True when the work waited for that.
+    Fini accepts the key, so an earlier refusal is over. True when the work waited for that.
     """
     before = ApiKey.objects.select_for_update(no_key=True).get(pk=key.pk)
     found = sorted(scopes)
@@ -259,7 +259,7 @@ def fallback(workspace: Workspace) -> ApiKey | None:
 def _fall_back(refused: ApiKey) -> ApiKey | None:
     """Make the fallback live again in place of the live key, which Fini refused; None when nothing changed.
 
-    The refused key waits, and stays marked until Fini takes it again.
+    The refused key waits, and stays marked until Fini accepts it again.
     """
     workspace = lock_workspace(refused.workspace)
     live, key = queries.live_key(workspace), fallback(workspace)

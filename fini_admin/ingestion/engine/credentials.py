@@ -39,7 +39,7 @@ def cannot_read(workspace: Workspace, done: Exchange[Any]) -> bool:
 
 
 class NoKey(Exception):
-    """The workspace has no live key that Fini takes: its work waits for one."""
+    """The workspace has no live key that Fini accepts: its work waits for one."""
 
 
 def context_for(run: Run, *, owner: str, attempt: int, reads: bool) -> Context:
@@ -86,7 +86,7 @@ def opened(workspace: Workspace, *, reads: bool) -> tuple[ApiKey, Secret]:
             return reader, open_key(reader)
     key = live_key(workspace)
     if key is None or key.refused_at:
-        raise NoKey(f"{workspace.slug} has no key that Fini takes")
+        raise NoKey(f"{workspace.slug} has no key that Fini accepts")
     try:
         return key, open_key(key)
     except (SealBroken, UnknownKey) as error:

@@ -1,4 +1,4 @@
-"""Verifying a key: whether Fini takes it, what it may do, whose it is. Cheap reads, and a write that stores nothing.
+"""Verifying a key: whether Fini accepts it, what it may do, whose it is. Cheap reads, and a write that stores nothing.
 
 One call at a time, and `Progress` holds what the calls so far found. A worker keeps it in the verification's row, so
 that each call is a piece of work of its own and a killed worker's verification goes on; `add_key --verify` makes all

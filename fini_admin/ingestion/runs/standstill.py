@@ -174,7 +174,7 @@ def reason_by(run: Run, found: dict[str, Any]) -> str:
 
 
 NO_KEY = (
-    "The workspace has no key that Fini takes. Add one, or switch to one; the run then goes on by itself."
+    "The workspace has no key that Fini accepts. Add one, or switch to one; the run then goes on by itself."
 )
 NO_KEY_OPENS = (
     "The workspace has no key that can be opened with ENCRYPTION_KEYS. An operator puts the missing encryption key"

@@ -71,7 +71,7 @@ def workspace_lines(workspaces: Sequence[Workspace]) -> list[WorkspaceLine]:
 
 
 def _key_need(workspace: Workspace, keys: Mapping[UUID, object]) -> list[tuple[str, str]]:
-    """That no call can go out, for want of a key that Fini takes."""
+    """That no call can go out, for want of a key that Fini accepts."""
     page = reverse("workspace", args=[workspace.slug])
     if workspace.pk not in keys:
         return [("no live key", page)]

@@ -35,7 +35,7 @@ EVERYTHING = Standing(
 # What is put right, one after the other, and what is said before it is.
 IN_ORDER: list[tuple[dict[str, Any], str]] = [
     ({"worker": True}, "No worker is running."),
-    ({"key": True}, "The workspace has no key that Fini takes."),
+    ({"key": True}, "The workspace has no key that Fini accepts."),
     ({"key_opens": True}, "The workspace has no key that can be opened"),
     ({"blocked_until": NOW}, "Fini asked us to slow down. Calls go on at 12:00:10 UTC"),
     (

@@ -81,12 +81,12 @@ def test_a_revoked_key_a_missing_key_and_a_missing_worker_are_told_while_it_wait
     loop.work_once(acme.pk, OWNER)
     page = text(editor.get(ZENDESK))
     assert "Discovering: run 1" in page
-    assert "no key that Fini takes" in page
+    assert "no key that Fini accepts" in page
     assert "An admin of this workspace can change its keys." in page
     client.force_login(people.member(acme, "admin"))
     assert '<a href="/w/acme/keys/">Keys</a>' in client.get(ZENDESK).content.decode()
     ApiKey.objects.all().delete()
-    assert "no key that Fini takes" in text(client.get(ZENDESK))
+    assert "no key that Fini accepts" in text(client.get(ZENDESK))
 
 
 def test_calls_that_did_not_end_well_are_told_while_it_goes_on(

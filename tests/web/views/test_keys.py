@@ -136,7 +136,7 @@ def test_a_switch_moves_the_calls_to_the_other_key(admin, acme, keys):
 def test_a_refused_key_cannot_be_switched_to_and_the_page_says_why(admin, keys):
     ApiKey.objects.filter(label="next").update(refused_at=datetime.now(UTC))
     page = admin.get(PAGE).content.decode()
-    assert "Verify it once Fini takes it again; until then it cannot be switched to." in text(page.encode())
+    assert "Verify it once Fini accepts it again; until then it cannot be switched to." in text(page.encode())
     assert re.search(r"<button[^>]*\bdisabled\b[^>]*>Switch to this key", page)
     assert admin.post(address(keys["next"], "switch"), follow=True).context["messages"]
     assert states() == {"main": "live", "next": "waiting"}

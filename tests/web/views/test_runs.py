@@ -127,7 +127,7 @@ def test_a_run_says_what_it_waits_for(
     Budget.objects.update(blocked_until=datetime.now(UTC) + timedelta(days=1))
     assert re.search(r"Calls go on at [0-9:]{8} UTC on \d{1,2} [A-Z][a-z]{2}\.$", waits())
     ApiKey.objects.update(refused_at=datetime.now(UTC))
-    assert waits().startswith("The workspace has no key that Fini takes.")
+    assert waits().startswith("The workspace has no key that Fini accepts.")
     Worker.objects.all().delete()
     assert waits().startswith("No worker is running. Start one with manage.py run_worker.")
 

@@ -85,4 +85,6 @@ def test_a_preview_says_that_everything_is_held(editor: Client, acme: Workspace)
     steering.hold(by=by("boss@example.com", "browser"), workspace=acme)
     preview = ingestions.freeze_ingest(workspace=acme, entries=many(acme, 1))
     page = said(editor, f"/w/acme/previews/{preview.token}/")
-    assert "boss@example.com holds everything: what you start waits until an admin resumes everything." in page
+    assert (
+        "boss@example.com holds everything: what you start waits until an admin resumes everything." in page
+    )

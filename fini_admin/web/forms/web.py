@@ -70,10 +70,13 @@ class CrawlForm(OneTimeForm):
         label="Include",
         required=False,
         widget=_lines(2),
-        help_text="Keep only addresses that hold one of these, one a line; * stands for any text, as in https://*/docs/*.",
+        help_text="Keep only addresses that contain one of these, one a line; * stands for any text, as in https://*/docs/*.",
     )
     exclude = forms.CharField(
-        label="Exclude", required=False, widget=_lines(2), help_text="Leave out those that hold one of these."
+        label="Exclude",
+        required=False,
+        widget=_lines(2),
+        help_text="Leave out those that contain one of these.",
     )
 
     def clean_links(self) -> list[str]:

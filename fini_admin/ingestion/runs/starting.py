@@ -57,6 +57,8 @@ def new_run(workspace: Workspace, kind: RunKind, *, by: By, **fields: object) ->
     run.save(force_insert=True)
     detail: dict[str, object] = {"kind": str(kind), "provider": run.provider, "total": run.total}
     detail |= {"reason": run.reason} if run.reason else {}
+    detail |= {"then_ingest": True} if run.then_ingest else {}
+    detail |= {"retry_of": run.retry_of.number} if run.retry_of else {}
     chain.record(
         chain=str(workspace.pk),
         kind=Activity.RUN_STARTED,

@@ -48,7 +48,7 @@ SENTENCES: dict[str, str] = {
 }
 # Values that a sentence tells in other words, and keys by which nobody knows anything.
 TOLD_OTHERWISE: dict[str, set[str]] = {
-    Activity.RUN_STARTED: {"kind", "provider", "total"},
+    Activity.RUN_STARTED: {"kind", "provider", "total", "then_ingest"},
     Activity.QUEUE_REMOVED: {"number"},
     Activity.QUEUE_PUT_BACK: {"number"},
     Activity.WORKSPACE_ARCHIVED: {"slug"},
@@ -104,20 +104,24 @@ def _made_up(row: Entry, detail: dict[str, object]) -> dict[str, str]:
     """The values of sentences that are made of several: the run, what it does, how many sources."""
     made = {"run": str(row.run)} if row.run else {}
     if row.kind == Activity.RUN_STARTED and "kind" in detail:
-        made["doing"] = _doing(str(detail["kind"]), str(detail.get("provider") or ""), detail.get("total"))
+        made["doing"] = _doing(detail)
     if isinstance(number := detail.get("number"), int):
         made["sources"] = f"{number:,} source{'' if number == 1 else 's'}"
     return made
 
 
-def _doing(kind: str, provider: str, total: object) -> str:
-    """What a run that begins will do: "register 12 resources", "discover Notion"."""
+def _doing(detail: dict[str, object]) -> str:
+    """What a run that begins will do, as its page calls it: "register 12 resources", "retry 3 sources"."""
+    kind, total = str(detail["kind"]), detail.get("total")
     if kind not in RunKind.values:  # of a newer version
         return kind
     number = total if isinstance(total, int) else None
     if number is None and kind != RunKind.DISCOVER:
         return kind
-    told = title(Run(kind=kind, provider=provider, total=number or 0)).strip()
+    run = Run(kind=kind, provider=str(detail.get("provider") or ""), total=number or 0)
+    run.then_ingest = bool(detail.get("then_ingest"))
+    run.retry_of_id = 0 if "retry_of" in detail else None
+    told = title(run).strip()
     return told[:1].lower() + told[1:]
 
 

@@ -46,7 +46,7 @@ def title(run: Run) -> str:
     what = _DOES[RunKind(run.kind)]
     if run.kind == RunKind.DISCOVER:
         return f"{what} {provider_label(run.provider)}"
-    if run.retry_of_id:
+    if run.retry_of_id is not None:
         return f"Retry {_number_of_things(run)}"
     what = f"{what}, then ingest," if run.then_ingest else what
     if run.kind == RunKind.CRAWL:

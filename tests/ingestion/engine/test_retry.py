@@ -1,10 +1,13 @@
 """Retries over a real socket: what failed becomes usable, and nothing else is touched."""
 
+import json
 from collections import Counter
+from typing import Any
 
 import pytest
 import requests as http
 
+from fini_admin.audit.models import Entry
 from fini_admin.ingestion import previews
 from fini_admin.ingestion.kinds import deletions, retries
 from fini_admin.ingestion.models import Preview, QueueEntry, Run
@@ -63,6 +66,12 @@ def test_three_reasons_three_ways_and_all_are_usable(
     one_to_one(acme, sandbox)
 
 
+def started(run: Run) -> dict[str, Any]:
+    """What the audit trail says of the start of a run."""
+    said: dict[str, Any] = json.loads(Entry.objects.get(kind="run.started", run=run.number).detail or "")
+    return said
+
+
 def test_one_reason_alone(acme: Workspace, sandbox: Sandbox, register: Start) -> None:
     sandbox.settings(outcomes={"n-0": "failed", "n-1": "empty", "n-2": "empty"})
     run = register(resources(3), then_ingest=True)
@@ -74,6 +83,8 @@ def test_one_reason_alone(acme: Workspace, sandbox: Sandbox, register: Start) ->
     drive(acme)
     assert ends(again) == {"done": 2}
     assert usable() == 2
+    assert started(run) == {"kind": "register", "provider": "notion", "total": 3, "then_ingest": True}
+    assert started(again)["retry_of"] == run.number
     with pytest.raises(CannotStart, match="for this reason"):
         retry(run, "no such reason")
     with pytest.raises(CannotStart, match="It is usable by now"):

@@ -120,6 +120,18 @@ def test_markup_in_a_detail_is_text(admin, acme):
             [("reason", "new site")],
         ),
         (
+            Activity.RUN_STARTED,
+            '{"kind": "ingest", "provider": "notion", "total": 13, "retry_of": 3}',
+            "started run 7: retry 13 sources",
+            [("retry of", "3")],
+        ),
+        (
+            Activity.RUN_STARTED,
+            '{"kind": "register", "provider": "notion", "total": 2, "then_ingest": true}',
+            "started run 7: register, then ingest, 2 resources",
+            [],
+        ),
+        (
             Activity.QUEUE_REMOVED,
             '{"number": 1, "ids": ["a"]}',
             "removed 1 source from the queue",

@@ -156,7 +156,7 @@ _KNOWN: tuple[tuple[str, Cause], ...] = (
     ),
     (
         r"^Sent \d+ times, and Fini never took it",
-        Cause("Fini never took it", f"{SAFE}. If it goes on, ask Fini with the IDs of the calls."),
+        Cause("Fini never took it", f"{SAFE}. If this continues, ask Fini with the IDs of the calls."),
     ),
     (
         _begins(reasons.NO_RECORD),

@@ -11,7 +11,7 @@ NOT_SAID_WHY = "Fini failed on it and did not say why"
 
 # Of an address, whose record is looked for in Fini's list.
 JOINED = (
-    "Fini took the call and has no record of this address: it may have made it one with another address, or left it"
+    "Fini took the call and has no record of this address: it may have merged it with another address, or left it"
     " out. It was not sent again"
 )
 OTHERS = "Fini took the call and keeps this page under another address, one of"
@@ -20,8 +20,8 @@ MAYBE_OTHERS = (
 )
 ANOTHER_ID = "Fini answered with another ID, which may be of this page. It was not sent again"
 HALF_DONE = (
-    "No answer came. Fini has other addresses of the same call and no record of this one: it may have made it one with"
+    "No answer came. Fini has other addresses of the same call and no record of this one: it may have merged it with"
     " another. It was not sent again"
 )
 NOT_READ = "What became of this address could not be read"
-LIST_LOST = "Fini's list does not get on, so that it is not known what became of this address"
+LIST_LOST = "Fini's list does not advance, so it is unknown what became of this address"

@@ -22,7 +22,7 @@ class Outage(Enum):
 
     LOCKED = (
         "The database is locked",
-        "Another process has been writing to it for too long. If it goes on, an operator finds and ends that process.",
+        "Another process has written to it for too long. If this continues, an operator finds and ends that process.",
     )
     FULL = ("The database's disk is full", "An operator makes room on the disk that holds the database.")
     READ_ONLY = (

@@ -307,7 +307,7 @@ def explained(error: Exception) -> str:
         return f"{said}. Nothing was found out about the key. Verify again in a minute."
     if isinstance(error, Unreachable):
         return (
-            f"{said}. Nothing was found out about the key. Verify again later; if it stays so, an operator looks at "
+            f"{said}. Nothing was found out about the key. Verify again later; if this continues, an operator looks at "
             "the network, FINI_API_BASE_URL and FINI_PROXY."
         )
     if isinstance(error, FiniError):

@@ -39,7 +39,7 @@ from fini_admin.workspaces.models import Workspace
 
 NEW, CHANGED, NOT_LISTED = "New here", "Changed", "The list did not show it, and by its ID Fini has it"
 LOST = (
-    "Fini's list does not get on: page after page begins at its head again. What was read is kept; a sync may be"
+    "Fini's list does not advance: page after page begins at its head again. What was read is kept; a sync may be"
     " repeated safely."
 )
 

@@ -269,7 +269,7 @@ def _go_on_or_end(watch: Watch, page: ListPage, *, news: bool, fresh: int) -> No
         _end_walk(watch, complete=True)
     elif not fresh:
         # The cursor's record moved to the head, and only the head shows what moved there (T6). Walk after walk it may
-        # as well be a list that does not get on: what that hides is asked for by its ID in the end.
+        # as well be a list that does not advance: what that hides is asked for by its ID in the end.
         if watch.cut_short:
             unseen.update(missed_walks=F("missed_walks") + 1)
         _end_walk(watch, complete=False, cut_short=True)

@@ -25,7 +25,7 @@ from fini_admin.workspaces.models import Workspace
 from fini_admin.workspaces.queries import facts
 
 SAFE = "Discover only reads, so trying again is safe."
-UNANSWERED = ("", f"{SAFE} If it goes on, the call tells what Fini answered.")
+UNANSWERED = ("", f"{SAFE} If this continues, the call tells what Fini answered.")
 # What to say and to do, by the kind of the error that ended the run.
 ADVICE: dict[str, tuple[str, str]] = {
     NOT_CONNECTED: (
@@ -38,7 +38,7 @@ ADVICE: dict[str, tuple[str, str]] = {
     ),
     errors.NotUnderstood.__name__: (
         "Fini's answer could not be read.",
-        f"{SAFE} If it goes on, the call holds the answer as it came.",
+        f"{SAFE} If this continues, the call holds the answer as it came.",
     ),
     **{kind.__name__: UNANSWERED for kind in (errors.FiniFailed, errors.TimedOut, errors.Dropped)},
 }

@@ -204,5 +204,5 @@ def why_list_unreadable(error: str | None, kind: str | None) -> str:
     return (
         "Fini's list of sources cannot be read: nothing can be matched or followed."
         f" {error.rstrip('.')}. Reading again is safe and happens by itself, at least once a minute;"
-        " if it goes on, the calls tell what Fini answered."
+        " if this continues, the calls tell what Fini answered."
     )

@@ -183,7 +183,7 @@ def test_a_fini_that_ignores_the_cursor_ends_the_sync(acme: Workspace, sandbox: 
     head = {"documents": records, "hasMore": True}
     sandbox.fault(method="GET", path=rf"{LIST}\?", body=json.dumps(head), count=None)
     run = sync(acme)
-    assert run.error.startswith("Fini's list does not get on")
+    assert run.error.startswith("Fini's list does not advance")
     assert len(requests(sandbox, "GET", LIST)) < 100
 
 

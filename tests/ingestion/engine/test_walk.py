@@ -244,7 +244,7 @@ NO_SCOPE = (
 )
 FAILED = (
     "Fini's list of sources cannot be read: nothing can be matched or followed. Fini failed: Internal Server Error."
-    " Reading again is safe and happens by itself, at least once a minute; if it goes on, the calls tell what Fini"
+    " Reading again is safe and happens by itself, at least once a minute; if this continues, the calls tell what Fini"
     " answered."
 )
 

@@ -88,7 +88,7 @@ def test_two_addresses_that_become_one_record_are_told_apart_and_sent_once(
     drive(acme)
     assert ends(run) == {"done": 3, "unknown": 1}
     item = run.items.get(external_id=given[1])
-    assert "may have made it one with another address" in item.reason
+    assert "may have merged it with another address" in item.reason
     assert set(jobs(sandbox).values()) == {1}
     assert len(requests(sandbox, "POST", INGEST)) == 1
 

@@ -1,12 +1,10 @@
 """The run of IDs that somebody chose: retries, refreshes and deletions start here."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Unpack
 
-from django.db import transaction
-
 from fini_admin.audit.names import By
-from fini_admin.ingestion.budget import lock_budget
 from fini_admin.ingestion.entries import hold_for_run
 from fini_admin.ingestion.models import Item, ItemOutcome, Lane, Preview, PreviewRow, Run, RunKind, Stage
 from fini_admin.ingestion.planning.chosen import WITHOUT_SOURCE, read_chosen
@@ -22,8 +20,7 @@ from fini_admin.ingestion.planning.plans import (
 from fini_admin.ingestion.planning.preview_store import number_of_ids, rows_in_sending_order
 from fini_admin.ingestion.reads import request_read
 from fini_admin.ingestion.runs.items import holders
-from fini_admin.ingestion.runs.starting import CannotStart, RunOptions, new_run, run_of_token
-from fini_admin.ingestion.runs.steps import ItemWriter, batch_size
+from fini_admin.ingestion.runs.starting import RunOptions, start_run
 from fini_admin.sources.models import Source
 from fini_admin.sources.queries import by_resource
 from fini_admin.sources.states import State
@@ -34,25 +31,17 @@ LANES = {Action.ADD: Lane.ADD, Action.REFRESH: Lane.REFRESH}
 
 def start_chosen(preview: Preview, *, by: By, **extra: Unpack[RunOptions]) -> Run:
     """The run of a preview; what became ineligible since is skipped with the reason. Raises CannotStart."""
-    workspace, summary, total = preview.workspace, preview.summary, number_of_ids(preview)
-    with transaction.atomic():
-        budget = lock_budget(workspace)
-        if again := run_of_token(workspace, preview.token):
-            return again
-        run = new_run(
-            workspace,
-            RunKind(preview.kind),
-            by=by,
-            total=total,
-            then_ingest=preview.then_ingest,
-            retry_of=_run_of(workspace, summary.get("retry_of")),
-            with_articles=summary.get("with_articles", False),
-            **extra | {"token": preview.token},
-        )
-        ItemWriter(run, batch_size(budget)).write(_items(preview, run))
-        if run.skipped == total:
-            raise CannotStart("None of these can be sent any more")
-    return run
+    return start_run(
+        preview.workspace,
+        RunKind(preview.kind),
+        partial(_items, preview),
+        by=by,
+        total=number_of_ids(preview),
+        then_ingest=preview.then_ingest,
+        retry_of=_run_of(preview.workspace, preview.summary.get("retry_of")),
+        with_articles=preview.summary.get("with_articles", False),
+        **extra | {"token": preview.token},
+    )
 
 
 def _run_of(workspace: Workspace, number: int | None) -> Run | None:

@@ -3,16 +3,13 @@
 from collections.abc import Sequence
 from typing import TypedDict, Unpack
 
-from django.db import transaction
 from django.db.models import QuerySet
 
 from fini_admin.audit.names import By
 from fini_admin.fini.routes import CRAWL_LIMIT, WEB
-from fini_admin.ingestion.budget import lock_budget
 from fini_admin.ingestion.kinds.web_addresses import address_fault, patterns_fault
 from fini_admin.ingestion.models import Item, ItemOutcome, Run, RunKind
-from fini_admin.ingestion.runs.starting import CannotStart, RunOptions, new_run, run_of_token
-from fini_admin.ingestion.runs.steps import add_step
+from fini_admin.ingestion.runs.starting import CannotStart, RunOptions, start_run
 from fini_admin.lib.key_text import without_keys
 from fini_admin.lib.paging import CHUNK, chunks
 from fini_admin.workspaces.models import Workspace
@@ -59,15 +56,9 @@ def start_crawl(
     if said := patterns_fault(include) or patterns_fault(exclude):
         raise CannotStart(said)
     wish = CrawlWish(links=seeds, limit=limit, include=list(include), exclude=list(exclude))
-    with transaction.atomic():
-        lock_budget(workspace)
-        if again := run_of_token(workspace, extra.get("token")):
-            return again
-        run = new_run(
-            workspace, RunKind.CRAWL, by=by, provider=WEB, then_ingest=then_ingest, crawl=wish, **extra
-        )
-        add_step(run, RunKind.CRAWL, WEB, [])
-    return run
+    return start_run(
+        workspace, RunKind.CRAWL, by=by, provider=WEB, then_ingest=then_ingest, crawl=wish, **extra
+    )
 
 
 def truncated(run: Run) -> bool:

@@ -15,8 +15,7 @@ from fini_admin.ingestion.budget import lock_budget
 from fini_admin.ingestion.kinds.discovery_remarks import RemarkGroup, remarks_of_run
 from fini_admin.ingestion.models import NOT_CONNECTED, Run, RunKind, RunState, Step, StepState
 from fini_admin.ingestion.runs import standstill
-from fini_admin.ingestion.runs.starting import RunOptions, new_run, run_of_token
-from fini_admin.ingestion.runs.steps import add_step
+from fini_admin.ingestion.runs.starting import RunOptions, start_run
 from fini_admin.sources import tree
 from fini_admin.sources.tree import Scope
 from fini_admin.workspaces import preferences
@@ -142,13 +141,7 @@ def last_provider(workspace: Workspace) -> str:
 
 def start_discover(*, by: By, workspace: Workspace, provider: str, **extra: Unpack[RunOptions]) -> Run:
     """Start a discovery of a provider, or find the run of the same token."""
-    with transaction.atomic():
-        lock_budget(workspace)
-        if again := run_of_token(workspace, extra.get("token")):
-            return again
-        run = new_run(workspace, RunKind.DISCOVER, by=by, provider=provider, **extra)
-        add_step(run, RunKind.DISCOVER, provider, [])
-    return run
+    return start_run(workspace, RunKind.DISCOVER, by=by, provider=provider, **extra)
 
 
 @transaction.atomic

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from typing import Unpack
 
@@ -30,8 +31,7 @@ from fini_admin.ingestion.planning.preview_store import (
 )
 from fini_admin.ingestion.queue import COLUMNS_FOR_RUN, EntryForRun, is_waiting
 from fini_admin.ingestion.reads import request_read, wake_watch
-from fini_admin.ingestion.runs.starting import CannotStart, RunOptions, SizedIterable, new_run, run_of_token
-from fini_admin.ingestion.runs.steps import ItemWriter, batch_size
+from fini_admin.ingestion.runs.starting import CannotStart, RunOptions, SizedIterable, start_run
 from fini_admin.lib.paging import CHUNK, chunks
 from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import Workspace
@@ -95,22 +95,17 @@ def start_ingest(
     longer waits is skipped with a reason. Raises CannotStart if none waits.
     """
     with transaction.atomic():
-        budget = lock_budget(workspace)
-        if again := run_of_token(workspace, extra.get("token")):
-            return again
+        lock_budget(workspace)  # no other run takes what waits meanwhile
         taken = _whole_queue(workspace) if entries is None else entries
-        total = len(taken)
-        if not total:
-            raise CannotStart(EMPTY)
-        run = new_run(workspace, RunKind.INGEST, by=by, total=total, **extra)
-        ItemWriter(run, batch_size(budget)).write(_ingest_items(run, taken))
-        if run.skipped == total:
-            raise CannotStart(EMPTY if entries is None else NONE_LEFT)
-        unread = Source.objects.filter(entries__run=run, entries__closed_at=None, entries__lane="")
-        if missing := list(unread.filter(wanted_since=None)):
-            request_read(workspace, missing, run.created_at)
-        wake_watch(workspace)
-    return run
+        return start_run(
+            workspace,
+            RunKind.INGEST,
+            partial(_ingest_items, taken),
+            by=by,
+            none_left=NONE_LEFT if entries else EMPTY,
+            total=len(taken),
+            **extra,
+        )
 
 
 def _whole_queue(workspace: Workspace) -> list[tuple[int, int]]:
@@ -122,14 +117,18 @@ def _whole_queue(workspace: Workspace) -> list[tuple[int, int]]:
     return list(chain.from_iterable(by_provider.values()))
 
 
-def _ingest_items(run: Run, entries: Iterable[tuple[int, int]]) -> Iterator[Item]:
-    """One item an entry, which the run takes."""
+def _ingest_items(entries: Iterable[tuple[int, int]], run: Run) -> Iterator[Item]:
+    """One item an entry, which the run takes; then what was not read yet is asked for."""
     for part in chunks(entries, CHUNK):
         found = QueueEntry.objects.filter(workspace=run.workspace_id, pk__in=[number for _, number in part])
         waits = {row[0]: EntryForRun(*row) for row in found.values_list(*COLUMNS_FOR_RUN)}
         free = [number for number, wait in waits.items() if is_waiting(wait)]
         QueueEntry.objects.filter(pk__in=free).update(run=run)
         yield from (_ingest_item(position, waits[number]) for position, number in part)
+    unread = Source.objects.filter(entries__run=run, entries__closed_at=None, entries__lane="")
+    if missing := list(unread.filter(wanted_since=None)):
+        request_read(run.workspace, missing, run.created_at)
+    wake_watch(run.workspace)
 
 
 def _ingest_item(position: int, wait: EntryForRun) -> Item:

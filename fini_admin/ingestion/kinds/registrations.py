@@ -5,19 +5,15 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Unpack
 
-from django.db import transaction
-
 from fini_admin.audit.names import By
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.fini.routes import Resource, ResourceBody
-from fini_admin.ingestion.budget import lock_budget
 from fini_admin.ingestion.models import Item, Preview, RowGroupName, Run, RunKind, Stage
 from fini_admin.ingestion.planning.comparison import compare, completed
 from fini_admin.ingestion.planning.missing_titles import fill_titles, keep_known_titles
 from fini_admin.ingestion.planning.preview_rows import line_rows, register_rows, sent_unless_told
 from fini_admin.ingestion.planning.preview_store import store_preview
-from fini_admin.ingestion.runs.starting import CannotStart, RunOptions, SizedIterable, new_run, run_of_token
-from fini_admin.ingestion.runs.steps import ItemWriter, batch_size
+from fini_admin.ingestion.runs.starting import CannotStart, RunOptions, SizedIterable, start_run
 from fini_admin.workspaces.models import Workspace
 
 
@@ -91,21 +87,16 @@ def start_register(
     total = len(resources)
     if provider not in PROVIDERS or not total:
         raise CannotStart("There is nothing to register")
-    with transaction.atomic():
-        budget = lock_budget(workspace)
-        if again := run_of_token(workspace, extra.get("token")):
-            return again
-        run = new_run(
-            workspace,
-            RunKind.REGISTER,
-            by=by,
-            provider=provider,
-            total=total,
-            then_ingest=then_ingest,
-            **extra,
-        )
-        ItemWriter(run, batch_size(budget)).write(_register_items(provider, resources))
-    return run
+    return start_run(
+        workspace,
+        RunKind.REGISTER,
+        lambda _: _register_items(provider, resources),
+        by=by,
+        provider=provider,
+        total=total,
+        then_ingest=then_ingest,
+        **extra,
+    )
 
 
 def _register_items(provider: str, resources: Iterable[ResourceBody]) -> Iterator[Item]:

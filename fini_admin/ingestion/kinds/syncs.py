@@ -8,8 +8,7 @@ from django.db import transaction
 from fini_admin.audit.names import By
 from fini_admin.ingestion.budget import lock_budget
 from fini_admin.ingestion.models import NOT_ENDED, Run, RunKind, RunState, Verification
-from fini_admin.ingestion.runs.starting import RunOptions, new_run, run_of_token
-from fini_admin.ingestion.runs.steps import add_step
+from fini_admin.ingestion.runs.starting import RunOptions, run_of_token, start_run
 from fini_admin.sources.models import Source
 from fini_admin.workspaces.models import KeyState, Workspace
 
@@ -18,11 +17,8 @@ def start_sync(*, by: By, workspace: Workspace, **extra: Unpack[RunOptions]) -> 
     """Start a sync, or find the one that goes on, or the run of the same token."""
     with transaction.atomic():
         lock_budget(workspace)
-        if again := run_of_token(workspace, extra.get("token")) or running_sync(workspace):
-            return again
-        run = new_run(workspace, RunKind.SYNC, by=by, **extra)
-        add_step(run, RunKind.SYNC, "", [])
-    return run
+        going = run_of_token(workspace, extra.get("token")) or running_sync(workspace)
+        return going or start_run(workspace, RunKind.SYNC, by=by, **extra)
 
 
 def running_sync(workspace: Workspace) -> Run | None:

@@ -3,13 +3,10 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Unpack
 
-from django.db import transaction
-
 from fini_admin.audit.names import By
 from fini_admin.fini.providers import provider_label
 from fini_admin.fini.routes import WEB, ResourceBody
 from fini_admin.fini.same_address import address_key
-from fini_admin.ingestion.budget import lock_budget
 from fini_admin.ingestion.eligibility import held_by
 from fini_admin.ingestion.kinds.crawls import pickable
 from fini_admin.ingestion.kinds.web_addresses import PastedAddresses, twins_among
@@ -27,8 +24,7 @@ from fini_admin.ingestion.models import (
 from fini_admin.ingestion.planning.comparison import sources_by_address
 from fini_admin.ingestion.planning.preview_rows import line_rows
 from fini_admin.ingestion.planning.preview_store import store_preview
-from fini_admin.ingestion.runs.starting import CannotStart, RunOptions, SizedIterable, new_run, run_of_token
-from fini_admin.ingestion.runs.steps import ItemWriter, batch_size
+from fini_admin.ingestion.runs.starting import CannotStart, RunOptions, SizedIterable, start_run
 from fini_admin.lib.paging import CHUNK, chunks
 from fini_admin.sources.models import Source
 from fini_admin.sources.names import visible
@@ -158,13 +154,11 @@ def start_web(
     total = len(resources)
     if not total:
         raise CannotStart(NO_ADDRESS)
-    with transaction.atomic():
-        budget = lock_budget(workspace)
-        if again := run_of_token(workspace, extra.get("token")):
-            return again
-        run = new_run(workspace, RunKind.WEB, by=by, provider=WEB, total=total, **extra)
-        ItemWriter(run, batch_size(budget)).write(
-            Item(position=number, stage=Stage.WEB, provider=WEB, external_id=resource["originalUrl"])
-            for number, resource in enumerate(resources)
-        )
-    return run
+    return start_run(
+        workspace, RunKind.WEB, lambda _: _web_items(resources), by=by, provider=WEB, total=total, **extra
+    )
+
+
+def _web_items(resources: Iterable[ResourceBody]) -> Iterator[Item]:
+    for position, resource in enumerate(resources):
+        yield Item(position=position, stage=Stage.WEB, provider=WEB, external_id=resource["originalUrl"])

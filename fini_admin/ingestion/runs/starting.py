@@ -1,15 +1,18 @@
-"""What the start of every kind of run shares: its row, its one-time number, its options."""
+"""How a run of every kind starts: once, with its row, its audit entry, and what it is to send."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Protocol, TypedDict, TypeVar
 
+from django.db import transaction
 from django.db.models import Max
 
 from fini_admin.audit import chain
 from fini_admin.audit.names import Activity, By
-from fini_admin.ingestion.models import Run, RunKind
+from fini_admin.ingestion.budget import lock_budget
+from fini_admin.ingestion.models import Item, Run, RunKind
+from fini_admin.ingestion.runs.steps import ItemWriter, add_step, batch_size
 from fini_admin.ingestion.wakeup import wake
 from fini_admin.workspaces.models import Workspace
 
@@ -34,6 +37,35 @@ class RunOptions(TypedDict, total=False):
     token: str | None
     english: bool | None
     baser: bool | None
+
+
+def start_run(
+    workspace: Workspace,
+    kind: RunKind,
+    items: Callable[[Run], Iterable[Item]] | None = None,
+    *,
+    by: By,
+    token: str | None = None,
+    none_left: str = "None of these can be sent any more",
+    **fields: object,
+) -> Run:
+    """Start a run, or find the one that was started with the same one-time number (P4).
+
+    `items` makes what the run is to send, in sending order, under the budget's lock; without it the run is one call.
+    Raises CannotStart with `none_left` if every item is skipped.
+    """
+    with transaction.atomic():
+        budget = lock_budget(workspace)
+        if again := run_of_token(workspace, token):
+            return again
+        run = new_run(workspace, kind, by=by, token=token, **fields)
+        if items is None:
+            add_step(run, kind, run.provider, [])
+            return run
+        ItemWriter(run, batch_size(budget)).write(items(run))
+        if run.skipped == run.total:
+            raise CannotStart(none_left)
+    return run
 
 
 def run_of_token(workspace: Workspace, token: str | None) -> Run | None:

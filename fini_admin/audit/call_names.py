@@ -12,7 +12,6 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from django.db.models import Max, QuerySet
 
 from fini_admin.audit.models import CallName
-from fini_admin.fini.routes import ROOT
 from fini_admin.lib.paging import CHUNK
 
 # So many names are looked through for a page of calls.
@@ -35,12 +34,12 @@ def provider_name(provider: str) -> str:
 def of_request(route: str, target: str, body: Any) -> set[str]:
     """The names in a request: its path with the query, and its body's JSON."""
     parts = urlsplit(target)
-    path = parts.path.removeprefix(ROOT).strip("/")
+    last = unquote(parts.path.rpartition("/")[2])
     names = {provider_name(one) for one in parse_qs(parts.query).get("source", [])}
     if route == "get":
-        names.add(unquote(path))
+        names.add(last)
     if route in ("discover", "register"):
-        names.add(provider_name(path.removeprefix("resources/")))
+        names.add(provider_name(last))
     return names | (_of_body(body) if isinstance(body, dict) else set())
 
 

@@ -1,19 +1,10 @@
-"""Fini's eight Sources routes as requests. What Fini would refuse anyway is refused here, before a call is spent.
-
-GET     /v2/documents/public                          list_sources
-GET     /v2/documents/public/{id}                     get_source
-GET     /v2/documents/public/resources/{provider}     discover
-POST    /v2/documents/public/resources/{provider}     register
-POST    /v2/documents/public                          ingest
-POST    /v2/documents/public/refresh                  refresh
-DELETE  /v2/documents/public                          delete
-POST    /v2/documents/public/deep-crawl/links         crawl
-"""
+"""Fini's eight Sources routes as requests. What Fini would refuse anyway is refused here, before a call is spent."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 from fini_admin.fini import wire
@@ -21,9 +12,18 @@ from fini_admin.fini.client import MIB, Request
 from fini_admin.fini.providers import PROVIDERS, Listing
 from fini_admin.fini.wire import SOURCE_ID, Deleted, Document, IdLists, Json, ListPage, is_shortened
 
-ROOT = "/v2/documents/public"
-REFRESH = f"{ROOT}/refresh"
-CRAWL = f"{ROOT}/deep-crawl/links"
+T = TypeVar("T")
+# The method and the path of each route; {} is the source's ID or the provider that it is about.
+ROUTES: dict[str, tuple[str, str]] = {
+    "list": ("GET", "/v2/documents/public"),
+    "get": ("GET", "/v2/documents/public/{}"),
+    "discover": ("GET", "/v2/documents/public/resources/{}"),
+    "register": ("POST", "/v2/documents/public/resources/{}"),
+    "ingest": ("POST", "/v2/documents/public"),
+    "refresh": ("POST", "/v2/documents/public/refresh"),
+    "delete": ("DELETE", "/v2/documents/public"),
+    "crawl": ("POST", "/v2/documents/public/deep-crawl/links"),
+}
 CRAWL_LIMIT = 250  # Fini's own, where none is named
 WEB = "web"
 INGESTIBLE = (WEB, "googledrive", "notion", "zendesk", "confluence")
@@ -74,6 +74,16 @@ def check_resource(body: Mapping[str, str]) -> None:
             raise InvalidRequest(f"{name} holds half of a character, which UTF-8 cannot write")
 
 
+def method_and_path(route: str, about: str) -> tuple[str, str]:
+    """A route's method and path; `about` is the source's ID or the provider, for a route whose path names one."""
+    method, path = ROUTES[route]
+    return method, path.format(quote(about, safe=""))
+
+
+def _request(route: str, parse: Callable[[Json], T], *, about: str = "", **fields: Any) -> Request[T]:
+    return Request(route, *method_and_path(route, about), parse, **fields)
+
+
 def list_sources(*, limit: int, cursor: str = "", source: str = "") -> Request[ListPage]:
     """A page of the list, newest first; `cursor` is the last ID of the page before."""
     query = {"limit": str(limit)}
@@ -81,33 +91,23 @@ def list_sources(*, limit: int, cursor: str = "", source: str = "") -> Request[L
         query |= {"cursor": cursor, "direction": "next"}
     if source:
         query["source"] = source
-    return Request("list", "GET", ROOT, partial(ListPage.parse, limit=limit), query=query)
+    return _request("list", partial(ListPage.parse, limit=limit), query=query)
 
 
 def get_source(source_id: str) -> Request[Document]:
     _checked_ids([source_id])
-    return Request(
-        "get", "GET", f"{ROOT}/{quote(source_id, safe='')}", partial(Document.parse_that, source_id)
-    )
+    return _request("get", partial(Document.parse_that, source_id), about=source_id)
 
 
 def discover(provider: str) -> Request[Listing]:
     """What can be imported from a connected provider, as one tree."""
-    return Request(
-        "discover", "GET", f"{ROOT}/resources/{provider}", PROVIDERS[provider].listing, most=64 * MIB
-    )
-
-
-def register_path(provider: str) -> str:
-    """Where resources of a provider are registered; raises InvalidRequest for a source that has no such route."""
-    if provider not in PROVIDERS:
-        raise InvalidRequest(f"{provider!r} has no register route")
-    return f"{ROOT}/resources/{provider}"
+    return _request("discover", PROVIDERS[provider].listing, about=provider, most=64 * MIB)
 
 
 def register(provider: str, resources: Sequence[ResourceBody]) -> Request[IdLists]:
     """Create or update source records. An upsert by `externalId`; it starts no processing."""
-    path = register_path(provider)
+    if provider not in PROVIDERS:
+        raise InvalidRequest(f"{provider!r} has no register route")
     if not resources:
         raise InvalidRequest("nothing to register")
     for resource in resources:
@@ -116,8 +116,7 @@ def register(provider: str, resources: Sequence[ResourceBody]) -> Request[IdList
         raise InvalidRequest("one externalId stands twice in a batch")
     # A database may have kept the names in another order.
     body = {"resources": [{name: held[name] for name in WIRE_NAMES if name in held} for held in resources]}
-    parse = partial(IdLists.parse, asked=len(resources))
-    return Request("register", "POST", path, parse, body=body)
+    return _request("register", partial(IdLists.parse, asked=len(resources)), about=provider, body=body)
 
 
 def ingest(
@@ -144,32 +143,31 @@ def ingest(
         "documentIdsToRefresh": list(refresh),
     }
     body |= {name: value for name, value in (("english", english), ("baser", baser)) if value is not None}
-    return Request("ingest", "POST", ROOT, partial(IdLists.parse, asked=len(entries)), body=body)
+    return _request("ingest", partial(IdLists.parse, asked=len(entries)), body=body)
 
 
 def refresh(source_ids: Sequence[str]) -> Request[list[str]]:
     """Process sources of any provider again, by ID. Fini refuses raw files."""
     parse = partial(wire.parse_refreshed, asked=len(source_ids))
     body = {"documentIds": _checked_ids(source_ids)}
-    return Request("refresh", "POST", REFRESH, parse, body=body)
+    return _request("refresh", parse, body=body)
 
 
 def delete(source_ids: Sequence[str], *, with_articles: bool = False) -> Request[Deleted]:
     """Delete sources; the articles made of them only when `with_articles` is set."""
     body = {"documentIds": _checked_ids(source_ids), "deleteArticles": with_articles}
-    return Request("delete", "DELETE", ROOT, partial(Deleted.parse, asked=len(source_ids)), body=body)
+    return _request("delete", partial(Deleted.parse, asked=len(source_ids)), body=body)
 
 
 def crawl(urls: Sequence[str], *, limit: int = CRAWL_LIMIT) -> Request[list[str]]:
     """Collect the URLs below these, `limit` at most. Stores nothing."""
     body = {"links": _checked_urls(urls), "limit": limit}
-    parse = partial(wire.parse_crawled, limit=limit)
-    return Request("crawl", "POST", CRAWL, parse, body=body)
+    return _request("crawl", partial(wire.parse_crawled, limit=limit), body=body)
 
 
 def write_probe() -> Request[list[str]]:
     """A crawl without URLs. A key that may write gets 400, one that may not 403; nothing is stored."""
-    return Request("crawl", "POST", CRAWL, partial(wire.parse_crawled, limit=0), body={"links": []})
+    return _request("crawl", partial(wire.parse_crawled, limit=0), body={"links": []})
 
 
 def _checked_ids(entries: Sequence[str]) -> list[str]:

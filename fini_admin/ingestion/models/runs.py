@@ -26,6 +26,11 @@ class RunKind(models.TextChoices):
     CRAWL = "crawl"
     WEB = "web"
 
+    @property
+    def route(self) -> str:
+        """The route of its calls (fini/routes.py)."""
+        return {RunKind.SYNC: "list", RunKind.WEB: "ingest"}.get(self, self.value)
+
 
 class ItemOutcome(models.TextChoices):
     """The end of one ID in a run."""
@@ -204,7 +209,7 @@ class Step(models.Model):
     @property
     def route(self) -> str:
         """The route of its call, by which fini.retry tells whether it may be repeated (T3)."""
-        return {RunKind.SYNC: "list", RunKind.WEB: "ingest"}.get(RunKind(self.kind), self.kind)
+        return RunKind(self.kind).route
 
 
 class Item(models.Model):

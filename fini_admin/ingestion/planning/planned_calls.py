@@ -54,8 +54,8 @@ class CallPlan:
             calls = self._calls_for(kind, ids)
             if before < number <= before + calls:
                 at = (number - before - 1) * self.size
-                method, path = _route(kind, provider)
-                return PlannedCall(number, kind, provider, first + at, min(self.size, ids - at), method, path)
+                where = routes.method_and_path(RunKind(kind).route, provider)
+                return PlannedCall(number, kind, provider, first + at, min(self.size, ids - at), *where)
             first, before = first + ids, before + calls
         return None
 
@@ -75,15 +75,6 @@ class CallPlan:
         """The first calls, in the order in which they will go out."""
         found = (self.call(number) for number in range(1, min(most, self.number) + 1))
         return [call for call in found if call]
-
-
-def _route(kind: str, provider: str) -> tuple[str, str]:
-    """The method and the path of a call."""
-    if kind == RunKind.REGISTER:
-        return "POST", routes.register_path(provider)
-    if kind == RunKind.REFRESH:
-        return "POST", routes.REFRESH
-    return ("DELETE" if kind == RunKind.DELETE else "POST"), routes.ROOT
 
 
 def call_plan(preview: Preview) -> CallPlan:

@@ -261,5 +261,7 @@ class QueueEntry(models.Model):
         constraints = (models.UniqueConstraint(fields=["source"], condition=_OPEN, name="one_open_entry"),)
         indexes = (
             models.Index(fields=["workspace", "lane", "id"], name="entry_waiting", condition=_OPEN),
-            models.Index(fields=["workspace", "closed_how"], name="entry_closed", condition=_CLOSED),
+            models.Index(
+                fields=["workspace", "closed_how", "closed_at"], name="entry_closed", condition=_CLOSED
+            ),
         )

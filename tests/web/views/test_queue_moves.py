@@ -4,7 +4,9 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from fini_admin.ingestion import queue, queue_moves
 from fini_admin.ingestion.models import Lane, QueueEntry, Run, RunState
@@ -206,3 +208,14 @@ def test_a_removal_is_undone_from_its_message_less_what_came_back_meanwhile(
     for wrong in ("", "yesterday", "2026-13-01", "2026-01-01T00:00:00", "2020-01-01T00:00:00+00:00"):
         assert said(post(editor, "undo", [], at=wrong)) == "There is nothing to put back."
     assert len(waiting(acme)) == 2
+
+
+def test_undo_finds_what_one_removal_took_by_its_time(acme: Workspace) -> None:
+    with connection.cursor() as cursor, CaptureQueriesContext(connection) as asked:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET LOCAL enable_seqscan = off")
+        assert queue_moves.removed_at(acme, datetime.now(UTC)) == []
+        how = "EXPLAIN QUERY PLAN" if connection.vendor == "sqlite" else "EXPLAIN"
+        cursor.execute(f"{how} {asked[-1]['sql']}")
+        plan = " ".join(str(row[-1]) for row in cursor.fetchall())
+    assert re.search(r"entry_closed.*\bclosed_at ?=", plan), plan

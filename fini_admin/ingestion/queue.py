@@ -1,6 +1,6 @@
 """The queue: source IDs that await ingestion, one open entry each (P4), in two lanes. What is read of it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, TypedDict, Unpack
@@ -23,7 +23,7 @@ OUT = "out"
 LANES: dict[str, str] = {Lane.ADD: "Add", Lane.REFRESH: "Refresh", UNREAD: "Not read yet", OUT: "Taken out"}
 WAITING = tuple(name for name in LANES if name != OUT)
 # What is read of a queue entry to send it: a source's other columns are many.
-COLUMNS_TO_SEND = (
+_COLUMNS_TO_SEND = (
     "lane",
     "closed_at",
     "run_id",
@@ -173,20 +173,17 @@ def still_selectable(workspace: Workspace, lane: str, numbers: Iterable[int]) ->
     return list(found.filter(pk__in=numbers).values_list("pk", flat=True))
 
 
-def entries_to_send(found: QuerySet[QueueEntry]) -> list[QueueEntry]:
-    """Entries in the queue's order, with the columns that decide whether each may be sent."""
-    return list(
-        found.select_related("source")
-        .only("source_id", "run_id", "closed_at", "source__state", "source__provider", "source__original_url")
-        .order_by("pk")
-    )
+def entries_to_send(found: QuerySet[QueueEntry]) -> QuerySet[QueueEntry]:
+    """These entries with what decides whether each may be sent, and what would be sent of it."""
+    return found.select_related("source").only(*_COLUMNS_TO_SEND)
 
 
-def entries_in_queue_order(workspace: Workspace, numbers: Iterable[int]) -> list[QueueEntry]:
-    """A workspace's entries of these keys in the queue's order, whether or not they still wait."""
+def entries_in_given_order(workspace: Workspace, numbers: Iterable[int]) -> list[QueueEntry]:
+    """A workspace's entries of these keys in the order given, each once, whether or not they still wait."""
     found: list[QueueEntry] = []
-    for part in chunks(sorted(set(numbers)), CHUNK):
-        found += entries_to_send(QueueEntry.objects.filter(workspace=workspace, pk__in=part))
+    for part in chunks(dict.fromkeys(numbers), CHUNK):
+        entries = entries_to_send(QueueEntry.objects.filter(workspace=workspace)).in_bulk(part)
+        found += [entries[number] for number in part if number in entries]
     return found
 
 
@@ -211,15 +208,6 @@ COLUMNS_FOR_RUN = (
     "source__provider",
     "source__external_id",
 )
-
-
-def entries_in_given_order(workspace: Workspace, numbers: Sequence[int]) -> list[QueueEntry]:
-    """The entries of these keys in the order given, whether or not they still wait, with COLUMNS_TO_SEND."""
-    found: dict[int, QueueEntry] = {}
-    for batch in chunks(numbers, CHUNK):
-        entries = QueueEntry.objects.filter(workspace=workspace, pk__in=batch).select_related("source")
-        found |= {entry.pk: entry for entry in entries.only(*COLUMNS_TO_SEND)}
-    return [found[number] for number in dict.fromkeys(numbers) if number in found]
 
 
 def is_waiting(entry: QueueEntry | EntryForRun) -> bool:

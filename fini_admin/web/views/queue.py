@@ -121,13 +121,12 @@ def _send_all(request: WorkspaceRequest, form: QueueFilters) -> HttpResponse:
         raise CannotStart("Nothing is shown until the filters are right")
     upto = whole_number(request.POST.get("upto"))
     found = ingestion_queue.selectable(request.workspace, form.lane_shown, upto, **wanted)
-    return _preview_entries(request, ingestion_queue.entries_to_send(found))
+    return _preview_entries(request, list(ingestion_queue.entries_to_send(found).order_by("pk")))
 
 
 def _send_selected(request: WorkspaceRequest, form: QueueFilters) -> HttpResponse:
-    return _preview_entries(
-        request, ingestion_queue.entries_in_queue_order(request.workspace, previews.selected_numbers(request))
-    )
+    numbers = sorted(previews.selected_numbers(request))
+    return _preview_entries(request, ingestion_queue.entries_in_given_order(request.workspace, numbers))
 
 
 def _preview_entries(request: WorkspaceRequest, entries: list[QueueEntry]) -> HttpResponse:

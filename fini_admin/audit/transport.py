@@ -56,7 +56,10 @@ _threads = threading.local()
 
 @dataclass(frozen=True, slots=True)
 class Exchange(Generic[T]):
-    """One call with its result: `value` on success, `error` otherwise; `size` is the answer's, in bytes."""
+    """One call with its result: `value` on success, `error` otherwise; `size` is the answer's, in bytes.
+
+    `run` is the number of the run that it was made for.
+    """
 
     call: str
     value: T | None
@@ -64,6 +67,7 @@ class Exchange(Generic[T]):
     asked_at: datetime
     sent_at: datetime
     key_id: str
+    run: int | None
     size: int = 0
 
 
@@ -95,7 +99,8 @@ def exchange(
     sent_at, started = datetime.now(UTC), time.monotonic()
     answer, error = _attempt(request, call, context, started - claimed)
     seconds = time.monotonic() - started
-    done = _with_answer_read(request, answer, Exchange(call, None, error, asked_at, sent_at, context.key_id))
+    exchanged: Exchange[T] = Exchange(call, None, error, asked_at, sent_at, context.key_id, context.run)
+    done = _with_answer_read(request, answer, exchanged)
     kept = bodies.kept_answer(answer) if answer else ""
     with transaction.atomic(durable=True):
         settle(done)

@@ -13,8 +13,8 @@ from django.utils import timezone
 from fini_admin.audit.matching import KINDS, TrailFilter
 from fini_admin.audit.newest import MOST_COUNTED, CallFacts, ErrorGroup, NewestCalls, error_groups
 from fini_admin.audit.usage import share_in_words
-from fini_admin.lib.percentiles import percentile
 from fini_admin.web.charts import Column, ColumnChart, LineChart, Moment, column_chart, line_chart
+from fini_admin.web.wording.times import median_and_p95, percentiles_in_words
 
 MOST_BARS, MOST_FACETS, MOST_GROUPS = 60, 4, 20
 WIDTHS = tuple(
@@ -80,13 +80,14 @@ def summary_of(links: SearchLinks, wanted: TrailFilter, found: NewestCalls) -> C
     errors = sum(call.error is not None for call in calls)
     times = _durations(calls)
     groups = error_groups(found)
+    middle, slow = map(_milliseconds, median_and_p95(times))
     width, pieces = _pieces(wanted, calls, cut=found.cut)
     return CallSummary(
         number=intcomma(len(calls)),
         cut=_cut(found),
         share=share_in_words(errors, len(calls)) if errors else "",
-        middle=_milliseconds(percentile(times, 0.5)),
-        slow=_milliseconds(percentile(times, 0.95)),
+        middle=middle,
+        slow=slow,
         width=_width_in_words(width),
         rate=_rate(pieces, width),
         facets=list(_facets(links, calls)),
@@ -187,14 +188,9 @@ def _took_chart(links: SearchLinks, pieces: dict[datetime, list[CallFacts]], wid
     moments = []
     for start, calls in pieces.items():
         times = _durations(calls)
-        both = percentile(times, 0.5), percentile(times, 0.95)
-        said = (
-            f"half within {_milliseconds(both[0])}, 95 of 100 within {_milliseconds(both[1])}"
-            if times
-            else ""
-        )
+        said = percentiles_in_words(times, _milliseconds)
         url = f"?{links.within(start, start + width)}" if times else ""
-        moments.append(Moment(_moment(start, width), both, said, url))
+        moments.append(Moment(_moment(start, width), median_and_p95(times), said, url))
     return line_chart(moments, first=moments[0].label, last=moments[-1].label)
 
 

@@ -1,8 +1,11 @@
 """Times and durations as people read them."""
 
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from django.utils import timezone
+
+from fini_admin.lib.percentiles import percentile
 
 SECOND, MINUTE, HOUR, DAY = (
     timedelta(seconds=1),
@@ -59,6 +62,17 @@ def duration(took: timedelta) -> str:
             return f"{took // step} {name}"
     days = took // DAY
     return f"{days} day{'' if days == 1 else 's'}"
+
+
+def median_and_p95(values: Sequence[float]) -> tuple[float | None, float | None]:
+    """The value that half of these do not exceed, and the one that 95 of 100 do not; None of nothing."""
+    return percentile(values, 0.5), percentile(values, 0.95)
+
+
+def percentiles_in_words(values: Sequence[float], in_words: Callable[[float | None], str]) -> str:
+    """Within what half of these are, and 95 of 100; empty of nothing."""
+    median, p95 = median_and_p95(values)
+    return f"half within {in_words(median)}, 95 of 100 within {in_words(p95)}" if values else ""
 
 
 def took(passed: timedelta) -> str:

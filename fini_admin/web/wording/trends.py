@@ -10,14 +10,13 @@ from django.contrib.humanize.templatetags.humanize import intcomma
 from django.utils import timezone
 
 from fini_admin.lib.paging import COUNTED, counted_text
-from fini_admin.lib.percentiles import percentile
 from fini_admin.sources.trends import (
     TimeToUsable,
     became_usable,
     times_to_usable,
 )
 from fini_admin.web.charts import Column, ColumnChart, LineChart, Moment, column_chart, line_chart
-from fini_admin.web.wording.times import SECOND, duration, in_address
+from fini_admin.web.wording.times import SECOND, duration, in_address, median_and_p95, percentiles_in_words
 from fini_admin.workspaces.models import Workspace
 
 HOURS, DAYS = 24, 30
@@ -84,8 +83,7 @@ def trends_of(workspace: Workspace, name: str) -> Trends:
         f"?state=usable&since={quote(in_address(since), safe=':')}",
         _usable_chart(period, moments[:COUNTED]),
         _took_chart(period, took),
-        _percentile_in_words(seconds, 0.5),
-        _percentile_in_words(seconds, 0.95),
+        *map(_in_words, median_and_p95(seconds)),
     )
 
 
@@ -105,21 +103,11 @@ def _took_chart(period: Period, took: Sequence[TimeToUsable]) -> LineChart:
     for one in took:
         pieces[period.place(one.at)].append(one.seconds)
     moments = [
-        Moment(period.label(start), (percentile(piece, 0.5), percentile(piece, 0.95)), _said(piece))
+        Moment(period.label(start), median_and_p95(piece), percentiles_in_words(piece, _in_words))
         for start, piece in zip(period.starts, pieces, strict=True)
     ]
     return line_chart(moments, first=moments[0].label, last="now" if period.name == "day" else "today")
 
 
-def _said(seconds: Sequence[float]) -> str:
-    if not seconds:
-        return ""
-    return (
-        f"half within {_percentile_in_words(seconds, 0.5)}, 95 of 100 within"
-        f" {_percentile_in_words(seconds, 0.95)}"
-    )
-
-
-def _percentile_in_words(seconds: Sequence[float], share: float) -> str:
-    value = percentile(seconds, share)
-    return "" if value is None else duration(max(timedelta(seconds=value), SECOND))
+def _in_words(seconds: float | None) -> str:
+    return "" if seconds is None else duration(max(timedelta(seconds=seconds), SECOND))

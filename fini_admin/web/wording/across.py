@@ -13,15 +13,8 @@ from fini_admin.sources.counts import Counted
 from fini_admin.sources.models import Count
 from fini_admin.sources.states import State
 from fini_admin.web.charts import Part, PartsBar, parts_bar
-from fini_admin.web.wording.home import IN_BAR
+from fini_admin.web.wording.home import IN_BAR, NEEDS
 from fini_admin.workspaces.models import ApiKey, KeyState, Workspace
-
-NEEDS = {
-    State.FAILED: "failed",
-    State.EMPTY: "with nothing usable",
-    State.STUCK: "without an end",
-    State.UNKNOWN: "without an answer",
-}
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,13 @@ IN_BAR = (
     State.FAILED,
     State.GONE,
 )
+# What sources in these states are, behind their number.
+NEEDS: dict[str, str] = {
+    State.FAILED: "failed",
+    State.EMPTY: "completed with nothing usable",
+    State.STUCK: "without an end after 24 hours",
+    State.UNKNOWN: "sent without an answer",
+}
 NAMED = 2  # reasons of what failed
 SHORT = 60
 
@@ -181,24 +188,21 @@ def _schedule_items(schedules: Iterable[ScheduleStatus]) -> list[AttentionItem]:
 
 def _source_items(totals: SourceTotals) -> list[AttentionItem]:
     """Sources that failed, are empty, stuck or unknown."""
-    words = {
-        State.FAILED: ("failed", _reasons(totals.failures)),
-        State.EMPTY: ("completed with nothing usable", ""),
-        State.STUCK: ("have no end after 24 hours", ""),
-        State.UNKNOWN: ("were sent and got no answer", "Their records are being read."),
+    why: dict[str, str] = {
+        State.FAILED: _reasons(totals.failures),
+        State.UNKNOWN: "Their records are being read.",
     }
-    found = [(state, totals.by_state.get(state, 0), *told) for state, told in words.items()]
     return [
         AttentionItem(
             f"{number:,} {text}",
             "sources",
             f"?state={state}",
-            why=why,
+            why=why.get(state, ""),
             retry=number if state in RETRIED else 0,
             pressing=state == State.FAILED,
         )
-        for state, number, text, why in found
-        if number
+        for state, text in NEEDS.items()
+        if (number := totals.by_state.get(state, 0))
     ]
 
 

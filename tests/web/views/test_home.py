@@ -140,7 +140,7 @@ def test_no_more_than_three_needs_stand_open(
     assert [need.pressing for need, _ in told["needs"]] == [True] * 3
     assert {need.text.split(" ", 1)[1] for need, _ in told["further"]} == {
         "completed with nothing usable",
-        "have no end after 24 hours",
+        "without an end after 24 hours",
     }
     failed = next(need for need, _ in told["needs"] if "failed" in need.text)
     assert failed.text == "1 failed"

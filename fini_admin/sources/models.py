@@ -14,54 +14,51 @@ from fini_admin.workspaces.models import Workspace
 if TYPE_CHECKING:  # the types say what a column holds, Django's classes take no such words
     TextField = models.TextField[str, str]
     CharField = models.CharField[str, str]
+    Field = models.Field[str, str]
 else:
-    TextField, CharField = models.TextField, models.CharField
+    TextField, CharField, Field = models.TextField, models.CharField, models.Field
 
 
 # What sources are sorted by: a title may be longer than an index takes.
 TITLE_KEY = models.Func(models.F("title"), template="LOWER(SUBSTR(%(expressions)s, 1, 100))")
 
 
-class IdKey(TextField):
-    """The comparison key of a row's external ID, set whenever the row is stored."""
+class Derived(Field):
+    """A column that follows from the others, set whenever the row is stored."""
+
+    def value_for(self, row: Any) -> str:
+        raise NotImplementedError
 
     def pre_save(self, model_instance: models.Model, add: bool) -> str:  # noqa: FBT001 - Django's signature
-        row: Any = model_instance
-        row.id_key = comparison_key(row.provider, row.external_id)
-        return str(row.id_key)
+        value = self.value_for(model_instance)
+        setattr(model_instance, self.attname, value)
+        return value
 
     def deconstruct(self) -> Any:
         """As a plain field, so that migrations need no code of ours."""
         name, _, args, options = super().deconstruct()
-        return name, "django.db.models.TextField", args, options
+        return name, f"django.db.models.{self.get_internal_type()}", args, options
 
 
-class AddressKey(CharField):
-    """The comparison key of a row's address, set whenever the row is stored."""
+class IdKey(Derived, TextField):
+    """The comparison key of a row's external ID."""
 
-    def pre_save(self, model_instance: models.Model, add: bool) -> str:  # noqa: FBT001 - Django's signature
-        row: Any = model_instance
-        row.address_key = address_key(row.original_url)
-        return str(row.address_key)
-
-    def deconstruct(self) -> Any:
-        """As a plain field, so that migrations need no code of ours."""
-        name, _, args, options = super().deconstruct()
-        return name, "django.db.models.CharField", args, options
+    def value_for(self, row: Any) -> str:
+        return comparison_key(row.provider, row.external_id)
 
 
-class SearchText(TextField):
-    """What a row is found by, set whenever the row is stored."""
+class AddressKey(Derived, CharField):
+    """The comparison key of a row's address."""
 
-    def pre_save(self, model_instance: models.Model, add: bool) -> str:  # noqa: FBT001 - Django's signature
-        row: Any = model_instance
-        row.search_text = row.found_by()
-        return str(row.search_text)
+    def value_for(self, row: Any) -> str:
+        return address_key(row.original_url)
 
-    def deconstruct(self) -> Any:
-        """As a plain field, so that migrations need no code of ours."""
-        name, _, args, options = super().deconstruct()
-        return name, "django.db.models.TextField", args, options
+
+class SearchText(Derived, TextField):
+    """What a row is found by."""
+
+    def value_for(self, row: Any) -> str:
+        return str(row.found_by())
 
 
 class DiscoveredResource(models.Model):

@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from math import ceil
 
 from django.utils import timezone
-
-from fini_admin.lib.percentiles import percentile
 
 SECOND, MINUTE, HOUR, DAY = (
     timedelta(seconds=1),
@@ -66,7 +65,13 @@ def duration(took: timedelta) -> str:
 
 def median_and_p95(values: Sequence[float]) -> tuple[float | None, float | None]:
     """The value that half of these do not exceed, and the one that 95 of 100 do not; None of nothing."""
-    return percentile(values, 0.5), percentile(values, 0.95)
+    return _percentile(values, 0.5), _percentile(values, 0.95)
+
+
+def _percentile(values: Sequence[float], share: float) -> float | None:
+    """The smallest value that this share of the values does not exceed; None of nothing."""
+    ordered = sorted(values)
+    return ordered[max(ceil(share * len(ordered)), 1) - 1] if ordered else None
 
 
 def percentiles_in_words(values: Sequence[float], in_words: Callable[[float | None], str]) -> str:

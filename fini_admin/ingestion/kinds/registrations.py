@@ -1,7 +1,7 @@
 """Registrations: resources become source records in Fini, ingested by the same run if that was asked for."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any, Unpack
 
@@ -9,11 +9,11 @@ from fini_admin.audit.names import By
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.fini.routes import Resource, ResourceBody
 from fini_admin.ingestion.models import Item, Preview, RowGroupName, Run, RunKind, Stage
-from fini_admin.ingestion.planning.comparison import compare, completed
-from fini_admin.ingestion.planning.missing_titles import fill_titles, keep_known_titles
+from fini_admin.ingestion.planning.comparison import Comparison, compare, completed
 from fini_admin.ingestion.planning.preview_rows import line_rows, register_rows, sent_unless_told
 from fini_admin.ingestion.planning.preview_store import store_preview
 from fini_admin.ingestion.runs.starting import CannotStart, RunOptions, SizedIterable, start_run
+from fini_admin.sources.selection import UNTITLED
 from fini_admin.workspaces.models import Workspace
 
 
@@ -51,9 +51,9 @@ def freeze_register(
     if not resources:
         raise CannotStart("There is no resource to register")
     said = notes or RegisterNotes()
-    resources, untitled = fill_titles(completed(workspace, provider, resources, mime_type))
+    resources, untitled = _fill_titles(completed(workspace, provider, resources, mime_type))
     found = compare(workspace, provider, resources, places)
-    keep_known_titles(resources, untitled, found)
+    _keep_known_titles(resources, untitled, found)
     summary = {
         "providers": [(provider, sent_unless_told(resources, found))],
         "unit": said.unit,
@@ -69,6 +69,25 @@ def freeze_register(
     preview = Preview(workspace=workspace, kind=RunKind.REGISTER, summary=summary)
     preview.provider, preview.then_ingest = provider, then_ingest
     return store_preview(preview, rows)
+
+
+def _fill_titles(resources: Sequence[Resource]) -> tuple[list[Resource], set[int]]:
+    """The resources with UNTITLED where discovery listed no title, and the positions at which it was filled in.
+
+    Fini needs one, so the preview has a field for it beside each of these rows.
+    """
+    untitled = {position for position, resource in enumerate(resources) if not resource.title}
+    return [
+        resource if resource.title else replace(resource, title=UNTITLED) for resource in resources
+    ], untitled
+
+
+def _keep_known_titles(resources: list[Resource], untitled: Iterable[int], found: Comparison) -> None:
+    """Give an untitled resource, in place, the title that its source has in Fini, so that it is no change."""
+    for position in untitled:
+        known = found.changes.get(position, {}).pop("title", "")
+        if known:
+            resources[position] = replace(resources[position], title=known)
 
 
 def start_register(

@@ -7,13 +7,14 @@ from typing import Any
 from fini_admin.fini.external_ids import strip_unseen
 from fini_admin.fini.routes import ResourceBody
 from fini_admin.ingestion.models import Preview, PreviewRow, RowGroupName
-from fini_admin.ingestion.planning.missing_titles import title_fault, title_field, titled_position
+from fini_admin.ingestion.resource_rules import typed_fault
 from fini_admin.lib.paging import CHUNK, chunks, parts, whole_number, whole_numbers
 
 # Groups whose rows can be left out, and groups that are left out until a tick lets their rows in.
 PICKED = (RowGroupName.UPDATE,)
 LET_IN = (RowGroupName.SAME, RowGroupName.TWIN)
 _SENT = (*PICKED, RowGroupName.NEW)
+_TITLE = "title-"  # then the position: the field for a title that discovery did not list
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +66,25 @@ def read_answer(
         let_in=frozenset(_numbers(fields, "let")),
         whole=frozenset(whole),
     )
-    written = [at for name in fields if (at := whole_number(titled_position(name))) is not None]
+    numbers = (name.removeprefix(_TITLE) for name in fields if name.startswith(_TITLE))
+    written = [at for number in numbers if (at := whole_number(number)) is not None]
     titles, faults = {}, {}
     for row in _rows_at(preview, written):
         if row.position is None or not (row.content or {}).get("untitled"):
             continue
-        name = title_field(row.position)
+        name = f"{_TITLE}{row.position}"
         if name not in fields:  # its number was written another way, which no page does
             continue
         title = titles[row.position] = strip_unseen(fields[name][-1])
-        if answer.sends(row.group, row.position) and (said := about_key(name) or title_fault(title)):
+        if answer.sends(row.group, row.position) and (said := about_key(name) or _title_fault(title)):
             faults[row.position] = said
     return replace(answer, titles=titles, faults=faults)
+
+
+def _title_fault(title: str) -> str:
+    """What is wrong with a title that was written, as a sentence; empty when nothing is."""
+    what = typed_fault("title", title)
+    return f"Title {what}." if what else ""
 
 
 def _numbers(fields: Mapping[str, Sequence[str]], name: str) -> set[int]:

@@ -24,10 +24,10 @@ from fini_admin.ingestion import budget
 from fini_admin.ingestion.eligibility import TAKEN, why_not, why_not_refreshed, why_not_sent
 from fini_admin.ingestion.engine import credentials, read_back, settle, sync, web
 from fini_admin.ingestion.engine.credentials import context_for
-from fini_admin.ingestion.models import Item, ItemOutcome, Lane, QueueEntry, RunKind, Step, StepState
+from fini_admin.ingestion.models import Item, ItemOutcome, QueueEntry, RunKind, Step, StepState
 from fini_admin.ingestion.runs.items import finish_and_release, holders
 from fini_admin.ingestion.runs.steering import end_finished_runs, may_send
-from fini_admin.ingestion.runs.steps import CARRIED, close_step, send_again
+from fini_admin.ingestion.runs.steps import CARRIED, close_step, name_in, request_of_items, send_again
 from fini_admin.lib import lease
 from fini_admin.lib.prepared import prepared
 from fini_admin.sources import mirror
@@ -103,22 +103,7 @@ _SENT = prepared(
 
 def request_of(step: Step, items: list[Item]) -> Request[Any]:
     """The request that a step carries. Raises InvalidRequest for what Fini would refuse (T4, T8)."""
-    if step.kind in WITHOUT_ITEMS:
-        return _request_without_items(step)
-    if step.kind == RunKind.REGISTER:
-        return routes.register(step.provider, [item.resource for item in items if item.resource])
-    if step.kind == RunKind.REFRESH:
-        return routes.refresh([_fini_id(item) for item in items])
-    if step.kind == RunKind.DELETE:
-        return routes.delete([_fini_id(item) for item in items], with_articles=step.run.with_articles)
-    addresses = [item.external_id for item in items if step.kind == RunKind.WEB]
-    return routes.ingest(
-        step.provider,
-        add=addresses or [_wire_id(item) for item in items if item.lane == Lane.ADD],
-        refresh=[_wire_id(item) for item in items if item.lane == Lane.REFRESH],
-        english=step.run.english,
-        baser=step.run.baser,
-    )
+    return _request_without_items(step) if step.kind in WITHOUT_ITEMS else request_of_items(step, items)
 
 
 def _request_without_items(step: Step) -> Request[Any]:
@@ -129,19 +114,6 @@ def _request_without_items(step: Step) -> Request[Any]:
         wish = step.run.crawl or {}
         return routes.crawl(wish["links"], limit=wish["limit"])
     return routes.discover(step.provider)
-
-
-def _wire_id(item: Item) -> str:
-    if item.source is None:
-        raise InvalidRequest("the item has no source")
-    return item.source.wire_id
-
-
-def _fini_id(item: Item) -> str:
-    """The ID by which an item's source is refreshed or deleted, a web page too."""
-    if item.source is None:
-        raise InvalidRequest("the item has no source")
-    return item.source.fini_id
 
 
 def _without_ineligible(step: Step, items: list[Item], owner: str) -> list[Item]:
@@ -213,18 +185,16 @@ def _offending(step: Step, items: list[Item]) -> Iterator[tuple[Item, str]]:
     """The items that cannot be sent alone, and each that repeats an earlier one's name, with what is wrong."""
     names: set[str] = set()
     for item in items:
-        name = item.external_id if step.kind in (RunKind.REGISTER, RunKind.WEB) else _name_in(step, item)
+        name = item.external_id if step.kind in (RunKind.REGISTER, RunKind.WEB) else _name_of(step, item)
         problem = _problem_of(step, item) or (TWIN if name in names else "")
         if problem:
             yield item, problem
         names.add(name)
 
 
-def _name_in(step: Step, item: Item) -> str:
+def _name_of(step: Step, item: Item) -> str:
     """The ID or address by which the step's call names an item's source; empty where it has none."""
-    if item.source is None:
-        return ""
-    return item.source.wire_id if step.kind == RunKind.INGEST else item.source.fini_id
+    return name_in(step, item) if item.source else ""
 
 
 def _problem_of(step: Step, item: Item) -> str:

@@ -1,18 +1,19 @@
 """The calls that a preview's run will make, with their exact requests."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from django.db.models import QuerySet
 
 from fini_admin.fini import routes
 from fini_admin.fini.client import Request
 from fini_admin.ingestion.budget import budget_as_read
 from fini_admin.ingestion.eligibility import unaddressed
-from fini_admin.ingestion.models import Lane, Preview, QueueEntry, RunKind
+from fini_admin.ingestion.models import Item, Lane, Preview, PreviewRow, Run, RunKind, Step
 from fini_admin.ingestion.planning.chosen import is_chosen
 from fini_admin.ingestion.planning.plans import CALLS
 from fini_admin.ingestion.queue import entries_in_given_order
-from fini_admin.ingestion.runs.steps import batch_size_by
+from fini_admin.ingestion.runs.steps import batch_size_by, request_of_items
 from fini_admin.sources.models import Source
 from fini_admin.workspaces.preferences import preferences, preferences_as_read
 
@@ -90,51 +91,26 @@ def request_of(preview: Preview, call: PlannedCall) -> Request[Any] | None:
     yet stands in *add*.
     """
     rows = preview.rows.filter(place__gte=call.first, place__lt=call.first + call.ids).order_by("place")
-    if call.kind == RunKind.REGISTER:
+    held, with_articles = preferences(preview.workspace), preview.summary.get("with_articles", False)
+    run = Run(english=held.english, baser=held.baser, with_articles=with_articles)
+    items = _items_of(preview, call, rows)
+    return request_of_items(Step(run=run, kind=call.kind, provider=call.provider), items) if items else None
+
+
+def _items_of(preview: Preview, call: PlannedCall, rows: QuerySet[PreviewRow]) -> list[Item]:
+    """The items, not stored, that the run will make of a call's rows, as far as its request depends on them."""
+    if call.kind in (RunKind.REGISTER, RunKind.WEB):
         resources = [content["resource"] for content in rows.values_list("content", flat=True) if content]
-        return routes.register(call.provider, resources)
-    if call.kind == RunKind.WEB:
-        contents = rows.values_list("content", flat=True)
-        addresses = [content["resource"]["originalUrl"] for content in contents if content]
-        return _ingest(preview, call, addresses)
+        return [Item(resource=resource, external_id=resource["originalUrl"]) for resource in resources]
     if is_chosen(preview):
-        return _request_of_sources(
-            preview, call, [key for key in rows.values_list("source", flat=True) if key]
-        )
+        keys = [key for key in rows.values_list("source", flat=True) if key]
+        found = Source.objects.in_bulk(keys)
+        # Which may not go any more, the run finds out.
+        return [Item(source=found[key], lane=Lane.ADD) for key in keys if key in found]
     numbers = [number for number in rows.values_list("entry", flat=True) if number]
-    entries = _fit(entries_in_given_order(preview.workspace, numbers), call.provider)
-    again = [wire for wire, lane in entries if lane == Lane.REFRESH]
-    first = [wire for wire, lane in entries if lane != Lane.REFRESH]
-    return _ingest(preview, call, first, again) if entries else None
-
-
-def _request_of_sources(preview: Preview, call: PlannedCall, keys: Sequence[int]) -> Request[Any] | None:
-    """A planned call's request over sources that were chosen; which may not go any more, the run finds out."""
-    found = {source.pk: source for source in Source.objects.filter(pk__in=keys)}
-    sources = [found[key] for key in keys if key in found]
-    names = [source.fini_id for source in sources]
-    if not sources:
-        return None
-    if call.kind == RunKind.REFRESH:
-        return routes.refresh(names)
-    if call.kind == RunKind.DELETE:
-        return routes.delete(names, with_articles=preview.summary.get("with_articles", False))
-    return _ingest(preview, call, [source.wire_id for source in sources])
-
-
-def _ingest(
-    preview: Preview, call: PlannedCall, add: Sequence[str], refresh: Sequence[str] = ()
-) -> Request[Any]:
-    """The ingest of these, with the workspace's own options."""
-    held = preferences(preview.workspace)
-    return routes.ingest(call.provider, add=add, refresh=refresh, english=held.english, baser=held.baser)
-
-
-def _fit(entries: Sequence[QueueEntry], provider: str) -> list[tuple[str, str]]:
-    """What names each source of this provider to Fini, with its lane, less what cannot be sent with the others."""
     addresses: set[str] = set()
     return [
-        (entry.source.wire_id, entry.lane)
-        for entry in entries
-        if entry.source.provider == provider and not unaddressed(entry.source, addresses)
+        Item(source=entry.source, lane=entry.lane or Lane.ADD)
+        for entry in entries_in_given_order(preview.workspace, numbers)
+        if entry.source.provider == call.provider and not unaddressed(entry.source, addresses)
     ]

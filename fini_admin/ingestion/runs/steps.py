@@ -3,11 +3,15 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import chain
+from typing import Any
 
 from django.db.models import Max
 
+from fini_admin.fini import routes
+from fini_admin.fini.client import Request
+from fini_admin.fini.routes import InvalidRequest
 from fini_admin.ingestion.eligibility import NO_ROUTE
-from fini_admin.ingestion.models import Budget, Item, ItemOutcome, Run, RunKind, Stage, Step, StepState
+from fini_admin.ingestion.models import Budget, Item, ItemOutcome, Lane, Run, RunKind, Stage, Step, StepState
 from fini_admin.ingestion.runs.items import finish_and_release
 from fini_admin.lib import lease
 from fini_admin.lib.paging import CHUNK, chunks
@@ -95,6 +99,33 @@ class ItemWriter:
 def _alike(item: Item) -> tuple[str, str]:
     """What the items of a step have in common: one kind of call, and one provider (T8)."""
     return item.stage, item.provider
+
+
+def request_of_items(step: Step, items: Sequence[Item]) -> Request[Any]:
+    """The request by which a step carries these items. Raises InvalidRequest for what Fini would refuse (T4, T8)."""
+    if step.kind == RunKind.REGISTER:
+        return routes.register(step.provider, [item.resource for item in items if item.resource])
+    names = [(name_in(step, item), item.lane) for item in items]
+    if step.kind == RunKind.REFRESH:
+        return routes.refresh([name for name, _ in names])
+    if step.kind == RunKind.DELETE:
+        return routes.delete([name for name, _ in names], with_articles=step.run.with_articles)
+    return routes.ingest(
+        step.provider,
+        add=[name for name, lane in names if step.kind == RunKind.WEB or lane == Lane.ADD],
+        refresh=[name for name, lane in names if lane == Lane.REFRESH],
+        english=step.run.english,
+        baser=step.run.baser,
+    )
+
+
+def name_in(step: Step, item: Item) -> str:
+    """The ID or address by which a step's call names an item; raises InvalidRequest if it lacks its source (T8)."""
+    if step.kind == RunKind.WEB:
+        return item.external_id
+    if item.source is None:
+        raise InvalidRequest("the item has no source")
+    return item.source.wire_id if step.kind == RunKind.INGEST else item.source.fini_id
 
 
 def add_step(

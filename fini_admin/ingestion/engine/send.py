@@ -111,8 +111,8 @@ def _request_without_items(step: Step) -> Request[Any]:
     if step.kind == RunKind.SYNC:
         return sync.request_of(step) if sync.is_sync(step) else read_back.request_of(step)
     if step.kind == RunKind.CRAWL:
-        wish = step.run.crawl or {}
-        return routes.crawl(wish["links"], limit=wish["limit"])
+        options = step.run.crawl or {}
+        return routes.crawl(options["links"], limit=options["limit"])
     return routes.discover(step.provider)
 
 

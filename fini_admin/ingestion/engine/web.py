@@ -70,7 +70,7 @@ def _keys(items: Sequence[Item]) -> list[str]:
 
 def crawl_accepted(step: Step, found: Sequence[str]) -> None:
     """Each address that a crawl found, once, is an ID of the run: done, left out with the reason, or to be sent."""
-    run, wish = step.run, step.run.crawl or {}
+    run, options = step.run, step.run.crawl or {}
     addresses = list(dict.fromkeys(shortened(address, ADDRESS) for address in found))
     said = _why_not_kept(run, addresses)
     kept = Item(stage=Stage.WEB) if run.then_ingest else Item(stage=Stage.ENDED, outcome=ItemOutcome.DONE)
@@ -94,7 +94,7 @@ def crawl_accepted(step: Step, found: Sequence[str]) -> None:
         total=len(addresses),
         skipped=left,
         done=0 if run.then_ingest else len(addresses) - left,
-        crawl=wish | {"returned": len(found)},
+        crawl=options | {"returned": len(found)},
     )
     close_step(step)
     add_due_steps(run)
@@ -102,10 +102,10 @@ def crawl_accepted(step: Step, found: Sequence[str]) -> None:
 
 def _why_not_kept(run: Run, addresses: Sequence[str]) -> dict[str, str]:
     """By address, why a crawl leaves it out; where it is ingested at once, also what is in Fini, and twins."""
-    wish = run.crawl or {}
+    options = run.crawl or {}
     said = {
         address: address_fault(address)
-        or why_left_out(address, wish.get("include", ()), wish.get("exclude", ()))
+        or why_left_out(address, options.get("include", ()), options.get("exclude", ()))
         for address in addresses
     }
     if run.then_ingest:

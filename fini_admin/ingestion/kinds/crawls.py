@@ -18,7 +18,7 @@ MOST_FOUND = 5_000
 MOST_SEEDS = 50
 
 
-class CrawlWish(TypedDict, total=False):
+class CrawlOptions(TypedDict, total=False):
     """What a crawl was asked for; `returned` is how many addresses Fini answered, duplicates included."""
 
     links: list[str]
@@ -55,16 +55,16 @@ def start_crawl(
             raise CannotStart(f"{without_keys(seed)[:80]!r} {said}")
     if said := patterns_fault(include) or patterns_fault(exclude):
         raise CannotStart(said)
-    wish = CrawlWish(links=seeds, limit=limit, include=list(include), exclude=list(exclude))
+    options = CrawlOptions(links=seeds, limit=limit, include=list(include), exclude=list(exclude))
     return start_run(
-        workspace, RunKind.CRAWL, by=by, provider=WEB, then_ingest=then_ingest, crawl=wish, **extra
+        workspace, RunKind.CRAWL, by=by, provider=WEB, then_ingest=then_ingest, crawl=options, **extra
     )
 
 
 def truncated(run: Run) -> bool:
     """Whether a crawl may have found more than Fini returned: it says nothing of that itself."""
-    wish = run.crawl or {}
-    return bool(wish) and wish.get("returned", 0) >= wish["limit"]
+    options = run.crawl or {}
+    return bool(options) and options.get("returned", 0) >= options["limit"]
 
 
 def crawls(workspace: Workspace) -> QuerySet[Run]:

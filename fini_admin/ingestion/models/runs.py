@@ -101,7 +101,7 @@ class Run(models.Model):
     discovery could not list (kinds/discovery_remarks.py). `retry_of` is the run of which this one tries IDs again;
     `with_articles`: a delete takes what is linked with the sources as well. `steered_by` is who paused or stopped it,
     `steered_at` when it was paused, resumed or stopped last. `crawl` is what a crawl was asked for, and how many
-    addresses came (kinds.crawls.CrawlWish).
+    addresses came (kinds.crawls.CrawlOptions).
     """
 
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)

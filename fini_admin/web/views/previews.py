@@ -233,7 +233,7 @@ def _preview_page(
     context |= _effort_context(request, found, plan, total)
     if is_chosen(found) or found.kind == RunKind.INGEST:
         context["chosen"] = chosen_rows(found, whole_number(request.GET.get("from")) or 0)
-        context["doings"] = _counts_by_way(found) if is_chosen(found) else []
+        context["chosen_by_action"] = _counts_by_way(found) if is_chosen(found) else []
     elif found.kind in WITH_GROUPS:
         context |= _group_context(found, request.GET, answer)
     status = 422 if form.is_bound else 200

@@ -57,7 +57,7 @@ def _answer(request: WorkspaceRequest) -> HttpResponseBase:
     if request.method != "POST":
         return _register_page(request, _form(request, posted=False), ImportForm())
     do, _, name = (request.POST.get("do") or request.GET.get("do", "")).partition("-")
-    deeds: dict[str, Callable[[WorkspaceRequest, str], HttpResponseBase]] = {
+    actions: dict[str, Callable[[WorkspaceRequest, str], HttpResponseBase]] = {
         "check": _check_field,
         "add": _change_rows,
         "remove": _change_rows,
@@ -65,12 +65,12 @@ def _answer(request: WorkspaceRequest) -> HttpResponseBase:
         "register": _preview_rows,
         "ingest": _preview_rows,
     }
-    deed = deeds.get(do)
-    if deed is None:
+    action = actions.get(do)
+    if action is None:
         return HttpResponseBadRequest(
             "The register page does not know this action.", content_type="text/plain"
         )
-    return deed(request, name)
+    return action(request, name)
 
 
 def _form(request: WorkspaceRequest, *, posted: bool = True) -> RegisterForm:

@@ -43,7 +43,7 @@ PARTS = ("list", "counts")
 
 # The actions by the value of their button: the permission each needs, and its preview.
 Freeze = Callable[..., Preview]
-DEEDS: dict[str, tuple[set[Permission], Freeze]] = {
+ACTIONS: dict[str, tuple[set[Permission], Freeze]] = {
     "refresh": ({Permission.SOURCES_REFRESH}, refreshes.freeze),
     "retry": ({Permission.SOURCES_INGEST, Permission.SOURCES_REFRESH}, retries.freeze_sources),
     "delete": ({Permission.SOURCES_DELETE}, deletions.freeze),
@@ -68,7 +68,7 @@ def index(request: WorkspaceRequest) -> HttpResponseBase:
         return _download(request, found, asked["export"])
     if request.htmx and asked.get("part") == "ids":
         return _keys_to_select(found, whole_number(asked.get("upto")))
-    may = {deed for deed, (needed, _) in DEEDS.items() if needed <= request.permissions}
+    may = {action for action, (needed, _) in ACTIONS.items() if needed <= request.permissions}
     context: dict[str, object] = {"form": form, "may": may, "discover": url_if_allowed(request, "discover")}
     numbers: dict[str, str] = {}
     if "counts" in shown:
@@ -126,9 +126,9 @@ def _keys_to_select(found: QuerySet[Source], upto: int | None) -> HttpResponse:
 def _act(request: WorkspaceRequest, found: QuerySet[Source]) -> HttpResponse:
     """Preview an action on the selected sources, or on all that match."""
     name = request.POST.get("do", "")
-    if name.removesuffix(ALL) not in DEEDS:
+    if name.removesuffix(ALL) not in ACTIONS:
         return HttpResponseBadRequest(UNKNOWN_ACTION, content_type="text/plain")
-    check_permissions(request, *DEEDS[name.removesuffix(ALL)][0])
+    check_permissions(request, *ACTIONS[name.removesuffix(ALL)][0])
     back = f"{request.path}?{request.GET.urlencode()}"
     try:
         keys = queries.keys_newest_first(found) if name.endswith(ALL) else previews.selected_numbers(request)
@@ -137,10 +137,10 @@ def _act(request: WorkspaceRequest, found: QuerySet[Source]) -> HttpResponse:
     return _show_preview(request, name.removesuffix(ALL), keys, back)
 
 
-def _show_preview(request: WorkspaceRequest, deed: str, keys: Sequence[int], back: str) -> HttpResponse:
+def _show_preview(request: WorkspaceRequest, action: str, keys: Sequence[int], back: str) -> HttpResponse:
     """What would be done with these sources, for a person to confirm."""
     try:
-        frozen = DEEDS[deed][1](workspace=request.workspace, sources=keys)
+        frozen = ACTIONS[action][1](workspace=request.workspace, sources=keys)
     except CannotStart as error:
         return previews.show_why_not_started(request, error, back)
     return previews.show_preview(request, frozen)
@@ -208,11 +208,11 @@ def source(request: WorkspaceRequest, fini_id: str) -> HttpResponse:
 
 def _act_on(request: WorkspaceRequest, found: Source) -> HttpResponse:
     """Preview an action on this source alone."""
-    deed = request.POST.get("do", "")
-    if deed not in DEEDS:
+    action = request.POST.get("do", "")
+    if action not in ACTIONS:
         return HttpResponseBadRequest(UNKNOWN_ACTION, content_type="text/plain")
-    check_permissions(request, *DEEDS[deed][0])
-    return _show_preview(request, deed, [found.pk], request.path)
+    check_permissions(request, *ACTIONS[action][0])
+    return _show_preview(request, action, [found.pk], request.path)
 
 
 def _waiting(entry: QueueEntry | None) -> QueuePlace | None:

@@ -33,10 +33,10 @@ PAGE = "web/web.html"
 def index(request: WorkspaceRequest) -> HttpResponseBase:
     """Addresses to bring in, and what the latest crawl found, or that of `?crawl=N`. A POST acts by its button."""
     if request.method == "POST":
-        deed = DEEDS.get(request.POST.get("do", ""))
-        if deed is None:
+        action = ACTIONS.get(request.POST.get("do", ""))
+        if action is None:
             return HttpResponseBadRequest(UNKNOWN_ACTION, content_type="text/plain")
-        return deed(request)
+        return action(request)
     crawl = _crawl_of(request)
     if request.htmx and crawl and request.GET.get("part") == "ids":
         keys = ",".join(str(item.pk) for item in web.not_in_fini(crawl))
@@ -58,11 +58,11 @@ def _page_context(
     crawl: Run | None,
     *,
     paste: PasteForm | None = None,
-    wish: CrawlForm | None = None,
+    crawl_form: CrawlForm | None = None,
 ) -> dict[str, object]:
     context: dict[str, object] = {
         "paste": paste or PasteForm(),
-        "wish": wish or CrawlForm(initial=_wish_of(crawl) | {"token": starting.new_token()}),
+        "crawl_form": crawl_form or CrawlForm(initial=_options_of(crawl) | {"token": starting.new_token()}),
         "crawl": crawl,
         "may_ingest": Permission.SOURCES_INGEST in request.permissions,
     }
@@ -79,7 +79,7 @@ def _page_context(
     }
 
 
-def _wish_of(crawl: Run | None) -> dict[str, Any]:
+def _options_of(crawl: Run | None) -> dict[str, Any]:
     """What the latest crawl was asked for, to be asked again."""
     held = (crawl.crawl if crawl else None) or {}
     texts = {name: "\n".join(held.get(name, ())) for name in ("links", "include", "exclude")}
@@ -118,8 +118,8 @@ def _crawl(request: WorkspaceRequest) -> HttpResponse:
         if "token" in form.errors:
             form.add_error(None, INCOMPLETE.format(button="Crawl"))
         if request.htmx:
-            return render(request, f"{PAGE}#crawl", {"wish": form}, status=422)
-        context = _page_context(request, _crawl_of(request), wish=form)
+            return render(request, f"{PAGE}#crawl", {"crawl_form": form}, status=422)
+        context = _page_context(request, _crawl_of(request), crawl_form=form)
         return render(request, PAGE, context, status=422)
     run = crawls.start_crawl(by=request.by, workspace=request.workspace, **form.cleaned_data)
     return redirect_to(request, f"{reverse('web', args=[request.workspace.slug])}?crawl={run.number}")
@@ -153,7 +153,7 @@ def _pick(request: WorkspaceRequest) -> HttpResponse:
         return previews.show_why_not_started(request, error, request.get_full_path())
 
 
-DEEDS = {"crawl": _crawl, "ingest": _ingest, "pick": _pick}
+ACTIONS = {"crawl": _crawl, "ingest": _ingest, "pick": _pick}
 
 
 def _preview(request: WorkspaceRequest, pasted: PastedAddresses, unit: str) -> HttpResponse:

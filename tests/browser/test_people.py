@@ -3,8 +3,9 @@
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
@@ -73,11 +74,13 @@ def code(secret: str, steps: int = 0) -> str:
     return str(format_hotp_value(hotp_value(secret, int(time.time()) // 30 + steps)))
 
 
-@pytest.fixture(scope="module")
-def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    folder = tmp_path_factory.mktemp("people")
+@contextmanager
+def installed(
+    folder: Path, names: tuple[str, ...], code: str = "", **settings: str
+) -> Iterator[Installation]:
+    """An installation in which these people are admins; `code` runs in it once they are there."""
     with provider_running() as provider:
-        settings = {
+        settings |= {
             "FINI_API_BASE_URL": "http://127.0.0.1:9",
             "OIDC_SERVER_URL": provider.url,
             "OIDC_CLIENT_ID": "fini-admin",
@@ -87,8 +90,14 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
         env = environment(folder, f"sqlite:///{folder / DATABASE}", **settings)
         deploy(env)
         with console(env) as started, served(env) as url:
-            started.run(MAKE, names=PEOPLE, password=PASSWORD)
+            started.run(MAKE + code, names=names, password=PASSWORD)
             yield Installation(url, started, provider)
+
+
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    with installed(tmp_path_factory.mktemp("people"), PEOPLE) as found:
+        yield found
 
 
 @pytest.fixture

@@ -12,12 +12,10 @@ from playwright.sync_api import Browser, Error, Locator, Page, Route, ViewportSi
 from tests.browser import accessibility, layout, paths
 from tests.browser.chromium import AT_MOST
 from tests.browser.conftest import DESK
-from tests.browser.console import console, log_in_was_long_ago
+from tests.browser.console import log_in_was_long_ago
 from tests.browser.guard import watch
-from tests.browser.product import DATABASE, PASSWORD, deploy, served
-from tests.browser.test_people import MAKE, Installation, code, enrol, inside
-from tests.support.product import environment
-from tests.support.provider import running as provider_running
+from tests.browser.product import PASSWORD
+from tests.browser.test_people import Installation, code, enrol, inside, installed
 
 PHONE: ViewportSize = {"width": 390, "height": 844}
 WIDTHS = {"1280": DESK, "390": PHONE}
@@ -35,21 +33,9 @@ for one in User.objects.filter(email__startswith="only"):
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     folder = tmp_path_factory.mktemp("reauthentication")
-    with provider_running() as provider:
-        settings = {
-            "FINI_API_BASE_URL": "http://127.0.0.1:9",
-            "OIDC_SERVER_URL": provider.url,
-            "OIDC_CLIENT_ID": "fini-admin",
-            "OIDC_CLIENT_SECRET": "a secret of the test",
-            "OIDC_NAME": "Acme ID",
-            # Wrong passwords are counted by place too: each tab names one of its own.
-            "TRUSTED_PROXIES": "1",
-        }
-        env = environment(folder, f"sqlite:///{folder / DATABASE}", **settings)
-        deploy(env)
-        with console(env) as started, served(env) as url:
-            started.run(MAKE + SUPERUSER, names=NAMES, password=PASSWORD)
-            yield Installation(url, started, provider)
+    # Wrong passwords are counted by place too: each tab names one of its own.
+    with installed(folder, NAMES, SUPERUSER, TRUSTED_PROXIES="1") as found:
+        yield found
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.crash.siege import (
-    BATCH,
     END_WITHIN,
     FAULTS,
     GIVEN_UP,
     KILLS_PER_RUN,
     Findings,
+    besieged,
     broken,
     count,
     end_in_peace,
@@ -57,12 +57,7 @@ NEVER_TOOK = "Fini never took it"
 def besiege_again(*, kills: int, seed: int, partial: bool) -> Findings:
     """One installation with sources that ended well and badly, `kills` kills, then peace, then the count."""
     dice = random.Random(seed)
-    with (
-        Sandbox.start(per_minute=0) as sandbox,
-        Product(
-            sandbox.url, sandbox.key, FINI_TIMEOUT=1, FINI_BATCH_SIZE=BATCH, FINI_CALLS_PER_MINUTE=100_000
-        ) as product,
-    ):
+    with besieged() as (sandbox, product):
         rounds = -(-kills // KILLS_PER_RUN)
         usable = ingest_in_peace(product, sandbox, rounds)
         bad = [usable.pop() for _ in range(rounds)]

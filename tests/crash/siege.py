@@ -8,6 +8,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -70,15 +71,22 @@ class Findings:
         return not (self.lost or self.twice or self.stuck or self.unrecorded or self.wrong)
 
 
-def besiege(*, kills: int, seed: int, partial: bool) -> Findings:
-    """One installation, `kills` kills, then peace until everything has its end, then the count."""
-    dice = random.Random(seed)
+@contextmanager
+def besieged() -> Iterator[tuple[Sandbox, Product]]:
+    """An installation that sends as fast as it can, in small batches, and gives up on a call after a second."""
     with (
         Sandbox.start(per_minute=0) as sandbox,
         Product(
             sandbox.url, sandbox.key, FINI_TIMEOUT=1, FINI_BATCH_SIZE=BATCH, FINI_CALLS_PER_MINUTE=100_000
         ) as product,
     ):
+        yield sandbox, product
+
+
+def besiege(*, kills: int, seed: int, partial: bool) -> Findings:
+    """One installation, `kills` kills, then peace until everything has its end, then the count."""
+    dice = random.Random(seed)
+    with besieged() as (sandbox, product):
         runs = -(-kills // KILLS_PER_RUN)
         peculiar(sandbox, runs + 1, partial=partial)
         fill_queue(product, runs)

@@ -14,13 +14,6 @@ WITHIN = 15
 
 
 @pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox.start(per_minute=0) as sandbox:
-        sandbox.settings(seed_sources=False, pending_seconds=[0, 0], running_seconds=[0, 0.1])
-        yield sandbox
-
-
-@pytest.fixture
 def product(sandbox: Sandbox) -> Iterator[Product]:
     with Product(sandbox.url, sandbox.key) as product:
         yield product

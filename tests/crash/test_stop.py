@@ -21,13 +21,6 @@ PATIENCE = 60
 
 
 @pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox.start(per_minute=0) as sandbox:
-        sandbox.settings(seed_sources=False, pending_seconds=[0, 0], running_seconds=[0, 0.1])
-        yield sandbox
-
-
-@pytest.fixture
 def product(sandbox: Sandbox) -> Iterator[Product]:
     with Product(sandbox.url, sandbox.key, FINI_TIMEOUT=40) as product:
         yield product

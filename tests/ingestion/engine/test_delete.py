@@ -19,17 +19,9 @@ from tests.ingestion.engine.test_refresh import killed_amid, refresh
 from tests.support.sandbox import Sandbox
 from tests.support.trail import one_to_one
 from tests.support.who import by
-from tests.support.work import OWNER, Start, bodies, drive, ends, hurry, requests, resources
+from tests.support.work import OWNER, Start, bodies, drive, ends, hurry, requests
 
 LIST = "/v2/documents/public"
-
-
-@pytest.fixture
-def eight(acme: Workspace, register: Start) -> list[int]:
-    """Eight usable sources of Notion, by their keys."""
-    register(resources(8), then_ingest=True)
-    drive(acme)
-    return list(Source.objects.filter(provider="notion").order_by("pk").values_list("pk", flat=True))
 
 
 def delete(acme: Workspace, sources: list[int], *, with_articles: bool = False) -> Run:

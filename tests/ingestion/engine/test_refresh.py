@@ -23,14 +23,6 @@ REFRESH = "/v2/documents/public/refresh"
 LIST = "/v2/documents/public"
 
 
-@pytest.fixture
-def eight(acme: Workspace, register: Start) -> list[int]:
-    """Eight usable sources of Notion, by their keys."""
-    register(resources(8), then_ingest=True)
-    drive(acme)
-    return list(Source.objects.filter(provider="notion").order_by("pk").values_list("pk", flat=True))
-
-
 def refresh(acme: Workspace, sources: list[int]) -> Run:
     preview = refreshes.freeze(workspace=acme, sources=sources)
     return previews.confirm(by=by("ada"), preview=preview)

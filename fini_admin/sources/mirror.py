@@ -4,11 +4,13 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any, Self
 from uuid import UUID
 
 from django.db.models import Case, F, QuerySet, TextField, Value, When
 
 from fini_admin.audit import call_names
+from fini_admin.audit.transport import Exchange
 from fini_admin.fini.providers import Node
 from fini_admin.fini.wire import Document
 from fini_admin.lib.paging import CHUNK, chunks
@@ -56,6 +58,11 @@ class Observation:
     call: str
     asked_at: datetime
     run: int | None = None
+
+    @classmethod
+    def of(cls, done: Exchange[Any]) -> Self:
+        """What an answered call showed."""
+        return cls(done.call, done.asked_at, done.run)
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ def settle_answer(step: Step, done: Exchange[Any]) -> None:
     if place == Place(restarts=place.restarts):
         step.settle_after = done.asked_at
     Step.objects.filter(pk=step.pk).update(settle_after=step.settle_after, tries=0)
-    take_over(run.workspace, page.documents, Observation(done.call, done.asked_at, run.number))
+    take_over(run.workspace, page.documents, Observation.of(done))
     grow(Budget.objects.get(pk=run.workspace_id), done, head=not place.cursor)
     old = _is_old(run, page)
     _go_on(step, after_page(place, page.documents, has_more=page.has_more and not old))

@@ -58,7 +58,7 @@ UNCONNECTED = re.compile(r"connected|unsupported provider", re.IGNORECASE)
 
 def settle_accepted(step: Step, items: list[Item], done: Exchange[Any]) -> None:
     """Settle a step that Fini accepted, by its kind."""
-    origin = Observation(done.call, done.asked_at, step.run.number)
+    origin = Observation.of(done)
     if step.kind == RunKind.DISCOVER:
         _discover_accepted(step, done.value)
     elif step.kind == RunKind.CRAWL:

@@ -75,7 +75,7 @@ def _asked(run: Run) -> QuerySet[Item]:
 
 def settle_answer(step: Step, done: Exchange[Any]) -> None:
     """In the *outcome* transaction: store what a call showed, and go on (P3)."""
-    origin = Observation(done.call, done.asked_at, step.run.number)
+    origin = Observation.of(done)
     if isinstance(done.value, Document):
         _record_read(step, done.value, origin)
     else:

@@ -180,7 +180,7 @@ def _settle_page(watch: Watch, done: Exchange[ListPage]) -> None:
         _begin_walk(watch, done.asked_at)
     repeated = Source.objects.filter(read_in_walk(watch), workspace=watch.workspace, fini_id__in=ids)
     fresh = len(set(ids)) - (repeated.count() if watch.pages else 0)
-    news = bool(take_over(watch.workspace, done.value.documents, _origin_of(done)))
+    news = bool(take_over(watch.workspace, done.value.documents, mirror.Observation.of(done)))
     watch.pages += 1
     watch.tries, watch.error, watch.error_kind = 0, "", ""
     watch.had_news = watch.had_news or news
@@ -194,10 +194,6 @@ def _begin_walk(watch: Watch, asked_at: datetime) -> None:
     due = watch.whole_at is None or watch.whole_at + WHOLE_EVERY <= asked_at
     watch.walk_started, watch.pages, watch.had_news = asked_at, 0, False
     watch.whole = watch.cut_short or (quiet and due)
-
-
-def _origin_of(done: Exchange[Any]) -> mirror.Observation:
-    return mirror.Observation(done.call, done.asked_at, done.run)
 
 
 _WATCH = prepared(
@@ -237,7 +233,7 @@ def _settle_page_after(watch: Watch, newest: Source, done: Exchange[ListPage]) -
     held = _settle_call(watch, done)
     mine = Source.objects.filter(workspace=watch.workspace, wanted_since__lte=done.asked_at)
     if done.value:
-        take_over(watch.workspace, done.value.documents, _origin_of(done))
+        take_over(watch.workspace, done.value.documents, mirror.Observation.of(done))
         few = mine.count() <= FEW
         mine.update(missed_walks=WALKS_BEFORE_GET if few else 1)
     elif isinstance(done.error, BadRequest):  # its record may be gone
@@ -369,10 +365,10 @@ def _settle_record(watch: Watch, source: Source, done: Exchange[Document]) -> No
     """Store the record that was asked for; after a 404 the source is gone, after other errors it is asked for later."""
     _settle_call(watch, done, of_one=True)
     if done.value:
-        take_over(watch.workspace, [done.value], _origin_of(done))
+        take_over(watch.workspace, [done.value], mirror.Observation.of(done))
         _end_walk(watch, complete=False)
     elif isinstance(done.error, NotFound) and not may_come(source):
-        follow.source_gone(source, _origin_of(done))
+        follow.source_gone(source, mirror.Observation.of(done))
         _end_walk(watch, complete=False)
     elif isinstance(done.error, KeyRefused):
         _pause_watch(watch, 0.0)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
@@ -93,6 +93,12 @@ def redirect_to(request: HttpRequest, url: str) -> HttpResponse:
     answer = redirect(url)
     answer.status_code = 303
     return answer
+
+
+def unknown_action() -> HttpResponse:
+    """The answer to a form that names no action of its page."""
+    text = "Unknown action. Load the page again and repeat it."
+    return HttpResponseBadRequest(text, content_type="text/plain")
 
 
 def url_if_allowed(request: WorkspaceRequest, page: str, query: str = "") -> str:

@@ -309,7 +309,7 @@ def _resolve_check(step: Step) -> None:
     if step.kind == RunKind.DELETE:
         _resolve_deletion(step, items)
         return
-    traced = [item for item in items if item.source and _shows_trace(item.source)]
+    traced = [item for item in items if item.source and has_trace(item.source, item.source.before)]
     if traced:
         follow_jobs(step.run, traced, Observation(step.call, datetime.now(UTC), step.run.number))
     silent = [item for item in items if item not in traced]
@@ -326,11 +326,6 @@ def _resolve_deletion(step: Step, items: list[Item]) -> None:
     unwanted = [source for source in early if source.wanted_since is None]
     if unwanted and step.settle_after:
         request_read(step.run.workspace, unwanted, step.settle_after)
-
-
-def _shows_trace(source: Source) -> bool:
-    """Whether the record differs from what was stored before the send."""
-    return has_trace(source, source.before)
 
 
 def _read_late_enough(source: Source | None, step: Step) -> bool:

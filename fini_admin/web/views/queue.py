@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from django.contrib import messages
-from django.http import HttpResponse, HttpResponseBadRequest, QueryDict
+from django.http import HttpResponse, QueryDict
 from django.utils.dateparse import parse_datetime
 
 from fini_admin.ingestion import queue as ingestion_queue
@@ -19,10 +19,9 @@ from fini_admin.lib.paging import CHUNK, page, parts, whole_number, whole_number
 from fini_admin.sources.states import State
 from fini_admin.web.body_size import large_body
 from fini_admin.web.forms.runs import QueueFilters
-from fini_admin.web.pages import keep_valid_filters, parts_shown, redirect_to, render_page
+from fini_admin.web.pages import keep_valid_filters, parts_shown, redirect_to, render_page, unknown_action
 from fini_admin.web.permissions import WorkspaceRequest, check_permissions, requires
 from fini_admin.web.views import previews
-from fini_admin.web.wording.refusals import UNKNOWN_ACTION
 from fini_admin.workspaces.models import Workspace
 from fini_admin.workspaces.permissions import Permission
 
@@ -105,7 +104,7 @@ def _act(request: WorkspaceRequest, form: QueueFilters) -> HttpResponse:
     """Run the action, if this tab has it and this person may do it."""
     asked = ACTIONS.get((form.lane_shown == OUT, request.POST.get("do", "")))
     if asked is None:
-        return HttpResponseBadRequest(UNKNOWN_ACTION, content_type="text/plain")
+        return unknown_action()
     permission, what = asked
     check_permissions(request, permission)
     try:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
-from django.http import Http404, HttpResponse, HttpResponseBadRequest
+from django.http import Http404, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
@@ -22,7 +22,7 @@ from fini_admin.web.forms.register import (
     RegisterForm,
     clear_blank_errors,
 )
-from fini_admin.web.pages import render_page
+from fini_admin.web.pages import render_page, unknown_action
 from fini_admin.web.permissions import WorkspaceRequest, check_permissions, requires
 from fini_admin.web.views.previews import show_preview
 from fini_admin.workspaces.permissions import Permission
@@ -67,9 +67,7 @@ def _answer(request: WorkspaceRequest) -> HttpResponseBase:
     }
     action = actions.get(do)
     if action is None:
-        return HttpResponseBadRequest(
-            "The register page does not know this action.", content_type="text/plain"
-        )
+        return unknown_action()
     return action(request, name)
 
 

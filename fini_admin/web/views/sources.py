@@ -6,7 +6,7 @@ from functools import cache, partial
 
 from django.contrib import messages
 from django.db.models import QuerySet
-from django.http import Http404, HttpResponse, HttpResponseBadRequest, QueryDict, StreamingHttpResponse
+from django.http import Http404, HttpResponse, QueryDict, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 
@@ -24,11 +24,18 @@ from fini_admin.sources.states import State
 from fini_admin.web.body_size import large_body
 from fini_admin.web.forms.runs import OneTimeForm
 from fini_admin.web.forms.sources import SORTS, SourceFilters
-from fini_admin.web.pages import keep_valid_filters, parts_shown, redirect_to, render_page, url_if_allowed
+from fini_admin.web.pages import (
+    keep_valid_filters,
+    parts_shown,
+    redirect_to,
+    render_page,
+    unknown_action,
+    url_if_allowed,
+)
 from fini_admin.web.permissions import WorkspaceRequest, check_permissions, requires
 from fini_admin.web.sync_button import SyncButton
 from fini_admin.web.views import previews
-from fini_admin.web.wording.refusals import INCOMPLETE, UNKNOWN_ACTION
+from fini_admin.web.wording.refusals import INCOMPLETE
 from fini_admin.web.wording.source_actions import actions
 from fini_admin.web.wording.source_facts import field_groups
 from fini_admin.web.wording.source_life import life
@@ -127,7 +134,7 @@ def _act(request: WorkspaceRequest, found: QuerySet[Source]) -> HttpResponse:
     """Preview an action on the selected sources, or on all that match."""
     name = request.POST.get("do", "")
     if name.removesuffix(ALL) not in ACTIONS:
-        return HttpResponseBadRequest(UNKNOWN_ACTION, content_type="text/plain")
+        return unknown_action()
     check_permissions(request, *ACTIONS[name.removesuffix(ALL)][0])
     back = f"{request.path}?{request.GET.urlencode()}"
     try:
@@ -210,7 +217,7 @@ def _act_on(request: WorkspaceRequest, found: Source) -> HttpResponse:
     """Preview an action on this source alone."""
     action = request.POST.get("do", "")
     if action not in ACTIONS:
-        return HttpResponseBadRequest(UNKNOWN_ACTION, content_type="text/plain")
+        return unknown_action()
     check_permissions(request, *ACTIONS[action][0])
     return _show_preview(request, action, [found.pk], request.path)
 

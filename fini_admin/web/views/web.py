@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from django.http import HttpResponse, HttpResponseBadRequest
+from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
@@ -19,10 +19,10 @@ from fini_admin.lib.paging import page, whole_number
 from fini_admin.sources.models import Source
 from fini_admin.web.body_size import large_body
 from fini_admin.web.forms.web import CrawlForm, PasteForm
-from fini_admin.web.pages import redirect_to, render_page
+from fini_admin.web.pages import redirect_to, render_page, unknown_action
 from fini_admin.web.permissions import WorkspaceRequest, check_permissions, requires
 from fini_admin.web.views import previews
-from fini_admin.web.wording.refusals import INCOMPLETE, UNKNOWN_ACTION
+from fini_admin.web.wording.refusals import INCOMPLETE
 from fini_admin.workspaces.permissions import Permission
 
 PAGE = "web/web.html"
@@ -35,7 +35,7 @@ def index(request: WorkspaceRequest) -> HttpResponseBase:
     if request.method == "POST":
         action = ACTIONS.get(request.POST.get("do", ""))
         if action is None:
-            return HttpResponseBadRequest(UNKNOWN_ACTION, content_type="text/plain")
+            return unknown_action()
         return action(request)
     crawl = _crawl_of(request)
     if request.htmx and crawl and request.GET.get("part") == "ids":

@@ -46,6 +46,8 @@ def sources(workspace: Workspace, kind: RunKind) -> list[Source | None]:
         (RunKind.INGEST, False),
         (RunKind.REFRESH, False),
         (RunKind.DELETE, False),
+        (RunKind.WEB, False),
+        (RunKind.CRAWL, True),
     ],
 )
 def test_a_reason_counts_for_a_retry_what_its_plan_does(
@@ -69,7 +71,7 @@ def test_a_reason_counts_for_a_retry_what_its_plan_does(
             stage=Stage.ENDED,
             outcome=outcome,
             reason=text,
-            provider="notion",
+            provider="web" if kind in (RunKind.WEB, RunKind.CRAWL) else "notion",
             source=source,
             resource=resource,
         )

@@ -116,6 +116,34 @@ document.addEventListener("DOMContentLoaded", () => {
     if (isPage(event.detail.ctx.text)) event.preventDefault();
   });
 
+  // A form that leaves the page is sent once the server answers: the browser's own page of a lost connection would take
+  // away what was typed. One with data-asks has asked the server already (reauthentication.js).
+  const fault = async () => {
+    try {
+      const { status } = await fetch("/healthz", { cache: "no-store", signal: AbortSignal.timeout(htmx.config.defaultTimeout) });
+      return status >= 500 ? `The server answered ${status}` : "";
+    } catch {
+      lost = true;
+      return "The connection is lost";
+    }
+  };
+  let passing = null; // the form that is sent now
+  document.addEventListener("submit", async (event) => {
+    const { target: form, submitter } = event;
+    const leaves = trouble && !event.defaultPrevented && form.matches("[method=post]:not([data-asks])");
+    if (!leaves || form === passing) return;
+    event.preventDefault();
+    event.stopImmediatePropagation(); // for keep.js it is not sent yet
+    if (form.ariaBusy) return;
+    form.ariaBusy = "true";
+    const why = await fault();
+    form.ariaBusy = null;
+    if (why) return say(form, `${why}: try again. Nothing was sent, and what you filled in is still here.`);
+    passing = form;
+    form.requestSubmit(submitter?.isConnected ? submitter : null);
+    passing = null;
+  });
+
   document.addEventListener("click", (event) => {
     const closing = event.target.closest("[data-close]");
     if (!closing) return;

@@ -145,3 +145,36 @@ def test_a_telephone_says_how_much_of_the_tree_is_selected(visit, place: Place):
     assert box["height"] > 12
     assert box["y"] + box["height"] <= 844
     assert said.evaluate("place => getComputedStyle(place).clipPath") == "none"
+
+
+@pytest.fixture
+def unplugged(browser: Browser, product: Product, session_of) -> Iterator[Page]:
+    """An admin's tab whose connection may be lost."""
+    with browser.new_context(base_url=product.url, storage_state=session_of("admin")) as context:
+        yield context.new_page()
+
+
+@pytest.mark.parametrize(
+    ("path", "label", "press", "then"),
+    [
+        ("keys/", "Label", "Verify", "It may read and write"),
+        ("keys/", "Label", "Dark", ""),
+        ("searches/?page=calls", "Name", "Save the search", "is saved"),
+    ],
+)
+def test_a_form_that_leaves_the_page_stays_when_the_connection_is_lost(
+    unplugged: Page, place: Place, path: str, label: str, press: str, then: str
+):
+    page = unplugged
+    page.goto(place.at(path))
+    page.locator(".account summary").click()
+    field = page.get_by_label(label, exact=True)
+    field.fill("Typed")
+    page.context.set_offline(True)
+    paths.button(page, press).click()
+    expect(page.get_by_text("The connection is lost: try again. Nothing was sent")).to_be_visible()
+    expect(field).to_have_value("Typed")
+    page.context.set_offline(False)
+    with page.expect_navigation():
+        paths.button(page, press).click()
+    expect(page.get_by_text(then).first if then else field).to_be_visible()

@@ -1,7 +1,9 @@
 """Retries: a run's IDs that did not end well, or sources, are tried again by a new run."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 from django.db.models import Count, OuterRef, Q, QuerySet
 
@@ -24,20 +26,21 @@ TWIN = "Another ID of the run came to the same source, which is tried again once
 
 
 def freeze_run(*, run: Run, reason: str | None = None) -> Preview:
-    """The preview of a retry of a run's IDs that failed, were refused or are unknown; with a `reason` of those alone.
+    """The preview of a retry of a run's IDs that failed, were refused or are unknown; with a `reason` of its cause's.
 
     Raises CannotStart, in one line, for a run that has not ended or has nothing to retry.
     """
     if run.state != RunState.ENDED:
         raise CannotStart(f"Run {run.number} has not ended: what fails in it can be retried then")
-    items = _retried(run)
-    items = items if reason is None else items.filter(reason=reason)
-    if not items.exists():
+    items = _retried(run).order_by("position").values_list("pk", "reason")
+    same_cause = cache(lambda text: reason is None or _cause(text) == _cause(reason))
+    keys = [key for key, text in items.iterator() if same_cause(text)]
+    if not keys:
         what = "nothing to retry" if reason is None else "nothing to retry for this reason"
         raise CannotStart(f"Run {run.number} has {what}")
     return chosen.freeze(
         RunKind.WEB if run.kind == RunKind.CRAWL else RunKind(run.kind),  # what it found is not crawled anew
-        _choose_items(run, list(items.order_by("position").values_list("pk", flat=True))),
+        _choose_items(run, keys),
         workspace=run.workspace,
         retry=True,
         retry_of=run.number,
@@ -57,24 +60,45 @@ def freeze_sources(*, workspace: Workspace, sources: Sequence[int]) -> Preview:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why IDs of a run did not end well: how many, and of how many a retry would try again."""
+    """Why IDs of a run did not end well: how many, and of how many a retry would try again.
 
-    text: str
+    `texts` tell one cause, the most frequent first; `cause` is None for words that nothing here knows.
+    """
+
+    texts: list[str]
     total: int
     retryable: int
+    cause: Cause | None
 
     @property
-    def cause(self) -> Cause | None:
-        """The cause that these words tell; None for words that nothing here knows."""
-        return cause_of(self.text)
+    def text(self) -> str:
+        """The words that stand for the others."""
+        return self.texts[0]
 
 
 def reasons(run: Run) -> list[Reason]:
-    """The reasons of the IDs that failed, were refused or are unknown, the most frequent first."""
+    """The reasons of the IDs that failed, were refused or are unknown, one a cause, the most frequent first."""
     retryable = Count("pk", filter=_worth_a_retry(run))
     found = _retried(run).order_by().values("reason").annotate(total=Count("pk"), retryable=retryable)
-    rows = [Reason(row["reason"], row["total"], row["retryable"]) for row in found]
+    by_cause: dict[Cause | str, list[Mapping[str, Any]]] = {}
+    for row in sorted(found, key=lambda row: (-row["total"], row["reason"])):
+        by_cause.setdefault(_cause(row["reason"]), []).append(row)
+    rows = [_reason_of(cause, same) for cause, same in by_cause.items()]
     return sorted(rows, key=lambda row: (-row.total, row.text))
+
+
+def _cause(text: str) -> Cause | str:
+    """What makes two reasons one: their cause, else their words; browsers change the line ends between them."""
+    words = " ".join(text.split())
+    return cause_of(words) or words
+
+
+def _reason_of(cause: Cause | str, rows: Sequence[Mapping[str, Any]]) -> Reason:
+    """The rows of one cause as one."""
+    total, retryable = (sum(row[name] for row in rows) for name in ("total", "retryable"))
+    return Reason(
+        [row["reason"] for row in rows], total, retryable, None if isinstance(cause, str) else cause
+    )
 
 
 def _worth_a_retry(run: Run) -> Q:

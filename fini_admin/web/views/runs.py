@@ -7,7 +7,6 @@ from django.http import Http404, HttpResponse
 from django.urls import reverse
 
 from fini_admin.ingestion.kinds import crawls, deletions, discovery_remarks, retries
-from fini_admin.ingestion.kinds.retries import Reason
 from fini_admin.ingestion.models import Preview, Run, RunKind, RunState
 from fini_admin.ingestion.runs import queries, steering
 from fini_admin.ingestion.runs.run_now import run_now
@@ -103,25 +102,14 @@ def _retry_context(request: WorkspaceRequest, run: Run) -> dict[str, object]:
 
 @requires(Permission.RUNS_STEER)
 def retry(request: WorkspaceRequest, number: int) -> HttpResponse:
-    """Preview a retry of everything that needs attention, or with `reason` of the IDs with that reason."""
+    """Preview a retry of everything that needs attention, or with `reason` of the IDs with its cause."""
     found = _run_or_404(request, number)
     check_permissions(request, permission_of(found.kind))
     if request.method != "POST":
         return redirect_to(request, _url_of(found))
-    return _show_preview(request, found, lambda: _freeze_retry(request, found))
-
-
-def _freeze_retry(request: WorkspaceRequest, run: Run) -> Preview:
-    """The preview. Raises CannotStart."""
-    asked = request.POST.get("reason")
-    reason = None if asked is None else _text_of(asked, retries.reasons(run))
-    return retries.freeze_run(run=run, reason=reason)
-
-
-def _text_of(asked: str, reasons: list[Reason]) -> str:
-    """The stored reason that matches the posted one: browsers change line ends."""
-    words = asked.split()
-    return next((reason.text for reason in reasons if reason.text.split() == words), asked)
+    return _show_preview(
+        request, found, lambda: retries.freeze_run(run=found, reason=request.POST.get("reason"))
+    )
 
 
 @requires(Permission.RUNS_STEER)

@@ -167,6 +167,23 @@ def test_a_run_says_what_did_not_end_well_by_reason_and_retries_one_or_all(
     assert 'Retried by <a href="/w/acme/runs/42/">run 42</a>.' in said(editor, "/w/acme/runs/41/")
 
 
+def test_equal_causes_in_other_words_are_one_line_and_one_retry(editor: Client, acme: Workspace) -> None:
+    words = ["timed out", "it timed out", "time-out at 7", "time-out at 8", "two\nlines", "answered 403"]
+    sources = [failed(acme, str(number)) for number in range(6)]
+    ended_run(
+        acme, "refresh", [(source, "failed", text) for source, text in zip(sources, words, strict=True)]
+    )
+    page = said(editor, "/w/acme/runs/41/")
+    assert "<strong>4 × <bdi>The page did not answer Fini in time</bdi>.</strong>" in page
+    assert page.count("The page did not answer Fini in time</bdi>") == 1
+    assert page.count('name="reason"') == 3
+    assert "<bdi>time-out at 7</bdi>" in page
+    assert "and 1 more in other words" in page
+    slow = preview_after(editor.post(RETRY, {"reason": "timed out"}))
+    assert held(slow) == [source.pk for source in sources[:4]]
+    assert held(preview_after(editor.post(RETRY, {"reason": "two\r\nlines"}))) == [sources[4].pk]
+
+
 @pytest.mark.parametrize(
     ("state", "outcome", "word"),
     [("running", "failed", "has not ended"), ("ended", "done", "nothing to retry")],

@@ -37,7 +37,7 @@ class Command(RunCommand):
         parser.add_argument("number", metavar="NUMBER", type=int, help="the run's number")
         verbs = [*VERBS, "retry"]
         parser.add_argument("verb", nargs="?", choices=verbs, help="what to do with the run")
-        parser.add_argument("--reason", help="retry only what ended for this reason, in the run's words")
+        parser.add_argument("--reason", help="retry only what ended for the cause of these words of the run")
 
     def handle(self, *, slug: str, verb: str | None = None, **options: Any) -> None:
         """Print the run as JSON, steered first if asked, or start the retry like any command that starts a run."""

@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass, replace
 from urllib.parse import SplitResult, parse_qs, unquote, unquote_plus, urljoin, urlsplit
 
+from fini_admin.fini.external_ids import comparison_key
 from fini_admin.fini.routes import is_url
 from fini_admin.lib.key_text import looks_like_key
 
@@ -68,6 +69,13 @@ def hint_of(address: str) -> Hint:
         return found
     own = f"This is the address of a page to log in at. The article's own is {inside[:SHOWN]}"
     return replace(found, note=own)
+
+
+def other_id(provider: str, external_id: str, address: str) -> str:
+    """The external ID that a URL of this provider holds, if that is not this one; else empty."""
+    found = hint_of(address)
+    keys = [comparison_key(provider, held) for held in (external_id, found.external_id)]
+    return found.external_id if found.provider == provider and keys[0] != keys[1] else ""
 
 
 def _hint_of_parts(parts: SplitResult) -> Hint:

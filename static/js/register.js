@@ -21,14 +21,17 @@ document.addEventListener("DOMContentLoaded", () => {
   });
 
   // A suggestion fills what is empty, or what still holds the suggestion before; never what was typed. An address
-  // that suggests nothing takes the suggestion of the one before away: it is of another resource.
+  // that suggests nothing takes the suggestion of the one before away: it is of another resource. What is said beside
+  // what stands there depends on the address.
   const suggestions = new WeakMap();
   const suggest = (name, value) => {
     const input = form.elements[name];
-    if (!input || input.value === value || (input.value && input.value !== suggestions.get(input))) return;
-    input.value = value;
-    suggestions.set(input, value);
-    if (value) input.dispatchEvent(new Event("change", { bubbles: true }));
+    if (!input) return;
+    if (input.value !== value && (!input.value || input.value === suggestions.get(input))) {
+      input.value = value;
+      suggestions.set(input, value);
+    }
+    if (input.value) input.dispatchEvent(new Event("change", { bubbles: true }));
   };
   form.addEventListener("suggested", (event) => {
     const { row, title, external_id: id, provider: name } = event.detail;

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from fini_admin.fini.addresses import Hint, hint_of
+from fini_admin.fini.addresses import Hint, hint_of, other_id
 from fini_admin.fini.providers import PROVIDERS
 
 ID = "0123456789abcdef0123456789abcdef"
@@ -69,6 +69,23 @@ def test_a_confluence_address(address: str, title: str, external_id: str) -> Non
     found = hint_of(address)
     assert (found.provider, found.title, found.external_id) == ("confluence", title, external_id)
     assert bool(found.note) is not bool(external_id)
+
+
+@pytest.mark.parametrize(
+    ("provider", "external_id", "address", "other"),
+    [
+        ("notion", DASHED.upper(), f"https://www.notion.so/Travel-policy-{ID}", ""),
+        ("notion", ID[::-1], f"https://www.notion.so/Travel-policy-{ID}", ID),
+        ("notion", ID, "https://www.notion.so/acme/Travel-policy", ""),
+        ("zendesk", "7", "https://help.acme.example/hc/de/articles/360012", "360012"),
+        ("zendesk", "7", "https://acme.atlassian.net/wiki/spaces/HR/pages/884412", ""),
+        ("confluence", "7", "https://acme.atlassian.net/wiki/spaces/HR/pages/884412", "884412"),
+    ],
+)
+def test_the_id_in_an_address_is_compared_with_the_one_beside_it(
+    provider: str, external_id: str, address: str, other: str
+) -> None:
+    assert other_id(provider, external_id, address) == other
 
 
 ARTICLE = "https://acme.zendesk.com/hc/en-us/articles/360012-Parcel-is-late"

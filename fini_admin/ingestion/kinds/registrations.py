@@ -57,7 +57,7 @@ def freeze_register(
     summary = {
         "providers": [(provider, sent_unless_told(resources, found))],
         "unit": said.unit,
-        "notes": list(said.notes),
+        "notes": [*said.notes, *_doubts(found)],
         "choose": said.choose,
         "untitled": len(untitled),
     }
@@ -88,6 +88,12 @@ def _keep_known_titles(resources: list[Resource], untitled: Iterable[int], found
         known = found.changes.get(position, {}).pop("title", "")
         if known:
             resources[position] = replace(resources[position], title=known)
+
+
+def _doubts(found: Comparison) -> list[str]:
+    """What to check before anything is sent."""
+    number = len(found.other_ids)
+    return [f"External IDs that are not the ones in their addresses: {number:,}."] if number else []
 
 
 def start_register(

@@ -66,9 +66,9 @@ class PreviewRow(models.Model):
     `number` is its place in its group, from 0, as the page lists it. `position` is its place among all that may be
     sent, in the order given, and `place` among what is sent if nobody changes anything, by which calls are cut: both
     null for what cannot be sent, `place` also for what waits to be let in. `content` of a resource: `resource` (by the
-    wire's names), `was` (old values by what they are called), `twin`, `untitled`, `unlisted`; of a line: `line`,
-    `said`, `text`. What was chosen for a refresh, a deletion or a retry has its `source` or a resource, and
-    its `way`.
+    wire's names), `was` (old values by what they are called), `twin`, `untitled`, `unlisted`, `other_id`; of a
+    line: `line`, `said`, `text`. What was chosen for a refresh, a deletion or a retry has its `source` or a resource,
+    and its `way`.
     """
 
     preview = models.ForeignKey(Preview, on_delete=models.PROTECT, related_name="rows", db_index=False)

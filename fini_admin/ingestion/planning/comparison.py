@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from django.db.models import QuerySet
 
+from fini_admin.fini.addresses import other_id
 from fini_admin.fini.external_ids import comparison_key, strip_unseen
 from fini_admin.fini.providers import provider_label
 from fini_admin.fini.routes import Resource
@@ -30,12 +31,13 @@ class Comparison:
 
     `changes`: the old values of what will differ, for each resource that is in Fini; empty if nothing differs. `twins`:
     which other source or resource has the same address. `unlisted`: positions that discovery did not list; none if it
-    never listed anything of the provider.
+    never listed anything of the provider. `other_ids`: the external ID in the address, where it is not the resource's.
     """
 
     changes: dict[int, dict[str, str]] = field(default_factory=dict)
     twins: dict[int, str] = field(default_factory=dict)
     unlisted: list[int] = field(default_factory=list)
+    other_ids: dict[int, str] = field(default_factory=dict)
 
 
 def known_ids(workspace: Workspace, provider: str, external_ids: Collection[str]) -> set[str]:
@@ -96,6 +98,8 @@ def compare(
             found.changes[position] = _differences(known[key], resource)
         elif listed is not None and key not in listed:
             found.unlisted.append(position)
+        if other := other_id(provider, resource.external_id, resource.original_url):
+            found.other_ids[position] = other
     found.twins = _twins(workspace, provider, resources, known, places)
     return found
 

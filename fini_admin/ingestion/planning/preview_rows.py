@@ -57,6 +57,7 @@ def register_rows(
             "twin": found.twins.get(position),
             "untitled": asked,
             "unlisted": position in unlisted,
+            "other_id": found.other_ids.get(position),
         }
         sent = group not in LET_IN
         yield PreviewRow(
@@ -205,7 +206,7 @@ def _for_page(row: PreviewRow, answer: PostedAnswer) -> dict[str, Any]:
             (what, was, resource.get(_NAMES[what], "")) for what, was in content.get("was", {}).items()
         ],
     }
-    marks = {name: content.get(name, "") for name in ("twin", "untitled", "unlisted")}
+    marks = {name: content.get(name, "") for name in ("twin", "untitled", "unlisted", "other_id")}
     return shown | marks | answer.of(row.group, row.position)
 
 

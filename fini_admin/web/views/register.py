@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django_htmx.http import retarget, trigger_client_event
 
-from fini_admin.fini.addresses import hint_of
+from fini_admin.fini.addresses import hint_of, other_id
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.ingestion import resource_rules
 from fini_admin.ingestion.kinds.registrations import RegisterNotes, freeze_register
@@ -86,11 +86,14 @@ def _check_field(request: WorkspaceRequest, name: str) -> HttpResponse:
     if form is None or field not in form.fields:
         raise Http404
     form.is_valid()
-    found = hint_of(form.cleaned_data.get("original_url", "")) if field == "original_url" else None
+    address, typed = (form.cleaned_data.get(name, "") for name in ("original_url", "external_id"))
+    found = hint_of(address) if field == "original_url" else None
+    provider = request.POST.get("provider", "")
     context = {
         "errors": form.errors.get(field),
         "other": _other_provider(request, found.provider) if found else "",
         "note": found.note if found else "",
+        "other_id": other_id(provider, typed, address) if field == "external_id" and typed else "",
     }
     answered = render(request, f"{PAGE}#said", context)
     if found and not form.errors.get(field):

@@ -329,6 +329,27 @@ def test_an_address_gives_the_id_or_says_that_it_does_not_hold_it(
     assert not errors(editor.post(PAGE + "?do=check-1-original_url", ROW | {"1-original_url": address}))
 
 
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ({"1-external_id": "77"}, "The address above holds another ID: 360012."),
+        ({}, ""),
+        ({"1-external_id": "77", "1-original_url": "https://acme.example/360012"}, ""),
+        ({"1-external_id": "77", "provider": "confluence"}, ""),
+    ],
+)
+def test_an_id_that_is_not_the_one_in_its_address_is_said_and_stops_nothing(
+    editor: Client, typed: dict[str, str], said: str
+) -> None:
+    answer = editor.post(PAGE + "?do=check-1-external_id", ROW | typed | {"do": ""}, headers=HTMX)
+    assert text_of(answer) == said
+    preview = preview_of(editor.post(PAGE, ROW | typed))
+    page = text_of(editor.get(f"/w/acme/previews/{preview.token}/"))
+    assert ("Its address holds another external ID: 360012 ." in page) is bool(said)
+    assert ("External IDs that are not the ones in their addresses: 1." in page) is bool(said)
+    assert contents(preview)["resources"][0]["externalId"] == typed.get("1-external_id", "360012")
+
+
 def test_an_address_that_is_none_suggests_nothing(editor: Client) -> None:
     assert suggested_by(editor, "javascript:alert(1)")[0] == {}
     for letter in ("%5F", "%255F"):

@@ -22,6 +22,7 @@ class Now:
 
     `used` of `limit` calls were sent in the last minute, the last one at `last`. `worker`: one is alive. `running` runs
     have not ended, `waiting` entries of the queue are open. `trouble`: sources failed, or Fini refuses the live key.
+    `key`: there is a live key that Fini did not refuse.
     """
 
     rows: int
@@ -33,6 +34,7 @@ class Now:
     running: int
     waiting: int
     trouble: bool
+    key: bool
 
     @property
     def icon(self) -> str:
@@ -67,8 +69,8 @@ _NOW = """
         (SELECT sum(number) FROM sources_count WHERE workspace_id = %(key)s AND kind = %(entries)s),
         (SELECT count(*) FROM sources_count
             WHERE workspace_id = %(key)s AND kind = %(sources)s AND value = %(failed)s AND number > 0),
-        (SELECT count(*) FROM workspaces_apikey
-            WHERE workspace_id = %(key)s AND state = %(live)s AND refused_at IS NOT NULL)
+        (SELECT CASE WHEN refused_at IS NULL THEN 0 ELSE 1 END FROM workspaces_apikey
+            WHERE workspace_id = %(key)s AND state = %(live)s)
     FROM audit_head head
         LEFT JOIN ingestion_budget budget ON budget.workspace_id = %(key)s
         LEFT JOIN workspaces_workspacesettings settings ON settings.workspace_id = %(key)s
@@ -87,7 +89,6 @@ def now_in(workspace: Workspace) -> Now:
     with connection.cursor() as cursor:
         cursor.execute(_NOW, values)
         rows, writes, limit, used, last, workers, running, waiting, failed, refused = cursor.fetchone()
-    trouble = failed + refused > 0
     return Now(
         rows,
         writes or 0,
@@ -97,7 +98,8 @@ def now_in(workspace: Workspace) -> Now:
         workers > 0,
         running,
         int(waiting or 0),
-        trouble,
+        trouble=failed > 0 or refused == 1,
+        key=refused == 0,
     )
 
 

@@ -110,8 +110,8 @@ def url_if_allowed(request: WorkspaceRequest, page: str, query: str = "") -> str
 def frame(request: HttpRequest) -> dict[str, object]:
     """Context processor: the menu with what this person may open, the foot, the mark (live.py), what the page is for.
 
-    `keep` is a query: with it an account's page keeps the menu. What is read of the workspace is callable: a fragment,
-    which shows no frame, runs no query for it.
+    `keep` is a query: with it an account's page keeps the menu. `keys_url` is empty for who may not open Keys. What is
+    read of the workspace is callable: a fragment, which shows no frame, runs no query for it.
     """
     workspace = getattr(request, "workspace", None)
     allowed: frozenset[Permission] = getattr(request, "permissions", frozenset())
@@ -126,7 +126,14 @@ def frame(request: HttpRequest) -> dict[str, object]:
     menu = SimpleLazyObject(partial(_menu, request, workspace, entries))
     # A page that is refused has no news.
     mark = partial(live.mark_of, now) if hasattr(request, "seen") else ""
-    return found | {"menu": menu, "foot": now, "mark": mark, "keep": f"?in={workspace.slug}"}
+    manages_keys = PERMISSION_OF_PAGE["keys"] in allowed
+    return found | {
+        "menu": menu,
+        "foot": now,
+        "mark": mark,
+        "keep": f"?in={workspace.slug}",
+        "keys_url": reverse("keys", args=[workspace.slug]) if manages_keys else "",
+    }
 
 
 def _menu(

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from django.contrib import messages
 from django.http import Http404, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import redirect, render
-from django.urls import reverse
 
 from fini_admin.fini.providers import PROVIDERS
 from fini_admin.ingestion.kinds import discovery, registrations
@@ -52,7 +51,7 @@ def provider(request: WorkspaceRequest, provider: str) -> HttpResponse:
     if part:
         return part(request, scope)
     now = discovery.discovery_now(found, scope)
-    same = request.GET.get("seen") == _fingerprint(found, scope, now)
+    same = request.GET.get("seen") == _fingerprint(request, found, scope, now)
     if request.htmx and same and not request.GET.get("more"):
         return live.news(request, PAGE, {}, ()) if request.seen else HttpResponse(status=204)
     return render_page(request, PAGE, _page_context(request, found, scope, filters, now))
@@ -69,10 +68,10 @@ def _tree_of(
     return found, filters, scope
 
 
-def _fingerprint(found: Discovery, scope: Scope, now: DiscoveryNow) -> str:
+def _fingerprint(request: WorkspaceRequest, found: Discovery, scope: Scope, now: DiscoveryNow) -> str:
     """A hash that changes whenever the page would look different, but for its times, which the page keeps right."""
     run = (found.run.number, found.run.state, found.again) if found.run else ()
-    told = (now.version, scope.search, scope.new, run, now.waits)
+    told = (now.version, scope.search, scope.new, run, now.waits, request.now.key)
     return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
 
 
@@ -86,8 +85,6 @@ def _page_context(
     data = request.POST if request.method == "POST" else request.GET
     what, todo = found.trouble()
     now = now or discovery.discovery_now(found, scope)
-    about_key = now.waits in (NO_KEY, NO_KEY_OPENS)
-    manages = Permission.KEYS_MANAGE in request.permissions
     return {
         "discovery": found,
         "providers": PROVIDERS.values(),
@@ -95,10 +92,9 @@ def _page_context(
         "scope": scope,
         "tree": tree.read(scope, opened_branches(data.get("open", ""), data.get("more", ""))),
         "opened": f"{data['open']}." if data.get("open") else "",
-        "seen": _fingerprint(found, scope, now),
+        "seen": _fingerprint(request, found, scope, now),
         "waits": now.waits,
-        "keys_url": reverse("keys", args=[request.workspace.slug]) if about_key and manages else "",
-        "ask_admin": about_key and not manages,
+        "about_key": now.waits in (NO_KEY, NO_KEY_OPENS),
         "what": what,
         "todo": todo,
         "token": starting.new_token(),

@@ -7,8 +7,8 @@ A chart's box is stretched to its place, so numbers here are in units of the box
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-# Of a box's width: what is there at all is seen, however small its part is.
-WIDTH, LEAST = 1000.0, 5.0
+# Of a box's width: what is there at all is seen, however small its part is, also in a bar of a table's column.
+WIDTH, LEAST = 1000.0, 20.0
 HEIGHT = 100.0
 # Of a column's width: the bar, the rest is the gap to the next one.
 BAR = 0.86
@@ -45,14 +45,14 @@ class PartsBar:
         return [segment.part for segment in self.segments]
 
 
-def parts_bar(parts: Iterable[Part], whole: int = 0) -> PartsBar:
-    """Lay out parts side by side. A small one is drawn LEAST wide, at the cost of the others.
+def parts_bar(parts: Iterable[Part], whole: int = 0, least: float = LEAST) -> PartsBar:
+    """Lay out parts side by side. A small one is drawn `least` wide, at the cost of the others.
 
     They fill the bar, or of a larger `whole` their share of it.
     """
     there = [part for part in parts if part.number]
     total = max(whole, sum(part.number for part in there))
-    widths = [max(part.number / total * WIDTH, LEAST) for part in there]
+    widths = [max(part.number / total * WIDTH, least) for part in there]
     filled = sum(part.number for part in there) / total * WIDTH if there else 0.0
     shrink = filled / sum(widths) if widths else 1.0
     segments, x = [], 0.0
@@ -140,7 +140,7 @@ def column_chart(columns: Sequence[Column], *, first: str, last: str) -> ColumnC
 
 def _high(number: int, peak: int) -> float:
     """The height of a bar; one that is not nothing is seen."""
-    return round(max(number / peak * HEIGHT, 2.0), 2) if number else 0.0
+    return round(max(number / peak * HEIGHT, 4.0), 2) if number else 0.0
 
 
 @dataclass(frozen=True, slots=True)

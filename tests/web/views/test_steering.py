@@ -9,6 +9,7 @@ from fini_admin.ingestion.runs import steering
 from fini_admin.workspaces.models import Workspace
 from tests.support import people
 from tests.support.chances import HTMX, said
+from tests.support.discovered import at_work
 from tests.support.queue_page import many
 from tests.support.who import by
 from tests.support.work import Start, resources
@@ -34,6 +35,20 @@ def test_an_editor_pauses_resumes_and_stops(editor: Client, register: Start) -> 
     assert state() == "ended"
     assert "Stop run 1" not in said(editor, RUN)
     assert "2" in said(editor, f"{RUN}?outcome=skipped")
+
+
+def test_who_paused_or_stopped_is_said_once(editor: Client, register: Start) -> None:
+    at_work()
+    register(resources(2))
+    editor.post(STEER, {"do": "pause"})
+    page = said(editor, RUN)
+    assert page.count("by editor@example.com, <time") == 1
+    assert "Paused by" not in page
+    assert '<p class="run-waits">What was sent is followed.</p>' in page
+    Run.objects.update(state="stopping")
+    page = said(editor, RUN)
+    assert page.count("stopped by editor@example.com") == 1
+    assert '<p class="run-waits">What was sent is followed to its end.</p>' in page
 
 
 def test_the_buttons_follow_the_run_when_the_page_asks_for_its_part(editor: Client, register: Start) -> None:

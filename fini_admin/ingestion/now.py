@@ -49,7 +49,7 @@ class Now:
     @property
     def running_note(self) -> str:
         """How many runs go on, for the menu; empty for none."""
-        return f"{intcomma(self.running)} going on" if self.running else ""
+        return f"{intcomma(self.running)} under way" if self.running else ""
 
     @property
     def waiting_note(self) -> str:

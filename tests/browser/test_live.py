@@ -252,7 +252,7 @@ def test_a_runs_page_counts_up_by_itself(visit, place: Place, product: Product):
         product.furnish(slug=place.slug, people={}, register=[resources("Slow page") | {"then_ingest": True}])
         page.goto(place.at(f"runs/{place.runs()[-1]['number']}/"))
         expect(page.get_by_role("status").get_by_text("running")).to_be_visible()
-        expect(page.get_by_role("navigation").get_by_role("link", name="Runs 1 going on")).to_be_visible()
+        expect(page.get_by_role("navigation").get_by_role("link", name="Runs 1 under way")).to_be_visible()
         paths.ended(page)
     counts = paths.segments(page)
     assert counts["all"] == counts["done"] + counts["failed"] == 1

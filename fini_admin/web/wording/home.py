@@ -135,18 +135,19 @@ def needs_of_work(facts: HomeFacts, *, worker: bool) -> list[AttentionItem]:
     if facts.listless:
         nothing = "Sources cannot be matched or followed"
         found.append(AttentionItem(nothing, "calls", "?route=list", why=facts.listless))
-    return found + _key_items(facts.keys)
+    return found + _key_items(facts)
 
 
-def _key_items(keys: list[ApiKey]) -> list[AttentionItem]:
+def _key_items(facts: HomeFacts) -> list[AttentionItem]:
     """A missing or refused live key, a fallback, a key that expires."""
+    keys = facts.keys
     live = next((key for key in keys if key.state == KeyState.LIVE), None)
     found = []
-    if live is None:
+    if live is None and (keys or facts.sent):  # else the first step says it
         found.append(
             AttentionItem("The workspace has no live key", "keys", why="Nothing can be asked of Fini.")
         )
-    elif live.refused_at:
+    elif live and live.refused_at:
         refused = f"Fini refused the key {live.label}"
         found.append(AttentionItem(refused, "keys", why="The work waits for another one."))
     notices = [_fallback_notice(key, live) for key in keys if live] + list(map(_expiry_notice, keys))

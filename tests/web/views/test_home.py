@@ -188,6 +188,17 @@ def test_what_needs_a_person_is_said(
     assert "The workspace has no live key. Nothing can be asked of Fini." in needs(client)
 
 
+def test_a_missing_key_is_said_once_by_the_first_step_or_by_what_needs_a_person(
+    acme: Workspace, client: Client, at_work: None
+) -> None:
+    client.force_login(people.member(acme, "admin"))
+    ApiKey.objects.update(state="waiting")
+    assert needs(client) == ["The workspace has no live key. Nothing can be asked of Fini."]
+    ApiKey.objects.all().delete()
+    assert needs(client) == []
+    assert "Add the workspace" in page(client)
+
+
 def test_that_somebody_holds_all_work_is_said_on_home_and_on_an_open_list_of_runs(
     acme: Workspace, client: Client, at_work: None
 ) -> None:
@@ -245,7 +256,7 @@ def test_the_menus_numbers_and_the_foot_are_asked_for_without_the_page(
     told = " ".join(answer.split())
     assert '<hx-partial hx-target="#note-queue"' in told
     assert '<span class="side-note" id="note-queue">2</span>' in told
-    assert '<span class="side-note" id="note-runs">1 going on</span>' in told
+    assert '<span class="side-note" id="note-runs">1 under way</span>' in told
     assert "calls this minute" in told
     assert "worker running" in told
     assert "<main" not in told

@@ -7,7 +7,7 @@ from typing import Unpack
 from fini_admin.audit.names import By
 from fini_admin.ingestion.entries import hold_for_run
 from fini_admin.ingestion.models import Item, ItemOutcome, Lane, Preview, PreviewRow, Run, RunKind, Stage
-from fini_admin.ingestion.planning.chosen import WITHOUT_SOURCE, read_chosen
+from fini_admin.ingestion.planning.chosen import WITHOUT_SOURCE, none_of, read_chosen
 from fini_admin.ingestion.planning.plans import (
     STAGES,
     USABLE,
@@ -36,6 +36,7 @@ def start_chosen(preview: Preview, *, by: By, **extra: Unpack[RunOptions]) -> Ru
         RunKind(preview.kind),
         partial(_items, preview),
         by=by,
+        none_left=f"{none_of(preview.kind)} any more",
         total=number_of_ids(preview),
         then_ingest=preview.then_ingest,
         retry_of=_run_of(preview.workspace, preview.summary.get("retry_of")),

@@ -75,7 +75,7 @@ def freeze(
         parts.setdefault((one.plan.way, one.provider), []).append(row)
         position += 1
     if not parts:
-        raise CannotStart(f"None of these can be sent: {'; '.join(skipped) or 'nothing was chosen'}")
+        raise CannotStart(f"{none_of(kind)}: {'; '.join(skipped) or 'nothing was chosen'}")
     summary |= {
         "providers": [(provider, len(rows)) for (_, provider), rows in parts.items()],
         "ways": [way for way, _ in parts],
@@ -86,6 +86,11 @@ def freeze(
     preview = Preview(workspace=workspace, kind=kind, summary=summary)
     preview.then_ingest = summary.pop("then_ingest", False)
     return store_preview(preview, in_sending_order(parts.values()))
+
+
+def none_of(kind: str | None) -> str:
+    """What is said where nothing can be done."""
+    return f"None of these can be {'deleted' if kind == RunKind.DELETE else 'sent'}"
 
 
 def is_chosen(preview: Preview) -> bool:

@@ -52,11 +52,9 @@ def actions(
 def _effect_of_retry(plan: ItemPlan) -> str:
     if plan.way == Action.READ:
         return "Its record is read first; what is sent follows from it."
-    return (
-        "It is sent to ingestion for the first time."
-        if plan.way == Action.ADD
-        else "Fini processes it again."
-    )
+    if plan.way == Action.ADD:
+        return "It is sent to ingestion for the first time."
+    return "What did not end well is tried again: here that is a refresh."
 
 
 def _why_not(may: bool, plan: ItemPlan, role: str) -> str:  # noqa: FBT001 - it reads as a sentence

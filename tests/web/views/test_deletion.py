@@ -46,6 +46,12 @@ def test_the_preview_says_what_goes_and_what_stays(admin: Client, preview: Previ
     assert admin.get(f"/w/acme/previews/{preview.token}/")["Location"] == address(preview)
 
 
+def test_what_cannot_be_deleted_is_not_called_unsendable(admin: Client, acme: Workspace) -> None:
+    gone = known(acme, "gone", state="gone")
+    answer = admin.post(SOURCES, {"do": "delete", "id": gone.pk}, follow=True)
+    assert "None of these can be deleted: It is no longer in Fini" in answer.content.decode()
+
+
 @pytest.mark.parametrize("typed", ["", "4", "50", "five", "5.0"])
 def test_nothing_is_deleted_until_the_number_is_typed(admin: Client, preview: Preview, typed: str) -> None:
     answer = admin.post(address(preview), {"number": typed, "reason": "no use"})

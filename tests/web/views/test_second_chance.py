@@ -209,6 +209,13 @@ def test_home_retries_what_failed_and_what_came_out_empty(editor: Client, acme: 
     assert held(preview) == [sources[1].pk, sources[0].pk]
 
 
+def test_of_a_failed_source_retry_and_refresh_do_not_read_the_same(editor: Client, acme: Workspace) -> None:
+    failed(acme, "a")
+    page = said(editor, f"{SOURCES}id-a/")
+    assert "What did not end well is tried again: here that is a refresh." in page
+    assert page.count("Fini processes it again.") == 1
+
+
 def test_a_source_says_what_can_be_done_and_why_not(editor: Client, acme: Workspace) -> None:
     known(acme, "usable")
     known(acme, "raw", provider="files", original_url="upload.pdf")

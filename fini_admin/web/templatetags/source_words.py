@@ -17,10 +17,22 @@ from fini_admin.web.templatetags.common import age, badge
 from fini_admin.web.wording import times
 from fini_admin.web.wording.sources import state_in_words
 
+SHOWN, LAST = 200, 16  # characters of an address in a list: of its beginning, of its end
+
 register = template.Library()
 
 register.filter(names.source_name)
 register.filter(names.visible)
+
+
+@register.filter
+def address_ends(address: str) -> tuple[str, str]:
+    """An address without its scheme in two: what may be cut, and the end that tells it from others of its host."""
+    bare = address.partition("://")[2] or address
+    begin, _, end = bare.rstrip("/").rpartition("/")
+    if not begin:
+        return bare[:SHOWN], ""
+    return begin[:SHOWN], f"/{end}" if len(end) <= LAST else f"/…{end[-LAST:]}"
 
 
 @register.filter

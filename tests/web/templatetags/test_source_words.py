@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from fini_admin.sources.names import source_name
-from fini_admin.web.templatetags.source_words import time_in_state
+from fini_admin.web.templatetags.source_words import address_ends, time_in_state
 from tests.support.sources import bare
 
 
@@ -36,3 +36,16 @@ def test_a_title_that_shows_nothing_gives_way_to_an_id() -> None:
     assert source_name(bare(title="\u200b \u202e", external_id="ext")) == "ext"
     assert source_name(bare(title="", external_id="\u00a0")) == "id-a"
     assert source_name(bare(title=" A ")) == " A "
+
+
+@pytest.mark.parametrize(
+    ("address", "begin", "end"),
+    [
+        ("https://docs.example/guide/travel/", "docs.example/guide", "/travel"),
+        ("https://docs.example/a/a-very-long-name-of-a-page", "docs.example/a", "/…g-name-of-a-page"),
+        ("https://docs.example/", "docs.example/", ""),
+        ("upload.pdf", "upload.pdf", ""),
+    ],
+)
+def test_of_an_address_its_host_and_its_end_are_kept(address: str, begin: str, end: str) -> None:
+    assert address_ends(address) == (begin, end)

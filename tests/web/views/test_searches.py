@@ -81,6 +81,21 @@ def test_the_same_name_saves_anew(as_role):
     assert SavedSearch.objects.get().query == "q=route%3Alist"
 
 
+def test_the_removal_of_a_shared_search_is_asked_about_and_of_ones_own_not(as_role):
+    def asked():
+        return "goes for everybody here" in as_role("admin").get(URL).content.decode()
+
+    save(as_role("admin"), name="Mine")
+    assert not asked()
+    save(as_role("admin"), name="Ours", shared="on")
+    assert asked()
+    page = " ".join(as_role("admin").get(URL).content.decode().split())
+    ours = SavedSearch.objects.get(name="Ours").pk
+    assert f'popovertarget="remove-{ours}"> Remove <span class="unseen">Ours</span>' in page
+    panel = page.split(f'id="remove-{ours}"')[1].split("</div>")[0]
+    assert 'value="remove"' in panel
+
+
 def test_one_removes_ones_own_and_an_admin_what_is_shared(as_role, acme):
     save(as_role("admin"), name="Ours", shared="on")
     save(as_role("editor"))

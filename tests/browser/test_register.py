@@ -65,9 +65,9 @@ def test_an_address_that_holds_no_id_says_so_and_takes_the_id_of_the_one_before_
     url.fill("https://acme.atlassian.net/wiki/spaces/HR/pages/12/Travel+policy")
     expect(page_of.get_by_text("names the page by its space and title")).to_be_hidden()
     expect(external_id).to_have_value("4711")
-    expect(page_of.get_by_text("The address above holds another ID: 12.")).to_be_visible()
+    expect(page_of.get_by_text("The address holds another ID: 12.")).to_be_visible()
     url.fill("https://acme.atlassian.net/wiki/spaces/HR/pages/4711/Travel+policy")
-    expect(page_of.get_by_text("The address above holds another ID")).to_be_hidden()
+    expect(page_of.get_by_text("The address holds another ID")).to_be_hidden()
 
 
 def test_the_mime_type_follows_the_provider_until_another_is_typed(page_of: Page):

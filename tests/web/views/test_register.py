@@ -332,7 +332,7 @@ def test_an_address_gives_the_id_or_says_that_it_does_not_hold_it(
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        ({"1-external_id": "77"}, "The address above holds another ID: 360012."),
+        ({"1-external_id": "77"}, "The address holds another ID: 360012."),
         ({}, ""),
         ({"1-external_id": "77", "1-original_url": "https://acme.example/360012"}, ""),
         ({"1-external_id": "77", "provider": "confluence"}, ""),

@@ -5,7 +5,7 @@ only one of several processes can do it. When the lease runs out, any worker clo
 """
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, Protocol
@@ -43,7 +43,9 @@ class Revealable(Protocol):
 class Context:
     """What the rows of a call say besides the request: who, why, and with which key.
 
-    `owner` names the process that sends, `lease` says how long it may be silent before the call counts as lost.
+    `owner` names the process that sends, `lease` says how long it may be silent before the call counts as lost. `check`
+    raises when the call may not go out any more; the chain is locked, so that what forbids it is recorded before or
+    after the call.
     """
 
     chain: str
@@ -55,6 +57,7 @@ class Context:
     attempt: int = 1
     owner: str = field(default_factory=lambda: str(uuid4()))
     lease: timedelta = lease.LENGTH
+    check: Callable[[], None] = lambda: None
 
 
 class Superseded(Exception):
@@ -64,6 +67,7 @@ class Superseded(Exception):
 def write_asked(call: str, request: Request[Any], context: Context) -> None:
     """Write the *asked* row and the open call, inside the caller's transaction."""
     chain.lock_head(context.chain)
+    context.check()
     payload = request.payload
     values = _shared_columns(call, request, context) | {
         "kind": str(CallKind.ASKED),

@@ -1,6 +1,7 @@
 """Which key a call goes out with and in whose name, and what its answer says of the key and the budget."""
 
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from fini_admin.audit.names import By, Origin
@@ -10,6 +11,7 @@ from fini_admin.fini.errors import KeyRefused, ScopeMissing
 from fini_admin.ingestion import budget
 from fini_admin.ingestion.models import Budget, Run
 from fini_admin.lib.keyring import UnknownKey
+from fini_admin.lib.prepared import prepared
 from fini_admin.workspaces import keys
 from fini_admin.workspaces.models import ApiKey, KeyState, Workspace
 from fini_admin.workspaces.queries import live_key, read_key
@@ -39,7 +41,7 @@ def cannot_read(workspace: Workspace, done: Exchange[Any]) -> bool:
 
 
 class NoKey(Exception):
-    """The workspace has no live key that Fini accepts: its work waits for one."""
+    """The workspace has no live key that Fini accepts, or may send nothing: its work waits."""
 
 
 def context_for(run: Run, *, owner: str, attempt: int, reads: bool) -> Context:
@@ -74,7 +76,23 @@ def context(
         run=run,
         attempt=attempt,
         owner=owner,
+        check=partial(check_usable, key),
     )
+
+
+def check_usable(key: ApiKey) -> None:
+    """In the *asked* transaction: raise NoKey if the key was switched off or its workspace archived since (P4)."""
+    if not _USABLE(key.pk):
+        raise NoKey(f"{key.workspace.slug} was archived, or the key {key.label} switched off")
+
+
+_USABLE = prepared(
+    lambda _, key: (
+        ApiKey.objects.filter(pk=key, workspace__archived_at=None)
+        .exclude(state=KeyState.OFF)
+        .values_list("pk")
+    )
+)
 
 
 def opened(workspace: Workspace, *, reads: bool) -> tuple[ApiKey, Secret]:

@@ -172,7 +172,7 @@ def _ids_of(head: Exchange[Any]) -> set[str]:
 def verify(*, by: By, key: ApiKey) -> Progress:
     """Verify a key in this process, without a worker; what was found is noted on the key and recorded.
 
-    Raises FiniError or one of NOT_ASKED when Fini refuses the key or nothing was found out.
+    Raises FiniError, NoKey or one of NOT_ASKED when Fini refuses the key or nothing was found out.
     """
     progress = Progress()
     while asked := question(key, progress):
@@ -200,7 +200,12 @@ def longest_lease() -> timedelta:
 def _context(key: ApiKey, **who: Any) -> Context:
     """A call with this very key, whichever is live. Raises SealBroken and UnknownKey."""
     return Context(
-        chain=str(key.workspace_id), key=key.label, key_id=str(key.pk), secret=open_key(key), **who
+        chain=str(key.workspace_id),
+        key=key.label,
+        key_id=str(key.pk),
+        secret=open_key(key),
+        check=partial(credentials.check_usable, key),
+        **who,
     )
 
 
@@ -240,6 +245,8 @@ def _advance(row: Verification, owner: str) -> None:
             claim=partial(_claim, row, owner),
             settle=partial(_settle, row, asked, progress),
         )
+    except credentials.NoKey as error:
+        _end_unasked(row, owner, f"Nothing was asked: {error}.")
     except NOT_ASKED as error:
         _end_unasked(row, owner, explained(error))
 

@@ -7,10 +7,19 @@ from enum import Enum
 from fini_admin.audit.transport import Exchange
 from fini_admin.fini import routes
 from fini_admin.fini.client import Request
-from fini_admin.fini.errors import BadRequest, FiniError, KeyRefused, NotFound, NotUnderstood, TimedOut
+from fini_admin.fini.errors import (
+    BadRequest,
+    Dropped,
+    FiniError,
+    KeyRefused,
+    NotFound,
+    NotUnderstood,
+    TimedOut,
+)
 from fini_admin.fini.retry import backoff, pause_before_retry
 from fini_admin.fini.wire import Document, ListPage
 from fini_admin.ingestion.engine import follow, web
+from fini_admin.ingestion.engine.awaited import FEW
 from fini_admin.ingestion.entries import queued_ids
 from fini_admin.ingestion.models import PAGE, Budget, Step
 from fini_admin.ingestion.reads import FIRST_GAP, watch_from
@@ -24,8 +33,9 @@ from fini_admin.workspaces.models import Workspace
 LIGHT = 4 * 1024 * 1024
 # What Fini says when it takes no page of this size is not stated: a validation's answers may mean that, no others.
 ABOUT_LIMIT = (400, 422)
-# What a gateway says of an answer that is too large for it, or too late: a smaller one may pass. It may also be away.
-TOO_HEAVY = (502, 504)
+# What Fini says of a page with a record that it fails on, and a gateway of an answer that is too large for it, or too
+# late: a smaller one may pass. Either may also be away.
+TOO_HEAVY = (500, 502, 504)
 LIMITED = timedelta(minutes=10)
 # Seconds. No walk is put off for longer than what is stuck (walk.STUCK_EVERY).
 LONGEST_ASKED_FOR = 3_600.0
@@ -97,8 +107,15 @@ def why_failed(held: Budget, error: FiniError, *, cursor: str) -> FailedPage:
 
 
 def pause_for_size(error: FiniError, tries: int) -> float:
-    """Seconds until a smaller page is asked for after `tries` calls: of a gateway nobody knows if Fini is away."""
+    """Seconds until a smaller page is asked for after `tries` calls: nobody knows if Fini is away."""
     return backoff(tries - 1) if error.status in TOO_HEAVY else 1.0
+
+
+def is_passed_over(error: FiniError, tries: int) -> bool:
+    """Whether a page that failed after so many failures is not waited for: longer where Fini may only be away."""
+    if isinstance(error, NotUnderstood | TimedOut):
+        return tries >= FEW
+    return (error.status in TOO_HEAVY or isinstance(error, Dropped)) and tries >= 2 * FEW
 
 
 def as_asked(error: FiniError, seconds: float) -> float:

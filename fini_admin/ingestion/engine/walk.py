@@ -22,16 +22,7 @@ from fini_admin.audit.recording import ERROR_LIMIT, Context, Superseded
 from fini_admin.audit.transport import Exchange, exchange
 from fini_admin.fini import routes
 from fini_admin.fini.client import Request
-from fini_admin.fini.errors import (
-    BadRequest,
-    FiniError,
-    KeyRefused,
-    NotFound,
-    NotUnderstood,
-    Throttled,
-    TimedOut,
-    Unreachable,
-)
+from fini_admin.fini.errors import BadRequest, FiniError, KeyRefused, NotFound, Throttled, Unreachable
 from fini_admin.fini.retry import backoff
 from fini_admin.fini.wire import Document, ListPage
 from fini_admin.ingestion import budget
@@ -52,6 +43,7 @@ from fini_admin.ingestion.engine.list_pages import (
     FailedPage,
     as_asked,
     grow,
+    is_passed_over,
     page_request,
     pause_for_size,
     take_over,
@@ -327,7 +319,7 @@ def _page_failed(watch: Watch, held: Budget, error: FiniError) -> None:
             _back_to_head(watch)
         case FailedPage.SIZE:
             _pause_watch(watch, pause_for_size(error, watch.tries + 1))
-        case FailedPage.OTHER if isinstance(error, NotUnderstood | TimedOut) and watch.tries >= FEW:
+        case FailedPage.OTHER if is_passed_over(error, watch.tries):
             _pass_over(watch)
         case FailedPage.OTHER:
             _pause_watch(watch, as_asked(error, backoff(watch.tries)))

@@ -35,7 +35,7 @@ HEAVY = (FailedPage.SIZE, FailedPage.SIZE, FailedPage.OTHER)
         (ScopeMissing(status=403), *AGAIN),
         (NotUnderstood(), *HEAVY),
         (TimedOut(), *HEAVY),
-        (FiniFailed(status=500), *AGAIN),
+        (FiniFailed(status=500), *HEAVY),
         (FiniFailed(status=503), *AGAIN),
         (FiniFailed(status=502), *HEAVY),
         (FiniFailed(status=504), *HEAVY),

@@ -226,6 +226,15 @@ def test_pages_that_are_too_heavy_for_a_gateway_get_smaller(
     assert {size for size, answer in pages(sandbox) if answer == 200} <= {12, 25}
 
 
+@pytest.mark.parametrize("failure", [{"status": 500}, {"status": 502}, {"status": 504}, {"drop": "after"}])
+def test_where_no_page_of_the_list_comes_each_record_is_asked_for_by_its_id(
+    acme: Workspace, sandbox: Sandbox, sent: list[Source], failure: dict[str, object]
+) -> None:
+    sandbox.advance(700)
+    sandbox.fault(method="GET", path=rf"{LIST}\?", count=None, **failure)
+    work_until(acme, lambda: {state(source) for source in sent} == {"usable"}, most=150)
+
+
 @pytest.fixture
 def at_work(db: None) -> None:
     alive()

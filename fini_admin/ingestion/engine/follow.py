@@ -328,6 +328,24 @@ def _resolve_deletion(step: Step, items: list[Item]) -> None:
         request_read(step.run.workspace, unwanted, step.settle_after)
 
 
+def set_apart(source: Source) -> None:
+    """What its ID does not tell of either keeps nothing in doubt that was sent with it, and was read since (T3).
+
+    What is left of a refused batch is another one: neither part is refused for what Fini said of the whole.
+    """
+    carried = Item.objects.filter(stage__in=CARRIED, step__state=StepState.CHECK).exclude(stage=Stage.WEB)
+    mine = Step.objects.filter(pk__in=carried.filter(source=source).values("step"))
+    for step in mine.select_related("run__workspace", "root"):
+        items = list(carried.filter(step=step).select_related("source"))
+        if any(_read_late_enough(item.source, step) for item in items if item.source_id != source.pk):
+            unread = [item for item in items if item.source_id == source.pk]
+            apart = add_step(step.run, RunKind(step.kind), step.provider, unread, root=step.root, after=step)
+            same = {"state": StepState.CHECK, "call": step.call, "settle_after": step.settle_after}
+            Step.objects.filter(pk=apart.pk).update(**same)
+            Step.objects.filter(pk=step.pk).update(refusal="")
+    resolve_checks(source.workspace)
+
+
 def _read_late_enough(source: Source | None, step: Step) -> bool:
     """Whether the record was read after Fini can have stopped working on the call.
 

@@ -376,7 +376,8 @@ def _not_shown(source: Source, error: FiniError) -> None:
     Nobody waits for what is stuck any more: it is looked at again when that is due.
     """
     long_since = datetime.now(UTC) - STUCK_AFTER
-    told = not isinstance(error, Throttled | Unreachable)
+    if told := not isinstance(error, Throttled | Unreachable):
+        follow.set_apart(source)
     asked_since = source.wanted_since or (None if source.state == State.STUCK else source.sent_at)
     in_vain = told and asked_since is not None and asked_since < long_since
     Source.objects.filter(pk=source.pk).update(missed_walks=IN_VAIN if in_vain else 0)

@@ -47,6 +47,12 @@ def may_come(source: Source) -> bool:
     return source.read_at is None and source.first_seen > datetime.now(UTC) - SHOWN_AFTER
 
 
+def is_anything_unread(watch: Watch, since: datetime) -> bool:
+    """Whether no call since then showed a record whose job was sent before, other than a stuck one."""
+    unread = Q(read_at=None) | Q(read_at__lt=since)
+    return must_be_seen(watch).filter(unread, sent_at__lt=since).exclude(state=State.STUCK).exists()
+
+
 def read_in_walk(watch: Watch) -> Q:
     """Condition: read by this walk. A read time in the future comes from a clock that was ahead and does not count."""
     return Q(read_at__gte=watch.walk_started, read_at__lte=datetime.now(UTC))

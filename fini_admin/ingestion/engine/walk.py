@@ -1,7 +1,7 @@
 """Following: the workspace's list is walked from its head, one page a call (T6, T7, T10).
 
 A poll stops at a page without news, or when every followed source was seen. A walk goes on until every one was seen if
-a read was requested, and once after a minute without news. The records of one batch are first asked for where they were
+a read was requested, once after a minute without news, and where news hide what was sent for long. The records of one batch are first asked for where they were
 last seen: by the page after the newest of them, however deep in the list. What two whole walks do not show is asked for
 by its ID; 404 then means *gone*. With nothing followed and nothing requested there are no calls.
 """
@@ -33,6 +33,7 @@ from fini_admin.ingestion.engine.awaited import (
     TO_BE_SEEN,
     WALKS_BEFORE_GET,
     hidden_from_walks,
+    is_anything_unread,
     may_come,
     must_be_seen,
     read_in_walk,
@@ -181,11 +182,14 @@ def _settle_page(watch: Watch, done: Exchange[ListPage]) -> None:
 
 
 def _begin_walk(watch: Watch, asked_at: datetime) -> None:
-    """Begin at the head. The walk is whole after one that was cut short, or when whole walks are due without news."""
+    """Begin at the head. The walk is whole after one that was cut short, or when whole walks are due.
+
+    That is without news, or where steady news, as of what is being sent, hide a record that was sent before.
+    """
     quiet = watch.news_at is None or watch.news_at + QUIET <= asked_at
     due = watch.whole_at is None or watch.whole_at + WHOLE_EVERY <= asked_at
     watch.walk_started, watch.pages, watch.had_news = asked_at, 0, False
-    watch.whole = watch.cut_short or (quiet and due)
+    watch.whole = watch.cut_short or (due and (quiet or is_anything_unread(watch, asked_at - WHOLE_EVERY)))
 
 
 _WATCH = prepared(

@@ -12,7 +12,7 @@ from fini_admin.ingestion.engine import loop
 from fini_admin.ingestion.kinds import discovery
 from fini_admin.ingestion.kinds.syncs import start_sync
 from fini_admin.ingestion.models import Budget, Run, Step, Watch
-from fini_admin.ingestion.reads import request_read
+from fini_admin.ingestion.reads import request_read, watch_from
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import State
 from fini_admin.workspaces.models import ApiKey, Workspace
@@ -233,6 +233,28 @@ def test_where_no_page_of_the_list_comes_each_record_is_asked_for_by_its_id(
     sandbox.advance(700)
     sandbox.fault(method="GET", path=rf"{LIST}\?", count=None, **failure)
     work_until(acme, lambda: {state(source) for source in sent} == {"usable"}, most=150)
+
+
+def test_what_steady_news_hide_is_read_all_the_same(
+    acme: Workspace, sandbox: Sandbox, sent: list[Source]
+) -> None:
+    sandbox.advance(700)
+    work_until(acme, lambda: {state(source) for source in sent} == {"usable"})
+    for above in sandbox.seed(count=20, source="confluence"):
+        sandbox.change(above, title="Above them")
+    start_sync(by=by("ada"), workspace=acme)
+    drive(acme)
+    Budget.objects.update(page_size=4, page_limit=4, limited_until=LATER)
+    deep = Source.objects.filter(pk__in=[source.pk for source in sent])
+    before = datetime.now(UTC) - timedelta(minutes=10)
+    deep.update(state=State.RUNNING, sent_at=before, read_at=before, before_updated="")
+    count_again(acme)
+
+    def read_again() -> bool:
+        watch_from(acme, datetime.now(UTC))  # something is sent again and again
+        return not deep.filter(read_at__lte=before).exists()
+
+    work_until(acme, read_again)
 
 
 @pytest.fixture

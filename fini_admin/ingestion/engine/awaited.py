@@ -68,3 +68,9 @@ def hidden_from_walks(watch: Watch) -> QuerySet[Source]:
         return missed
     deleting = Item.objects.filter(source=OuterRef("pk"), stage=Stage.DELETE, step__state=StepState.CHECK)
     return missed.filter(Q(missed_walks__gte=MANY_WALKS) | Exists(deleting))
+
+
+def hidden_in_turns(watch: Watch) -> QuerySet[Source]:
+    """The same, where they are so many that the list has its turn between any two of them, and needs not show them."""
+    hidden = hidden_from_walks(watch)
+    return hidden if len(hidden.values_list("pk")[: FEW + 1]) > FEW else hidden.none()

@@ -1,9 +1,10 @@
 """Following: the workspace's list is walked from its head, one page a call (T6, T7, T10).
 
 A poll stops at a page without news, or when every followed source was seen. A walk goes on until every one was seen if
-a read was requested, once after a minute without news, and where news hide what was sent for long. The records of one batch are first asked for where they were
-last seen: by the page after the newest of them, however deep in the list. What two whole walks do not show is asked for
-by its ID; 404 then means *gone*. With nothing followed and nothing requested there are no calls.
+a read was requested, once after a minute without news, and where news hide what was sent for long. The records of one
+batch are first asked for where they were last seen: by the page after the newest of them, however deep in the list.
+What two whole walks do not show is asked for by its ID; 404 then means *gone*. With nothing followed and nothing
+requested there are no calls.
 """
 
 from collections.abc import Callable
@@ -33,6 +34,7 @@ from fini_admin.ingestion.engine.awaited import (
     TO_BE_SEEN,
     WALKS_BEFORE_GET,
     hidden_from_walks,
+    hidden_in_turns,
     is_anything_unread,
     may_come,
     must_be_seen,
@@ -198,11 +200,14 @@ _WATCH = prepared(
 
 
 def _asked_by_id(watch: Watch) -> Source | None:
-    """The source to ask for by its ID now; None while walking or after an error.
+    """The source to ask for by its ID now; None while walking, after an error, or where it is the turn of the list.
 
-    So one ID that Fini keeps failing on cannot block the rest.
+    So neither one ID that Fini keeps failing on nor many that are asked for can block the rest.
     """
     if watch.walk_started or watch.tries:
+        return None
+    many = hidden_in_turns(watch)
+    if not watch.pages and many.exists() and must_be_seen(watch).exclude(pk__in=many).exists():
         return None
     return hidden_from_walks(watch).order_by("-missed_walks", "pk").first()
 
@@ -246,8 +251,9 @@ def _go_on_or_end(watch: Watch, page: ListPage, *, news: bool, fresh: int) -> No
         wanted_since=None, sent_at__lte=watch.walk_started
     )
     unseen = must_be_seen(watch).filter(since_before).exclude(read_in_walk(watch))
-    left = len(unseen.values_list("pk")[: FEW + 1])  # more than a few are not counted (P7)
-    deep = watch.whole or unseen.filter(wanted_since__isnull=False).exists()
+    waiting = unseen.exclude(pk__in=hidden_in_turns(watch))
+    left = len(waiting.values_list("pk")[: FEW + 1])  # more than a few are not counted (P7)
+    deep = watch.whole or waiting.filter(wanted_since__isnull=False).exists()
     if not left:
         _end_walk(watch, complete=True)
     elif not page.has_more or not page.documents:
@@ -338,7 +344,7 @@ def _pass_over(watch: Watch) -> None:
     few = list(unseen.order_by("-missed_walks", "read_at", "pk").values_list("pk", flat=True)[: 2 * FEW])
     asked_next = Q(pk__in=few) | Q(missed_walks__lt=MANY_WALKS - 1)
     unseen.filter(asked_next).update(missed_walks=F("missed_walks") + 1)
-    watch.tries, told = 0, {"error": watch.error, "error_kind": watch.error_kind}
+    watch.tries, watch.pages, told = 0, 1, {"error": watch.error, "error_kind": watch.error_kind}
     _end_walk(watch, complete=False)
     Watch.objects.filter(pk=watch.pk).update(**told)
 
@@ -360,6 +366,7 @@ def _pause_watch(watch: Watch, seconds: float) -> None:
 def _settle_record(watch: Watch, source: Source, done: Exchange[Document]) -> None:
     """Store the record that was asked for; after a 404 the source is gone, after other errors it is asked for later."""
     _settle_call(watch, done, of_one=True)
+    watch.pages = 0
     if done.value:
         take_over(watch.workspace, [done.value], mirror.Observation.of(done))
         _end_walk(watch, complete=False)

@@ -52,8 +52,9 @@ class Watch(models.Model):
     """How a workspace's list is followed: one walk at a time, page by page, kept here between calls (T6).
 
     `whole`: this walk goes on until everything followed was seen. `cut_short`: the last one lost its place, so a
-    page without news at the head proves nothing, and the next walk is whole. `error`: why the list could not be read
-    several times in a row, empty since a page came; `error_kind` is the name of its class.
+    page without news at the head proves nothing, and the next walk is whole. `pages`: how many the walk, or the last
+    one, read; none since a record was asked for by its ID. `error`: why the list could not be read several times in a
+    row, empty since a page came; `error_kind` is the name of its class.
     """
 
     workspace = models.OneToOneField(Workspace, on_delete=models.PROTECT, primary_key=True)

@@ -8,6 +8,7 @@ import pytest
 from fini_admin.fini.wire import Document
 from fini_admin.ingestion import previews, queue_moves
 from fini_admin.ingestion.engine import loop
+from fini_admin.ingestion.engine.awaited import WALKS_BEFORE_GET
 from fini_admin.ingestion.kinds import deletions, ingestions, refreshes
 from fini_admin.ingestion.models import QueueEntry, Run, Step
 from fini_admin.ingestion.runs.starting import CannotStart
@@ -262,3 +263,30 @@ def test_many_that_may_have_been_deleted_are_asked_for_by_id_after_two_walks(
     assert states(eight) == {"gone": 8}
     assert len(requests(sandbox, "GET", LIST)) == 2
     assert len(sandbox.log()) == 2 + 8
+
+
+@pytest.mark.usefixtures("impatient")
+def test_many_that_may_be_deleted_keep_the_list_from_nobody(
+    acme: Workspace, sandbox: Sandbox, register: Start, eight: list[int]
+) -> None:
+    run = delete(acme, eight)
+    sandbox.fault(method="DELETE", drop="after")
+    hurry(acme)
+    loop.work_once(acme.pk, OWNER)
+    register(resources(8, "m"), then_ingest=True)
+    asked_for = Source.objects.filter(pk__in=eight, wanted_since__isnull=False)
+    sandbox.settings(running_seconds=[600, 600])
+    while not Step.objects.filter(kind="ingest", run__number__gt=run.number, state="done").exists():
+        hurry(acme)
+        loop.work_once(acme.pk, OWNER)
+        Source.objects.filter(pk__in=eight).exclude(state=State.GONE).update(missed_walks=0)
+    sandbox.advance(700)
+    asked_for.update(missed_walks=WALKS_BEFORE_GET)
+    waiting = asked_for.count()
+    assert waiting > 3
+    while Source.objects.filter(external_id__startswith="m-").exclude(state=State.USABLE).exists():
+        hurry(acme)
+        loop.work_once(acme.pk, OWNER)
+    assert asked_for.count() >= waiting - 3
+    drive(acme)
+    assert ends(run) == {"done": 8}

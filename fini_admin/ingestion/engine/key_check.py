@@ -129,13 +129,18 @@ def _comparison(key: ApiKey, progress: Progress) -> Question | None:
 
 
 def _read_list(progress: Progress, done: Exchange[Any]) -> None:
-    if isinstance(done.error, NotFound):  # no Fini answers here, and what does says nothing of the key
-        raise done.error
-    progress.read, progress.ids = _allowed(done), sorted(_ids_of(done))
+    progress.read, progress.ids = _allowed_of_route(done), sorted(_ids_of(done))
 
 
 def _read_probe(progress: Progress, done: Exchange[Any]) -> None:
-    progress.write = _allowed(done)
+    progress.write = _allowed_of_route(done)
+
+
+def _allowed_of_route(done: Exchange[Any]) -> bool:
+    """The same as `_allowed` where no record is asked for: a 404 is of something that says nothing of the key."""
+    if isinstance(done.error, NotFound):
+        raise done.error
+    return _allowed(done)
 
 
 def _read_proof(progress: Progress, done: Exchange[Any]) -> None:

@@ -117,6 +117,12 @@ def test_every_way_to_fail_is_told_and_safe_to_repeat(admin, main, sandbox, faul
     assert not OpenCall.objects.exists()
 
 
+def test_a_404_of_the_write_probe_leaves_open_what_the_key_may_do(admin, main, sandbox):
+    sandbox.fault(method="POST", status=404, message="Cannot POST /v2/documents/public/crawl")
+    assert "Fini does not know this" in verified(admin, main)
+    assert stored(main) == ("", False, False)
+
+
 def test_a_spent_budget_is_told_with_the_wait_and_nothing_is_asked(admin, acme, main, sandbox, settings):
     settings.FINI_CALLS_PER_MINUTE = 2
     verified(admin, main)

@@ -14,7 +14,6 @@ from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, When
 
 from fini_admin.audit import recording
 from fini_admin.audit.models import Head, OpenCall
-from fini_admin.audit.names import Origin
 from fini_admin.ingestion import budget, reasons, verifications
 from fini_admin.ingestion.engine import follow, key_check, send, walk
 from fini_admin.ingestion.engine.credentials import NoKey
@@ -38,8 +37,6 @@ PAUSE = timedelta(seconds=10)
 LATER = timedelta(minutes=1)
 FORGOTTEN = timedelta(days=1)
 PORTION = 500  # sources a transaction
-# What a person waits for: a crawl, or a discovery that no schedule started.
-WAITED_FOR = Q(kind__in=send.URGENT) & ~Q(run__origin=Origin.SCHEDULE)
 # What can wait for all else in its workspace: a page of a sync moves nothing.
 SYNCS = Q(kind=RunKind.SYNC)
 # What each thread of this process has in hand, by its table and number: one at a time. Single operations on a dict are
@@ -88,7 +85,7 @@ def due_steps(now: datetime) -> QuerySet[Step]:
     """Steps that may go out now, if the budget has a slot: not paused, with a key, and not told to slow down."""
     free = lease.free(sendable(Step.objects.filter(state=StepState.READY, due_at__lte=now)), now)
     open_ = free.filter(usable_key("run__workspace")).exclude(closed("run__workspace__budget__", now))
-    return open_.filter(Q(kind__in=send.URGENT) | ~Q(run__workspace__budget__spent_until__gt=now))
+    return open_.filter(send.WAITED_FOR | ~Q(run__workspace__budget__spent_until__gt=now))
 
 
 def closed(budget_path: str, now: datetime) -> Q:
@@ -131,7 +128,7 @@ def _due(now: datetime) -> QuerySet[Budget]:
 
 def _in_turn(now: datetime) -> QuerySet[Budget, Any]:
     verified = verifications.due(now).filter(key__workspace=OuterRef("pk"))
-    discovered = due_steps(now).filter(WAITED_FOR, run__workspace=OuterRef("pk"))
+    discovered = due_steps(now).filter(send.WAITED_FOR, run__workspace=OuterRef("pk"))
     first = Case(When(Exists(verified), then=0), When(Exists(discovered), then=1), default=2)
     return _due(now).order_by(first, F("served_at").asc(nulls_first=True), "pk").values_list("pk")
 
@@ -143,7 +140,7 @@ _ANY = prepared(lambda now: _due(now).values_list("pk")[:1])
 def _next_step(now: datetime, workspace: UUID) -> QuerySet[Step]:
     """The workspace's due steps, the next one first."""
     mine = due_steps(now).filter(run__workspace_id=workspace)
-    return mine.order_by(Case(When(WAITED_FOR, then=0), default=1), "due_at", "pk")
+    return mine.order_by(Case(When(send.WAITED_FOR, then=0), default=1), "due_at", "pk")
 
 
 def _first(found: QuerySet[Any]) -> QuerySet[Any, Any]:
@@ -156,7 +153,7 @@ _VERIFICATION = prepared(
 _STEP = prepared(lambda now, workspace: _first(_next_step(now, workspace).exclude(SYNCS)))
 _ANY_STEP = prepared(lambda now, workspace: _first(_next_step(now, workspace)))
 _WATCH = prepared(lambda now, workspace: _first(due_watches(now).filter(workspace_id=workspace)))
-_WAITED_FOR = prepared(lambda now, workspace: _first(_next_step(now, workspace).filter(WAITED_FOR)))
+_WAITED_FOR = prepared(lambda now, workspace: _first(_next_step(now, workspace).filter(send.WAITED_FOR)))
 # A long run has a step due for as long as its calls take: without its turn the watch would see no end meanwhile.
 _OVERDUE = prepared(
     lambda now, workspace: _first(due_watches(now).filter(workspace_id=workspace, next_at__lte=now - PATIENT))

@@ -11,8 +11,9 @@ from functools import partial
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 
+from fini_admin.audit.names import Origin
 from fini_admin.audit.recording import Superseded
 from fini_admin.audit.transport import Exchange, exchange
 from fini_admin.fini import routes
@@ -38,8 +39,9 @@ from fini_admin.sources.states import BUSY, State
 # What only reads: the read key may send it. A crawl stores nothing either, but Fini wants the write scope for it.
 READS = (RunKind.DISCOVER, RunKind.SYNC)
 WITHOUT_ITEMS = (*READS, RunKind.CRAWL)
-# What a person waits for.
+# What a person waits for: a crawl, or a discovery that no schedule started.
 URGENT = (RunKind.DISCOVER, RunKind.CRAWL)
+WAITED_FOR = Q(kind__in=URGENT) & ~Q(run__origin=Origin.SCHEDULE)
 TWIN = "another one in the same batch has the same address or ID"
 
 
@@ -222,7 +224,7 @@ def _claim(step: Step, items: list[Item], owner: str, call: str) -> None:
     elif not _may_be_repeated(step):
         _check_lanes(items)
         _claim_sources(step, [item.source_id for item in items if item.source_id])
-    budget.take(held, call, urgent=step.kind in URGENT)
+    budget.take(held, call, urgent=step.kind in URGENT and step.run.origin != Origin.SCHEDULE)
 
 
 def _check_lanes(items: list[Item]) -> None:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fini_admin.audit.names import Origin
+from fini_admin.ingestion import budget
 from fini_admin.ingestion.engine import loop
 from fini_admin.ingestion.kinds import discovery, registrations
 from fini_admin.ingestion.models import Budget, Run, RunState, Step
@@ -106,3 +107,18 @@ def test_what_was_just_sent_is_seen_to_its_end_though_much_else_is_to_be_sent(
     work_for(acme, sandbox, 90, lambda _: Run.objects.get(pk=sent.pk).state == RunState.ENDED)
     assert Run.objects.get(pk=sent.pk).state == RunState.ENDED
     assert Step.objects.filter(state="ready").exists()
+
+
+def test_a_scheduled_discovery_leaves_the_share_of_the_budget_that_is_kept_for_people(
+    db: None, sandbox: Sandbox, settings: Any
+) -> None:
+    workspace = place(1, sandbox)
+    settings.FINI_CALLS_PER_MINUTE = 10
+    for number in range(9):
+        budget.take(budget.lock_budget(workspace), f"call-{number}", urgent=False)
+    for origin, calls in ((Origin.SCHEDULE, []), (Origin.BROWSER, ["GET zendesk"])):
+        provider = "zendesk" if calls else "notion"
+        discovery.start_discover(by=by("ada", origin), workspace=workspace, provider=provider)
+        loop.work(OWNER, GO)
+        loop.work(OWNER, GO)
+        assert routes(sandbox) == calls

@@ -7,8 +7,10 @@ query asks only for `now`; what was read, rather than set, in the future is left
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from django.db.models import Model, Q
+from django.db import transaction
+from django.db.models import Model, Q, QuerySet
 
 from fini_admin.audit.models import OpenCall
 from fini_admin.audit.transport import LONGEST_ADVICE
@@ -19,7 +21,7 @@ from fini_admin.ingestion.runs.queries import ALIVE, MARGIN
 from fini_admin.lib import lease
 from fini_admin.lib.cache import delete_beyond_longest
 from fini_admin.sources.models import Source
-from fini_admin.workspaces.models import ApiKey
+from fini_admin.workspaces.models import ApiKey, Workspace
 from fini_admin.workspaces.preferences import MOST_FALLBACK_HOURS
 
 NO_TIME = timedelta(0)
@@ -41,6 +43,8 @@ class Time:
     where: Q = Q()  # noqa: RUF009 - no statement changes a Q
 
 
+# Where a row has its workspace, unless in a field of that name.
+WORKSPACE_PATHS: dict[type[Model], str] = {Step: "run__workspace", Verification: "key__workspace"}
 READY = Q(state=StepState.READY)
 
 
@@ -73,6 +77,10 @@ TIMES = (
 )
 
 
+# What no workspace has, or a process holds by a lease, which its heartbeat extends without any lock.
+WITHOUT_LOCK = (OpenCall, Worker)
+
+
 def bring_back() -> None:
     """Bring back every time that is further ahead than the product sets it. Nothing is written where none is."""
     now = datetime.now(UTC)
@@ -80,14 +88,21 @@ def bring_back() -> None:
         rows = time.model._default_manager.filter(
             time.where, **{f"{time.field}__gt": now + time.most() + MARGIN}
         )
-        if rows.exists():
-            rows.update(**{time.field: now + time.back()})
-    _bring_schedules_back(now)
+        values = {time.field: now + time.back()}
+        if time.model not in WITHOUT_LOCK:
+            _update_locked(rows, **values)
+        elif rows.exists():
+            rows.update(**values)
+    for hours in Schedule.objects.values_list("every_hours", flat=True).distinct():
+        late = now + timedelta(hours=hours) + MARGIN
+        _update_locked(Schedule.objects.filter(every_hours=hours, next_at__gt=late), next_at=now)
     delete_beyond_longest(now + MARGIN)
 
 
-def _bring_schedules_back(now: datetime) -> None:
-    """Bring back the schedules, each of which has an interval of its own."""
-    for schedule in Schedule.objects.filter(next_at__gt=now + timedelta(hours=1) + MARGIN):
-        if schedule.next_at > now + timedelta(hours=schedule.every_hours) + MARGIN:
-            Schedule.objects.filter(pk=schedule.pk, next_at=schedule.next_at).update(next_at=now)
+def _update_locked(rows: QuerySet[Any], **values: datetime) -> None:
+    """Update each workspace's own of these rows under its budget's lock, as everybody does who writes them."""
+    workspace_path = WORKSPACE_PATHS.get(rows.model, "workspace")
+    for workspace in Workspace.objects.filter(pk__in=rows.values(workspace_path)):
+        with transaction.atomic():
+            budget.lock_budget(workspace)
+            rows.filter(**{workspace_path: workspace}).update(**values)

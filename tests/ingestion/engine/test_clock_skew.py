@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.core.cache import cache
+from django.db import connection
 from django.db.models import DateTimeField, F
+from django.test.utils import CaptureQueriesContext
 
 from fini_admin.audit.models import OpenCall
 from fini_admin.ingestion import schedules
@@ -153,6 +155,27 @@ def test_a_schedule_starts_and_one_that_is_only_slow_does_not(acme: Workspace):
     clock_skew.bring_back()
     schedules.start_due()
     assert list(Run.objects.values_list("provider", flat=True)) == ["notion"]
+
+
+def test_all_but_what_a_lease_alone_holds_is_brought_back_under_its_budgets_lock(
+    acme: Workspace, sandbox: Sandbox, register: Start
+):
+    schedules.change(by=by("ada@example.com"), workspace=acme, hours={"notion": 1})
+    register(resources(2), then_ingest=True)
+    pieces(acme, 2)
+    clock_was_ahead()
+    with CaptureQueriesContext(connection) as seen:
+        clock_skew.bring_back()
+    locked = False
+    unlocked = set()
+    for query in seen.captured_queries:
+        words = query["sql"].split()
+        if words[0] in ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE"):
+            locked = False
+        elif words[0] == "UPDATE":
+            locked = locked or '"version" = ' in query["sql"]
+            unlocked |= set() if locked else {words[1].strip('"')}
+    assert unlocked <= {"audit_opencall", "ingestion_worker"}
 
 
 def test_what_is_within_our_own_pauses_stays(acme: Workspace, register: Start):

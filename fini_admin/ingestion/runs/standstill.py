@@ -8,7 +8,7 @@ from django.db.models import Exists, QuerySet, Subquery
 from django.utils import timezone
 
 from fini_admin.audit.models import Entry
-from fini_admin.audit.names import CallKind
+from fini_admin.audit.names import CallKind, Origin
 from fini_admin.fini.errors import ScopeMissing
 from fini_admin.ingestion.models import Run, RunKind, RunState, Step, StepState
 from fini_admin.ingestion.runs.queries import living_workers
@@ -151,7 +151,7 @@ def _runs_before(run: Run, now: datetime) -> QuerySet[Step]:
 def reason_by(run: Run, found: dict[str, Any]) -> str:
     """What keeps a run waiting, by what FIELDS and `questions` found."""
     now, spent_until = datetime.now(UTC), found["budget__spent_until"]
-    discovers = run.kind in (RunKind.DISCOVER, RunKind.CRAWL)
+    waited_for = run.kind in (RunKind.DISCOVER, RunKind.CRAWL) and run.origin != Origin.SCHEDULE
     reads_lists = run.kind in (RunKind.DISCOVER, RunKind.SYNC)
     waits_its_turn = run.state == RunState.RUNNING and not found["budget__held_at"] and not found["at_work"]
     standing = Standing(
@@ -164,7 +164,7 @@ def reason_by(run: Run, found: dict[str, Any]) -> str:
         listless=""
         if reads_lists
         else why_list_unreadable(found["watch__error"], found["watch__error_kind"]),
-        spent_until=None if discovers else spent_until,
+        spent_until=None if waited_for else spent_until,
         limit=limit_in_force(found["settings__calls_per_minute"]),
         first=found["first"] if waits_its_turn else None,
         steered_by=run.steered_by,

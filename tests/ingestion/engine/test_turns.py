@@ -9,12 +9,13 @@ from fini_admin.ingestion import budget
 from fini_admin.ingestion.engine import loop
 from fini_admin.ingestion.kinds import discovery, registrations
 from fini_admin.ingestion.models import Budget, Run, RunState, Step
+from fini_admin.ingestion.runs.standstill import why_it_stands_still
 from fini_admin.workspaces.models import ApiKey, Workspace
 from tests.support import people
 from tests.support.sandbox import Sandbox
 from tests.support.short_clock import work_for
 from tests.support.who import by
-from tests.support.work import OWNER, Start, hurry, resources
+from tests.support.work import OWNER, Start, alive, hurry, resources
 
 GO = threading.Event()
 
@@ -114,11 +115,13 @@ def test_a_scheduled_discovery_leaves_the_share_of_the_budget_that_is_kept_for_p
 ) -> None:
     workspace = place(1, sandbox)
     settings.FINI_CALLS_PER_MINUTE = 10
+    alive()
     for number in range(9):
         budget.take(budget.lock_budget(workspace), f"call-{number}", urgent=False)
     for origin, calls in ((Origin.SCHEDULE, []), (Origin.BROWSER, ["GET zendesk"])):
         provider = "zendesk" if calls else "notion"
-        discovery.start_discover(by=by("ada", origin), workspace=workspace, provider=provider)
+        run = discovery.start_discover(by=by("ada", origin), workspace=workspace, provider=provider)
         loop.work(OWNER, GO)
         loop.work(OWNER, GO)
         assert routes(sandbox) == calls
+        assert why_it_stands_still(run).startswith("This minute's calls are used up") == (not calls)

@@ -9,6 +9,7 @@ from urllib.parse import quote, urlsplit
 
 from fini_admin.fini import wire
 from fini_admin.fini.client import MIB, Request
+from fini_admin.fini.external_ids import comparison_key
 from fini_admin.fini.providers import PROVIDERS, Listing
 from fini_admin.fini.wire import SOURCE_ID, Deleted, Document, IdLists, Json, ListPage, is_shortened
 
@@ -112,7 +113,7 @@ def register(provider: str, resources: Sequence[ResourceBody]) -> Request[IdList
         raise InvalidRequest("nothing to register")
     for resource in resources:
         check_resource(resource)
-    if len({resource["externalId"] for resource in resources}) != len(resources):
+    if len({comparison_key(provider, resource["externalId"]) for resource in resources}) != len(resources):
         raise InvalidRequest("one externalId stands twice in a batch")
     # A database may have kept the names in another order.
     body = {"resources": [{name: held[name] for name in WIRE_NAMES if name in held} for held in resources]}

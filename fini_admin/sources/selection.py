@@ -69,11 +69,12 @@ def leaf_groups(scope: Scope, within: Collection[int] = (), *, every: bool = Fal
     rows = (matching_leaves(scope) if every else listed_leaves(scope)).filter(
         _within_branches(within, by_path)
     )
-    for key, path, external_id in rows.order_by("position", "pk").values_list("pk", "path", "external_id"):
+    told = rows.order_by("position", "pk").values_list("pk", "path", "external_id", "id_key")
+    for key, path, external_id, id_key in told:
         above = tuple(by_path[at] for at in upwards(f"{path}/{external_id}") if at in by_path)[::-1]
         if not wanted or not wanted.isdisjoint(above):
             group = found.setdefault(above, LeafGroup(above))
-            group.leaves.append(firsts.get(external_id, key))
+            group.leaves.append(firsts.get(id_key, key))
     return list(found.values())
 
 
@@ -105,9 +106,9 @@ def _each_once(rows: Iterable[DiscoveredResource]) -> list[DiscoveredResource]:
     """Each resource once, at its first place, as the latest listing has it."""
     found: dict[str, DiscoveredResource] = {}
     for row in rows:
-        held = found.get(row.external_id)
+        held = found.get(row.id_key)
         if held is None or held.listed_run < row.listed_run:
-            found[row.external_id] = row
+            found[row.id_key] = row
     return list(found.values())
 
 

@@ -131,12 +131,12 @@ def _all_rows(scope: Scope) -> QuerySet[DiscoveredResource]:
 def leaves(scope: Scope) -> QuerySet[DiscoveredResource]:
     """The leaves, with `new`: listed by the latest discovery and not in Fini.
 
-    A resource that is now listed elsewhere has moved: its old place is left out.
+    A resource that is now listed elsewhere, or under another spelling of its ID, has moved: its old place is left out.
     """
     # Subqueries that do not depend on the row: PostgreSQL hashes them, also before it knows a new table's numbers.
     places = _all_rows(scope).filter(leaf=True)
-    elsewhere = places.filter(_listed(scope)).values("external_id")
-    return places.filter(_listed(scope) | ~Q(external_id__in=elsewhere)).annotate(new=_is_new(scope))
+    elsewhere = places.filter(_listed(scope)).values("id_key")
+    return places.filter(_listed(scope) | ~Q(id_key__in=elsewhere)).annotate(new=_is_new(scope))
 
 
 def _listed(scope: Scope) -> Q:
@@ -170,10 +170,10 @@ def listed_leaves(scope: Scope) -> QuerySet[DiscoveredResource]:
 
 
 def first_places(scope: Scope) -> dict[str, int]:
-    """By external ID, the key of the first place of each resource that stands in several."""
-    places = leaves(scope).order_by().values("external_id")
+    """By `id_key`, the key of the first place of each resource that stands in several."""
+    places = leaves(scope).order_by().values("id_key")
     counted = places.annotate(first=Min("pk"), number=Count("pk")).filter(number__gt=1)
-    return dict(counted.values_list("external_id", "first"))
+    return dict(counted.values_list("id_key", "first"))
 
 
 def _paths_below(scope: Scope, branches: Sequence[str]) -> list[str]:
@@ -237,7 +237,7 @@ def totals(scopes: Iterable[Scope]) -> dict[str, LeafCounts]:
 
 def _total(found: QuerySet[DiscoveredResource], scope: Scope) -> QuerySet[Any, Any]:
     """The row of a provider and how many resources these leaves are; one at two places counts once."""
-    return _counted(found, scope, "provider", partial(Count, "external_id", distinct=True))
+    return _counted(found, scope, "provider", partial(Count, "id_key", distinct=True))
 
 
 def _counted(
@@ -353,7 +353,7 @@ class TreeReader:
         """
         gone = ExpressionWrapper(Q(state=State.GONE), output_field=BooleanField())
         held = sources(self.scope).filter(id_key=OuterRef("id_key")).order_by(gone, "-pk")
-        same = leaves(self.scope).filter(id_key=OuterRef("id_key"), external_id=OuterRef("external_id"))
+        same = leaves(self.scope).filter(id_key=OuterRef("id_key"))
         found = DiscoveredResource.objects.filter(pk__in=[row.resource.pk for row in rows]).annotate(
             first=Subquery(same.order_by("pk").values("pk")[:1]),
             fini_id=Subquery(held.values("fini_id")[:1]),

@@ -1,6 +1,7 @@
 """What the API takes from nobody: named before it is sent, and no hindrance for the rest (T4, T8)."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -15,7 +16,7 @@ from tests.support.previews import contents
 from tests.support.queue_page import pks, post, preview_of, said, waiting
 from tests.support.sandbox import Sandbox
 from tests.support.who import by
-from tests.support.work import Start, bodies, drive, ends
+from tests.support.work import Start, bodies, drive, ends, resources
 
 ADDRESS = "https://help.acme.example/refunds"
 
@@ -101,5 +102,20 @@ def test_of_two_with_one_address_in_a_batch_only_the_later_is_refused(
     refused = run.items.get(outcome=ItemOutcome.REFUSED)
     assert (refused.position, refused.reason) == (
         50,
+        "Not sent: another one in the same batch has the same address or ID",
+    )
+
+
+def test_of_two_spellings_of_one_id_only_the_first_is_registered(
+    acme: Workspace, sandbox: Sandbox, register: Start
+) -> None:
+    bare, dashed = "0123456789abcdef0123456789abcdef", "01234567-89ab-cdef-0123-456789abcdef"
+    first, second, *_ = resources(3)
+    run = register([replace(first, external_id=bare), replace(second, external_id=dashed)])
+    drive(acme)
+    assert [held["externalId"] for held in sandbox.documents() if held["source"] == "notion"] == [bare]
+    refused = run.items.get(outcome=ItemOutcome.REFUSED)
+    assert (refused.external_id, refused.reason) == (
+        dashed,
         "Not sent: another one in the same batch has the same address or ID",
     )

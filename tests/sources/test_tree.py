@@ -114,6 +114,17 @@ def test_a_leaf_that_moved_stands_in_its_new_place_only(acme: Workspace) -> None
     assert meant(scope) == ["1"]
 
 
+def test_a_page_that_is_listed_under_another_spelling_of_its_id_stands_there_once(acme: Workspace) -> None:
+    bare, dashed = "0123456789abcdef0123456789abcdef", "01234567-89ab-cdef-0123-456789abcdef"
+    listed(acme, [leaf(bare)], run=1, provider="notion")
+    scope = listed(acme, [leaf(dashed)], run=2, provider="notion")
+    assert drawn(tree.read(scope, {}).level) == [dashed]
+    assert [one.external_id for one in everything(scope)] == [dashed]
+    later = Scope(acme, "notion", 3)
+    assert tree.read(later, {}).level.rows[0].key == tree.read(later, {}).level.rows[1].key
+    assert [one.external_id for one in everything(later)] == [dashed]
+
+
 def test_a_page_that_holds_pages_is_a_branch_and_the_first_row_in_it(acme: Workspace) -> None:
     page = leaf("1", leaf("2", leaf("3")), leaf("4"))
     scope = listed(acme, [branch("HR", page, leaf("5"))], provider="confluence")

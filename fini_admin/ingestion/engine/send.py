@@ -19,6 +19,7 @@ from fini_admin.audit.transport import Exchange, exchange
 from fini_admin.fini import routes
 from fini_admin.fini.client import Request
 from fini_admin.fini.errors import FiniError
+from fini_admin.fini.external_ids import comparison_key
 from fini_admin.fini.retry import is_away, is_doubt, may_be_repeated
 from fini_admin.fini.routes import InvalidRequest
 from fini_admin.ingestion import budget
@@ -187,7 +188,7 @@ def _offending(step: Step, items: list[Item]) -> Iterator[tuple[Item, str]]:
     """The items that cannot be sent alone, and each that repeats an earlier one's name, with what is wrong."""
     names: set[str] = set()
     for item in items:
-        name = item.external_id if step.kind in (RunKind.REGISTER, RunKind.WEB) else _name_of(step, item)
+        name = _name_of(step, item)
         problem = _problem_of(step, item) or (TWIN if name in names else "")
         if problem:
             yield item, problem
@@ -195,7 +196,11 @@ def _offending(step: Step, items: list[Item]) -> Iterator[tuple[Item, str]]:
 
 
 def _name_of(step: Step, item: Item) -> str:
-    """The ID or address by which the step's call names an item's source; empty where it has none."""
+    """The ID or address by which the step's call names an item, in whichever spelling; empty where it has none."""
+    if step.kind == RunKind.REGISTER:
+        return comparison_key(item.provider, item.external_id)
+    if step.kind == RunKind.WEB:
+        return item.external_id
     return name_in(step, item) if item.source else ""
 
 

@@ -151,6 +151,10 @@ _KNOWN: tuple[tuple[str, Cause], ...] = (
         Cause("Fini had not finished after 24 hours", f"{SAFE}: its record is read first."),
     ),
     (
+        _begins(reasons.END_UNSEEN),
+        Cause("Fini took it, and its end was not seen", f"{SAFE}: its record is read first."),
+    ),
+    (
         _begins(reasons.NEVER_SHOWN),
         Cause("Fini did not tell of its record for a day", f"{SAFE}: its record is read first."),
     ),

@@ -3,6 +3,7 @@
 LOOKED_AT = 2_000  # characters of a refusal, which may be as long as an answer and slow to search
 
 NO_END = "No end after 24 hours"
+END_UNSEEN = "Fini took it, and whether the end that its record shows is of this job cannot be told"
 NEVER_SHOWN = "For a day neither Fini's list nor its ID told of its record"
 IN_DOUBT_AND_REFUSED = "No answer came, and the repeat was refused: {}"
 NO_RECORD = "Fini registered the batch, but no record with this external ID was found"

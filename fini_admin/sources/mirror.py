@@ -18,7 +18,7 @@ from fini_admin.lib.rows import update_rows
 from fini_admin.sources import counts
 from fini_admin.sources.counts import Counted
 from fini_admin.sources.models import DiscoveredResource, Source, StateChange
-from fini_admin.sources.states import BUSY, ENDED, MOVED, State, decide
+from fini_admin.sources.states import BUSY, ENDED, MOVED, MOVED_TO, State, decide
 from fini_admin.workspaces.models import Workspace
 
 COPIED = (
@@ -97,7 +97,7 @@ def observe(
         changed = _take_over(record, source)
         new = next_state(source, queued=fini_id in queued)
         if source.sent_at and source.before_updated == MOVED:  # from here on its time tells again
-            source.before_updated = source.updated_at
+            source.before_updated = f"{MOVED_TO}{source.updated_at}"
             changed.add("before_updated")
         if new != source.state or source.pk is None:
             history.append(_move(source, new, origin, now))

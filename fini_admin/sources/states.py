@@ -44,6 +44,8 @@ class Record(Protocol):
 
 # In place of a record's time before a send: a registration of ours has moved that since, so that it tells nothing.
 MOVED = "moved"
+# In front of the time that was read first since: it may be the registration's, or already the one of the job's end.
+MOVED_TO = "moved to "
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +64,18 @@ def ever_ingested(record: Record) -> bool:
 
 def has_trace(record: Record, before: Before) -> bool:
     """Whether the record shows that the send arrived: any of the three values differs (T3)."""
-    at = MOVED if before.updated_at == MOVED else record.updated_at
+    at = record.updated_at
+    if before.updated_at == MOVED:
+        at = MOVED
+    elif before.updated_at.startswith(MOVED_TO):
+        at = f"{MOVED_TO}{at}"
     return Before(record.job_id, record.job_status, at) != before
+
+
+def hides_its_end(record: Record, before: Before) -> bool:
+    """Whether the job that followed a send may have ended unseen: an end is shown, and of when nobody can tell (T3)."""
+    unseen = before.updated_at.startswith(MOVED_TO) and not has_trace(record, before)
+    return unseen and _of_job(record) in ENDED
 
 
 def _of_job(record: Record) -> State:

@@ -42,6 +42,7 @@ KNOWN = [
         "Registered, and its record",
     ),
     ("Not sent: the item has no source", "What was to be sent is not valid"),
+    (reasons.END_UNSEEN, "Fini took it, and its end was not seen"),
     (reasons.NEVER_SHOWN, "Fini did not tell of its record"),
     *((said, "It is not known which record") for said in OF_ADDRESSES),
     (f"{reasons.OTHERS} https://acme.example/login", "It is not known which record"),

@@ -17,6 +17,7 @@ from fini_admin.audit.models import Head, OpenCall
 from fini_admin.ingestion import budget, reasons, verifications
 from fini_admin.ingestion.engine import follow, key_check, send, walk
 from fini_admin.ingestion.engine.credentials import NoKey
+from fini_admin.ingestion.entries import settle_states
 from fini_admin.ingestion.models import Budget, RunKind, Step, StepState, Verification, Watch, Worker
 from fini_admin.ingestion.reads import watch_from
 from fini_admin.ingestion.runs.steering import sendable
@@ -26,7 +27,7 @@ from fini_admin.lib.outage import contained, outage_of
 from fini_admin.lib.prepared import prepared
 from fini_admin.sources import mirror
 from fini_admin.sources.models import Source
-from fini_admin.sources.states import BUSY, State
+from fini_admin.sources.states import BUSY, State, hides_its_end
 from fini_admin.workspaces.models import Workspace
 from fini_admin.workspaces.queries import usable_key
 
@@ -323,6 +324,8 @@ def forget_dead(owner: str) -> None:
 def mark_stuck() -> None:
     """A job that did not end in 24 hours is stuck: its item ends unknown, its source is looked at rarely.
 
+    One that Fini took and that may have ended unseen is not: its source is what its record says.
+
     Somebody has to have looked after that time: at the record, or at the whole list. While no worker was there, no key
     or an archived workspace, nobody did.
     """
@@ -335,7 +338,14 @@ def mark_stuck() -> None:
     _in_each_workspace(old, _mark_stuck)
 
 
-def _mark_stuck(workspace: Workspace, stuck: list[Source]) -> None:
+def _mark_stuck(workspace: Workspace, old: list[Source]) -> None:
+    taken = [one for one in old if one.state == State.SENT and hides_its_end(one, one.before)]
+    stuck = [one for one in old if one not in taken]
+    Source.objects.filter(pk__in=[one.pk for one in taken]).update(sent_at=None, missed_walks=0)
+    for one in taken:
+        one.sent_at = None
+    settle_states(taken, mirror.Observation("", datetime.now(UTC)), reasons.END_UNSEEN)
+    follow.give_up_on(workspace, taken, reasons.END_UNSEEN)
     # They are looked at hourly from now on, like what no walk has missed yet.
     Source.objects.filter(pk__in=[one.pk for one in stuck]).update(missed_walks=0)
     mirror.move_all(stuck, State.STUCK, mirror.Observation("", datetime.now(UTC)), reasons.NO_END)

@@ -10,9 +10,11 @@ import pytest
 from fini_admin.ingestion.engine import loop, send
 from fini_admin.ingestion.kinds.syncs import start_sync
 from fini_admin.ingestion.models import Run, Step, StepState, Watch
+from fini_admin.ingestion.reasons import END_UNSEEN
 from fini_admin.ingestion.runs import steering
 from fini_admin.ingestion.runs.starting import CannotStart
 from fini_admin.sources.models import Source
+from fini_admin.sources.states import State
 from fini_admin.workspaces.models import Workspace
 from tests.ingestion.engine.test_nothing_stays_open import ago
 from tests.ingestion.engine.test_other_hands import job_counts, works
@@ -295,6 +297,27 @@ def test_a_refresh_whose_job_keeps_its_id_ends_though_its_record_was_unread_when
     sandbox.change(source.fini_id, title="Its end moves its time")
     works(acme, 6)
     assert ends(run) == {"done": 1}
+
+
+def test_a_refresh_whose_end_was_not_told_from_a_registration_is_unknown_and_not_stuck(
+    acme: Workspace, sandbox: Sandbox, register: Start
+) -> None:
+    (source,) = usable(acme, register)
+    register(resources(1))
+    works(acme, 1)
+    run = refresh(acme, [source.pk])
+    sandbox.settings(pending_seconds=[600, 600])
+    works(acme, 1)
+    sandbox.change(source.fini_id, linkedJobId=source.job_id, linkedJobStatus="COMPLETED", success=True)
+    works(acme, 6)
+    Source.objects.filter(pk=source.pk).update(sent_at=ago(25))
+    loop.mark_stuck()
+    assert (ends(run), list(run.items.values_list("reason", flat=True))) == ({"unknown": 1}, [END_UNSEEN])
+    source.refresh_from_db()
+    assert (source.state, source.sent_at) == (State.USABLE, None)
+    again = retry(run)
+    drive(acme)
+    assert ends(again) in ({"done": 1}, {"skipped": 1})
 
 
 def test_a_registration_is_no_end_of_a_refresh_that_fini_took_and_shows_nothing_of(

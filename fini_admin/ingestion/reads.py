@@ -24,14 +24,17 @@ def request_read(workspace: Workspace, sources: Sequence[Source], since: datetim
 
 
 def watch_from(workspace: Workspace, at: datetime) -> None:
-    """Walk the list no later than then, with the shortest gap again."""
+    """Walk the list no later than then, with the shortest gap again.
+
+    A call that failed is repeated when that is due: in a minute at most, or when Fini asked for it (T7).
+    """
     watch = Watch.objects.filter(workspace=workspace)
     watch.update(gap=FIRST_GAP, news_at=datetime.now(UTC))
-    watch.filter(Q(next_at=None) | Q(next_at__gt=at)).update(next_at=at, tries=0)
+    watch.filter(Q(next_at=None) | Q(next_at__gt=at, tries=0)).update(next_at=at, tries=0)
 
 
 def wake_watch(workspace: Workspace) -> None:
     """Walk the list now if nothing is followed; what is stuck is looked at once an hour, and is not waited for."""
     now = datetime.now(UTC)
-    resting = Q(next_at=None) | Q(next_at__gt=now + LONG_REST)
+    resting = Q(next_at=None) | Q(next_at__gt=now + LONG_REST, tries=0)
     Watch.objects.filter(resting, workspace=workspace).update(next_at=now)

@@ -70,7 +70,7 @@ def _rest_before_poll(workspace: Workspace, now: datetime) -> None:
     mine = Source.objects.filter(workspace=workspace)
     waiting = mine.filter(Q(wanted_since__lte=now) | Q(sent_at__lt=now - LONGEST_REST)).exists()
     if not waiting:
-        resting = Watch.objects.filter(workspace=workspace, walk_started=None)
+        resting = Watch.objects.filter(workspace=workspace, walk_started=None, tries=0)
         resting.update(next_at=now + timedelta(seconds=FIRST_GAP))
 
 

@@ -30,9 +30,8 @@ from fini_admin.ingestion.models import (
     Stage,
     Step,
     StepState,
-    Watch,
 )
-from fini_admin.ingestion.reads import request_read
+from fini_admin.ingestion.reads import request_read, watch_from
 from fini_admin.ingestion.runs.items import finish_and_release, is_under_way, move_items
 from fini_admin.ingestion.runs.steps import add_due_steps, close_step, send_again
 from fini_admin.lib import lease
@@ -306,4 +305,4 @@ def _check_by_reading(step: Step, items: list[Item], *, settle_after: datetime, 
         mirror.move_all(sources, State.UNKNOWN, origin, note)
         request_read(step.run.workspace, sources, settle_after)
     lease.give_back(Step.objects.filter(pk=step.pk), state=StepState.CHECK, settle_after=settle_after)
-    Watch.objects.filter(workspace=step.run.workspace).update(next_at=now)
+    watch_from(step.run.workspace, now)

@@ -130,3 +130,17 @@ def test_nothing_is_asked_again_before_the_time_that_a_503_names(
     assert 490 < work_for(acme, sandbox, OUTAGE, asked_again) < OUTAGE
     work_for(acme, sandbox, OUTAGE, lambda _: Run.objects.get().state == RunState.ENDED)
     assert ends(run) == {"done": IDS}
+
+
+def test_a_send_does_not_have_the_list_read_before_the_time_that_a_503_names(
+    acme: Workspace, sandbox: Sandbox, register: Start
+) -> None:
+    register(resources(IDS))
+    sandbox.fault(method="GET", status=503, headers={"Retry-After": "500"})
+    in_time(acme, lambda: sandbox.faults() == [])
+    later = register(resources(2, "m"))
+    sandbox.clear_log()
+    assert 490 < work_for(acme, sandbox, OUTAGE, lambda _: bool(requests(sandbox, "GET", LIST))) < OUTAGE
+    assert len(requests(sandbox, "POST", REGISTER)) == 1
+    work_for(acme, sandbox, OUTAGE, lambda _: Run.objects.get(pk=later.pk).state == RunState.ENDED)
+    assert ends(later) == {"done": 2}

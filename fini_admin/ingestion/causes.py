@@ -152,7 +152,10 @@ _KNOWN: tuple[tuple[str, Cause], ...] = (
     ),
     (
         _begins(reasons.END_UNSEEN),
-        Cause("Fini took it, and its end was not seen", f"{SAFE}: its record is read first."),
+        Cause(
+            "Fini took it, and its end was not seen",
+            "Look at the source; if it is not new, refresh it again.",
+        ),
     ),
     (
         _begins(reasons.NEVER_SHOWN),

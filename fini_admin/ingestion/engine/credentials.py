@@ -41,7 +41,11 @@ def cannot_read(workspace: Workspace, done: Exchange[Any]) -> bool:
 
 
 class NoKey(Exception):
-    """The workspace has no live key that Fini accepts, or may send nothing: its work waits."""
+    """The workspace has no live key that Fini accepts: its work waits for one."""
+
+
+class Withdrawn(Exception):
+    """The key of a call was switched off while that was prepared, or its workspace archived: nothing is sent."""
 
 
 def context_for(run: Run, *, owner: str, attempt: int, reads: bool) -> Context:
@@ -81,9 +85,9 @@ def context(
 
 
 def check_usable(key: ApiKey) -> None:
-    """In the *asked* transaction: raise NoKey if the key was switched off or its workspace archived since (P4)."""
+    """In the *asked* transaction: raise Withdrawn for a key that may not be used any more (P4)."""
     if not _USABLE(key.pk):
-        raise NoKey(f"{key.workspace.slug} was archived, or the key {key.label} switched off")
+        raise Withdrawn(f"the key {key.label} was switched off, or its workspace archived")
 
 
 _USABLE = prepared(

@@ -177,7 +177,7 @@ def _ids_of(head: Exchange[Any]) -> set[str]:
 def verify(*, by: By, key: ApiKey) -> Progress:
     """Verify a key in this process, without a worker; what was found is noted on the key and recorded.
 
-    Raises FiniError, NoKey or one of NOT_ASKED when Fini refuses the key or nothing was found out.
+    Raises FiniError, Withdrawn or one of NOT_ASKED when Fini refuses the key or nothing was found out.
     """
     progress = Progress()
     while asked := question(key, progress):
@@ -228,7 +228,7 @@ def advance(key_id: UUID, owner: str) -> None:
     row = Verification.objects.select_related("key__workspace").get(pk=key_id)
     try:
         _advance(row, owner)
-    except (LeaseLost, Superseded):
+    except (LeaseLost, Superseded, credentials.Withdrawn):
         return
 
 
@@ -250,8 +250,6 @@ def _advance(row: Verification, owner: str) -> None:
             claim=partial(_claim, row, owner),
             settle=partial(_settle, row, asked, progress),
         )
-    except credentials.NoKey as error:
-        _end_unasked(row, owner, f"Nothing was asked: {error}.")
     except NOT_ASKED as error:
         _end_unasked(row, owner, explained(error))
 

@@ -64,7 +64,7 @@ def perform(step_id: int, owner: str) -> None:
     [step] = _STEP(step_id)
     try:
         _perform(step, owner)
-    except (StepChanged, Superseded):
+    except (StepChanged, Superseded, credentials.Withdrawn):
         return
 
 

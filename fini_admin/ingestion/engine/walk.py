@@ -98,7 +98,7 @@ def advance(workspace_id: UUID, owner: str) -> None:
             exchange(request, mine, claim=partial(_claim_watch, watch, owner), settle=settle)
         else:
             _stop_walking(watch, owner)
-    except (WatchTaken, Superseded):
+    except (WatchTaken, Superseded, credentials.Withdrawn):
         return
 
 

@@ -8,7 +8,7 @@ from fini_admin.cli import base as commands
 from fini_admin.fini.errors import FiniError
 from fini_admin.ingestion import budget
 from fini_admin.ingestion.engine import key_check
-from fini_admin.ingestion.engine.credentials import NoKey
+from fini_admin.ingestion.engine.credentials import Withdrawn
 from fini_admin.workspaces.keys import add_key
 from fini_admin.workspaces.models import ApiKey, KeyState
 
@@ -41,7 +41,7 @@ class Command(commands.Command):
         """Verify the key and print what it may do; raises CommandError if Fini refuses it or it lacks a scope."""
         try:
             found = key_check.verify(by=commands.by(), key=key)
-        except (FiniError, budget.Spent, NoKey) as error:
+        except (FiniError, budget.Spent, Withdrawn) as error:
             raise CommandError(f"the key was added, but not verified: {error}") from error
         missing = {"read", "write"} - found.scopes
         if missing:

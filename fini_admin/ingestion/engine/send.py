@@ -297,6 +297,8 @@ def settle_lost_call(step: Step, call: str, *, died: bool) -> None:
     A death says nothing about the step: what may be repeated is repeated at once, however often (P3).
     """
     if died and _may_be_repeated(step):
+        if step.kind == RunKind.REGISTER:
+            settle.note_lost_registration(step, _items_of(step))
         send_again(step, 0, in_doubt=True)
         Step.objects.filter(pk=step.pk).update(tries=F("tries") - 1)
     else:

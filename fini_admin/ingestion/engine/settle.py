@@ -115,12 +115,24 @@ def note_registration(step: Step, items: list[Item]) -> None:
 
     Until they are read, that time is no trace of a send (mirror.note_before_send).
     """
-    workspace, keys = step.run.workspace, {comparison_key(step.provider, item.external_id) for item in items}
-    mine = Source.objects.filter(workspace=workspace, provider=step.provider, id_key__in=keys)
-    known = list(mine.exclude(state=State.GONE).only("pk", "wanted_since"))
+    known = _known_of(step, items)
     _forget_times(known)
     if unread := [source for source in known if source.wanted_since is None]:
-        request_read(workspace, unread, datetime.now(UTC))
+        request_read(step.run.workspace, unread, datetime.now(UTC))
+
+
+def note_lost_registration(step: Step, items: list[Item]) -> None:
+    """No answer came to a registration: what was read of these records by now may be older than what Fini does yet."""
+    known = _known_of(step, items)
+    _forget_times(known)
+    request_read(step.run.workspace, known, _work_over_at())
+
+
+def _known_of(step: Step, items: list[Item]) -> list[Source]:
+    """The sources that Fini has of a registration's resources."""
+    keys = {comparison_key(step.provider, item.external_id) for item in items}
+    mine = Source.objects.filter(workspace=step.run.workspace, provider=step.provider, id_key__in=keys)
+    return list(mine.exclude(state=State.GONE).only("pk", "wanted_since"))
 
 
 def _forget_times(sources: list[Source]) -> None:
@@ -192,6 +204,8 @@ def _work_over_at() -> datetime:
 
 def settle_failed(step: Step, items: list[Item], error: FiniError, *, call: str) -> None:
     """Retry, read back, split or give up after a failed call, as its outcome allows."""
+    if step.kind == RunKind.REGISTER and error.outcome is CallOutcome.UNKNOWN:
+        note_lost_registration(step, items)
     pause = pause_before_retry(
         error, tries=step.tries, doubts=step.doubts, aways=step.aways, route=step.route
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fini_admin.ingestion.engine import loop, send
+from fini_admin.ingestion.engine import loop, send, walk
 from fini_admin.ingestion.kinds.syncs import start_sync
 from fini_admin.ingestion.models import Run, Step, StepState, Watch
 from fini_admin.ingestion.reasons import END_UNSEEN
@@ -17,7 +17,7 @@ from fini_admin.sources.models import Source
 from fini_admin.sources.states import State
 from fini_admin.workspaces.models import Workspace
 from tests.ingestion.engine.test_nothing_stays_open import ago
-from tests.ingestion.engine.test_other_hands import job_counts, works
+from tests.ingestion.engine.test_other_hands import ANOTHER, job_counts, works
 from tests.ingestion.engine.test_refresh import refresh
 from tests.ingestion.engine.test_retry import confirm, frozen, retry
 from tests.support import web_pages
@@ -85,6 +85,32 @@ def test_a_registration_whose_answer_was_lost_is_no_trace_of_a_refresh_that_was_
     assert Step.objects.get(kind="register", state=StepState.READY).in_doubt
     loop.work_once(acme.pk, OWNER)  # the walk is due at once, the registration again in a second
     drive(acme, seconds=40)
+    assert (ends(run), job_counts(sandbox)) == ({"done": 1}, [2])
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_registration_that_fini_did_after_the_last_read_and_was_given_up_is_no_trace_of_a_later_refresh(
+    acme: Workspace, sandbox: Sandbox, register: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (source,) = usable(acme, register)
+    given_up = register(resources(1))
+    Step.objects.filter(run=given_up).update(doubts=4)
+    sandbox.fault(method="POST", path=REGISTER, drop="after")
+
+    def read_meanwhile() -> None:
+        Watch.objects.update(next_at=ago(0.01))
+        assert walk.take(acme.pk, ANOTHER)
+        walk.advance(acme.pk, ANOTHER)
+
+    amid(monkeypatch, "register", before=read_meanwhile)
+    works(acme, 1)
+    assert ends(given_up) == {"unknown": 1}
+    run = refresh(acme, [source.pk])
+    sandbox.fault(method="POST", path="/refresh", drop="before")
+    Watch.objects.update(next_at=None)  # what is to be sent goes first
+    while not requests(sandbox, "POST", f"{LIST}/refresh"):
+        loop.work_once(acme.pk, OWNER)
+    drive(acme)
     assert (ends(run), job_counts(sandbox)) == ({"done": 1}, [2])
 
 

@@ -58,19 +58,23 @@ def read_in_walk(watch: Watch) -> Q:
     return Q(read_at__gte=watch.walk_started, read_at__lte=datetime.now(UTC))
 
 
-def hidden_from_walks(watch: Watch) -> QuerySet[Source]:
-    """The sources to ask for by ID: several walks did not show them, and they are few or it went on for long.
+def left_to_ids() -> Q:
+    """Condition: asked for by its ID however many there are. A walk did not show it for long, or it may be deleted.
 
-    What may have been deleted is expected to be missing, and only its ID tells: it is asked for however many there are.
+    What may have been deleted is expected to be missing, and only its ID tells.
     """
-    missed = must_be_seen(watch).filter(missed_walks__gte=WALKS_BEFORE_GET)
-    if missed.count() <= FEW:
-        return missed
     deleting = Item.objects.filter(source=OuterRef("pk"), stage=Stage.DELETE, step__state=StepState.CHECK)
-    return missed.filter(Q(missed_walks__gte=MANY_WALKS) | Exists(deleting))
+    return Q(missed_walks__gte=MANY_WALKS) | Q(Exists(deleting), missed_walks__gte=WALKS_BEFORE_GET)
 
 
-def hidden_in_turns(watch: Watch) -> QuerySet[Source]:
-    """The same, where they are so many that the list has its turn between any two of them, and needs not show them."""
+def hidden_from_walks(watch: Watch) -> QuerySet[Source]:
+    """The sources to ask for by ID: several walks did not show them, and they are few or left to their IDs."""
+    missed = must_be_seen(watch).filter(missed_walks__gte=WALKS_BEFORE_GET)
+    return missed if missed.count() <= FEW else missed.filter(left_to_ids())
+
+
+def is_turn_of_list(watch: Watch) -> bool:
+    """Whether the list is read before another ID, for other sources: of many IDs one was asked for last."""
     hidden = hidden_from_walks(watch)
-    return hidden if len(hidden.values_list("pk")[: FEW + 1]) > FEW else hidden.none()
+    many = not watch.pages and len(hidden.values_list("pk")[: FEW + 1]) > FEW
+    return many and must_be_seen(watch).exclude(pk__in=hidden).exists()

@@ -34,8 +34,9 @@ from fini_admin.ingestion.engine.awaited import (
     TO_BE_SEEN,
     WALKS_BEFORE_GET,
     hidden_from_walks,
-    hidden_in_turns,
     is_anything_unread,
+    is_turn_of_list,
+    left_to_ids,
     may_come,
     must_be_seen,
     read_in_walk,
@@ -204,10 +205,7 @@ def _asked_by_id(watch: Watch) -> Source | None:
 
     So neither one ID that Fini keeps failing on nor many that are asked for can block the rest.
     """
-    if watch.walk_started or watch.tries:
-        return None
-    many = hidden_in_turns(watch)
-    if not watch.pages and many.exists() and must_be_seen(watch).exclude(pk__in=many).exists():
+    if watch.walk_started or watch.tries or is_turn_of_list(watch):
         return None
     return hidden_from_walks(watch).order_by("-missed_walks", "pk").first()
 
@@ -251,7 +249,7 @@ def _go_on_or_end(watch: Watch, page: ListPage, *, news: bool, fresh: int) -> No
         wanted_since=None, sent_at__lte=watch.walk_started
     )
     unseen = must_be_seen(watch).filter(since_before).exclude(read_in_walk(watch))
-    waiting = unseen.exclude(pk__in=hidden_in_turns(watch))
+    waiting = unseen.filter(~left_to_ids())
     left = len(waiting.values_list("pk")[: FEW + 1])  # more than a few are not counted (P7)
     deep = watch.whole or waiting.filter(wanted_since__isnull=False).exists()
     if not left:

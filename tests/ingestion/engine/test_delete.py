@@ -20,7 +20,7 @@ from tests.ingestion.engine.test_refresh import killed_amid, refresh
 from tests.support.sandbox import Sandbox
 from tests.support.trail import one_to_one
 from tests.support.who import by
-from tests.support.work import OWNER, Start, bodies, drive, ends, hurry, requests
+from tests.support.work import OWNER, Start, bodies, drive, ends, hurry, requests, resources
 
 LIST = "/v2/documents/public"
 

@@ -20,7 +20,10 @@ from fini_admin.workspaces.queries import facts_query
 
 @dataclass(frozen=True, slots=True)
 class RunNow:
-    """How many calls a run made, why it stands still (empty if it does not), and when it is expected to end."""
+    """How many calls a run made, why it stands still (empty if it does not), and when it is expected to end.
+
+    Who paused or stopped it stands elsewhere on its page.
+    """
 
     calls: str
     waits: str
@@ -35,7 +38,7 @@ def run_now(run: Run) -> RunNow:
     wait = wait_of(run)
     [found] = _FACTS(run.workspace_id, run.pk, run.number, wait.slot)
     left = forecast(run, wait.seconds(found["freed_at"]))
-    return RunNow(counted_text(found["calls"]), standstill.reason_by(run, found), left)
+    return RunNow(counted_text(found["calls"]), standstill.reason_by(run, found, names=False), left)
 
 
 def _facts(

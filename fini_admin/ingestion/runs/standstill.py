@@ -80,12 +80,16 @@ def _of_turns(now: datetime, at: Standing) -> str:
     if at.spent_until and at.spent_until > now:
         return f"This minute's calls are used up ({at.limit:,} a minute). Calls go on at {_clock(at.spent_until)}."
     if at.state == RunState.PAUSED:
-        return f"Paused by {at.steered_by}. What was sent is followed."
+        return f"{_who('Paused', at)}What was sent is followed."
     if at.held_by:
         return f"{at.held_by} holds everything in this workspace. What was sent is followed."
     if at.state == RunState.STOPPING:
-        return f"Stopped by {at.steered_by}. What was sent is followed to its end."
+        return f"{_who('Stopped', at)}What was sent is followed to its end."
     return f"Run {at.first} goes first." if at.first else ""
+
+
+def _who(did: str, at: Standing) -> str:
+    return f"{did} by {at.steered_by}. " if at.steered_by else ""
 
 
 def _clock(at: datetime) -> str:
@@ -148,8 +152,8 @@ def _runs_before(run: Run, now: datetime) -> QuerySet[Step]:
     return waiting.filter(run__workspace=run.workspace_id, due_at__lt=next_at).exclude(run=run.pk)
 
 
-def reason_by(run: Run, found: dict[str, Any]) -> str:
-    """What keeps a run waiting, by what FIELDS and `questions` found."""
+def reason_by(run: Run, found: dict[str, Any], *, names: bool = True) -> str:
+    """What keeps a run waiting, by what FIELDS and `questions` found; with `names` also who paused or stopped it."""
     now, spent_until = datetime.now(UTC), found["budget__spent_until"]
     waited_for = run.kind in (RunKind.DISCOVER, RunKind.CRAWL) and run.origin != Origin.SCHEDULE
     reads_lists = run.kind in (RunKind.DISCOVER, RunKind.SYNC)
@@ -167,7 +171,7 @@ def reason_by(run: Run, found: dict[str, Any]) -> str:
         spent_until=None if waited_for else spent_until,
         limit=limit_in_force(found["settings__calls_per_minute"]),
         first=found["first"] if waits_its_turn else None,
-        steered_by=run.steered_by,
+        steered_by=run.steered_by if names else "",
         held_by=found["budget__held_by"] or "",
     )
     return reason(now, standing)

@@ -59,7 +59,7 @@ def run(request: WorkspaceRequest, number: int) -> HttpResponse:
         "outcome": outcome,
         "page": items,
         "calls": now.calls,
-        "waits": wording.waits(found, now.waits),
+        "waits": now.waits,
         "next": next_page if url_if_allowed(request, next_page) else "",
         "may_steer": Permission.RUNS_STEER in request.permissions,
         "may_read_activity": Permission.ACTIVITY_READ in request.permissions,

@@ -101,11 +101,6 @@ def how_far(run: Run) -> str:
     return "begins" if share is None else f"{share} %"
 
 
-def waits(run: Run, why: str) -> str:
-    """What keeps a run waiting, less who paused or stopped it, which stands above with the time."""
-    return why.removeprefix(f"Paused by {run.steered_by}. ").removeprefix(f"Stopped by {run.steered_by}. ")
-
-
 def pace(run: Run, expected: Forecast) -> str:
     """How fast it goes and how long it will go on: "about 4 min left · 41 a minute"; empty where nothing tells."""
     if run.state != RunState.RUNNING:

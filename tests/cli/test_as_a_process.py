@@ -58,6 +58,15 @@ def test_no_command_repeats_a_key_that_stands_in_a_wrong_place(tmp_path, argv):
     assert "[key removed]" in done.stderr
 
 
+@pytest.fixture
+def heeding_ctrl_c():
+    """What is started heeds Ctrl+C also where these tests run in the background, which a shell tells to ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeding_ctrl_c")
 def test_ctrl_c_ends_a_command_without_a_word(tmp_path):
     manage(tmp_path, "migrate", "--verbosity", "0")
     with subprocess.Popen(
@@ -71,7 +80,10 @@ def test_ctrl_c_ends_a_command_without_a_word(tmp_path):
         assert process.stdout is not None
         assert "audit." in process.stdout.readline()
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=30)
+        try:
+            _, err = process.communicate(timeout=30)
+        finally:
+            process.kill()
     assert (process.returncode, err) == (-signal.SIGINT, "")
 
 

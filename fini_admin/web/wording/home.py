@@ -1,5 +1,6 @@
 """The content of a workspace's home: its sources as one bar, what needs attention, latest runs, first steps."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -7,6 +8,7 @@ from datetime import timedelta
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.utils import timezone
 
+from fini_admin.ingestion.causes import cause_of
 from fini_admin.ingestion.home_facts import HomeFacts
 from fini_admin.ingestion.models import Lane
 from fini_admin.ingestion.queue import OUT
@@ -40,7 +42,7 @@ NEEDS: dict[str, str] = {
     State.STUCK: "without an end after 24 hours",
     State.UNKNOWN: "sent without an answer",
 }
-NAMED = 2  # reasons of what failed
+NAMED = 2  # causes of what failed
 SHORT = 60
 
 
@@ -208,9 +210,12 @@ def _source_items(totals: SourceTotals) -> list[AttentionItem]:
 
 
 def _reasons(failures: Mapping[str, int]) -> str:
-    """Why the newest failed sources failed, with numbers: "14 × Not found · 9 × Needs a log-in"."""
-    found = list(failures.items())[:NAMED]
-    return " · ".join(f"{number:,} × {short_line(reason, SHORT)}" for reason, number in found)
+    """Why the newest failed sources failed, by cause: "14 × The page was not found · 9 × The page needs a log-in"."""
+    causes: Counter[str] = Counter()
+    for reason, number in failures.items():
+        known = cause_of(reason)
+        causes[known.what if known else short_line(reason, SHORT)] += number
+    return " · ".join(f"{number:,} × {what}" for what, number in causes.most_common(NAMED))
 
 
 def _queue_items(facts: HomeFacts) -> list[AttentionItem]:

@@ -147,6 +147,22 @@ def test_no_more_than_three_needs_stand_open(
     assert failed.why.startswith("1 × ")
 
 
+def test_what_failed_for_one_cause_in_other_words_is_one_number(
+    acme: Workspace, sandbox: Sandbox, register: Start, client: Client
+) -> None:
+    client.force_login(people.member(acme, "admin"))
+    sandbox.settings(outcomes={f"n-{number}": "failed" for number in range(5)})
+    register(resources(5), then_ingest=True)
+    drive(acme)
+    refused = ["The provider refused access to this item", "Failed to fetch content: the page answered 403"]
+    for source, words in zip(
+        Source.objects.filter(state="failed"), [*refused * 2, "Odd <words>"], strict=True
+    ):
+        Source.objects.filter(pk=source.pk).update(error=words)
+    failed = next(need for need, _ in client.get("/w/acme/").context["needs"] if need.text == "5 failed")
+    assert failed.why == "4 × The page needs a log-in, or refuses Fini · 1 × Odd <words>"
+
+
 def test_the_first_steps_complete_themselves_and_go(
     acme: Workspace, register: Start, ingest: Start, client: Client
 ) -> None:

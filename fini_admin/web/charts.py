@@ -7,8 +7,8 @@ A chart's box is stretched to its place, so numbers here are in units of the box
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-# Of a box's width: what is there at all is seen, however small its part is, also in a bar of a table's column.
-WIDTH, LEAST = 1000.0, 20.0
+# Of a box's width: what is there at all is seen, however small its part is; in a table's column it needs more of it.
+WIDTH, LEAST, LEAST_IN_COLUMN = 1000.0, 5.0, 20.0
 HEIGHT = 100.0
 # Of a column's width: the bar, the rest is the gap to the next one.
 BAR = 0.86

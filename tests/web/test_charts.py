@@ -2,6 +2,7 @@
 
 from fini_admin.web.charts import (
     HEIGHT,
+    LEAST_IN_COLUMN,
     WIDTH,
     Column,
     Moment,
@@ -15,7 +16,9 @@ from fini_admin.web.charts import (
 def test_a_whole_is_as_wide_as_its_parts_and_leaves_out_what_is_nothing() -> None:
     bar = parts_bar([Part("usable", 99_990, "99,990"), Part("sent", 0, "0"), Part("failed", 10, "10")])
     assert [segment.part.name for segment in bar.segments] == ["usable", "failed"]
-    assert bar.segments[1].width >= 19  # 3 of a narrow bar's 160 px, of which 1 parts it from the others
+    assert bar.segments[1].width >= 4
+    narrow = parts_bar([bar.parts[0], bar.parts[1]], least=LEAST_IN_COLUMN)
+    assert narrow.segments[1].width >= 19  # 3 of its 160 px, of which 1 parts it from the others
     last = bar.segments[-1]
     assert abs(last.x + last.width - WIDTH) < 0.1
     assert parts_bar([Part("usable", 0, "0")]).segments == []

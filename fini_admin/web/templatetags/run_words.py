@@ -6,7 +6,7 @@ from django import template
 from django.urls import reverse
 
 from fini_admin.ingestion.models import Run
-from fini_admin.web.charts import WIDTH
+from fini_admin.web.charts import LEAST, LEAST_IN_COLUMN, WIDTH
 from fini_admin.web.wording import runs
 
 register = template.Library()
@@ -16,7 +16,8 @@ register = template.Library()
 def run_bar(context: dict[str, Any], run: Run, size: str = "") -> dict[str, object]:
     """A run's bar, each segment a link to its IDs; `size` is empty or `small`."""
     url = reverse("run", args=[context["request"].workspace.slug, run.number])
-    return {"segments": runs.segments(run), "url": url, "size": size, "width": WIDTH}
+    segments = runs.segments(run, least=LEAST_IN_COLUMN if size == "small" else LEAST)
+    return {"segments": segments, "url": url, "size": size, "width": WIDTH}
 
 
 @register.filter

@@ -12,7 +12,7 @@ from fini_admin.ingestion.models import NOT_ENDED, Run
 from fini_admin.sources.counts import Counted
 from fini_admin.sources.models import Count
 from fini_admin.sources.states import State
-from fini_admin.web.charts import Part, PartsBar, parts_bar
+from fini_admin.web.charts import LEAST_IN_COLUMN, Part, PartsBar, parts_bar
 from fini_admin.web.wording.home import IN_BAR, NEEDS
 from fini_admin.workspaces.models import ApiKey, KeyState, Workspace
 
@@ -52,7 +52,10 @@ def workspace_lines(workspaces: Sequence[Workspace]) -> list[WorkspaceLine]:
             WorkspaceLine(
                 workspace,
                 by_state.total(),
-                parts_bar(Part(str(state), by_state[state], f"{by_state[state]:,}") for state in IN_BAR),
+                parts_bar(
+                    (Part(str(state), by_state[state], f"{by_state[state]:,}") for state in IN_BAR),
+                    least=LEAST_IN_COLUMN,
+                ),
                 by_state[State.USABLE],
                 waiting[workspace.pk],
                 running.get(workspace.pk, 0),

@@ -7,7 +7,7 @@ from django.utils import timezone
 from fini_admin.audit.usage import KeyUse
 from fini_admin.ingestion.models import Verification
 from fini_admin.ingestion.runs.standstill import NO_WORKER
-from fini_admin.web.charts import Part, PartsBar, parts_bar
+from fini_admin.web.charts import LEAST_IN_COLUMN, Part, PartsBar, parts_bar
 from fini_admin.workspaces.keys import NEW_KEY, OTHER_WORKSPACE, OWN_KEY
 from fini_admin.workspaces.models import ApiKey, KeyState
 
@@ -38,7 +38,7 @@ def use_bar(use: KeyUse, busiest: int) -> PartsBar:
         Part("done", calls - use.errors, f"{calls - use.errors:,}"),
         Part("failed", use.errors, f"{use.errors:,}"),
     ]
-    return parts_bar(parts, whole=busiest)
+    return parts_bar(parts, whole=busiest, least=LEAST_IN_COLUMN)
 
 
 def scopes_in_words(key: ApiKey) -> str:

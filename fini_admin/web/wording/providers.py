@@ -11,7 +11,7 @@ from fini_admin.ingestion.models import NOT_CONNECTED
 from fini_admin.ingestion.schedules import schedule_statuses
 from fini_admin.sources import tree
 from fini_admin.sources.tree import LeafCounts, Scope
-from fini_admin.web.charts import Part, PartsBar, parts_bar
+from fini_admin.web.charts import LEAST_IN_COLUMN, Part, PartsBar, parts_bar
 from fini_admin.workspaces.models import Workspace
 
 
@@ -30,7 +30,8 @@ class ProviderLine:
             [
                 Part("usable", held, intcomma(held)),
                 Part("waiting", self.number.new, intcomma(self.number.new)),
-            ]
+            ],
+            least=LEAST_IN_COLUMN,
         )
 
     @property

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from fini_admin.fini.providers import provider_label
 from fini_admin.ingestion.models import Run, RunKind, RunState
 from fini_admin.ingestion.runs.forecast import Forecast
-from fini_admin.web.charts import Part, parts_bar
+from fini_admin.web.charts import LEAST, Part, parts_bar
 from fini_admin.web.wording import times
 
 # The bar's segments in their order: what went well first, what did not at the end.
@@ -70,9 +70,10 @@ def _seeds(run: Run) -> str:
     return f"{urlsplit(links[0]).netloc}{more}"
 
 
-def segments(run: Run) -> list[RunSegment]:
-    """The segments that hold an ID, in the bar's order."""
-    bar = parts_bar(Part(name, max(0, getattr(run, name)), word(run, name)) for name in SEGMENTS)
+def segments(run: Run, *, least: float = LEAST) -> list[RunSegment]:
+    """The segments that hold an ID, in the bar's order, each at least this wide."""
+    parts = (Part(name, max(0, getattr(run, name)), word(run, name)) for name in SEGMENTS)
+    bar = parts_bar(parts, least=least)
     return [
         RunSegment(one.part.name, one.part.text, one.part.number, one.x, one.width) for one in bar.segments
     ]

@@ -10,8 +10,6 @@ from fini_admin.sources.models import StateChange
 from fini_admin.web.charts import Part, Strip, parts_bar
 from fini_admin.web.wording import times
 
-THIN = 5.0  # of a strip's width, which a page is wide: there may be very many states
-
 
 def life(changes: Sequence[StateChange]) -> Strip | None:
     """The strip of these changes, given newest first, up to now; None where there is nothing to compare."""
@@ -24,7 +22,7 @@ def life(changes: Sequence[StateChange]) -> Strip | None:
         (times.moment(begun), f"{part.name} {part.text}")
         for ((begun, _), _), part in zip(spans, parts, strict=True)
     ]
-    return Strip(parts_bar(parts, least=THIN), times.moment(met[0][0]), "now", rows)
+    return Strip(parts_bar(parts), times.moment(met[0][0]), "now", rows)
 
 
 def _span(state: str, begun: datetime, ended: datetime) -> Part:

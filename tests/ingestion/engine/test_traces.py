@@ -308,9 +308,8 @@ def test_an_address_is_not_sent_again_because_the_page_that_shows_it_was_left_as
     assert len(requests(sandbox, "POST", web_pages.INGEST)) == 2
 
 
-def test_a_refresh_whose_job_keeps_its_id_ends_though_its_record_was_unread_when_it_was_sent(
-    acme: Workspace, sandbox: Sandbox, register: Start
-) -> None:
+def ended_before_it_was_read(acme: Workspace, sandbox: Sandbox, register: Start) -> tuple[Source, Run]:
+    """A refresh that was sent while its record was unread after a registration, and whose end the first read shows."""
     (source,) = usable(acme, register)
     register(resources(1))
     works(acme, 1)
@@ -319,6 +318,13 @@ def test_a_refresh_whose_job_keeps_its_id_ends_though_its_record_was_unread_when
     works(acme, 1)
     sandbox.change(source.fini_id, linkedJobId=source.job_id, linkedJobStatus="COMPLETED", success=True)
     works(acme, 6)
+    return source, run
+
+
+def test_a_refresh_whose_job_keeps_its_id_ends_though_its_record_was_unread_when_it_was_sent(
+    acme: Workspace, sandbox: Sandbox, register: Start
+) -> None:
+    source, run = ended_before_it_was_read(acme, sandbox, register)
     assert ends(run) == {}
     sandbox.change(source.fini_id, title="Its end moves its time")
     works(acme, 6)
@@ -328,14 +334,7 @@ def test_a_refresh_whose_job_keeps_its_id_ends_though_its_record_was_unread_when
 def test_a_refresh_whose_end_was_not_told_from_a_registration_is_unknown_and_not_stuck(
     acme: Workspace, sandbox: Sandbox, register: Start
 ) -> None:
-    (source,) = usable(acme, register)
-    register(resources(1))
-    works(acme, 1)
-    run = refresh(acme, [source.pk])
-    sandbox.settings(pending_seconds=[600, 600])
-    works(acme, 1)
-    sandbox.change(source.fini_id, linkedJobId=source.job_id, linkedJobStatus="COMPLETED", success=True)
-    works(acme, 6)
+    source, run = ended_before_it_was_read(acme, sandbox, register)
     Source.objects.filter(pk=source.pk).update(sent_at=ago(25))
     loop.mark_stuck()
     assert (ends(run), list(run.items.values_list("reason", flat=True))) == ({"unknown": 1}, [END_UNSEEN])

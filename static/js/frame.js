@@ -3,7 +3,7 @@ const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 if (zone) document.cookie = `zone=${zone}; path=/; max-age=31536000; samesite=lax`;
 
 // htmx would begin by a timer of its own: on a busy machine after the first key was pressed, which would be lost.
-window.addEventListener("DOMContentLoaded", () => htmx.process(document.body));
+window.addEventListener("DOMContentLoaded", () => globalThis.htmx?.process(document.body));
 
 // After an error the focus goes to the first wrong field, on a whole page and after a form was sent.
 const focusFirstError = () => document.querySelector('[aria-invalid="true"]')?.focus();
@@ -118,9 +118,10 @@ document.addEventListener("DOMContentLoaded", () => {
 
   // A form that leaves the page is sent once the server answers: the browser's own page of a lost connection would take
   // away what was typed. One with data-asks has asked the server already (reauthentication.js).
+  const LONGEST = 60_000;
   const fault = async () => {
     try {
-      const { status } = await fetch("/healthz", { cache: "no-store", signal: AbortSignal.timeout(htmx.config.defaultTimeout) });
+      const { status } = await fetch("/healthz", { cache: "no-store", signal: AbortSignal.timeout(LONGEST) });
       return status >= 500 ? `The server answered ${status}` : "";
     } catch {
       lost = true;
@@ -138,7 +139,10 @@ document.addEventListener("DOMContentLoaded", () => {
     form.ariaBusy = "true";
     const why = await fault();
     form.ariaBusy = null;
-    if (why) return say(form, `${why}: try again. Nothing was sent, and what you filled in is still here.`);
+    if (why) {
+      form.closest(":popover-open")?.hidePopover(); // on a telephone the menu would cover what is said
+      return say(form, `${why}: try again. Nothing was sent, and what you filled in is still here.`);
+    }
     passing = form;
     form.requestSubmit(submitter?.isConnected ? submitter : null);
     passing = null;

@@ -16,6 +16,10 @@ TITLES = {
     "long": "Refunds, exchanges and returns " * 80,
     "unbroken": "w" * 2500,
 }
+ADDRESSES = {
+    "emoji": "https://docs.acme.example/guides/%E4%B8%AD%E6%96%87%E4%B8%AD%E6%96%87",
+    "rtl": "https://docs.acme.example/guides/שלום-עולם",
+}
 PATHS = ("", "sources/", "queue/", "runs/2/", "audit/", "keys/", "settings/")
 
 
@@ -25,6 +29,9 @@ def odd(product: Product) -> Place:
     place = product.place("odd-titles", "Odd titles")
     known = [article(f"odd-{name}", title) for name, title in TITLES.items()]
     waiting = [article(f"waits-{name}", title) for name, title in TITLES.items()]
+    for one in waiting:
+        if address := ADDRESSES.get(one["external_id"].removeprefix("waits-")):
+            one |= {"original_url": address, "external_id": f"{one['external_id']}-4711-4711-4711-4711"}
     place.work(
         register=[
             {"provider": "notion", "resources": waiting, "then_ingest": False},
@@ -56,6 +63,20 @@ def test_a_page_at_200_percent_scrolls_only_down(path: str, odd: Place, visit):
     page = shown(visit(viewport={"width": 640, "height": 400}, device_scale_factor=2), odd, path)
     assert page.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
     assert layout.cut(page) == []
+
+
+@pytest.mark.parametrize("path", ["sources/", "queue/"])
+def test_the_end_of_an_address_stays_in_its_row_and_behind_its_slash(path: str, odd: Place, visit):
+    page = shown(visit(viewport={"width": 320, "height": 800}), odd, path)
+    assert page.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
+    end = page.locator(".id-line bdi", has_text="/שלום-עולם")
+    first = """bdi => {
+        const range = document.createRange();
+        range.setStart(bdi.firstChild, 0);
+        range.setEnd(bdi.firstChild, 1);
+        return range.getBoundingClientRect().left - bdi.getBoundingClientRect().left;
+    }"""
+    assert abs(end.evaluate(first)) < 1
 
 
 @pytest.mark.parametrize("path", ["", "runs/2/"])

@@ -178,3 +178,28 @@ def test_a_form_that_leaves_the_page_stays_when_the_connection_is_lost(
     with page.expect_navigation():
         paths.button(page, press).click()
     expect(page.get_by_text(then).first if then else field).to_be_visible()
+
+
+def test_on_a_telephone_the_menu_does_not_cover_that_nothing_was_sent(unplugged: Page, place: Place):
+    page = unplugged
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.goto(place.at("keys/"))
+    page.get_by_role("button", name="Menu").click()
+    page.locator(".account summary").click()
+    page.context.set_offline(True)
+    page.get_by_role("button", name="Dark", exact=True).click()
+    trouble = page.locator("#trouble")
+    expect(trouble).to_contain_text("The connection is lost")
+    uncovered = (
+        "box => box.contains(document.elementFromPoint(innerWidth / 2, box.getBoundingClientRect().y + 9))"
+    )
+    assert trouble.evaluate(uncovered)
+
+
+def test_a_form_is_sent_though_htmx_did_not_come(unplugged: Page, place: Place):
+    page = unplugged
+    page.route("**/htmx-4*", lambda route: route.abort())
+    page.goto(place.at("web/"))
+    page.get_by_role("textbox", name="Addresses").fill("https://docs.acme.example/one")
+    paths.button(page, "Ingest").click()
+    expect(page.get_by_role("heading", name="Preview")).to_be_visible()

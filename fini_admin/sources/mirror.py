@@ -96,7 +96,9 @@ def observe(
         read.append(source)
         changed = _take_over(record, source)
         new = next_state(source, queued=fini_id in queued)
-        if source.sent_at and source.before_updated == MOVED:  # from here on its time tells again
+        # Once nothing that Fini may still do moves its time, that tells again.
+        settled = source.wanted_since is None or source.wanted_since <= origin.asked_at
+        if settled and source.sent_at and source.before_updated == MOVED:
             source.before_updated = f"{MOVED_TO}{source.updated_at}"
             changed.add("before_updated")
         if new != source.state or source.pk is None:

@@ -37,6 +37,8 @@ ABOUT_LIMIT = (400, 422)
 # late: a smaller one may pass. Either may also be away.
 TOO_HEAVY = (500, 502, 504)
 LIMITED = timedelta(minutes=10)
+# From PAGE down to one record. Where others let pages grow meanwhile, no smaller one may ever be asked for.
+HALVINGS = PAGE.bit_length()
 # Seconds. No walk is put off for longer than what is stuck (walk.STUCK_EVERY).
 LONGEST_ASKED_FOR = 3_600.0
 JOB_STATES = (State.SENT, State.RUNNING)

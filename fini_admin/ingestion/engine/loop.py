@@ -16,6 +16,7 @@ from fini_admin.audit import recording
 from fini_admin.audit.models import Head, OpenCall
 from fini_admin.ingestion import budget, reasons, verifications
 from fini_admin.ingestion.engine import follow, key_check, send, walk
+from fini_admin.ingestion.engine.awaited import MANY_WALKS
 from fini_admin.ingestion.engine.credentials import NoKey
 from fini_admin.ingestion.entries import settle_states
 from fini_admin.ingestion.models import Budget, RunKind, Step, StepState, Verification, Watch, Worker
@@ -331,9 +332,9 @@ def mark_stuck() -> None:
     """
     old = Source.objects.filter(sent_at__lt=datetime.now(UTC) - walk.STUCK_AFTER, state__in=BUSY)
     over = F("sent_at") + walk.STUCK_AFTER
-    looked = (
-        Q(read_at__gte=over) | Q(workspace__watch__whole_at__gte=over) | Q(missed_walks__gte=walk.IN_VAIN)
-    )
+    # A walk waits for none that is left to its ID (awaited.left_to_ids), and says nothing of it.
+    walked = Q(workspace__watch__whole_at__gte=over, missed_walks__lt=MANY_WALKS)
+    looked = Q(read_at__gte=over) | walked | Q(missed_walks__gte=walk.IN_VAIN)
     old = old.filter(looked, workspace__archived_at=None)
     _in_each_workspace(old, _mark_stuck)
 

@@ -16,6 +16,7 @@ from fini_admin.fini.wire import ListPage, time_text
 from fini_admin.ingestion import reasons
 from fini_admin.ingestion.engine import web
 from fini_admin.ingestion.engine.list_pages import (
+    HALVINGS,
     FailedPage,
     grow,
     page_request,
@@ -75,9 +76,9 @@ def settle_failed(step: Step, error: FiniError) -> None:
             send_again(step, 0)
         case FailedPage.CURSOR:
             _go_on(step, without_cursor(place))
-        case FailedPage.SIZE:
+        case FailedPage.SIZE if step.doubts < HALVINGS:
             send_again(step, pause_for_size(error, step.tries))
-        case FailedPage.OTHER:
+        case _:
             wait_or_give_up(step, error, partial(_give_up, step, f"{reasons.NOT_READ}: {error}"))
 
 

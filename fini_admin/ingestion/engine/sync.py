@@ -18,6 +18,7 @@ from fini_admin.ingestion.engine import follow
 from fini_admin.ingestion.engine.awaited import WALKS_BEFORE_GET
 from fini_admin.ingestion.engine.follow import IS_GONE
 from fini_admin.ingestion.engine.list_pages import (
+    HALVINGS,
     FailedPage,
     grow,
     page_request,
@@ -201,9 +202,9 @@ def _page_failed(step: Step, error: FiniError) -> None:
         case FailedPage.CURSOR:
             _have_read_by_id(step.run.workspace, place.cursor)
             _go_on(step, without_cursor(place))
-        case FailedPage.SIZE:
+        case FailedPage.SIZE if step.doubts < HALVINGS:
             send_again(step, pause_for_size(error, step.tries))
-        case FailedPage.OTHER:
+        case _:
             wait_or_give_up(step, error, partial(_give_up, step, str(error), type(error).__name__))
 
 

@@ -342,7 +342,7 @@ def _pass_over(watch: Watch) -> None:
     few = list(unseen.order_by("-missed_walks", "read_at", "pk").values_list("pk", flat=True)[: 2 * FEW])
     asked_next = Q(pk__in=few) | Q(missed_walks__lt=MANY_WALKS - 1)
     unseen.filter(asked_next).update(missed_walks=F("missed_walks") + 1)
-    watch.tries, watch.pages, told = 0, 1, {"error": watch.error, "error_kind": watch.error_kind}
+    watch.tries, watch.pages, told = 0, 2 * FEW, {"error": watch.error, "error_kind": watch.error_kind}
     _end_walk(watch, complete=False)
     Watch.objects.filter(pk=watch.pk).update(**told)
 
@@ -364,7 +364,7 @@ def _pause_watch(watch: Watch, seconds: float) -> None:
 def _settle_record(watch: Watch, source: Source, done: Exchange[Document]) -> None:
     """Store the record that was asked for; after a 404 the source is gone, after other errors it is asked for later."""
     _settle_call(watch, done, of_one=True)
-    watch.pages = 0
+    watch.pages = max(0, min(watch.pages, 2 * FEW) - 1)
     if done.value:
         take_over(watch.workspace, [done.value], mirror.Observation.of(done))
         _end_walk(watch, complete=False)

@@ -53,8 +53,8 @@ class Watch(models.Model):
 
     `whole`: this walk goes on until everything followed was seen. `cut_short`: the last one lost its place, so a
     page without news at the head proves nothing, and the next walk is whole. `pages`: how many the walk, or the last
-    one, read; none since a record was asked for by its ID. `error`: why the list could not be read several times in a
-    row, empty since a page came; `error_kind` is the name of its class.
+    one, read, six where it failed; each record that was asked for by its ID since takes one of six away. `error`: why
+    the list could not be read several times in a row, empty since a page came; `error_kind` is the name of its class.
     """
 
     workspace = models.OneToOneField(Workspace, on_delete=models.PROTECT, primary_key=True)

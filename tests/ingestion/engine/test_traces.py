@@ -357,3 +357,22 @@ def test_a_registration_is_no_end_of_a_refresh_that_fini_took_and_shows_nothing_
     register(resources(1))
     works(acme, 10)
     assert ends(run) == {}
+
+
+def test_a_registration_that_fini_does_after_an_early_read_is_no_trace_of_a_refresh(
+    acme: Workspace, sandbox: Sandbox, register: Start
+) -> None:
+    (source,) = usable(acme, register)
+    given_up = register(resources(1))
+    Step.objects.filter(run=given_up).update(doubts=4)
+    sandbox.fault(method="POST", path="/resources/notion", drop="before")
+    works(acme, 1)
+    assert ends(given_up) == {"unknown": 1}
+    run = refresh(acme, [source.pk])
+    sandbox.fault(method="POST", path="/refresh", drop="before")
+    while Step.objects.get(run=run).state != StepState.CHECK:
+        works(acme, 1)
+    works(acme, 1)
+    sandbox.change(source.fini_id, title="As registered")
+    drive(acme)
+    assert (ends(run), job_counts(sandbox)) == ({"done": 1}, [2])

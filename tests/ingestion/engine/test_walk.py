@@ -9,9 +9,11 @@ import pytest
 from django.test import Client
 
 from fini_admin.ingestion.engine import loop
+from fini_admin.ingestion.engine.awaited import MANY_WALKS
+from fini_admin.ingestion.engine.sync_walk import Place
 from fini_admin.ingestion.kinds import discovery
 from fini_admin.ingestion.kinds.syncs import start_sync
-from fini_admin.ingestion.models import Budget, Run, Step, Watch
+from fini_admin.ingestion.models import Budget, Run, RunState, Step, Watch
 from fini_admin.ingestion.reads import request_read, watch_from
 from fini_admin.sources.models import Source
 from fini_admin.sources.states import State
@@ -301,3 +303,59 @@ def test_a_list_that_cannot_be_read_is_told_with_cause_and_next_step(
     drive(acme)
     assert said(editor, run) == ([], [])
     assert ends(run) == {"done": 2}
+
+
+def test_what_is_left_to_its_id_is_not_stuck_before_that_was_asked_for(
+    acme: Workspace, sandbox: Sandbox, sent: list[Source]
+) -> None:
+    """A worker was away for a day: a walk that does not wait for them says nothing of them."""
+    sandbox.advance(700)
+    now, day_ago = datetime.now(UTC), datetime.now(UTC) - timedelta(hours=25)
+    left = Source.objects.filter(pk__in=[one.pk for one in sent[:5]])
+    left.update(missed_walks=MANY_WALKS, sent_at=day_ago, read_at=None)
+    Source.objects.filter(pk__in=[one.pk for one in sent[5:]]).update(sent_at=now)
+    Watch.objects.update(whole_at=day_ago, news_at=day_ago, pages=0, walk_started=None, tries=0, cursor="")
+    Budget.objects.update(page_size=2, page_limit=2, limited_until=now + timedelta(days=1))
+    for _ in range(12):
+        hurry(acme)
+        loop.work_once(acme.pk, OWNER)
+        loop.mark_stuck()
+    assert not Source.objects.filter(state=State.STUCK).exists()
+
+
+def test_while_the_list_cannot_be_read_several_ids_are_asked_for_after_each_failure(
+    acme: Workspace, sandbox: Sandbox, register: Start
+) -> None:
+    sandbox.settings(running_seconds=[600, 600])
+    register(resources(30), then_ingest=True)
+    work_until(acme, lambda: Step.objects.filter(kind="ingest", state="done").exists())
+    sandbox.advance(700)
+    sandbox.fault(method="GET", path=rf"{LIST}\?", body="nonsense", count=None)
+    Watch.objects.update(walk_started=None, cursor="")
+    work_until(acme, lambda: not Source.objects.filter(sent_at__isnull=False).exists(), most=100)
+
+
+def test_a_sync_ends_though_walks_let_the_pages_grow_that_it_makes_smaller(
+    acme: Workspace, sandbox: Sandbox, register: Start
+) -> None:
+    sandbox.seed(count=150)
+    sandbox.settings(running_seconds=[600, 600])
+    register(resources(2), then_ingest=True)
+    work_until(acme, lambda: Step.objects.filter(kind="ingest", state="done").exists())
+    run = start_sync(by=by("ada"), workspace=acme)
+    steps, far = Step.objects.filter(run=run), timedelta(minutes=5)
+
+    def one_page_each() -> None:
+        for sync_at, walk_at in ((timedelta(), far), (far, timedelta())):
+            now = datetime.now(UTC)
+            steps.update(due_at=now + sync_at)
+            Watch.objects.update(next_at=now + walk_at)
+            loop.work_once(acme.pk, OWNER)
+
+    one_page_each()
+    cursor = Place.load(steps.get().place).cursor
+    sandbox.fault(method="GET", path=f"cursor={cursor}", status=500, count=None)
+    for _ in range(30):
+        one_page_each()
+    run.refresh_from_db()
+    assert run.state == RunState.ENDED

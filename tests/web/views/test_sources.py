@@ -79,7 +79,7 @@ def test_a_row_tells_what_and_where_and_since_when(viewer: Client, acme: Workspa
     assert '<a id="link-' in page
     assert 'href="/w/acme/sources/id-a/"><bdi>Title a</bdi></a>' in page
     assert '<bdi class="mono cut">ext-a</bdi>' in page
-    assert '<bdi class="cut">docs.example</bdi><bdi>/a</bdi>' in page
+    assert '<bdi class="cut">docs.example</bdi><bdi dir="ltr">/a</bdi>' in page
     assert ">for 4 min</time>" in page
     assert 'href="/w/acme/runs/7/">7</a>' in page
     assert "running</span>" in page

@@ -22,6 +22,7 @@ from fini_admin.fini.errors import Outcome
 from fini_admin.fini.routes import Resource
 from tests.audit.sockets import closed_port, server
 from tests.support import people
+from tests.support.cpu import lateness
 
 LIST = routes.list_sources(limit=5)
 ON_ITS_OWN = replace(LIST, route="refresh")  # on a connection of its own
@@ -118,7 +119,7 @@ def test_no_whole_answer_in_time_is_lost(send, sandbox, calls, settings, fault):
     sandbox.fault(**fault)
     started = time.monotonic()
     assert type(send(LIST).error) is errors.TimedOut
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 1.9 * lateness()
     assert (kinds(calls()), calls()[1].outcome) == (["call.asked", "call.lost"], "unknown")
 
 
@@ -130,7 +131,7 @@ def test_headers_that_come_byte_by_byte_have_no_more_time_than_others(send, call
         settings.FINI_PROXY = url if proxied else ""
         started = time.monotonic()
         error = send(ON_ITS_OWN).error
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 1.9 * lateness()
     assert (type(error), error.outcome) == (errors.TimedOut, Outcome.UNKNOWN)
     assert (kinds(calls()), calls()[1].outcome) == (["call.asked", "call.lost"], "unknown")
 

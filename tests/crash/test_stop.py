@@ -1,7 +1,4 @@
-"""A worker ends within 10 s of SIGTERM, and the next one takes over its work within 20 s of its own start.
-
-A machine that is busy with other tests has half as long again.
-"""
+"""A worker ends within 10 s of SIGTERM, and the next one takes over its work within 20 s of its own start."""
 
 import json
 import time
@@ -10,12 +7,13 @@ from typing import Any
 
 import pytest
 
+from tests.support.cpu import lateness
 from tests.support.product import SLUG, Product, until
 from tests.support.records import resources
 from tests.support.sandbox import Sandbox
 
-WITHIN = 15
-TAKE_OVER = 30
+WITHIN = 10
+TAKE_OVER = 20
 # The test waits longer only to be able to say how long it was.
 PATIENCE = 60
 
@@ -45,7 +43,7 @@ def test_an_idle_worker_ends_with_0_at_once(product):
     worker = product.worker(ready=True)
     started = time.monotonic()
     assert product.terminate(worker) == 0
-    assert time.monotonic() - started < WITHIN
+    assert time.monotonic() - started < WITHIN * lateness()
 
 
 def test_a_call_that_answers_within_8_seconds_is_finished_before_the_worker_ends(sandbox, product):
@@ -66,7 +64,7 @@ def test_a_call_that_takes_longer_is_recorded_as_lost_and_its_work_goes_on(sandb
     until(lambda: writes(sandbox), 20)
     started = time.monotonic()
     assert product.terminate(worker) == 0
-    assert time.monotonic() - started < WITHIN
+    assert time.monotonic() - started < WITHIN * lateness()
     assert ends(product) == ["call.lost"]
     product.worker()
     product.wait_for_end(20)
@@ -90,6 +88,6 @@ def test_the_work_of_a_killed_worker_is_taken_up_within_20_seconds(sandbox, prod
     before = len(sandbox.log())
     product.worker()
     taken_up = until(lambda: len(sandbox.log()) > before, PATIENCE, product.unfinished)
-    assert taken_up < TAKE_OVER
+    assert taken_up < TAKE_OVER * lateness()
     until(lambda: ends(product, what), PATIENCE, product.unfinished)
     assert ends(product, what)[0] == "call.lost"

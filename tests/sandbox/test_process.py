@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.cpu import lateness
 from tests.support.sandbox import Sandbox
 
 from .conftest import Caller
@@ -30,8 +31,10 @@ def test_a_signal_stops_it_at_once_even_with_requests_in_flight(number):
         sandbox.fault(delay=30)
         with pytest.raises(TimeoutError):
             Caller(sandbox).raw("GET", "/v2/documents/public", timeout=0.1)
+        start = time.monotonic()
         sandbox.process.send_signal(number)
         assert sandbox.process.wait(timeout=15) == 0
+        assert time.monotonic() - start < 2 * lateness()
 
 
 def test_the_state_file_brings_sources_jobs_keys_and_settings_back(tmp_path):

@@ -17,6 +17,13 @@ def at_most(seconds: float) -> Iterator[None]:
     assert used < seconds * _slowness()
 
 
+def lateness() -> float:
+    """How many times longer than usual a piece of work takes now, slow or beside other work; 1 where it is quicker."""
+    before = time.monotonic()
+    sum(number * number for number in range(1_000_000))
+    return max(1.0, (time.monotonic() - before) / USUAL)
+
+
 def _slowness() -> float:
     """How many times slower than usual this machine is at the moment; 1 for a faster one."""
     before = time.process_time()

@@ -94,15 +94,18 @@ class FailedPage(Enum):
     OTHER = "something else: it is asked for later, or not again"
 
 
-def why_failed(held: Budget, error: FiniError, *, cursor: str) -> FailedPage:
-    """Why a page that was asked for after `cursor` failed; if it was for its size, that is halved (T6, T10)."""
+def why_failed(held: Budget, error: FiniError, *, cursor: str, failures: int) -> FailedPage:
+    """Why a page that was asked for after `cursor` failed; if it was for its size, that is halved (T6, T10).
+
+    `failures`: how often in a row it failed before. After HALVINGS its size is no longer taken for the reason.
+    """
     if isinstance(error, KeyRefused):
         return FailedPage.KEY
     if cursor and type(error) in (BadRequest, NotFound):
         return FailedPage.CURSOR
     refused = type(error) is BadRequest and error.status in ABOUT_LIMIT
     heavy = isinstance(error, NotUnderstood | TimedOut) or error.status in TOO_HEAVY
-    if held.page_size > 1 and (refused or heavy):
+    if held.page_size > 1 and failures < HALVINGS and (refused or heavy):
         _halve(held, refused=refused)
         return FailedPage.SIZE
     return FailedPage.OTHER

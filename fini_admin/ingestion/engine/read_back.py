@@ -16,7 +16,6 @@ from fini_admin.fini.wire import ListPage, time_text
 from fini_admin.ingestion import reasons
 from fini_admin.ingestion.engine import web
 from fini_admin.ingestion.engine.list_pages import (
-    HALVINGS,
     FailedPage,
     grow,
     page_request,
@@ -71,14 +70,14 @@ def _go_on(step: Step, place: Place) -> None:
 def settle_failed(step: Step, error: FiniError) -> None:
     """Go on after a failed call: elsewhere in the list, with smaller pages, or later (T6, T10)."""
     held, place = Budget.objects.get(pk=step.run.workspace_id), Place.load(step.place)
-    match why_failed(held, error, cursor=place.cursor):
+    match why_failed(held, error, cursor=place.cursor, failures=step.doubts):
         case FailedPage.KEY:
             send_again(step, 0)
         case FailedPage.CURSOR:
             _go_on(step, without_cursor(place))
-        case FailedPage.SIZE if step.doubts < HALVINGS:
+        case FailedPage.SIZE:
             send_again(step, pause_for_size(error, step.tries))
-        case _:
+        case FailedPage.OTHER:
             wait_or_give_up(step, error, partial(_give_up, step, f"{reasons.NOT_READ}: {error}"))
 
 

@@ -18,7 +18,6 @@ from fini_admin.ingestion.engine import follow
 from fini_admin.ingestion.engine.awaited import WALKS_BEFORE_GET
 from fini_admin.ingestion.engine.follow import IS_GONE
 from fini_admin.ingestion.engine.list_pages import (
-    HALVINGS,
     FailedPage,
     grow,
     page_request,
@@ -196,15 +195,15 @@ def _record_failed(step: Step, error: FiniError, origin: Observation) -> None:
 
 def _page_failed(step: Step, error: FiniError) -> None:
     held, place = Budget.objects.get(pk=step.run.workspace_id), Place.load(step.place)
-    match why_failed(held, error, cursor=place.cursor):
+    match why_failed(held, error, cursor=place.cursor, failures=step.doubts):
         case FailedPage.KEY:
             send_again(step, 0)
         case FailedPage.CURSOR:
             _have_read_by_id(step.run.workspace, place.cursor)
             _go_on(step, without_cursor(place))
-        case FailedPage.SIZE if step.doubts < HALVINGS:
+        case FailedPage.SIZE:
             send_again(step, pause_for_size(error, step.tries))
-        case _:
+        case FailedPage.OTHER:
             wait_or_give_up(step, error, partial(_give_up, step, str(error), type(error).__name__))
 
 

@@ -318,7 +318,7 @@ def _page_failed(watch: Watch, held: Budget, error: FiniError) -> None:
     if max(watch.tries, watch.restarts) >= FEW and not isinstance(error, KeyRefused | Throttled):
         # A refused key and a wish to slow down are told of already.
         watch.error, watch.error_kind = str(error)[:ERROR_LIMIT], type(error).__name__
-    match why_failed(held, error, cursor=watch.cursor):
+    match why_failed(held, error, cursor=watch.cursor, failures=watch.tries):
         case FailedPage.KEY:
             _pause_watch(watch, 0.0)
         case FailedPage.CURSOR if watch.restarts > 2 * FEW:

@@ -27,6 +27,7 @@ class Derived(Field):
     """A column that follows from the others, set whenever the row is stored."""
 
     def value_for(self, row: Any) -> str:
+        """The column's value, from the row's other columns. Each kind of column has its own."""
         raise NotImplementedError
 
     def pre_save(self, model_instance: models.Model, add: bool) -> str:  # noqa: FBT001 - Django's signature

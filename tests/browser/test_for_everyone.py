@@ -79,6 +79,20 @@ def test_the_end_of_an_address_stays_in_its_row_and_behind_its_slash(path: str, 
     assert abs(end.evaluate(first)) < 1
 
 
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_short_id_is_whole_where_its_address_can_be_cut(width: int, odd: Place, visit):
+    page = shown(visit(viewport={"width": width, "height": 800}), odd, "queue/")
+    line = page.locator(".id-line", has_text="waits-long")
+    # A hair too little room costs three letters, and whole pixels do not show it.
+    missing = """part => {
+        const range = document.createRange();
+        range.selectNodeContents(part);
+        return range.getBoundingClientRect().width - part.getBoundingClientRect().width;
+    }"""
+    assert line.locator(".cut:not(.mono)").evaluate(missing) > 0
+    assert line.locator(".mono").evaluate(missing) <= 0
+
+
 @pytest.mark.parametrize("path", ["", "runs/2/"])
 def test_forced_colours_keep_states_and_bars(path: str, odd: Place, visit):
     page = visit(forced_colors="active")

@@ -18,11 +18,12 @@ def button(within: Page | Locator, begins: str) -> Locator:
 
 
 def log_in(page: Page, email: str, password: str) -> None:
-    """Fills in and sends the log-in form, by its fields' stable names."""
+    """Fills in and sends the log-in form, by its fields' stable names; the answer's page is there when it returns."""
     page.goto("/accounts/login/")
     page.locator("[name=login]").fill(email)
     page.locator("[name=password]").fill(password)
-    page.locator("[name=password]").press("Enter")
+    with page.expect_navigation():
+        page.locator("[name=password]").press("Enter")
 
 
 def add_key(page: Page, place: Place, *, follow: Callable[[Page], None] = lambda _: None) -> None:

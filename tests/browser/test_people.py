@@ -132,9 +132,9 @@ def fine(page: Page) -> None:
 
 
 def press(page: Page, name: str) -> None:
-    """Presses a button and waits for what follows."""
-    page.get_by_role("button", name=name, exact=True).click()
-    page.wait_for_load_state()
+    """Presses a button and waits for the page that follows; the form asks first whether the server answers."""
+    with page.expect_navigation():
+        page.get_by_role("button", name=name, exact=True).click()
 
 
 def enrol(page: Page) -> tuple[str, list[str]]:

@@ -151,6 +151,7 @@ def test_an_editor_saves_a_search_and_an_admin_shares_one_with_viewers(place: Pl
     admin.get_by_label("Name").fill("Registrations")
     admin.get_by_label("Share it").check()
     admin.get_by_role("button", name="Save the search").click()
+    expect(admin.get_by_text("The search “Registrations” is saved.")).to_be_visible()
     viewer.goto(place.at("audit/"))
     expect(viewer.get_by_role("link", name="Save this search")).to_have_count(0)
     viewer.locator("summary").filter(has_text="Saved searches").click()

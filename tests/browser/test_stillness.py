@@ -92,10 +92,13 @@ def test_a_list_stays_under_the_finger_while_its_counts_load(path: str, parcels:
     assert row.bounding_box() == before
 
 
-@pytest.mark.parametrize("path", ["", "runs/", "sources/", "queue/", "runs/1/"])
-def test_a_page_stands_still_while_numbers_arrive(path: str, product: Product, visit):
+# The page of a run is looked at while it goes on: at its end what needs attention takes its whole height (test_live).
+@pytest.mark.parametrize(
+    ("path", "lasts"), [("", 4), ("runs/", 4), ("sources/", 4), ("queue/", 4), ("runs/1/", 40)]
+)
+def test_a_page_stands_still_while_numbers_arrive(path: str, lasts: int, product: Product, visit):
     place: Place = product.place(f"still-{path.strip('/').replace('/', '-') or 'home'}")
-    with product.pace(pending_seconds=[0.5, 2], running_seconds=[0.5, 4]):
+    with product.pace(pending_seconds=[0.5, 2], running_seconds=[0.5, lasts]):
         register = {
             "provider": "zendesk",
             "resources": [article(f"a-{n}", f"Article {n}") for n in range(120)],
@@ -104,6 +107,8 @@ def test_a_page_stands_still_while_numbers_arrive(path: str, product: Product, v
         page = visit(**WINDOWS["desk"])
         watched(page, place.at(path))
         page.wait_for_timeout(6000)
+    if lasts > 4:
+        expect(page.locator("[data-room]")).to_have_attribute("data-room", "")
     assert moves(page) == []
 
 

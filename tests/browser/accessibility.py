@@ -5,6 +5,8 @@ from typing import Any
 
 from playwright.sync_api import Page
 
+from tests.browser.layout import settled
+
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
 # Off by themselves though WCAG 2.2 AA asks for it.
 OPTIONS = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
@@ -17,6 +19,7 @@ def violations(page: Page, options: dict[str, Any] | None = None) -> list[str]:
 
     The script comes through the browser's own tools: the page's policy stays as it is and refuses nothing.
     """
+    settled(page)
     page.evaluate(f"() => {{ if (!window.axe) {{ {AXE} }} }}")
     found = page.evaluate("options => axe.run(document, options)", options or OPTIONS)
     return [

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 # The narrowest telephone, a desk, and the narrowest window in which no table scrolls sideways.
 WIDTHS = (320, 1280, 1440)
@@ -62,6 +62,12 @@ SMALL = """(least) => {
 }"""
 
 
+def settled(page: Page) -> None:
+    """Waits until the page has loaded and nothing in it waits for an answer: what waits is pale."""
+    page.wait_for_load_state()
+    expect(page.locator(".htmx-request")).to_have_count(0)
+
+
 def overflow(page: Page) -> list[str]:
     """Whether the page is wider than the window, at each width; a region with a scroll of its own is fine."""
     return at_each_width(page, OVERFLOW)
@@ -74,12 +80,14 @@ def cut(page: Page) -> list[str]:
 
 def small(page: Page) -> list[str]:
     """What is too small for a finger. The page has to be in a context with `has_touch`."""
+    settled(page)
     found: list[str] = page.evaluate(SMALL, TOUCH)
     return found
 
 
 def at_each_width(page: Page, script: str) -> list[str]:
     """What a script finds at each width; the window ends up as wide as it was."""
+    settled(page)
     before: Any = page.viewport_size
     faults = []
     for width in WIDTHS:

@@ -26,6 +26,13 @@ def log_in(page: Page, email: str, password: str) -> None:
         page.locator("[name=password]").press("Enter")
 
 
+def choose_theme(page: Page, theme: str) -> None:
+    """Chooses it in the account's menu; the page has it when it returns."""
+    page.locator(".account > summary").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name=theme, exact=True).click()
+
+
 def add_key(page: Page, place: Place, *, follow: Callable[[Page], None] = lambda _: None) -> None:
     """Adds the workspace's key on the Keys page and has a worker verify it; the page follows, or `follow` does."""
     page.goto(place.at("keys/"))
@@ -49,15 +56,15 @@ def discover(page: Page, place: Place, provider: str) -> int:
 
 def confirm(page: Page, begins: str) -> int:
     """Confirms the open preview and follows to its run; the run's number."""
-    dialog = page.get_by_role("dialog")
+    dialog, before = page.get_by_role("dialog"), page.url
     expect(dialog).to_be_visible()
     button(dialog, begins).click()
-    return run_shown(page)
+    return run_shown(page, before)
 
 
-def run_shown(page: Page) -> int:
-    """The number of the run whose page comes up."""
-    page.wait_for_url(re.compile(r"/runs/\d+/"))
+def run_shown(page: Page, before: str = "") -> int:
+    """The number of the run whose page comes up; `before` is the address of the page that leads there."""
+    page.wait_for_url(lambda url: url != before and bool(re.search(r"/runs/\d+/", url)))
     return number(page.url.rsplit("/runs/", 1)[1])
 
 
@@ -71,6 +78,17 @@ def news(page: Page) -> None:
     with page.expect_response(lambda answer: "x-seen" in answer.request.headers):
         page.evaluate("document.body.dispatchEvent(new Event('poll'))")
     expect(page.locator(".htmx-request")).to_have_count(0)
+
+
+def hide(page: Page, *, hidden: bool) -> None:
+    """As when another tab comes to the front; a headless browser has no front."""
+    page.evaluate(
+        """(hidden) => {
+          Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+          document.dispatchEvent(new Event("visibilitychange"));
+        }""",
+        hidden,
+    )
 
 
 def segments(page: Page) -> Counter[str]:

@@ -57,9 +57,10 @@ def place(product: Product) -> Place:
 
 
 def send(page: Page, button: str) -> None:
-    """Press the button; the server says what is wrong, not the browser."""
+    """Press the button and wait for the page that follows; the server says what is wrong, not the browser."""
     page.evaluate("for (const form of document.forms) form.noValidate = true")
-    page.get_by_role("button", name=button, exact=True).click()
+    with page.expect_navigation():
+        page.get_by_role("button", name=button, exact=True).click()
 
 
 def said(field: Locator) -> Locator:

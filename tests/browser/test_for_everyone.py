@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser import accessibility, layout
+from tests.browser import accessibility, layout, paths
 from tests.browser.product import Place, Product
 from tests.browser.stops import article
 
@@ -114,14 +114,12 @@ def test_with_reduced_motion_nothing_moves(odd: Place, visit):
 def test_a_chosen_theme_holds_against_the_systems_from_the_first_paint(theme: str, odd: Place, visit):
     page = visit("editor", color_scheme="dark" if theme == "Light" else "light")
     shown(page, odd, "sources/")
-    page.locator(".account > summary").click()
-    page.get_by_role("button", name=theme, exact=True).click()
+    paths.choose_theme(page, theme)
     expect(page.locator("html")).to_have_attribute("data-theme", theme.lower())
     ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert ground == ("rgb(246, 247, 247)" if theme == "Light" else "rgb(15, 18, 19)")
     assert accessibility.violations(page) == []
-    page.locator(".account > summary").click()
-    page.get_by_role("button", name="System", exact=True).click()
+    paths.choose_theme(page, "System")
     expect(page.locator("html[data-theme]")).to_have_count(0)
 
 
@@ -142,7 +140,9 @@ def test_an_error_page_keeps_the_frame(odd: Place, product: Product, browser: Br
 def test_the_tab_tells_how_far_a_run_is_and_what_needs_a_person(product: Product, odd: Place, visit):
     place = product.place("tab")
     ids = [f"tab-{number}" for number in range(4)]
-    with product.pace(pending_seconds=[2, 3], running_seconds=[1, 2], outcomes=dict.fromkeys(ids, "failed")):
+    with product.pace(
+        pending_seconds=[60, 60], running_seconds=[1, 2], outcomes=dict.fromkeys(ids, "failed")
+    ):
         register = {
             "provider": "zendesk",
             "resources": [article(one, one) for one in ids],
@@ -153,5 +153,6 @@ def test_the_tab_tells_how_far_a_run_is_and_what_needs_a_person(product: Product
         page.goto(place.at("runs/1/"))
         expect(page).to_have_title("0 % · Run 1 · Tab · Fini Admin")
         expect(page.locator("link[rel=icon]")).to_have_attribute("href", re.compile("favicon-running"))
-        expect(page).to_have_title("Run 1 · Tab · Fini Admin", timeout=30_000)
+        place.end_jobs(4)
+        expect(page).to_have_title("Run 1 · Tab · Fini Admin")
         expect(page.locator("link[rel=icon]")).to_have_attribute("href", re.compile("favicon-trouble"))

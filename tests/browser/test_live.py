@@ -89,11 +89,18 @@ def test_new_rows_wait_behind_a_button_while_a_dialog_is_open(visit, place: Plac
     assert ingests(place) == (0, 0)
 
 
+def all_is_new(page: Page, place: Place) -> None:
+    """The page, which did not ask while they came, has just learnt of more rows than it has room for."""
+    paths.hide(page, hidden=True)
+    place.work(register=[resources(*(f"Page {number}" for number in range(60)))])
+    paths.hide(page, hidden=False)
+    expect(page.locator("#show-fresh")).to_have_text("50+ new")
+
+
 def test_where_all_is_new_the_list_is_asked_for_seldom(visit, place: Place):
     page = visit("editor")
     page.goto(place.at("queue/"))
-    place.work(register=[resources(*(f"Page {number}" for number in range(60)))])
-    expect(page.locator("#show-fresh")).to_have_text("50+ new")
+    all_is_new(page, place)
     asked: list[list[str]] = []
 
     def note(request: Request) -> None:
@@ -133,8 +140,7 @@ def test_what_came_and_went_while_the_list_was_held_back_is_no_longer_offered(vi
     """The news came on a tick that did not ask for the list; nothing happens afterwards."""
     page = visit("editor")
     page.goto(place.at("queue/"))
-    place.work(register=[resources(*(f"Page {number}" for number in range(60)))])
-    expect(page.locator("#show-fresh")).to_have_text("50+ new")
+    all_is_new(page, place)
     page.wait_for_timeout(4_500)
     place.product.console.run(TAKE_OUT, slug=place.slug)
     expect(page.get_by_role("navigation").get_by_role("link", name="Queue 3")).to_be_visible()
@@ -248,11 +254,12 @@ def test_a_double_click_on_register_shows_one_preview_and_registers_once(visit, 
 
 def test_a_runs_page_counts_up_by_itself(visit, place: Place, product: Product):
     page = visit("viewer")
-    with product.pace(pending_seconds=[0.5, 1], running_seconds=[1, 3]):
+    with product.pace(pending_seconds=[60, 60], running_seconds=[1, 3]):
         product.furnish(slug=place.slug, people={}, register=[resources("Slow page") | {"then_ingest": True}])
         page.goto(place.at(f"runs/{place.runs()[-1]['number']}/"))
         expect(page.get_by_role("status").get_by_text("running")).to_be_visible()
         expect(page.get_by_role("navigation").get_by_role("link", name="Runs 1 under way")).to_be_visible()
+        place.end_jobs(1)
         paths.ended(page)
     counts = paths.segments(page)
     assert counts["all"] == counts["done"] + counts["failed"] == 1
@@ -273,12 +280,13 @@ def test_the_start_tells_by_itself_what_goes_on_in_each_workspace(visit, product
 def test_what_needs_attention_has_its_whole_height_when_the_run_has_ended(visit, product: Product):
     place = product.place("attention", "Attention")
     names = [f"Page {number}" for number in range(6)]
-    with product.pace(pending_seconds=[2, 3], running_seconds=[1, 3], weights={"failed": 1}):
+    with product.pace(pending_seconds=[60, 60], running_seconds=[1, 3], weights={"failed": 1}):
         product.furnish(slug=place.slug, people={}, register=[resources(*names) | {"then_ingest": True}])
         page = visit("editor")
         page.goto(place.at("runs/1/"))
         room = page.locator("[data-room]")
         expect(room).to_have_attribute("data-room", "")
+        place.end_jobs(len(names))
         expect(room).to_have_attribute("data-room", "over")
     expect(room.locator(".reasons li").nth(1)).to_be_visible()
     hidden = room.evaluate("(section) => section.scrollHeight - section.clientHeight")

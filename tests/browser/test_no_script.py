@@ -29,6 +29,7 @@ def test_a_resource_becomes_usable_without_javascript(visit, product: Product):
 
     page.goto(place.at("queue/"))
     page.get_by_role("button", name=re.compile("^Send .* to ingestion$")).first.click()
+    expect(page.get_by_role("heading", name="Preview", level=1)).to_be_visible()
     paths.button(page, "Send 2 to ingestion").click()
     ends(page)
     assert len(place.documents()) == 2
@@ -39,6 +40,7 @@ def load_again(page: Page) -> None:
     """Follows the link of the page that cannot follow a verification by itself."""
     again = page.get_by_role("link", name="Load the page again to see what was found")
     for _ in range(60):
+        page.wait_for_load_state()  # of a page that has begun to come the link may not be there yet
         if not again.count():
             break
         page.wait_for_timeout(500)

@@ -215,7 +215,8 @@ def test_who_has_no_password_asks_the_log_in_provider_in_a_tab_beside(tab, insta
 def agree(page: Page, sub: str) -> None:
     """Log in at the provider."""
     page.locator("[name=sub]").first.fill(sub)
-    page.get_by_role("button", name="Authorize", exact=True).click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Authorize", exact=True).click()
 
 
 def test_a_session_that_is_over_leads_to_the_log_in_and_back_with_what_was_typed(tab, installation):

@@ -54,6 +54,7 @@ def test_without_a_script_it_is_set_and_taken_over_as_well(product: Product, vis
     page.goto(place.at("settings/"))
     page.get_by_label(HOURS).fill("24")
     page.get_by_role("button", name="Save settings").click()
+    expect(page.locator("#schedule-notion")).to_contain_text(f"Set by {PEOPLE['admin'][0]}. Next")
     product.console.run(MOVE_ON, slug=place.slug)
     page.goto(place.at("settings/"))
     page.get_by_role("button", name="Take over").click()

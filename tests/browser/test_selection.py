@@ -171,6 +171,7 @@ def test_a_ticked_branch_means_the_leaves_shown_at_that_moment(tree):
     branch(page, INNER).check()
     selected(page, "7 selected")
     look_for(page, "search", "okta")
+    expect(branch(page, INNER)).to_be_checked()
     branch(page, INNER).uncheck()
     selected(page, "6 selected, 6 not shown")
     look_for(page, "search", "")
@@ -303,7 +304,8 @@ def test_a_selection_lasts_over_filters_older_and_back(queue: Page, place: Place
     page.get_by_role("checkbox", name="Select Page", exact=False).first.check()
     selected(page, "7 selected, 6 not on this page")
     title = page.locator("td.title a").first.inner_text()
-    page.locator("td.title a").first.click()
+    with page.expect_navigation():
+        page.locator("td.title a").first.click()
     page.go_back()
     selected(page, "7 selected, 6 not on this page")
     page.go_back()

@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 from tests.browser import accessibility, layout, paths
 from tests.browser.product import Place, Product, Row
 
-LONG = {"pending_seconds": [2, 3], "running_seconds": [20, 30]}
+LONG = {"pending_seconds": [2, 3], "running_seconds": [100, 110]}
 
 
 @pytest.fixture

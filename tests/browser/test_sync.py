@@ -7,7 +7,6 @@ from tests.browser.product import Product
 
 
 def is_whole(page: Page) -> None:
-    expect(page.locator(".htmx-request")).to_have_count(0)
     faults = accessibility.in_both_themes(page) + layout.overflow(page) + layout.cut(page)
     assert not faults, "\n".join(faults)
 

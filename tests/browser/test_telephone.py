@@ -80,7 +80,8 @@ def test_a_title_keeps_its_line_beside_several_buttons(visit, product: Product):
     page = telephone(visit, "admin", *SCREENS[0])
     page.goto(place.at("searches/?page=calls&query=q%3Droute%253Aingest"))
     page.get_by_label("Name").fill("Ingests")
-    paths.button(page, "Save the search").click()
+    with page.expect_navigation():
+        paths.button(page, "Save the search").click()
     expect(page.get_by_text("Saved searches", exact=True)).to_be_visible()
     assert box(page.get_by_role("heading", level=1))["height"] < 40
     chips, rows = page.locator("#chips"), page.locator(".empty")

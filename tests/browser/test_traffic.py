@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from tests.browser import paths
 from tests.browser.product import Place, Product, Row
@@ -78,23 +78,16 @@ def test_a_hidden_page_asks_for_nothing_and_at_once_when_it_is_seen_again(visit,
     page = visit("viewer")
     page.goto(place.at("sources/"))
     page.wait_for_load_state("networkidle")
+    paths.hide(page, hidden=True)
+    expect(page.locator(".htmx-request")).to_have_count(0)  # what it asked for just before has come
     traffic = Traffic(page)
-    hide(page, hidden=True)
     page.wait_for_timeout(5_000)
     assert traffic.received == []
-    with page.expect_response(lambda answer: answer.status == 204, timeout=1_000):
-        hide(page, hidden=False)
-
-
-def hide(page: Page, *, hidden: bool) -> None:
-    """As when another tab comes to the front; a headless browser has no front."""
-    page.evaluate(
-        """(hidden) => {
-          Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
-          document.dispatchEvent(new Event("visibilitychange"));
-        }""",
-        hidden,
-    )
+    with page.expect_request(lambda request: "x-seen" in request.headers, timeout=1_000) as asked:
+        paths.hide(page, hidden=False)
+    answer = asked.value.response()
+    assert answer is not None
+    assert answer.status == 204
 
 
 @pytest.mark.parametrize("path", PAGES)

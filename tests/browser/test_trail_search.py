@@ -38,7 +38,6 @@ def is_whole(page: Page) -> None:
     faults: list[str] = []
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": DESK["height"]})
-        expect(page.locator(".htmx-request")).to_have_count(0)
         faults += [f"at {width} px: {fault}" for fault in accessibility.in_both_themes(page)]
         faults += [f"at {width} px: {fault}" for fault in layout.overflow(page)]
     page.set_viewport_size(DESK)
@@ -73,12 +72,13 @@ def test_a_search_is_typed_with_suggestions_and_stands_in_the_address(place: Pla
     expect(options(page)).to_have_text([re.compile(r"route:")])
     is_whole(page)
     assert routes_shown(page) == before, "a key without a value is no condition yet"
+    search(page).blur()  # what is shown next was asked for next: what one marks in it stays marked
     search(page).click()
     expect(options(page)).to_be_visible()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     expect(search(page)).to_have_value("route:")
-    search(page).press_sequentially("ing")
+    page.keyboard.insert_text("ing")
     expect(options(page)).to_have_text([re.compile(r"route:ingest")])
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
@@ -104,7 +104,7 @@ def test_a_wrong_search_says_what_is_wrong_and_keeps_what_was_typed(place: Place
 def test_escape_closes_the_suggestions_and_a_pointer_takes_one(place: Place, visit):
     page = visit("admin")
     page.goto(place.at("audit/"))
-    search(page).press_sequentially("source:page-3")
+    search(page).fill("source:page-3")
     expect(options(page).filter(has_text="Handbook, page-3")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.get_by_role("listbox")).to_be_hidden()
@@ -129,8 +129,8 @@ def test_a_count_narrows_the_list_and_a_moment_of_a_chart_leads_to_its_calls(
     bar = page.locator(f"[aria-labelledby={heading}] .chart a").first
     assert "since=" in str(bar.get_attribute("href"))
     bar.locator(".column-slot").click()
+    page.wait_for_url(re.compile("since="))
     narrowed(page, "register")
-    assert "since=" in page.url
 
 
 def test_an_editor_saves_a_search_and_an_admin_shares_one_with_viewers(place: Place, visit):
@@ -167,7 +167,8 @@ def test_from_an_article_back_to_the_click_and_from_the_click_to_every_effect(pl
     page = visit("admin")
     ids = {document["externalId"]: document["id"] for document in place.documents()}
     page.goto(place.at(f"sources/{ids[NUMBERS[3]]}/"))
-    page.get_by_role("link", name="All calls about this source").click()
+    with page.expect_navigation():
+        page.get_by_role("link", name="All calls about this source").click()
     assert {"register", "ingest", "list"} <= routes_shown(page)
     page.get_by_role("link", name="ingest", exact=True).first.click()
     expect(page.get_by_role("heading", name="Timeline")).to_be_visible()
@@ -186,7 +187,8 @@ def test_from_an_article_back_to_the_click_and_from_the_click_to_every_effect(pl
 def test_from_a_call_to_the_one_before_and_the_next(place: Place, visit):
     page = visit("admin")
     page.goto(place.at("audit/?q=route:register"))
-    page.locator("#list td.title a").first.click()
+    with page.expect_navigation():
+        page.locator("#list td.title a").first.click()
     here = page.url
     page.get_by_role("link", name="Next call").click()
     expect(page.get_by_role("heading", level=1)).not_to_contain_text("resources/notion")
@@ -199,8 +201,9 @@ def test_from_a_call_to_the_one_before_and_the_next(place: Place, visit):
 def test_who_may_not_search_for_people_or_see_bodies_is_offered_neither(role: str, place: Place, visit):
     page = visit(role)
     page.goto(place.at("audit/"))
-    search(page).press_sequentially("per")
-    expect(options(page)).to_have_count(0)
+    with page.expect_response(re.compile("part=suggest")) as answer:
+        search(page).fill("per")
+    assert "option" not in answer.value.text()
     counts = page.get_by_role("navigation", name="Narrow the search")
     expect(counts).to_be_visible()
     expect(counts.get_by_text(PEOPLE["admin"][0])).to_have_count(0)

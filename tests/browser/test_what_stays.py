@@ -37,12 +37,6 @@ def selected(page: Page) -> Locator:
     return page.get_by_role("region", name="Selection").get_by_role("status")
 
 
-def choose_theme(page: Page, theme: str) -> None:
-    page.locator(".account summary").click()
-    with page.expect_navigation():
-        page.get_by_role("button", name=theme, exact=True).click()
-
-
 def test_what_was_refused_stays_said_until_a_person_goes_on(troubled: Page, place: Place):
     page = troubled
     page.goto(place.at("queue/"))
@@ -92,7 +86,7 @@ def test_a_theme_leaves_what_is_typed_and_filtered_as_it_is(visit, place: Place)
     page = visit("admin")
     page.goto(place.at("settings/"))
     page.get_by_label("Calls a minute", exact=True).fill("41")
-    choose_theme(page, "Dark")
+    paths.choose_theme(page, "Dark")
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     expect(page.get_by_label("Calls a minute", exact=True)).to_have_value("41")
     page.get_by_label("Calls a minute", exact=True).fill("")
@@ -100,7 +94,7 @@ def test_a_theme_leaves_what_is_typed_and_filtered_as_it_is(visit, place: Place)
     page.goto(place.at("keys/"))
     page.get_by_label("Label", exact=True).fill("mine")
     page.get_by_label("API key", exact=True).fill(KEY)
-    choose_theme(page, "Light")
+    paths.choose_theme(page, "Light")
     expect(page.get_by_label("Label", exact=True)).to_have_value("mine")
     expect(page.get_by_label("API key", exact=True)).to_have_value("")
     assert KEY not in str(page.evaluate("() => ({...sessionStorage})"))
@@ -108,7 +102,7 @@ def test_a_theme_leaves_what_is_typed_and_filtered_as_it_is(visit, place: Place)
     page.goto(place.at("sources/"))
     page.get_by_role("search").locator("[name=q]").fill("two")
     expect(page).to_have_url(re.compile("q=two"))
-    choose_theme(page, "System")
+    paths.choose_theme(page, "System")
     expect(page).to_have_url(re.compile("q=two"))
 
 
@@ -118,7 +112,7 @@ def test_what_has_no_place_any_more_is_said(visit, place: Place):
     page.get_by_label("Title").first.fill("First")
     page.get_by_role("button", name="Add another resource").click()
     page.locator("[name='2-title']").fill("Second")
-    choose_theme(page, "System")
+    paths.choose_theme(page, "System")
     expect(page.get_by_label("Title").first).to_have_value("First")
     expect(page.get_by_text("Some of what you typed has no place here any more")).to_be_visible()
 

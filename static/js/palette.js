@@ -6,6 +6,7 @@ document.addEventListener("DOMContentLoaded", () => {
   const list = palette.querySelector("#palette-list");
   const options = () => [...list.querySelectorAll("[role=option]")];
   let [current, entered] = [true, false];
+  let chosen = null; // the address of the line that a person marked since typing
   const marked = () => list.querySelector("[aria-selected=true]");
 
   const mark = (option) => {
@@ -14,6 +15,10 @@ document.addEventListener("DOMContentLoaded", () => {
     if (option) field.setAttribute("aria-activedescendant", option.id);
     else field.removeAttribute("aria-activedescendant");
     option?.scrollIntoView({ block: "nearest" });
+  };
+  const choose = (option) => {
+    chosen = option.getAttribute("href");
+    mark(option);
   };
   const open = () => {
     if (palette.open || document.querySelector("dialog[open]")) return;
@@ -35,7 +40,7 @@ document.addEventListener("DOMContentLoaded", () => {
     const steps = { ArrowDown: at + 1, ArrowUp: at - 1 };
     if (event.key in steps && all.length) {
       event.preventDefault();
-      mark(all.at(steps[event.key] % all.length));
+      choose(all.at(steps[event.key] % all.length));
     }
     // A search field's own Esc would only empty it.
     if (event.key === "Escape") {
@@ -51,14 +56,19 @@ document.addEventListener("DOMContentLoaded", () => {
   // What is listed belongs to what was typed before, until the answer has come: Enter waits for it.
   field.addEventListener("input", () => {
     [current, entered] = [false, false];
+    chosen = null;
   });
-  list.addEventListener("mousemove", ({ target }) => mark(target.closest("[role=option]") ?? marked()));
+  list.addEventListener("mousemove", ({ target }) => {
+    const option = target.closest("[role=option]");
+    if (option) choose(option);
+  });
   // A click beside the palette closes it, as Esc does.
   palette.addEventListener("click", ({ target }) => target === palette && palette.close());
   document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
     if (ctx.sourceElement !== field) return;
-    mark(options()[0]);
-    if (entered) marked()?.click();
+    const again = options().find((option) => option.getAttribute("href") === chosen);
+    mark(again ?? options()[0]);
+    if (entered && (again || !chosen)) marked()?.click();
     [current, entered] = [true, false];
   });
 });

@@ -21,11 +21,15 @@ document.addEventListener("DOMContentLoaded", () => {
   const show = (open) => {
     list.hidden = !open;
     field.setAttribute("aria-expanded", String(open));
-    if (!open) field.removeAttribute("aria-activedescendant");
+    if (open) return;
+    field.removeAttribute("aria-activedescendant");
+    // Nothing that is still to come opens it again.
+    clearTimeout(wait);
+    asked?.abort();
   };
   const mark = (option) => {
     active()?.setAttribute("aria-selected", "false");
-    if (!option) return;
+    if (!option) return field.removeAttribute("aria-activedescendant");
     option.setAttribute("aria-selected", "true");
     option.scrollIntoView({ block: "nearest" });
     field.setAttribute("aria-activedescendant", option.id);
@@ -39,7 +43,10 @@ document.addEventListener("DOMContentLoaded", () => {
     try {
       const answer = await fetch(`${location.pathname}?${query}`, { signal: asked.signal });
       if (!answer.ok || answer.redirected) return show(false);
-      list.innerHTML = await answer.text();
+      const found = await answer.text();
+      const chosen = active()?.dataset.text; // what a person marked meanwhile stays marked
+      list.innerHTML = found;
+      mark(options().find((option) => option.dataset.text === chosen));
       show(list.children.length > 0 && document.activeElement === field);
     } catch {
       // Aborted, or offline, which the page says elsewhere.
@@ -57,7 +64,6 @@ document.addEventListener("DOMContentLoaded", () => {
     // What ends with a colon is no condition yet.
     if (!option.dataset.text.endsWith(" ")) return soon();
     field.dispatchEvent(new Event("input", { bubbles: true }));
-    clearTimeout(wait);
     show(false);
   };
 
@@ -80,8 +86,8 @@ document.addEventListener("DOMContentLoaded", () => {
       event.preventDefault();
       if (list.hidden) return void ask();
       mark(all[(here + (event.key === "ArrowDown" ? 1 : here < 0 ? 0 : -1) + all.length) % all.length]);
-    } else if (event.key === "Escape" && !list.hidden) {
-      event.stopPropagation();
+    } else if (event.key === "Escape") {
+      if (!list.hidden) event.stopPropagation();
       show(false);
     } else if (event.key === "Enter") {
       if (!list.hidden && active()) {

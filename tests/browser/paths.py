@@ -1,10 +1,11 @@
 """What a person does on the pages, by the accessible names that scripts rely on."""
 
+import contextlib
 import re
 from collections import Counter
 from collections.abc import Callable
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Error, Locator, Page, Route, expect
 
 from tests.browser.product import Place
 
@@ -120,3 +121,18 @@ def number(text: str) -> int:
     """The first number in a text, grouped by thousands or not; 0 where there is none."""
     found = re.search(r"\d[\d,]*", text)
     return int(found[0].replace(",", "")) if found else 0
+
+
+def held_back(page: Page, which: str | re.Pattern[str]) -> Callable[[], None]:
+    """Answers to these requests wait until the function is called; from then on none does."""
+    waiting: list[Route] = []
+    gone: list[bool] = []
+    page.route(which, lambda route: route.continue_() if gone else waiting.append(route))
+
+    def go() -> None:
+        gone.append(True)
+        for route in waiting:
+            with contextlib.suppress(Error):  # the page itself gave that request up
+                route.continue_()
+
+    return go

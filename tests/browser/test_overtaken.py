@@ -1,11 +1,10 @@
 """What one does while an answer is on its way: nothing old is acted on, nothing typed is lost, nothing untrue said."""
 
-import contextlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Error, Page, Route, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser import paths
 from tests.browser.product import Place, Product
@@ -19,21 +18,6 @@ def place(product: Product) -> Place:
     place = product.place("overtaken", register=[resources(*NAMES)], discover=["zendesk"])
     place.wait()
     return place
-
-
-def held_back(page: Page, which: str | re.Pattern[str]) -> Callable[[], None]:
-    """Answers to these requests wait until the function is called; from then on none does."""
-    waiting: list[Route] = []
-    gone: list[bool] = []
-    page.route(which, lambda route: route.continue_() if gone else waiting.append(route))
-
-    def go() -> None:
-        gone.append(True)
-        for route in waiting:
-            with contextlib.suppress(Error):  # the page itself gave that request up
-                route.continue_()
-
-    return go
 
 
 @pytest.fixture
@@ -52,7 +36,7 @@ def test_select_all_takes_what_the_list_shows_or_nothing(visit, place: Place):
     page.goto(place.at("sources/"))
     every = paths.button(page, "Select all")
     expect(every).to_have_text("Select all 4")
-    go = held_back(page, re.compile("part=counts"))
+    go = paths.held_back(page, re.compile("part=counts"))
     search(page).fill("parc")
     expect(page.locator("#list tbody tr")).to_have_count(2)
     # The count of what stood there before is still shown: it selects nothing.
@@ -74,13 +58,32 @@ def test_a_request_that_a_newer_one_replaces_is_no_lost_connection(troubled: Pag
     page.keyboard.press("Control+k")
     field = page.get_by_role("dialog", name="Search").get_by_role("combobox")
     expect(page.get_by_role("option", name="Queue", exact=True)).to_be_visible()
-    go = held_back(page, "**/find/**")
+    go = paths.held_back(page, "**/find/**")
     for typed in ("par", "parc", "parcel"):
         with page.expect_request("**/find/**"):
             field.fill(typed)
     go()
     expect(page.get_by_role("option", name="Parcel one")).to_be_visible()
     assert "The connection is" not in page.locator("body").inner_text()  # now: it would go by itself
+
+
+def test_a_line_that_was_marked_stays_marked_when_the_answer_comes(visit, place: Place):
+    page = visit("editor")
+    page.goto(place.at("sources/"))
+    page.keyboard.press("Control+k")
+    field = page.get_by_role("dialog", name="Search").get_by_role("combobox")
+    field.fill("parce")
+    expect(page.get_by_role("option", name="Parcel one")).to_be_visible()
+    go = paths.held_back(page, "**/find/**")
+    with page.expect_request("**/find/**"):
+        field.fill("parcel")
+    page.keyboard.press("ArrowDown")
+    second = page.get_by_role("option", name="Parcel two")
+    expect(second).to_have_attribute("aria-selected", "true")
+    with page.expect_response("**/find/**"):
+        go()
+    expect(page.locator(".htmx-request")).to_have_count(0)
+    expect(second).to_have_attribute("aria-selected", "true")
 
 
 def test_what_was_filtered_while_the_connection_was_lost_is_filtered_when_it_is_back(
@@ -105,7 +108,7 @@ def test_enter_in_the_search_waits_for_what_was_typed(visit, place: Place):
     page.goto(place.at("sources/"))
     page.keyboard.press("Control+k")
     expect(page.get_by_role("option", name="Queue", exact=True)).to_be_visible()
-    go = held_back(page, "**/find/**")
+    go = paths.held_back(page, "**/find/**")
     page.keyboard.type("parking")
     page.keyboard.press("Enter")
     page.wait_for_timeout(400)

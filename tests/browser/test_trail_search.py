@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser import accessibility, layout
+from tests.browser import accessibility, layout, paths
 from tests.browser.conftest import DESK
 from tests.browser.product import PEOPLE, Place, Product
 from tests.support.product import until
@@ -72,13 +72,12 @@ def test_a_search_is_typed_with_suggestions_and_stands_in_the_address(place: Pla
     expect(options(page)).to_have_text([re.compile(r"route:")])
     is_whole(page)
     assert routes_shown(page) == before, "a key without a value is no condition yet"
-    search(page).blur()  # what is shown next was asked for next: what one marks in it stays marked
     search(page).click()
     expect(options(page)).to_be_visible()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     expect(search(page)).to_have_value("route:")
-    page.keyboard.insert_text("ing")
+    search(page).press_sequentially("ing")
     expect(options(page)).to_have_text([re.compile(r"route:ingest")])
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
@@ -104,7 +103,7 @@ def test_a_wrong_search_says_what_is_wrong_and_keeps_what_was_typed(place: Place
 def test_escape_closes_the_suggestions_and_a_pointer_takes_one(place: Place, visit):
     page = visit("admin")
     page.goto(place.at("audit/"))
-    search(page).fill("source:page-3")
+    search(page).press_sequentially("source:page-3")
     expect(options(page).filter(has_text="Handbook, page-3")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.get_by_role("listbox")).to_be_hidden()
@@ -112,6 +111,33 @@ def test_escape_closes_the_suggestions_and_a_pointer_takes_one(place: Place, vis
     options(page).filter(has_text="-method:").click()
     expect(search(page)).to_have_value("source:page-3 -method:")
     expect(search(page)).to_be_focused()
+
+
+def test_suggestions_that_come_late_leave_the_mark_and_what_was_closed(place: Place, visit):
+    page = visit("admin")
+    page.goto(place.at("audit/"))
+    search(page).fill("route:in")
+    expect(options(page)).to_have_text([re.compile(r"route:ingest")])
+    go = paths.held_back(page, "**/audit/?*part=suggest*")
+    with page.expect_request("**/audit/?*part=suggest*"):
+        search(page).press_sequentially("g")
+    page.keyboard.press("ArrowDown")
+    with page.expect_response("**/audit/?*part=suggest*") as answer:
+        go()
+    answer.value.finished()
+    expect(options(page).first).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("Enter")
+    expect(search(page)).to_have_value("route:ingest ")
+
+    search(page).press_sequentially("status:")
+    expect(page.get_by_role("listbox")).to_be_visible()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    search(page).press_sequentially("5")
+    page.keyboard.press("Escape")
+    page.wait_for_timeout(500)  # three times as long as it waits before it asks
+    expect(page.get_by_role("listbox")).to_be_hidden()
+    assert not any("part=suggest" in url for url in asked)
 
 
 @pytest.mark.parametrize("heading", ["calls-over-time", "duration-over-time"])

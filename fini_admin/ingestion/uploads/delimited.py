@@ -24,6 +24,9 @@ _LINES_OF_A_VALUE = 200
 # Of lines that hold nothing but quotes; those without are passed over at no cost.
 _MOST_EMPTY = 100_000
 
+# The line of dashes below the heading of a table in Markdown.
+_RULE = re.compile(r"\s*(:?-+:?)?\s*")
+
 _LONGEST_NAME = 200
 _LONGEST_HEADER = 100_000
 _LINES_OF_HEADER = 20
@@ -98,9 +101,11 @@ def as_meant(text: str, *, exported: bool) -> str:
 
 
 def _rows(records: Iterator[FileRow], columns: Sequence[str], separator: str, *, exported: bool) -> FileRows:
-    for record in records:
+    for at, record in enumerate(records):
         if record.problem:
             yield record
+            continue
+        if not at and separator == "|" and all(map(_RULE.fullmatch, record.values)):
             continue
         values = [as_meant(value, exported=exported) for value in record.values]
         surplus = any(strip_unseen(value) for value in values[len(columns) :])

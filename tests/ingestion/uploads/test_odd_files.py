@@ -217,3 +217,16 @@ def test_a_heading_that_goes_over_two_lines_is_understood(between: str) -> None:
     header = between.join(['"External\nID"', "Title", '"Original\r\nURL"'])
     text = f"{header}\n{between.join(['1', 'One', 'https://a.example/1'])}"
     assert [one.title for one in read_text(text, "zendesk").resources] == ["One"]
+
+
+@pytest.mark.parametrize("dashes", ["|---|---|---|", "| :-- | --- | ---: |"])
+def test_a_table_in_markdown_is_read_without_its_line_of_dashes(dashes: str) -> None:
+    lines = [
+        "| URL | Title | External ID |",
+        dashes,
+        "| https://a.example/1 | One | 1 |",
+        "| --- | --- | --- |",
+    ]
+    resources, problems = read("\n".join(lines).encode(), "zendesk")
+    assert [(item.title, item.external_id) for item in resources] == [("One", "1")]
+    assert list(problems) == [4]  # only the line below the heading is the table's own

@@ -7,6 +7,8 @@ from urllib.error import HTTPError
 
 import pytest
 
+from tests.support.product import until
+
 LIST = "/v2/documents/public"
 
 
@@ -62,14 +64,14 @@ def test_the_connection_drops_before_or_after_the_work(fini, sandbox, when, done
 
 @pytest.mark.parametrize(("after", "done"), [(True, True), (False, False)])
 def test_the_work_stands_before_or_after_the_delay(fini, sandbox, after, done):
-    sandbox.fault(delay=0.6, after=after)
+    sandbox.fault(delay=3, after=after)
     body = json.dumps({"resources": [{"originalUrl": "u", "title": "t", "externalId": "a", "mimeType": "m"}]})
     with pytest.raises(TimeoutError):
         fini.raw("POST", f"{LIST}/resources/notion", body.encode(), timeout=0.2)
+    until(lambda: known(sandbox, "a") if after else sandbox.log(), 2)
     assert known(sandbox, "a") is done
-    deadline = time.monotonic() + 5
-    while sandbox.log()[-1]["status"] is None and time.monotonic() < deadline:
-        time.sleep(0.05)
+    assert sandbox.log()[-1]["status"] is None
+    until(lambda: sandbox.log()[-1]["status"], 5)
     assert known(sandbox, "a")
 
 

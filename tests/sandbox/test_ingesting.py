@@ -12,10 +12,10 @@ def states(sandbox):
 
 def test_a_job_goes_from_pending_over_in_progress_to_completed(fini, sandbox):
     ids = fini.registered("a")
-    sandbox.settings(pending_seconds=[10, 10], running_seconds=[20, 20], weights={"usable": 1})
+    sandbox.settings(pending_seconds=[1000, 1000], running_seconds=[2000, 2000], weights={"usable": 1})
     assert fini.ingest(ids.values()).data == {"addedDocumentIds": [ids["a"]], "updatedDocumentIds": []}
     seen = [fini.get(f"/{ids['a']}").data]
-    for seconds in (9, 2, 18, 2):
+    for seconds in (900, 200, 1800, 200):
         sandbox.advance(seconds)
         seen.append(fini.get(f"/{ids['a']}").data)
     assert [record["linkedJobStatus"] for record in seen] == [
@@ -119,11 +119,11 @@ def test_adding_an_ingested_one_is_a_new_job_unless_refused(fini, sandbox):
 
 def test_queueing_twice_replaces_the_job_that_runs(fini, sandbox):
     ids = fini.registered("a")
-    sandbox.settings(pending_seconds=[5, 5], running_seconds=[5, 5])
+    sandbox.settings(pending_seconds=[500, 500], running_seconds=[500, 500])
     fini.ingest(ids.values())
-    sandbox.advance(4)
+    sandbox.advance(400)
     fini.ingest(ids.values())
-    sandbox.advance(2)
+    sandbox.advance(200)
     record = next(record for record in sandbox.documents() if record["id"] == ids["a"])
     assert (record["linkedJobStatus"], record["jobCount"]) == ("PENDING", 2)
 

@@ -7,7 +7,12 @@ from django.utils import timezone
 
 from fini_admin.sources.names import source_name
 from fini_admin.web.templatetags.source_words import address_ends, time_in_state
-from tests.support.sources import bare
+from tests.support.sources import NOW, bare
+
+
+@pytest.fixture(autouse=True)
+def noon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timezone, "now", lambda: NOW)
 
 
 @pytest.mark.parametrize(
@@ -22,7 +27,7 @@ from tests.support.sources import bare
     ],
 )
 def test_the_time_in_a_state_in_words(state: str, passed: timedelta, words: str) -> None:
-    assert time_in_state(bare(state=state, state_since=timezone.now() - passed)) == words
+    assert time_in_state(bare(state=state, state_since=NOW - passed)) == words
 
 
 @pytest.mark.parametrize("state", ["usable", "empty", "failed", "gone"])

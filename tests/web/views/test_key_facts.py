@@ -17,6 +17,7 @@ from fini_admin.web.wording.home import needs_of_work
 from fini_admin.workspaces.keys import add_key, switch_key, switch_off_key
 from fini_admin.workspaces.models import ApiKey
 from tests.support import people
+from tests.support.sources import NOW
 from tests.support.who import by
 
 pytestmark = pytest.mark.django_db
@@ -86,8 +87,9 @@ def test_a_day_that_will_not_do_is_said_and_kept(admin, value, said):
 @pytest.mark.parametrize(
     ("days", "said"), [(15, ""), (14, "expires on"), (0, "expires on"), (-1, "expired on")]
 )
-def test_home_reminds_from_14_days_before_and_after(acme, days, said):
-    day = timezone.localdate() + timedelta(days=days)
+def test_home_reminds_from_14_days_before_and_after(acme, monkeypatch, days, said):
+    monkeypatch.setattr(timezone, "now", lambda: NOW)
+    day = NOW.date() + timedelta(days=days)
     ApiKey.objects.filter(pk=people.key(acme).pk).update(expires_on=day)
     found = [
         need.text for need in needs_of_work(home_facts(acme), worker=True) if "The key main" in need.text

@@ -11,6 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from fini_admin.audit.models import Entry
+from fini_admin.web.wording.times import moment
 from fini_admin.workspaces.models import ApiKey, Workspace
 from tests.support import people
 from tests.support.challenge import asks
@@ -196,10 +197,11 @@ def test_a_key_that_expired_keeps_its_day_and_takes_no_other_past_one(admin, acm
 
 
 def test_the_last_refusal_stays_on_the_card_when_fini_takes_the_key_again(admin, acme, keys):
-    ApiKey.objects.filter(label="main").update(last_refused_at=datetime(2026, 1, 3, 10, 0, tzinfo=UTC))
+    refused = datetime(2026, 1, 3, 10, 0, tzinfo=UTC)
+    ApiKey.objects.filter(label="main").update(last_refused_at=refused)
     page = text(admin.get(PAGE).content)
     card = page[page.index("main …1234") : page.index("next …9876")]
-    assert "Last refused 3 Jan" in card
+    assert f"Last refused {moment(refused)}" in card
     assert page.count("Last refused") == 1
 
 
@@ -225,7 +227,8 @@ def test_what_a_key_is_stands_on_its_card(admin, acme, keys):
     page = text(admin.get(PAGE).content)
     card = page[page.index("main …1234 live refused") : page.index("next …9876 waiting")]
     assert "Fini refused this key just now. This workspace's work waits." in card
-    assert "Scopes read Verified just now Last used 3 Jan Owner test Added just now Added by test" in card
+    said = f"Scopes read Verified just now Last used {moment(used)} Owner test Added just now Added by test"
+    assert said in card
     assert "Scopes read and write Verified just now Last used never" in page
 
 

@@ -17,7 +17,7 @@ from fini_admin.sources import mirror
 from fini_admin.sources.mirror import Observation
 from fini_admin.web.wording import audit_summary
 from tests.support import people, rows
-from tests.support.sources import bare
+from tests.support.sources import NOW, bare
 from tests.support.who import by
 
 CALLS, ACTIVITY = "/w/acme/audit/", "/w/acme/activity/"
@@ -135,7 +135,11 @@ def test_without_a_script_a_link_counts_in_the_page(as_role, context):
     assert len(found(counted)) == 1
 
 
-def test_the_charts_tell_calls_errors_and_durations_and_a_bar_leads_to_its_calls(as_role, context):
+def test_the_charts_tell_calls_errors_and_durations_and_a_bar_leads_to_its_calls(
+    as_role, context, monkeypatch
+):
+    at_once = chain.utc_now_text()  # in two minutes they might be two bars
+    monkeypatch.setattr(chain, "utc_now_text", lambda: at_once)
     rows.answered(context, rows.REGISTER, status=500)
     rows.answered(context)
     client = as_role("viewer")
@@ -274,7 +278,8 @@ def test_p7_a_page_takes_no_more_queries_for_two_conditions(as_role, context):
 
 
 @pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo", "UTC"])
-def test_a_day_is_the_viewers_day_in_its_bar(zone):
+def test_a_day_is_the_viewers_day_in_its_bar(zone, monkeypatch):
+    monkeypatch.setattr(timezone, "now", lambda: NOW)
     with timezone.override(ZoneInfo(zone)):
         noon = timezone.localtime().replace(hour=12, minute=0, second=0, microsecond=0)
         for at in (noon, noon - timedelta(hours=11), noon + timedelta(hours=11), noon - timedelta(days=200)):

@@ -13,7 +13,7 @@ from fini_admin.audit.triggers import install
 from fini_admin.workspaces.models import Workspace
 from fini_admin.workspaces.vault import Secret
 from tests.support import people
-from tests.support.log_ins import ada, enrolled, later, provider, provider_process
+from tests.support.log_ins import ada, enrolled, later, provider, provider_process, step_begins
 from tests.support.triggers import drop
 from tests.support.turns import (
     pytest_collection_modifyitems,
@@ -51,6 +51,7 @@ __all__ = [
     "pytest_xdist_make_scheduler",
     "register",
     "sandbox",
+    "step_begins",
     "three",
 ]
 

@@ -72,7 +72,7 @@ def test_without_a_password_before_it_the_page_for_the_code_leads_to_the_log_in(
 
 
 @pytest.mark.parametrize("steps", [-1, 0])
-def test_a_code_counts_once_as_long_as_it_holds(client, ada, enrolled, later, steps):
+def test_a_code_counts_once_as_long_as_it_holds(client, ada, enrolled, later, step_begins, steps):
     secret, _ = enrolled
     later(minutes=5)
     used = code(secret, steps)
@@ -87,7 +87,7 @@ def test_a_code_counts_once_as_long_as_it_holds(client, ada, enrolled, later, st
     assert not signed_in(second)
 
 
-def test_the_code_that_set_it_up_does_not_log_in(client, ada):
+def test_the_code_that_set_it_up_does_not_log_in(client, ada, step_begins):
     log_in(client)
     secret, _ = enrol(client)
     client.post("/accounts/logout/")

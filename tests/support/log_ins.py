@@ -53,6 +53,12 @@ def later(monkeypatch):
     return move
 
 
+@pytest.fixture
+def step_begins(later) -> None:
+    """An authenticator's code has just changed, and stays for nearly 30 s."""
+    later(seconds=30 - time.time() % 30)
+
+
 def enrol(client) -> tuple[str, list[str]]:
     """Set up a second factor as a person does; returns the secret and the recovery codes. Logged in just now."""
     page = client.get("/accounts/2fa/activate/").content.decode()

@@ -87,6 +87,27 @@ def test_a_line_that_was_marked_stays_marked_when_the_answer_comes(visit, place:
     expect(second).to_have_attribute("aria-selected", "true")
 
 
+def test_enter_opens_no_other_line_than_the_one_that_was_marked(visit, place: Place):
+    page = visit("editor")
+    page.goto(place.at("sources/"))
+    page.keyboard.press("Control+k")
+    palette = page.get_by_role("dialog", name="Search")
+    field = palette.get_by_role("combobox")
+    field.fill("parcel")
+    expect(palette.get_by_role("option", name="Parcel one")).to_be_visible()
+    go = paths.held_back(page, "**/find/**")
+    with page.expect_request("**/find/**"):
+        field.fill("parcel one")
+    palette.get_by_role("option", name="Parcel two").hover()
+    page.mouse.move(1, 1)
+    page.keyboard.press("Enter")
+    with page.expect_response("**/find/**"):
+        go()
+    expect(palette.get_by_role("option", name="Parcel two")).to_have_count(0)
+    expect(palette).to_be_visible()
+    expect(palette.get_by_role("option").first).to_have_attribute("aria-selected", "true")
+
+
 def test_what_was_filtered_while_the_connection_was_lost_is_filtered_when_it_is_back(
     troubled: Page, place: Place
 ):

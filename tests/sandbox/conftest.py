@@ -30,7 +30,7 @@ class Caller:
         self.sandbox = sandbox
         self.address = urlsplit(sandbox.url).netloc
 
-    def raw(self, method, path, body=b"", key=None, timeout=60, **headers) -> tuple[int, bytes, Any]:
+    def raw(self, method, path, body=b"", key=None, timeout=10, **headers) -> tuple[int, bytes, Any]:
         """Send exact bytes and give status, bytes and headers."""
         lines = {"Authorization": f"Bearer {key or self.sandbox.key}", "Content-Type": "application/json"}
         lines |= {name.replace("_", "-"): value for name, value in headers.items()}

@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def run(*words):
     """Run a command that ends by itself."""
     return subprocess.run(
-        [sys.executable, *words], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, *words], cwd=ROOT, capture_output=True, text=True, timeout=30, check=False
     )
 
 
@@ -34,7 +34,7 @@ def test_a_signal_stops_it_at_once_even_with_requests_in_flight(number):
             Caller(sandbox).raw("GET", "/v2/documents/public", timeout=0.1)
         start = time.monotonic()
         sandbox.process.send_signal(number)
-        assert sandbox.process.wait(timeout=60) == 0
+        assert sandbox.process.wait(timeout=15) == 0
         assert time.monotonic() - start < 2 * lateness()
 
 
@@ -127,4 +127,4 @@ def test_the_management_command_serves_too():
             assert Caller(Sandbox(process, words[2], words[4])).get().status == 200
         finally:
             process.terminate()
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=5) == 0

@@ -1,7 +1,6 @@
 """A source's page: every field, its history with the call that showed each step, its calls."""
 
 import re
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,7 +12,6 @@ from fini_admin.audit import queries
 from fini_admin.ingestion.models import Item, QueueEntry
 from fini_admin.sources.models import Source, StateChange
 from fini_admin.web.wording.source_facts import field_groups
-from fini_admin.web.wording.times import moment
 from fini_admin.workspaces.models import Workspace
 from tests.support import people
 from tests.support.sandbox import Sandbox
@@ -156,11 +154,9 @@ def test_a_time_of_the_wire_that_is_none_is_shown_as_it_came(
 
 
 def test_a_time_of_the_wire_is_said_in_the_viewers_zone(viewer: Client, acme: Workspace) -> None:
-    nine = datetime(2026, 8, 3, 9, 0, 12, tzinfo=UTC)
     viewer.cookies["zone"] = "Europe/Berlin"
-    page = text(viewer, bare(acme, created_at="2026-08-03T09:00:12.004Z"))
-    said = f"{moment(nine)}</time>"
-    assert f'title="2026-08-03 11:00:12 CEST, 2026-08-03 09:00:12 UTC">{said}' in page
+    page = text(viewer, bare(acme, created_at="2025-08-03T09:00:12.004Z"))
+    assert 'title="2025-08-03 11:00:12 CEST, 2025-08-03 09:00:12 UTC">3 Aug 2025</time>' in page
 
 
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "ftp://a.example", "https://", "not a url", ""])

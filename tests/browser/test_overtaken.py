@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser import paths
 from tests.browser.product import Place, Product
@@ -67,17 +67,23 @@ def test_a_request_that_a_newer_one_replaces_is_no_lost_connection(troubled: Pag
     assert "The connection is" not in page.locator("body").inner_text()  # now: it would go by itself
 
 
-def test_a_line_that_was_marked_stays_marked_when_the_answer_comes(visit, place: Place):
-    page = visit("editor")
+def found(page: Page, place: Place, typed: str) -> Locator:
+    """The search across pages, once what was typed has found both parcels."""
     page.goto(place.at("sources/"))
     page.keyboard.press("Control+k")
     palette = page.get_by_role("dialog", name="Search")
-    field = palette.get_by_role("combobox")
-    field.fill("parce")
-    expect(page.get_by_role("option", name="Parcel one")).to_be_visible()
+    palette.get_by_role("combobox").fill(typed)
+    expect(palette.get_by_role("option", name="Parcel one")).to_be_visible()
+    expect(palette.get_by_role("option", name="Parcel two")).to_be_visible()
+    return palette
+
+
+def test_a_line_that_was_marked_stays_marked_when_the_answer_comes(visit, place: Place):
+    page = visit("editor")
+    palette = found(page, place, "parce")
     go = paths.held_back(page, "**/find/**")
     with page.expect_request("**/find/**"):
-        field.fill("parcel")
+        palette.get_by_role("combobox").fill("parcel")
     page.keyboard.press("ArrowDown")
     second = palette.get_by_role("option").nth(1)
     expect(second).to_have_attribute("aria-selected", "true")
@@ -89,15 +95,10 @@ def test_a_line_that_was_marked_stays_marked_when_the_answer_comes(visit, place:
 
 def test_enter_opens_no_other_line_than_the_one_that_was_marked(visit, place: Place):
     page = visit("editor")
-    page.goto(place.at("sources/"))
-    page.keyboard.press("Control+k")
-    palette = page.get_by_role("dialog", name="Search")
-    field = palette.get_by_role("combobox")
-    field.fill("parcel")
-    expect(palette.get_by_role("option", name="Parcel one")).to_be_visible()
+    palette = found(page, place, "parcel")
     go = paths.held_back(page, "**/find/**")
     with page.expect_request("**/find/**"):
-        field.fill("parcel one")
+        palette.get_by_role("combobox").fill("parcel one")
     palette.get_by_role("option", name="Parcel two").hover()
     page.mouse.move(1, 1)
     page.keyboard.press("Enter")
